@@ -1,0 +1,82 @@
+"""lrfinder: the learning-rate finder that leaves no trace.
+
+The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
+"""
+
+from lrfinder.errors import (
+    BatchError,
+    CurveError,
+    DataEndedError,
+    DataError,
+    EmptyDataError,
+    FactoryError,
+    LawError,
+    LearnerError,
+    LossError,
+    LRFinderError,
+    LRFinderWarning,
+    MissingExtraError,
+    ModelError,
+    OptimizerError,
+    RatesError,
+    RestoreError,
+    ResultFileError,
+)
+from lrfinder.files import load
+from lrfinder.finder import LRFinder
+from lrfinder.learner import Learner, restored
+from lrfinder.rates import geometric, linear
+from lrfinder.records import Comparison, RangeTest, Record, Settings, Status, Stop, Suggestion
+from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
+from lrfinder.wrapping import Averaged, Validated
+
+__all__ = [
+    "Averaged",
+    "BatchError",
+    "Comparison",
+    "CurveError",
+    "DataEndedError",
+    "DataError",
+    "EmptyDataError",
+    "FactoryError",
+    "LRFinder",
+    "LRFinderError",
+    "LRFinderStoppingCriteria",
+    "LRFinderWarning",
+    "LawError",
+    "Learner",
+    "LearnerError",
+    "LossError",
+    "MissingExtraError",
+    "ModelError",
+    "OptimizerError",
+    "RangeTest",
+    "RatesError",
+    "Record",
+    "RestoreError",
+    "ResultFileError",
+    "RisingLoss",
+    "Settings",
+    "Status",
+    "Stop",
+    "StoppingCriterion",
+    "Suggestion",
+    "Validated",
+    "geometric",
+    "linear",
+    "load",
+    "restored",
+]
+
+
+def __getattr__(name: str) -> str:
+    """The version, looked up when asked for: reading package metadata takes longer than importing all the rest."""
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("lrfinder")
+        except PackageNotFoundError:
+            return "0+unknown"
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

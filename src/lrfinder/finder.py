@@ -1,0 +1,166 @@
+"""The finder: sweeps a learner through rates and gives it back untouched. The only loops of the package are here."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+import numpy as np
+
+from lrfinder.errors import DataEndedError, LRFinderError, RatesError
+from lrfinder.learner import restored
+from lrfinder.rates import checked, geometric
+from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
+from lrfinder.stopping import LRFinderStoppingCriteria
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from matplotlib.axes import Axes
+
+    from lrfinder.learner import Learner
+    from lrfinder.stopping import StoppingCriterion
+
+    OnRecord = Callable[[Record], object]
+
+
+class LRFinder:
+    """Finds a learning rate for a learner.
+
+    Args:
+        learner: what trains; see :class:`lrfinder.Learner`, and ``lrfinder.torch.TorchLearner`` for PyTorch.
+    """
+
+    def __init__(self, learner: Learner[Any]) -> None:
+        self.learner = learner
+        self._results: RangeTest | None = None
+
+    @property
+    def results(self) -> RangeTest:
+        """The last range test.
+
+        Raises:
+            LRFinderError: ``find`` has not been called.
+        """
+        if self._results is None:
+            message = "There is no range test yet: call find() first."
+            raise LRFinderError(message)
+        return self._results
+
+    def find(  # noqa: PLR0913  (the tutorial's three, and what a sweep may be told beside them)
+        self,
+        lr_start: float = 1e-6,
+        lr_multiplier: float = 1.1,
+        smoothing: float = 0.3,
+        *,
+        lr_end: float = 10.0,
+        max_iterations: int = 1000,
+        rates: Iterable[float] | None = None,
+        stopping: StoppingCriterion | None = None,
+        on_record: OnRecord | None = None,
+    ) -> RangeTest:
+        """The range test: rising rates, one iteration each, until the stopping criterion says so (Smith 2017, section 3.3).
+
+        The learner is afterwards as it was before, also after an exception, which passes through unchanged.
+
+        Args:
+            lr_start: the first rate.
+            lr_multiplier: each rate is this many times the one before.
+            smoothing: weight of the past in the running mean of the default stopping criterion.
+            lr_end: no rate goes above this.
+            max_iterations: no more iterations than this.
+            rates: the rates themselves (any sequence, :func:`lrfinder.linear` among them) in place of the geometric ladder.
+            stopping: called with each loss; what is truthy stops. NaN or infinity ends the sweep whatever it says.
+            on_record: called with each :class:`lrfinder.Record` as it comes.
+
+        Raises:
+            RatesError: the settings make no sweep.
+        """
+        ladder = geometric(lr_start, lr_multiplier, lr_end) if rates is None else rates
+        lrs = checked(ladder, max_iterations)
+        criterion = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
+        records: list[Record] = []
+        with _told(records, lrs), restored(self.learner):
+            stop = _sweep(self.learner, lrs, records, criterion, on_record)
+        if stop is Stop.LAST_RATE and rates is None and lrs[-1] * lr_multiplier <= lr_end:
+            stop = Stop.MAX_ITERATIONS
+        geometric_settings = (lr_start, lr_multiplier, lr_end) if rates is None else (None, None, None)
+        settings = Settings(*geometric_settings, max_iterations, smoothing, repr(criterion))
+        self._results = RangeTest(tuple(records), stop, settings)
+        return self._results
+
+    def compare(
+        self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None
+    ) -> Comparison:
+        """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
+
+        A training ends early where its loss becomes NaN or infinite, or its data end; the others go on. The learner is
+        afterwards as it was before.
+
+        Raises:
+            RatesError: no rates, a rate that is none, or fewer than 1 iteration.
+        """
+        if iterations < 1:
+            message = f"iterations is {iterations!r}; a comparison needs at least 1."
+            raise RatesError(message)
+        lrs = checked(lrs, max_iterations=len(lrs) or 1)
+        losses = np.full((len(lrs), iterations), np.nan)
+        stops: list[Stop] = []
+        with restored(self.learner) as state:
+            for row, lr in zip(losses, lrs, strict=True):
+                records: list[Record] = []
+                training = (lr,) * iterations
+                with _told(records, training):
+                    stop = _sweep(self.learner, training, records, None, on_record)
+                row[: len(records)] = [record.loss for record in records]
+                stops.append(Stop.MAX_ITERATIONS if stop is Stop.LAST_RATE else stop)
+                self.learner.restore(state)
+        rates = np.array(lrs)
+        for array in (rates, losses):
+            array.setflags(write=False)
+        return Comparison(rates, losses, tuple(stops))
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
+        return self.results.plot(ax)
+
+
+def _sweep(
+    learner: Learner[Any],
+    lrs: Sequence[float],
+    records: list[Record],
+    stopping: StoppingCriterion | None,
+    on_record: OnRecord | None,
+) -> Stop:
+    """One iteration at each rate, each appended to ``records`` (the caller's, so that it has them also when one raises)."""
+    reset: Callable[[], object] | None = getattr(stopping, "reset", None)
+    if reset is not None:
+        reset()
+    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
+    losses = map(learner.iteration, lrs) if many is None else many(lrs)
+    try:
+        for lr, loss in zip(lrs, map(float, losses), strict=False):  # the losses end first where the data do
+            record = Record(lr, loss)
+            records.append(record)
+            if on_record is not None:
+                on_record(record)
+            if not math.isfinite(loss):
+                return Stop.NOT_FINITE
+            verdict = stopping(loss) if stopping is not None else None
+            if verdict:
+                return verdict if isinstance(verdict, Stop) else Stop.CRITERION
+    except DataEndedError:
+        return Stop.DATA_ENDED
+    return Stop.LAST_RATE
+
+
+@contextmanager
+def _told(records: Sequence[Record], lrs: Sequence[float]) -> Iterator[None]:
+    """Let an exception pass through unchanged, with a note of where in the sweep it was raised."""
+    try:
+        yield
+    except Exception as error:
+        where = f"iteration {len(records)}, learning rate {lrs[len(records)]:.4g}" if len(records) < len(lrs) else "the end"
+        error.add_note(f"lrfinder: raised at {where}.")
+        raise

@@ -1,0 +1,73 @@
+"""Generators of random numbers, and their states taken and put back: python's and numpy's; wings add their framework's."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class Generator(NamedTuple):
+    """One source of random numbers. ``get()`` gives its state, comparable with ``==``; ``set(state)`` puts it back."""
+
+    name: str
+    get: Callable[[], Any]
+    set: Callable[[Any], object]
+
+
+States = tuple[tuple[Generator, Any], ...]
+"""Generators, each with the state it had."""
+
+
+def capture(generators: Iterable[Generator]) -> States:
+    """The present state of each generator."""
+    return tuple((generator, generator.get()) for generator in generators)
+
+
+def put_back(states: States) -> None:
+    """Give each generator the state it had."""
+    for generator, state in states:
+        generator.set(state)
+
+
+def changed(states: States, others: States) -> States:
+    """Those of ``states`` that differ from ``others``, two captures of the same generators."""
+    return tuple(one for one, other in zip(states, others, strict=True) if one[1] != other[1])
+
+
+def global_generators() -> tuple[Generator, ...]:
+    """Python's and numpy's global generators."""
+    return (
+        Generator("python", random.getstate, random.setstate),
+        Generator("numpy", _numpy_state, _set_numpy_state),
+    )
+
+
+def own_generator(value: object) -> Generator | None:
+    """``value`` as a :class:`Generator`, where it is one of python's or numpy's: somebody's own, in an attribute say."""
+    if isinstance(value, random.Random):
+        return Generator(repr(value), value.getstate, value.setstate)
+    if isinstance(value, np.random.Generator):
+        bits = value.bit_generator
+        return Generator(repr(value), lambda: pickle.dumps(bits.state), lambda state: setattr(bits, "state", pickle.loads(state)))  # noqa: S301  (what this process wrote a moment ago)
+    if isinstance(value, np.random.RandomState):
+        return Generator(repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(pickle.loads(state)))  # noqa: S301  (as above)
+    return None
+
+
+def _numpy_state() -> bytes:
+    return _packed(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
+
+
+def _set_numpy_state(state: bytes) -> None:
+    np.random.set_state(pickle.loads(state))  # noqa: NPY002, S301  (as above; bytes that this process wrote)
+
+
+def _packed(state: object) -> bytes:
+    """A state as bytes: the dictionaries that numpy gives hold arrays, which do not compare to one truth value."""
+    return pickle.dumps(state)

@@ -1,0 +1,282 @@
+"""What an experiment leaves behind: plain frozen data.
+
+A :class:`RangeTest` is the curve of one sweep, a :class:`Comparison` the trainings at a few rates, a :class:`Suggestion` a
+rate with what is known about it. None of them knows a learner. Methods that a reader expects on a result (``plot``,
+``suggestion``, ``to_json``) are one line each and import inside their body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from lrfinder.analysis.landmarks import Landmarks
+
+Confidence = Literal["high", "medium", "low"]
+
+
+class Record(NamedTuple):
+    """One iteration of a sweep: its rate, and the loss of its batch before the update made at that rate."""
+
+    lr: float
+    loss: float
+
+
+class Stop(Enum):
+    """Why a sweep, or a training at one rate, ended. The values are the sentences that users read."""
+
+    DIVERGED = "the loss rose well above where it began"
+    NOT_FINITE = "the loss became NaN or infinite"
+    LAST_RATE = "the last rate was reached"
+    MAX_ITERATIONS = "the limit on iterations was reached"
+    DATA_ENDED = "the stream of data ended"
+    CRITERION = "the stopping criterion said so"
+
+
+class Status(StrEnum):
+    """Whether a suggestion carries a rate, and if not, why not. Compares equal to its text: ``status == "ok"``."""
+
+    OK = "ok"
+    TOO_FEW_POINTS = "too few points"
+    NO_EFFECT = "the rate has no effect"
+    UNSTABLE = "unstable from the start"
+    NO_DESCENT = "no descent"
+    LOW_SIGNAL = "low signal"
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A rate, its interval, how far to trust it and why.
+
+    ``lr``, ``low`` and ``high`` are numbers with ``low <= lr <= high`` exactly where ``status`` is ``"ok"``, and ``None``
+    otherwise. ``notes`` say what is worth knowing beside the number. ``iterations`` counts every call of ``iteration`` that
+    was made for it.
+    """
+
+    lr: float | None
+    low: float | None
+    high: float | None
+    confidence: Confidence
+    status: Status
+    notes: tuple[str, ...]
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a range test was asked to do. The three of the ladder are ``None`` where ``rates=`` gave the rates."""
+
+    lr_start: float | None
+    lr_multiplier: float | None
+    lr_end: float | None
+    max_iterations: int
+    smoothing: float
+    stopping: str
+
+
+@dataclass(frozen=True, eq=False)
+class RangeTest(Sequence[Record]):
+    """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with why it ended and what was asked.
+
+    Losses are raw, one per iteration, each of its own batch before the update; they may be NaN or infinite at the end.
+    """
+
+    records: tuple[Record, ...]
+    stop: Stop
+    settings: Settings
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
+        return self.records[index]
+
+    def __eq__(self, other: object) -> bool:
+        """Same records bit for bit (NaN equals NaN), same stop, same settings."""
+        if not isinstance(other, RangeTest):
+            return NotImplemented
+        same_plan = (self.stop, self.settings) == (other.stop, other.settings)
+        return same_plan and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash((self._bits(), self.stop, self.settings))
+
+    def _bits(self) -> bytes:
+        return self.lrs.tobytes() + self.losses.tobytes()
+
+    @cached_property
+    def lrs(self) -> NDArray[np.float64]:
+        """The rates, shape ``(len(self),)``, read-only."""
+        return _frozen([record.lr for record in self.records])
+
+    @cached_property
+    def losses(self) -> NDArray[np.float64]:
+        """The raw losses, shape ``(len(self),)``, read-only."""
+        return _frozen([record.loss for record in self.records])
+
+    @property
+    def first_loss(self) -> float | None:
+        """The loss before any update; ``None`` for a sweep without records."""
+        return self.records[0].loss if self.records else None
+
+    @cached_property
+    def landmarks(self) -> Landmarks:
+        """Where the loss starts to fall, falls fastest, is lowest and diverges."""
+        from lrfinder.analysis.landmarks import landmarks
+
+        return landmarks(self.lrs, self.losses)
+
+    @cached_property
+    def suggestion(self) -> Suggestion:
+        """The rate as far as this one curve can tell; worked out when first asked for."""
+        from lrfinder.analysis.suggestion import suggestion_from_curve
+
+        return suggestion_from_curve(self.lrs, self.losses)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve on ``ax``, or on new axes; returns them, shows nothing."""
+        from lrfinder.views.matplotlib import plot_range_test
+
+        return plot_range_test(self, ax)
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
+        from lrfinder.files import save
+
+        save(self, path)
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write ``iteration,lr,loss`` lines to ``path``."""
+        from lrfinder.files import write_csv
+
+        write_csv(self.to_columns(), path)
+
+    def to_columns(self) -> Mapping[str, Sequence[float]]:
+        """The table of the result: columns ``iteration``, ``lr``, ``loss``, all of one length."""
+        return {"iteration": range(len(self)), "lr": self.lrs.tolist(), "loss": self.losses.tolist()}
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of the result as a pandas ``DataFrame``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from lrfinder.files import data_frame
+
+        return data_frame(self.to_columns())
+
+    def _repr_html_(self) -> str:
+        from lrfinder.views.html import html
+
+        return html(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Trainings at a few rates from one start on the same batches.
+
+    ``losses[i, k]`` is the loss of iteration ``k`` at ``lrs[i]``, before its update; NaN from where a training ended early.
+    ``stops[i]`` says why training ``i`` ended.
+    """
+
+    lrs: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    stops: tuple[Stop, ...]
+
+    def __eq__(self, other: object) -> bool:
+        """Same rates, losses (bit for bit, NaN equals NaN) and stops."""
+        if not isinstance(other, Comparison):
+            return NotImplemented
+        return self.stops == other.stops and self._bits() == other._bits()
+
+    def __hash__(self) -> int:
+        return hash((self._bits(), self.stops))
+
+    def _bits(self) -> tuple[tuple[int, ...], bytes]:
+        return self.losses.shape, self.lrs.tobytes() + self.losses.tobytes()
+
+    @property
+    def iterations(self) -> int:
+        """How many iterations each training was given."""
+        return int(self.losses.shape[1])
+
+    def final(self, last: int | None = None) -> NDArray[np.float64]:
+        """Mean loss over the ``last`` iterations of each training, shape ``(rates,)``; infinite where it did not get there.
+
+        By default the last tenth of the iterations (at least one), which is what regret is measured on.
+        """
+        window = max(1, self.iterations // 10) if last is None else min(last, self.iterations)
+        means = self.losses[:, -window:].mean(axis=1)
+        return np.where(np.isfinite(means), means, np.inf)
+
+    @property
+    def best(self) -> float | None:
+        """The rate that ended lowest (mean of the last tenth); ``None`` when no training reached its end."""
+        finals = self.final()
+        best = int(finals.argmin())
+        return float(self.lrs[best]) if np.isfinite(finals[best]) else None
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the trainings on ``ax``, or on new axes; returns them, shows nothing."""
+        from lrfinder.views.matplotlib import plot_comparison
+
+        return plot_comparison(self, ax)
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
+        from lrfinder.files import save
+
+        save(self, path)
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write ``iteration,lr,loss`` lines to ``path``, one training after the other."""
+        from lrfinder.files import write_csv
+
+        write_csv(self.to_columns(), path)
+
+    def to_columns(self) -> Mapping[str, Sequence[float]]:
+        """The table of the result, tidy: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
+        trainings = len(self.lrs)
+        return {
+            "iteration": list(range(self.iterations)) * trainings,
+            "lr": np.repeat(self.lrs, self.iterations).tolist(),
+            "loss": self.losses.ravel().tolist(),
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of the result as a pandas ``DataFrame``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from lrfinder.files import data_frame
+
+        return data_frame(self.to_columns())
+
+    def _repr_html_(self) -> str:
+        from lrfinder.views.html import html
+
+        return html(self)
+
+
+def _frozen(values: Sequence[float]) -> NDArray[np.float64]:
+    array = np.array(values, dtype=np.float64)
+    array.setflags(write=False)
+    return array

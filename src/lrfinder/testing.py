@@ -1,0 +1,154 @@
+"""The law of :mod:`lrfinder.learner` as plain functions, for tests of learners of any framework.
+
+::
+
+    import lrfinder.testing
+
+    def test_my_learner_obeys_the_law():
+        lrfinder.testing.check(make_my_learner())
+
+Each function leaves the learner as it found it, if the learner obeys the law, and raises :class:`lrfinder.LawError`, which
+says where time did not repeat, if it does not. They see what a finder sees, losses. What else must come back (a gradient, the
+rate in the optimizer) is compared through ``observe``: a function that gives a dict from names to anything comparable with
+``==``; ``lrfinder.torch.testing.fingerprint`` makes one of PyTorch objects.
+
+A learner is put through short trainings at rates that should make it learn; give others where these make it diverge at once.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, SupportsFloat
+
+from lrfinder.errors import DataEndedError, LawError
+from lrfinder.learner import Learner, restored
+
+Observe = Callable[[], Mapping[str, object]]
+
+LRS: tuple[float, ...] = tuple(1e-4 * 1.3**k for k in range(25))
+"""Rising rates as a sweep has them, up to about 0.05."""
+
+
+def _nothing() -> Mapping[str, object]:
+    return {}
+
+
+def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
+    """Every check of this module, one after the other.
+
+    Raises:
+        LawError: the learner breaks the law.
+    """
+    for one in (
+        check_time_repeats,
+        check_snapshot_changes_nothing,
+        check_old_states_live,
+        check_comes_back_from_divergence,
+    ):
+        one(learner, lrs, observe)
+    check_losses_are_kept(learner, lrs)
+
+
+def check_time_repeats(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
+    """After a restore the same losses come again, and the same once more after a second restore of the same state."""
+    with restored(learner) as state:
+        start = observe()
+        first, first_end = _losses(learner, lrs), observe()
+        for time in ("first", "second"):
+            learner.restore(state)
+            _same(observe(), start, f"after the {time} restore")
+            again, again_end = _losses(learner, lrs), observe()
+            _same_losses(again, first, f"after the {time} restore")
+            _same(again_end, first_end, f"after {len(again)} iterations that followed the {time} restore")
+    _same(observe(), start, "after the last restore")
+
+
+def check_snapshot_changes_nothing(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
+    """A training with a snapshot before each iteration is the training without."""
+    with restored(learner) as state:
+        without = _losses(learner, lrs)
+        end = observe()
+        learner.restore(state)
+        with_snapshots: list[float] = []
+        for lr in lrs:
+            learner.snapshot()
+            with_snapshots += _losses(learner, [lr])
+        _same_losses(with_snapshots, without, "with a snapshot before each iteration")
+        _same(observe(), end, "after a training with a snapshot before each iteration")
+
+
+def check_old_states_live(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
+    """A state stands for its moment whatever was snapshot, trained or restored since."""
+    half = len(lrs) // 2
+    with restored(learner) as early:
+        first = _losses(learner, lrs[:half])
+        late = learner.snapshot()
+        middle = observe()
+        second = _losses(learner, lrs[half:])
+        learner.restore(early)
+        _same_losses(_losses(learner, lrs), first + second, "after restoring an earlier state, with a later one alive")
+        learner.restore(late)
+        _same(observe(), middle, "after restoring a later state, an earlier one having been restored before")
+        _same_losses(_losses(learner, lrs[half:]), second, "after restoring a later state")
+
+
+def check_comes_back_from_divergence(
+    learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing
+) -> None:
+    """A training that was driven far off, to NaN where that is possible, is put back whole.
+
+    An exception that the far-off training raises ends it and is dropped: some optimizers and losses refuse such numbers.
+    """
+    with restored(learner) as state:
+        start = observe()
+        losses = _losses(learner, lrs)
+        learner.restore(state)
+        with suppress(ArithmeticError, RuntimeError, ValueError):
+            _losses(learner, [1e3, 1e6, 1e12, 1e18, 1e24])
+        learner.restore(state)
+        _same(observe(), start, "after a training at absurd rates")
+        _same_losses(_losses(learner, lrs), losses, "after a training at absurd rates")
+
+
+def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS) -> None:
+    """What ``iteration`` returned is not overwritten by later iterations."""
+    with restored(learner):
+        returned: list[SupportsFloat] = []
+        at_once: list[float] = []
+        for lr in lrs:
+            returned.append(learner.iteration(lr))
+            at_once.append(float(returned[-1]))
+        _same_losses(list(map(float, returned)), at_once, "when read at the end, not at once")
+
+
+def _losses(learner: Learner[Any], lrs: Iterable[float]) -> list[float]:
+    losses: list[float] = []
+    with suppress(DataEndedError):  # a stream that ends must end at the same place again
+        for lr in lrs:
+            losses.append(float(learner.iteration(lr)))  # noqa: PERF401  (those before the end count)
+    return losses
+
+
+def _same_losses(losses: Sequence[float], expected: Sequence[float], when: str) -> None:
+    if len(losses) != len(expected):
+        message = f"The law is broken {when}: {len(losses)} iterations were possible, {len(expected)} before."
+        raise LawError(message)
+    for k, (loss, other) in enumerate(zip(losses, expected, strict=True)):
+        if _bits(loss) != _bits(other):
+            message = f"The law is broken {when}: the loss of iteration {k} is {loss!r}, it was {other!r}."
+            raise LawError(message)
+
+
+def _same(seen: Mapping[str, object], expected: Mapping[str, object], when: str) -> None:
+    different = [name for name in {**expected, **seen} if seen.get(name, _nothing) != expected.get(name, _nothing)]
+    if different:
+        message = f"The law is broken {when}: {', '.join(different[:5])} did not come back" + (
+            f", nor did {len(different) - 5} more." if len(different) > 5 else "."  # noqa: PLR2004  (a sentence's worth)
+        )
+        raise LawError(message)
+
+
+def _bits(value: float) -> bytes:
+    return struct.pack("d", value)

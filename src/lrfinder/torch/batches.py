@@ -1,0 +1,73 @@
+"""Batches: where they come from, how they get to the model's device, how they are unpacked."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lrfinder.errors import BatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+
+def own_source(data: Iterable[Any]) -> Iterable[Any]:
+    """The data, or a loader of our own over the same data set and samplers where iterating the user's would disturb it.
+
+    ``iter()`` of a ``DataLoader`` with ``persistent_workers`` resets the one iterator that all its users share. Ours starts
+    its workers anew for each pass, as persistent ones go on with their random numbers where the last pass left them and
+    could not repeat it.
+    """
+    if not (isinstance(data, DataLoader) and data.persistent_workers):
+        return data
+    ours = cast("DataLoader[Any]", copy.copy(data))
+    vars(ours).update(_iterator=None, persistent_workers=False)  # setting the latter on a loader is refused after its __init__
+    return ours
+
+
+def to_device(batch: Any, device: torch.device) -> Any:
+    """A batch on ``device``, through dicts, lists, tuples and objects with a ``to()``; the rest as it is.
+
+    Tensors and arrays are always copies: a step that changes its batch in place must not change what will be replayed.
+    """
+    if isinstance(batch, Tensor):
+        if batch.requires_grad:
+            return batch.to(device)
+        return batch.clone() if batch.device == device else batch.to(device, non_blocking=True)
+    if isinstance(batch, np.ndarray):
+        return cast("np.ndarray[Any, Any]", batch).copy()
+    if type(batch) is dict:
+        return {key: to_device(value, device) for key, value in cast("dict[Any, Any]", batch).items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(to_device(value, device) for value in cast("tuple[Any, ...]", batch)))
+    if type(batch) in (list, tuple):
+        return type(batch)(to_device(value, device) for value in batch)
+    return batch.to(device) if callable(getattr(batch, "to", None)) else batch
+
+
+def input_and_target(batch: Any) -> tuple[Any, Any]:
+    """The two parts of a batch.
+
+    Raises:
+        BatchError: it is no pair.
+    """
+    if isinstance(batch, list | tuple) and len(cast("list[Any]", batch)) == 2:  # noqa: PLR2004  (a pair)
+        return batch[0], batch[1]
+    if isinstance(batch, Mapping):
+        kind = f"a mapping with the keys {list(cast('Mapping[Any, Any]', batch))!s:.80}"
+    elif isinstance(batch, list | tuple):
+        kind = f"a {type(cast('object', batch)).__name__} of {len(cast('list[Any]', batch))}"
+    else:
+        kind = f"a {type(batch).__name__}"
+    message = (
+        f"A batch is {kind}; give (input, target) pairs, or unpack it yourself: "
+        "TorchLearner(model, optimizer, None, data, forward=lambda model, batch: <loss>)."
+    )
+    raise BatchError(message)

@@ -1,0 +1,236 @@
+"""The PyTorch learner."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
+from lrfinder.randomness import States, capture, put_back
+from lrfinder.replay import stream
+from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.rates import Rates
+from lrfinder.torch.state import Memory, generators, generators_of
+from lrfinder.torch.step import Step, SupervisedStep, supervised
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from torch.optim import Optimizer
+
+
+class TorchState(NamedTuple):
+    """What a :class:`TorchLearner` was like at a snapshot."""
+
+    memory: Memory
+    randomness: States
+    place: object
+
+
+class TorchLearner:
+    """A PyTorch model, its loss, its optimizer and its data as a :class:`lrfinder.Learner`.
+
+    An iteration draws a batch, moves it to the model's device and makes one update as a training script does:
+    ``optimizer.zero_grad()``, forward, backward, clipping, ``optimizer.step()``. Batches are ``(input, target)`` pairs and the
+    loss is ``loss_fn(model(input), target)``, unless ``forward`` is given. A scheduler that is attached to the optimizer is
+    neither stepped nor changed. A model that is wholly in evaluation mode is trained in training mode; one of which a part is
+    in training mode is trained as it is.
+
+    The rate given to :meth:`iteration` is that of the parameter group with the highest rate (or of ``group``); the other
+    groups keep their ratio to it.
+
+    Args:
+        model: the model, on its device.
+        optimizer: an optimizer of the model's parameters.
+        loss_fn: ``loss_fn(output, target) -> loss``; may be None where ``forward`` is given, and is then not called.
+        data: an iterable of batches: a ``DataLoader``, a list, a generator function's result. It is cycled without end, but
+            for an iterator, which ends.
+        forward: ``forward(model, batch) -> loss``, for any other kind of batch, model or loss.
+        autocast: the dtype to compute the forward in, ``torch.bfloat16`` say.
+        scaler: the script's ``torch.amp.GradScaler``. A batch on which it overflows makes no update, so another is drawn.
+        accumulate: batches to an update; the loss is the mean of theirs.
+        clip: called with the optimizer's parameters before each update:
+            ``lambda parameters: torch.nn.utils.clip_grad_norm_(parameters, 1.0)``.
+        group: the parameter group whose rate is given, by its place or by its entry ``"name"``.
+        stateful: further objects that the training changes (an averaged model, a metric); put back by their attributes.
+        replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
+
+    Raises:
+        LearnerError: a subclass of it says which argument does not fit.
+    """
+
+    def __init__(  # noqa: PLR0913  (what a training loop varies in)
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        loss_fn: Callable[[Any, Any], Tensor] | None,
+        data: Iterable[Any],
+        *,
+        forward: Callable[[nn.Module, Any], Tensor] | None = None,
+        autocast: torch.dtype | None = None,
+        scaler: torch.amp.GradScaler | None = None,
+        accumulate: int = 1,
+        clip: Callable[[list[nn.Parameter]], object] | None = None,
+        group: str | int | None = None,
+        stateful: Iterable[object] = (),
+        replay_bytes: int = 1 << 30,
+    ) -> None:
+        _check_pair(model, optimizer)
+        if forward is None and loss_fn is None:
+            message = "loss_fn is None and there is no forward; give one of the two."
+            raise LossError(message)
+        if accumulate < 1:
+            message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
+            raise LearnerError(message)
+        device = _device_of([model])
+        forward = supervised(cast("Callable[[Any, Any], Tensor]", loss_fn)) if forward is None else forward
+        step = SupervisedStep(
+            model, optimizer, forward, autocast=autocast, scaler=scaler, accumulate=accumulate, clip=clip, device=device
+        )
+        stateful = [*stateful, *([] if scaler is None else [scaler])]
+        self._set_up(step, data, [model], [optimizer], stateful, device, group, replay_bytes)
+        self._first_forward = forward
+
+    @classmethod
+    def from_step(  # noqa: PLR0913  (as above)
+        cls,
+        step: Callable[[Any], Tensor],
+        data: Iterable[Any],
+        *,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        stateful: Iterable[object] = (),
+        group: str | int | None = None,
+        replay_bytes: int = 1 << 30,
+    ) -> TorchLearner:
+        """A learner of any other training step: several optimizers, several losses, precision of one's own.
+
+        Args:
+            step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The batch
+                is on the modules' device.
+            data: as for the class.
+            modules: every module that the step changes.
+            optimizers: every optimizer that it steps; the rate is written into all of them, ratios kept.
+            stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
+            group: as for the class; places count through all optimizers.
+            replay_bytes: as for the class.
+        """
+        learner = cls.__new__(cls)
+        modules, optimizers = list(modules), list(optimizers)
+        if not modules or not optimizers:
+            message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
+            raise LearnerError(message)
+
+        def detached(draw: Callable[[], Any]) -> Tensor:
+            loss: Any = step(draw())
+            if isinstance(loss, Tensor) and loss.numel() != 1:
+                message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
+                raise LossError(message)
+            return loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float64)
+
+        learner._set_up(detached, data, modules, optimizers, stateful, _device_of(modules), group, replay_bytes)
+        learner._first_forward = None
+        return learner
+
+    def _set_up(  # noqa: PLR0913  (called from the two constructors alone)
+        self,
+        step: Step,
+        data: Iterable[Any],
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        stateful: Iterable[object],
+        device: torch.device,
+        group: str | int | None,
+        replay_bytes: int,
+    ) -> None:
+        self._step = step
+        self._modules = modules
+        self._roots = [*modules, *optimizers, *stateful]
+        self._device = device
+        self._rates = Rates(optimizers, group)
+        of_data = generators_of(data)
+        self._generators = lambda: (*generators(), *of_data)
+        self._batches = stream(own_source(data), self._generators, replay_bytes)
+        self._first_forward: Callable[[nn.Module, Any], Tensor] | None
+
+    def _draw(self) -> Any:
+        return to_device(self._batches.draw(), self._device)
+
+    def iteration(self, lr: float) -> Tensor:
+        """Train on the next batch at ``lr``; its loss before the update, detached, shape ``()``.
+
+        Raises:
+            LossError: the loss is not one number, or no gradient flows from it.
+            BatchError: the batch is no ``(input, target)`` pair, and there is no ``forward``.
+            DataError: there is no batch, or no more.
+        """
+        self._rates.write(lr)
+        return self._step(self._draw)
+
+    def snapshot(self) -> TorchState:
+        """A copy of everything that an iteration changes; on the host, whatever the device."""
+        self._make_lazy_parameters()
+        return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
+
+    def restore(self, state: TorchState) -> None:
+        """Put everything back as it was when ``state`` was made, tensors in place."""
+        state.memory.restore()
+        put_back(state.randomness)
+        self._batches.go(state.place)
+
+    def close(self) -> None:
+        """Let go of the data's iterator, and so of the worker processes that it started."""
+        self._batches.close()
+
+    def _make_lazy_parameters(self) -> None:
+        """One forward in evaluation mode on the next batch, which stays the next, where parameters do not exist yet."""
+        lazy = [module for module in self._modules if any(map(is_lazy, chain(module.parameters(), module.buffers())))]
+        if not lazy:
+            return
+        if self._first_forward is None:
+            message = "The modules have parameters that do not exist yet, and only the step knows their forward; make one first."
+            raise ModelError(message)
+        before, place = capture(self._generators()), self._batches.mark()
+        batch = self._draw()
+        self._batches.go(place)
+        put_back(before)
+        for module in lazy:
+            with torch.no_grad(), _evaluating(module):
+                self._first_forward(module, batch)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _check_pair(model: nn.Module, optimizer: Optimizer) -> None:
+    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]  (users pass anything)
+        message = f"model is a {type(model).__name__}; give a torch.nn.Module, or use TorchLearner.from_step."
+        raise ModelError(message)
+    if not isinstance(optimizer, torch.optim.Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  (as above)
+        message = f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer."
+        raise OptimizerError(message)
+    of_model = set(map(id, model.parameters()))
+    if not any(id(parameter) in of_model for group in optimizer.param_groups for parameter in group["params"]):
+        message = (
+            f"{type(optimizer).__name__} owns none of the model's parameters; make it from this model: "
+            f"{type(optimizer).__name__}(model.parameters(), ...)."
+        )
+        raise OptimizerError(message)
+
+
+def _device_of(modules: Sequence[nn.Module]) -> torch.device:
+    parameter = next((parameter for module in modules for parameter in module.parameters()), None)
+    return torch.device("cpu") if parameter is None else parameter.device

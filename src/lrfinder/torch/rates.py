@@ -1,0 +1,88 @@
+"""One rate for all parameter groups of all optimizers, their ratios kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from lrfinder.errors import OptimizerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch.optim import Optimizer
+
+    Group = dict[str, Any]
+
+
+class Rates:
+    """Writes a rate into parameter groups.
+
+    The rate given is that of the reference group: the one whose own rate is highest, or the one that ``group`` names. Every
+    other group gets its own multiple of it, as it had when this object was made. A group's own rate is its ``"lr"``; where
+    all of those are 0, as under a warm-up that starts there, its ``"initial_lr"``.
+
+    Args:
+        optimizers: whose groups are written.
+        group: the reference group, by its place among all groups or by its entry ``"name"``.
+
+    Raises:
+        OptimizerError: the rate does not reach an optimizer, or ``group`` names none of the groups.
+    """
+
+    def __init__(self, optimizers: Sequence[Optimizer], group: str | int | None = None) -> None:
+        for optimizer in optimizers:
+            _refuse_if_out_of_reach(optimizer)
+        self._optimizers = optimizers
+        groups = self._groups()
+        own = _own_rates(groups)
+        reference = max(own, default=0.0) if group is None else own[_place(group, groups)]
+        if group is not None and not reference > 0:
+            message = f"The parameter group {group!r} has the rate {reference!r}, of which no other can be a multiple."
+            raise OptimizerError(message)
+        self._ratios = [rate / reference if reference > 0 else 1.0 for rate in own]
+
+    def _groups(self) -> list[Group]:
+        return [group for optimizer in self._optimizers for group in optimizer.param_groups]
+
+    def write(self, lr: float) -> None:
+        """Give every group its multiple of ``lr``; a rate that is a tensor is written in place.
+
+        Raises:
+            OptimizerError: groups were added or removed since this object was made.
+        """
+        groups = self._groups()  # asked anew: loading a state makes new ones
+        if len(groups) != len(self._ratios):
+            message = f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
+            raise OptimizerError(message)
+        for group, ratio in zip(groups, self._ratios, strict=True):
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(lr * ratio)
+            else:
+                group["lr"] = lr * ratio
+
+
+def _refuse_if_out_of_reach(optimizer: Optimizer) -> None:
+    if isinstance(optimizer, torch.optim.Rprop):
+        message = "Rprop reads its rate at the first step only, so a range test tells nothing about it; use another optimizer."
+        raise OptimizerError(message)
+    if any("lr" not in group for group in optimizer.param_groups):
+        message = f"{type(optimizer).__name__} has a parameter group without a rate; each needs an entry 'lr'."
+        raise OptimizerError(message)
+
+
+def _own_rates(groups: Sequence[Group]) -> list[float]:
+    own = [float(group["lr"]) for group in groups]
+    return own if any(own) else [float(group.get("initial_lr", 0.0)) for group in groups]
+
+
+def _place(group: str | int, groups: Sequence[Group]) -> int:
+    names = [one.get("name") for one in groups]
+    if isinstance(group, int) and group in range(len(groups)):
+        return group
+    if isinstance(group, str) and group in names:
+        return names.index(group)
+    message = f"group={group!r} is none of the {len(groups)} parameter groups; give a place from 0, or one of the names {names}."
+    raise OptimizerError(message)

@@ -1,0 +1,156 @@
+"""The training step that every script writes by hand: forward, backward, clipping, optimizer, in the usual order."""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from lrfinder.errors import LossError, OptimizerError
+from lrfinder.torch.batches import input_and_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from torch.optim import Optimizer
+
+_OVERFLOWS_AT_MOST = 16  # a scaler starts at 2**16 and halves; after as many overflows the fault is not its scale
+
+
+class Step(Protocol):
+    """One update, over as many batches as it draws; the mean of their losses before it, detached."""
+
+    def __call__(self, draw: Callable[[], Any], /) -> Tensor:
+        """Draw, train, and give the loss."""
+        ...
+
+
+class SupervisedStep:
+    """One update of ``model`` by ``optimizer``; see :class:`lrfinder.torch.TorchLearner` for the arguments."""
+
+    def __init__(  # noqa: PLR0913  (what a training loop varies in)
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        forward: Callable[[nn.Module, Any], Tensor],
+        *,
+        autocast: torch.dtype | None,
+        scaler: torch.amp.GradScaler | None,
+        accumulate: int,
+        clip: Callable[[list[nn.Parameter]], object] | None,
+        device: torch.device,
+    ) -> None:
+        self._model = model
+        self._optimizer = optimizer
+        self._forward = forward
+        self._autocast = autocast
+        self._scaler = scaler
+        self._accumulate = accumulate
+        self._clip = clip
+        self._device = device
+        self._needs_closure = _needs_closure(optimizer)
+        if self._needs_closure and scaler is not None:
+            message = f"{type(optimizer).__name__} needs a closure, which a GradScaler cannot step; give one of the two."
+            raise OptimizerError(message)
+
+    def __call__(self, draw: Callable[[], Any]) -> Tensor:
+        if not self._model.training:
+            _train_if_all_evaluate(self._model)
+        if self._needs_closure:
+            return self._step_with_closure([draw() for _ in range(self._accumulate)])
+        for _ in range(_OVERFLOWS_AT_MOST):
+            loss = self._gradients(draw() for _ in range(self._accumulate))
+            if self._stepped() or not loss.isfinite():
+                break
+        return loss
+
+    def _gradients(self, batches: Any) -> Tensor:
+        """Fill the gradients; the mean loss of the batches."""
+        self._optimizer.zero_grad()
+        losses: list[Tensor] = []
+        for batch in batches:
+            with self._precision():
+                loss = self._forward(self._model, batch)
+            check_loss(loss)
+            losses.append(loss.detach().clone())  # a captured graph writes its next loss into the same memory
+            if self._accumulate > 1:
+                loss = loss / self._accumulate
+            (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+    def _precision(self) -> AbstractContextManager[object]:
+        return nullcontext() if self._autocast is None else torch.autocast(self._device.type, dtype=self._autocast)
+
+    def _stepped(self) -> bool:
+        """Clip and update; whether there was an update, and not a scaler's overflow."""
+        if self._scaler is None:
+            self._clip_gradients()
+            self._optimizer.step()
+            return True
+        if self._clip is not None:
+            self._scaler.unscale_(self._optimizer)
+            self._clip_gradients()
+        self._scaler.step(self._optimizer)
+        scale = self._scaler.get_scale()
+        self._scaler.update()
+        return self._scaler.get_scale() >= scale
+
+    def _clip_gradients(self) -> None:
+        if self._clip is not None:
+            self._clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+
+    def _step_with_closure(self, batches: list[Any]) -> Tensor:
+        losses: list[Tensor] = []
+
+        def closure() -> Tensor:
+            losses.append(self._gradients(batches))
+            self._clip_gradients()
+            return losses[-1]
+
+        self._optimizer.step(closure)
+        return losses[0]
+
+
+def check_loss(loss: object) -> None:
+    """Refuse what ``backward()`` could not start from.
+
+    Raises:
+        LossError: it is no tensor of one element, or no gradient flows from it.
+    """
+    if not isinstance(loss, Tensor):
+        message = f"The loss is a {type(loss).__name__}; it must be a tensor of one element, made from the model's output."
+        raise LossError(message)
+    if loss.numel() != 1:
+        message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
+        raise LossError(message)
+    if not loss.requires_grad:
+        message = (
+            "The loss needs no gradient: it does not depend on a trainable parameter, or was made under no_grad() or detached; "
+            "make it from the model's output, with gradients on."
+        )
+        raise LossError(message)
+
+
+def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
+    """The usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch."""
+
+    def forward(model: nn.Module, batch: Any) -> Tensor:
+        given, target = input_and_target(batch)
+        return loss_fn(model(given), target)
+
+    return forward
+
+
+def _train_if_all_evaluate(model: nn.Module) -> None:
+    """Training mode for a model that is wholly in evaluation mode; one of which a part trains is left as it was set up."""
+    if not any(module.training for module in model.modules()):
+        model.train()
+
+
+def _needs_closure(optimizer: Optimizer) -> bool:
+    closure = inspect.signature(optimizer.step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
