@@ -1,0 +1,293 @@
+"""The command line: the only place that prints."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import lrfinder
+from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.rates import geometric
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from lrfinder.learner import Learner
+    from lrfinder.records import Comparison, RangeTest, Record
+
+app = typer.Typer(
+    help="Find a learning rate, and leave no trace.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+out = Console()
+err = Console(stderr=True)
+
+Factory = Annotated[str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")]
+LrStart = Annotated[float, typer.Option(help="The first rate.")]
+LrMultiplier = Annotated[float, typer.Option(help="Each rate is this many times the one before.")]
+LrEnd = Annotated[float, typer.Option(help="No rate goes above this.")]
+Smoothing = Annotated[float, typer.Option(help="Weight of the past in the running mean that stops the sweep.")]
+MaxIterations = Annotated[int, typer.Option(help="No more iterations than this.")]
+Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, for `lrfinder plot` and lrfinder.load().")]
+Csv = Annotated[Path | None, typer.Option("--csv", help="Write iteration, lr, loss here.")]
+Png = Annotated[Path | None, typer.Option("--png", help="Write the picture here.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
+
+
+def main() -> None:
+    """Run the command line. Exit codes: 0; 1 a failure, told in one sentence; 2 a call that is not understood."""
+    app()
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001  (typer calls it with the option's value)
+    if asked:
+        out.print(f"lrfinder {lrfinder.__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,  # noqa: FBT002
+) -> None:
+    """Find a learning rate, and leave no trace."""
+
+
+@app.command()
+def demo(
+    directory: Annotated[Path, typer.Option("--out", help="Where picture and results go.")] = Path("lrfinder-demo"),
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training in the check.")] = 300,
+    debug: Debug = False,  # noqa: FBT002  (an option of the command line)
+) -> None:
+    """Range test and three-rate check of a small network on handwritten digits: under a minute, nothing needed.
+
+    Example:  lrfinder demo
+    """
+    with _told(debug):
+        from lrfinder.demo import digits_learner
+
+        with closing(digits_learner()) as learner:
+            directory.mkdir(parents=True, exist_ok=True)
+            finder = lrfinder.LRFinder(learner)
+            out.print("A small convolutional network on 1,797 handwritten digits, SGD with momentum 0.9.\n")
+            result = _find(finder)
+            _show(result)
+            _write(result, directory / "range-test.json", None, directory / "range-test.png")
+            lr = result.suggestion.lr
+            if lr is None:
+                return
+            out.print(f"\nThe check: {iterations} iterations each from the same start, on the same batches.\n")
+            comparison = _compare(finder, [lr / 10, lr, lr * 10], iterations)
+            _show(comparison)
+            _write(comparison, directory / "check.json", None, directory / "check.png")
+
+
+@app.command()
+def find(
+    factory: Factory,
+    lr_start: LrStart = 1e-6,
+    lr_multiplier: LrMultiplier = 1.1,
+    lr_end: LrEnd = 10.0,
+    smoothing: Smoothing = 0.3,
+    max_iterations: MaxIterations = 1000,
+    json: Json = None,
+    csv: Csv = None,
+    png: Png = None,
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """The range test of a learner of yours: the curve, and the rate that it suggests.
+
+    Example:  lrfinder find train.py:make_learner --png curve.png
+    """
+    with _told(debug), _made(factory, json, csv, png) as learner:
+        result = _find(
+            lrfinder.LRFinder(learner),
+            lr_start=lr_start,
+            lr_multiplier=lr_multiplier,
+            smoothing=smoothing,
+            lr_end=lr_end,
+            max_iterations=max_iterations,
+        )
+        _show(result)
+        _write(result, json, csv, png)
+
+
+@app.command()
+def compare(
+    factory: Factory,
+    lrs: Annotated[str, typer.Option(help="The rates, with commas between.")],
+    iterations: Annotated[int, typer.Option(help="Iterations at each rate.")] = 300,
+    json: Json = None,
+    csv: Csv = None,
+    png: Png = None,
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """Train at a few rates from the same start on the same batches.
+
+    Example:  lrfinder compare train.py:make_learner --lrs 0.005,0.05,0.5 --iterations 300
+    """
+    with _told(debug):
+        rates = _rates(lrs)
+        with _made(factory, json, csv, png) as learner:
+            comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
+            _show(comparison)
+            _write(comparison, json, csv, png)
+
+
+@app.command()
+def plot(
+    result: Annotated[Path, typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="What --json or to_json() wrote.")],
+    png: Png = None,
+    csv: Csv = None,
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """Show a result again, in the terminal and as a picture.
+
+    Example:  lrfinder plot curve.json --png curve.png
+    """
+    with _told(debug):
+        _require_folders(csv, png)
+        loaded = lrfinder.load(result)
+        _show(loaded)
+        _write(loaded, None, csv, png)
+
+
+@contextmanager
+def _told(debug: bool) -> Iterator[None]:  # noqa: FBT001  (the option's value)
+    """Tell a failure in one sentence and exit with 1, or with 2 where an option's value is out of range."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
+    except KeyboardInterrupt:
+        err.print("Interrupted.")
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if debug:
+            raise
+        said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
+        notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
+        err.print(" ".join([said, *notes]), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
+
+
+@contextmanager
+def _made(factory: str, *paths: Path | None) -> Iterator[Learner[Any]]:
+    """The factory's learner, closed at the end. What could not be written later is told before it is made."""
+    _require_folders(*paths)
+    with closing(_learner(factory)) as learner:
+        yield learner
+
+
+def _require_folders(*paths: Path | None) -> None:
+    for path in paths:
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            message = f"{path} cannot be written: its folder must exist, and it must be no folder itself."
+            raise typer.BadParameter(message)
+
+
+def _learner(factory: str) -> Learner[Any]:
+    """Run ``FILE.py``, as python would, and call ``FACTORY`` of it.
+
+    Raises:
+        FactoryError: there is no such file or function, one of them raises, or what comes back is no learner.
+    """
+    path, colon, name = factory.rpartition(":")
+    file = Path(path)
+    if not colon or not file.is_file():
+        message = f"{factory} names no factory: {path or factory} is no file; give FILE.py:FACTORY, as in train.py:make_learner."
+        raise FactoryError(message)
+    module_name = file.stem if file.stem not in sys.modules else f"_{file.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    if spec is None or spec.loader is None:
+        message = f"{file} is no Python file; give FILE.py:FACTORY."
+        raise FactoryError(message)
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(file.resolve().parent))  # what the file imports lies beside it
+    sys.modules[module_name] = module  # worker processes look its classes up there
+    try:
+        spec.loader.exec_module(module)
+        make: Callable[[], Any] | None = getattr(module, name, None)
+        made = make() if callable(make) else None
+    except (Exception, SystemExit) as error:
+        message = f"{factory} raised {type(error).__name__}: {error}"
+        raise FactoryError(message) from error
+    if not callable(make):
+        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
+        message = f"{file} has no function {name!r}; it has {', '.join(names[:8]) or 'none'}."
+        raise FactoryError(message)
+    lacking = [verb for verb in ("iteration", "snapshot", "restore", "close") if not callable(getattr(made, verb, None))]
+    if lacking:
+        message = f"{factory} returned a {type(made).__name__}, which is no learner: it lacks {', '.join(lacking)}()."
+        raise FactoryError(message)
+    return made  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  (checked by its verbs, just above)
+
+
+def _rates(lrs: str) -> list[float]:
+    try:
+        return [float(lr) for lr in lrs.split(",")]
+    except ValueError:
+        message = f"--lrs is {lrs!r}; give numbers with commas between: 0.005,0.05,0.5."
+        raise typer.BadParameter(message) from None
+
+
+def _find(  # noqa: PLR0913  (those of find)
+    finder: lrfinder.LRFinder,
+    *,
+    lr_start: float = 1e-6,
+    lr_multiplier: float = 1.1,
+    smoothing: float = 0.3,
+    lr_end: float = 10.0,
+    max_iterations: int = 1000,
+) -> RangeTest:
+    most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
+    with _progress("range test", most) as advance:
+        return finder.find(
+            lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
+        )
+
+
+def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
+    with _progress("comparison", len(lrs) * iterations) as advance:
+        return finder.compare(lrs, iterations, on_record=advance)
+
+
+@contextmanager
+def _progress(what: str, total: int) -> Iterator[Callable[[Record], object]]:
+    """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total, at="")
+        yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
+
+
+def _show(result: RangeTest | Comparison) -> None:
+    from lrfinder.views.terminal import comparison_table, range_test_view
+    from lrfinder.views.verdict import verdict
+
+    picture = range_test_view(result) if isinstance(result, lrfinder.RangeTest) else comparison_table(result)
+    out.print(picture)
+    out.print()
+    out.print(verdict(result), highlight=False, markup=False)
+
+
+def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, png: Path | None) -> None:
+    if json is not None:
+        result.to_json(json)
+    if csv is not None:
+        result.to_csv(csv)
+    if png is not None:
+        from lrfinder.views.matplotlib import figure_png
+
+        png.write_bytes(figure_png(result))
+    for path in filter(None, (json, csv, png)):
+        out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
