@@ -119,7 +119,7 @@ class RangeTest(Sequence[Record]):
         return hash((self._bits(), self.stop, self.settings))
 
     def _bits(self) -> bytes:
-        return self.lrs.tobytes() + self.losses.tobytes()
+        return _bits(self.lrs) + _bits(self.losses)
 
     @cached_property
     def lrs(self) -> NDArray[np.float64]:
@@ -210,7 +210,7 @@ class Comparison:
         return hash((self._bits(), self.stops))
 
     def _bits(self) -> tuple[tuple[int, ...], bytes]:
-        return self.losses.shape, self.lrs.tobytes() + self.losses.tobytes()
+        return self.losses.shape, _bits(self.lrs) + _bits(self.losses)
 
     @property
     def iterations(self) -> int:
@@ -280,3 +280,8 @@ def _frozen(values: Sequence[float]) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64)
     array.setflags(write=False)
     return array
+
+
+def _bits(values: NDArray[np.float64]) -> bytes:
+    """The values bit for bit, with one NaN for all: files and arithmetic do not keep the others apart."""
+    return np.where(np.isnan(values), np.nan, values).tobytes()

@@ -1,0 +1,77 @@
+"""Learners without a framework: a bowl that trains, and a script that is read out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from lrfinder import DataEndedError
+
+
+class BowlState(NamedTuple):
+    position: float
+    velocity: float
+    generator: dict[str, object]
+
+
+class Bowl:
+    """Gradient descent with momentum on ``curvature / 2 * x**2`` plus noise; without momentum it diverges exactly above
+    ``2 / curvature``."""
+
+    def __init__(self, curvature: float = 1.0, momentum: float = 0.0, noise: float = 0.0, position: float = 1.0) -> None:
+        self.curvature = curvature
+        self.momentum = momentum
+        self.noise = noise
+        self.position = position
+        self.velocity = 0.0
+        self.generator = np.random.default_rng(0)
+        self.closed = False
+
+    def iteration(self, lr: float) -> float:
+        loss = self.curvature / 2 * self.position**2 + self.noise * self.generator.standard_normal()
+        self.velocity = self.momentum * self.velocity - lr * self.curvature * self.position
+        self.position += self.velocity
+        return loss
+
+    def snapshot(self) -> BowlState:
+        return BowlState(self.position, self.velocity, self.generator.bit_generator.state)
+
+    def restore(self, state: BowlState) -> None:
+        self.position, self.velocity = state.position, state.velocity
+        self.generator.bit_generator.state = state.generator
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Scripted:
+    """Returns given losses, one an iteration; an exception among them is raised; after the last the data have ended."""
+
+    def __init__(self, losses: Iterable[float | BaseException]) -> None:
+        self.losses: Sequence[float | BaseException] = list(losses)
+        self.here = 0
+        self.lrs: list[float] = []
+        self.restores = 0
+
+    def iteration(self, lr: float) -> float:
+        if self.here == len(self.losses):
+            message = "The script has ended."
+            raise DataEndedError(message)
+        loss = self.losses[self.here]
+        self.here += 1
+        self.lrs.append(lr)
+        if isinstance(loss, BaseException):
+            raise loss
+        return loss
+
+    def snapshot(self) -> int:
+        return self.here
+
+    def restore(self, state: int) -> None:
+        self.here = state
+        self.restores += 1
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,109 @@
+"""The law as functions: the fakes pass, and a learner that forgets one thing fails the check that is made for it."""
+
+import math
+
+import pytest
+from fakes import Bowl, Scripted
+
+import lrfinder.testing
+from lrfinder import LawError
+
+
+def seen(bowl):
+    return lambda: {"position": bowl.position, "velocity": bowl.velocity}
+
+
+def test_a_bowl_obeys_the_law():
+    bowl = Bowl(momentum=0.9, noise=0.1)
+    lrfinder.testing.check(bowl, observe=seen(bowl))
+    assert bowl.position == 1.0
+
+
+def test_a_script_that_ends_obeys_the_law():
+    lrfinder.testing.check(Scripted([3.0, 2.0, math.nan, 1.0]))
+
+
+class ForgetsVelocity(Bowl):
+    def restore(self, state):
+        super().restore(state._replace(velocity=self.velocity))
+
+
+class ForgetsGenerator(Bowl):
+    def restore(self, state):
+        super().restore(state._replace(generator=self.generator.bit_generator.state))
+
+
+class ForgetsPosition(Bowl):
+    def restore(self, state):
+        super().restore(state._replace(position=self.position))
+
+
+@pytest.mark.parametrize("broken", [ForgetsVelocity, ForgetsGenerator, ForgetsPosition])
+def test_a_learner_that_forgets_a_part_of_its_state_fails(broken):
+    with pytest.raises(LawError, match="loss of iteration"):
+        lrfinder.testing.check_time_repeats(broken(momentum=0.9, noise=0.1))
+
+
+def test_a_part_that_no_loss_shows_is_seen_by_observing_it():
+    class LastRate(Bowl):
+        lr = 0.1
+
+        def iteration(self, lr):
+            self.lr = lr
+            return super().iteration(lr)
+
+    lrfinder.testing.check(LastRate())
+    learner = LastRate()
+    with pytest.raises(LawError, match="lr did not come back"):
+        lrfinder.testing.check_time_repeats(learner, observe=lambda: {"lr": learner.lr})
+
+
+def test_a_snapshot_that_draws_a_random_number_fails():
+    class Draws(Bowl):
+        def snapshot(self):
+            self.generator.random()
+            return super().snapshot()
+
+    with pytest.raises(LawError, match="snapshot before each"):
+        lrfinder.testing.check_snapshot_changes_nothing(Draws(noise=0.1))
+
+
+def test_a_learner_that_holds_one_state_only_fails():
+    class OneState(Bowl):
+        def snapshot(self):
+            self.saved = super().snapshot()
+
+        def restore(self, _):
+            super().restore(self.saved)
+
+    with pytest.raises(LawError):
+        lrfinder.testing.check_old_states_live(OneState(noise=0.1))
+
+
+def test_a_learner_that_does_not_come_back_from_infinity_fails():
+    class Scales(Bowl):
+        """Puts a difference back, which infinity swallows."""
+
+        def restore(self, state):
+            self.position += state.position - self.position
+            self.velocity, self.generator.bit_generator.state = state.velocity, state.generator
+
+    with pytest.raises(LawError, match="absurd"):
+        lrfinder.testing.check_comes_back_from_divergence(Scales(momentum=0.9))
+
+
+def test_a_loss_that_is_overwritten_fails():
+    class Reuses(Bowl):
+        def iteration(self, lr):
+            self.shared = getattr(self, "shared", Loss())
+            self.shared.value = super().iteration(lr)
+            return self.shared
+
+    class Loss:
+        value = 0.0
+
+        def __float__(self):
+            return self.value
+
+    with pytest.raises(LawError, match="read at the end"):
+        lrfinder.testing.check_losses_are_kept(Reuses())
