@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def fingerprint(*objects: Any) -> dict[str, object]:
     """Everything of modules and of objects with ``state_dict()``, bit for bit, under readable names; and the generators.
 
-    Of tensors: bytes, shape, dtype, place in memory, ``requires_grad``; of parameters the gradient, or its absence; of modules
+    Of tensors: bytes, shape, dtype, ``requires_grad``; of parameters the gradient, or its absence; of modules
     the modes, and buffers also where they are not persistent; of optimizers and the like their ``state_dict()``; python's,
     numpy's and torch's global generators. It shares no code with the snapshot, so that neither hides the other's faults.
     """
@@ -37,10 +37,10 @@ def fingerprint(*objects: Any) -> dict[str, object]:
 
 def _of_module(module: nn.Module) -> Iterator[tuple[str, object]]:
     for name, parameter in module.named_parameters(remove_duplicate=False):
-        yield name, (*_content(parameter), id(parameter), parameter.data_ptr(), parameter.requires_grad)
+        yield name, (*_content(parameter), parameter.requires_grad)
         yield f"{name}.grad", None if parameter.grad is None else _content(parameter.grad)
     for name, buffer in module.named_buffers(remove_duplicate=False):
-        yield name, (*_content(buffer), buffer.data_ptr())
+        yield name, _content(buffer)
     for name, submodule in module.named_modules():
         yield f"{name}.training", submodule.training
 
