@@ -1,0 +1,50 @@
+"""Results as a piece of HTML, for notebooks: the verdict, the figure and a small table. Needs no network and no script."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from html import escape
+from typing import TYPE_CHECKING
+
+from lrfinder.records import RangeTest
+from lrfinder.views.trainings import trainings
+from lrfinder.views.verdict import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lrfinder.records import Comparison
+
+
+def html(result: RangeTest | Comparison) -> str:
+    """The result as one ``<div>``; every text in it is escaped."""
+    from lrfinder.views.matplotlib import figure_png
+
+    words = escape(verdict(result))
+    png = b64encode(figure_png(result)).decode("ascii")
+    table = _landmarks(result) if isinstance(result, RangeTest) else _ends(result)
+    image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="max-width: 100%">'
+    return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{table}</div>'
+
+
+def _landmarks(result: RangeTest) -> str:
+    marks = result.landmarks
+    rows = (
+        ("starts to fall", marks.falls_from),
+        ("falls fastest", marks.steepest),
+        ("is lowest", marks.lowest),
+        ("diverges", marks.diverges),
+    )
+    return _table(("the loss", "at learning rate"), ((what, "not seen" if lr is None else f"{lr:.3g}") for what, lr in rows))
+
+
+def _ends(comparison: Comparison) -> str:
+    rows = zip(trainings(comparison), comparison.final(), strict=True)
+    header = ("learning rate", "mean loss of the last tenth", "how it ended")
+    return _table(header, ((training.label, f"{final:.4g}", training.ended) for training, final in rows))
+
+
+def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = "".join(f'<th scope="col">{escape(text)}</th>' for text in header)
+    body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -1,0 +1,151 @@
+"""Results as matplotlib figures. Nothing is shown; pyplot is asked only for new axes, so that a notebook displays them.
+
+Colours are four of Okabe and Ito's (Color Universal Design, 2008) that stand out from white and from black alike, and never
+tell anything alone: each goes with a marker, a dash or a label. What is neutral has the colour of the style's text.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter, NullFormatter
+
+from lrfinder.records import RangeTest
+from lrfinder.views.curve import curve
+from lrfinder.views.trainings import comparison_axis, headline, trainings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from matplotlib.axes import Axes
+
+    from lrfinder.records import Comparison
+    from lrfinder.views.curve import Band, LossAxis, Stopped
+    from lrfinder.views.trainings import Training
+
+BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
+DASHES = ("--", "-.", ":", (0, (8, 2)), (0, (8, 2, 1, 2, 1, 2)))  # 5 and 4 share no factor: 20 lines all look different
+SIZE_INCHES = (7.6, 4.6)
+INSIDE: Mapping[str, Any] = {"loc": "best"}  # the limits leave room above and below the curve
+BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}  # many lines fill the axes
+
+
+def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
+    """Draw the curve of a range test on ``ax``, or on axes of a new figure; returns them, shows nothing.
+
+    The axes are limited to the rates tried and, where all losses are positive, to 0.8 times the lowest and 4 times the first
+    loss, both logarithmic. Losses that are 0 or negative get a linear axis, or one that is linear around 0.
+    """
+    ax = _new_axes() if ax is None else ax
+    drawn = curve(result)
+    _scale(ax, drawn.loss_axis)
+    ax.set(xscale="log", xlim=drawn.x_limits, xlabel="learning rate", ylabel="loss", title=drawn.title)
+    ax.plot(drawn.lrs, drawn.losses, ".", color=_neutral(), alpha=0.55, markersize=5, mew=0, label="loss of a batch")
+    ax.plot(drawn.lrs, drawn.smoothed, color=BLUE, linewidth=2.2, label="smoothed")
+    if drawn.band is not None:
+        _mark_suggestion(ax, drawn.band)
+    if drawn.stopped is not None:
+        _mark_stop(ax, drawn.stopped)
+    if not len(drawn.lrs):
+        ax.text(0.5, 0.5, "no loss to draw", transform=ax.transAxes, ha="center", va="center", color=_neutral())
+    _finish(ax, INSIDE)
+    return ax
+
+
+def plot_comparison(comparison: Comparison, ax: Axes | None = None) -> Axes:
+    """Draw the trainings of a comparison on ``ax``, or on axes of a new figure; returns them, shows nothing.
+
+    Loss against iteration, a line a rate: raw faint, smoothed above it, the one that ended lowest thick and solid. The loss
+    axis is chosen as in :func:`plot_range_test`. The legend stands beside new axes, and inside axes that were given, whose
+    surroundings are not ours.
+    """
+    if ax is None:
+        return _draw_comparison(_new_axes(), comparison, BESIDE)
+    return _draw_comparison(ax, comparison, INSIDE)
+
+
+def figure_png(result: RangeTest | Comparison) -> bytes:
+    """The figure of a result as a PNG, made without pyplot: no figure stays open and no display is needed."""
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    if isinstance(result, RangeTest):
+        plot_range_test(result, figure.add_subplot())
+    else:
+        _draw_comparison(figure.add_subplot(), result, BESIDE)
+    png = BytesIO()
+    canvas.print_png(png)
+    return png.getvalue()
+
+
+class _PlainNumbers(LogFormatter):
+    """Labels the ticks that matplotlib would label on a logarithmic axis, but as ``0.5`` and ``20``, not ``5e-01``."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _new_axes() -> Axes:
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(figsize=SIZE_INCHES, layout="constrained")[1]
+
+
+def _scale(ax: Axes, loss_axis: LossAxis) -> None:
+    if loss_axis.scale == "symlog":
+        ax.set_yscale("symlog", linthresh=loss_axis.linear_below)
+        ax.yaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.set_yscale(loss_axis.scale)
+    if loss_axis.scale == "log":
+        ax.yaxis.set_major_formatter(_PlainNumbers())
+        ax.yaxis.set_minor_formatter(_PlainNumbers(minor_thresholds=(1.5, 0.6)))
+    ax.set_ylim(loss_axis.limits)
+
+
+def _mark_suggestion(ax: Axes, band: Band) -> None:
+    ax.axvline(band.lr, color=VERMILLION, linestyle="--", linewidth=1.8, label=f"suggested {band.lr:.3g}")
+    interval = f"interval {band.low:.3g} to {band.high:.3g}"
+    ax.axvspan(band.low, band.high, color=VERMILLION, alpha=0.18, linewidth=0, zorder=0, label=interval)
+
+
+def _mark_stop(ax: Axes, stopped: Stopped) -> None:
+    # a line at the last rate would lie on the frame; a cross may stick out of it
+    cross = {"marker": "X", "markersize": 9, "clip_on": False, "zorder": 5}
+    ax.plot([stopped.lr], [stopped.loss], linestyle="none", color=_neutral(), label=f"stopped: {stopped.why}", **cross)
+
+
+def _draw_comparison(ax: Axes, comparison: Comparison, legend: Mapping[str, Any]) -> Axes:
+    loss_axis = comparison_axis(comparison)
+    _scale(ax, loss_axis)
+    ax.set(xlim=(0, max(1, comparison.iterations - 1)), xlabel="iteration", ylabel="loss", title=headline(comparison))
+    for number, training in enumerate(trainings(comparison)):
+        _draw_training(ax, training, number, loss_axis)
+    _finish(ax, {**legend, "title": "learning rate"})
+    return ax
+
+
+def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxis) -> None:
+    colour = COLOURS[number % len(COLOURS)]
+    dash, width, order = ("-", 3.2, 4) if training.best else (DASHES[number % len(DASHES)], 1.7, 3)
+    iterations = np.arange(len(training.losses))
+    ax.plot(iterations, training.losses, color=colour, linewidth=0.7, alpha=0.25)
+    label = training.label.replace(": ", "\n")  # a narrow legend leaves the lines their room
+    ax.plot(iterations, training.smoothed, color=colour, linestyle=dash, linewidth=width, zorder=order, label=label)
+    if training.diverged and len(iterations):
+        cross = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5}
+        ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
+
+
+def _finish(ax: Axes, legend: Mapping[str, Any]) -> None:
+    ax.grid(visible=True, color=_neutral(), alpha=0.12, linewidth=0.8)
+    ax.legend(**legend)
+
+
+def _neutral() -> str:
+    return rcParams["text.color"]

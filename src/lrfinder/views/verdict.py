@@ -1,0 +1,147 @@
+"""A result in plain words, one paragraph."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrfinder.records import RangeTest, Status
+from lrfinder.views.trainings import COMPLETE, trainings
+
+if TYPE_CHECKING:
+    from lrfinder.records import Comparison, Confidence, Suggestion
+    from lrfinder.views.trainings import Training
+
+TRUST: dict[Confidence, str] = {
+    "high": "Confidence is high: the curve is clear, and the rate can be used as it is.",
+    "medium": "Confidence is medium: a good rate to start from, and worth comparing with its neighbours before a long training.",
+    "low": "Confidence is low: take it for a hint, and compare a few rates around it before training with it.",
+}
+REFUSALS: dict[Status, str] = {
+    Status.OK: "",
+    Status.TOO_FEW_POINTS: (
+        "There is no suggestion, because the sweep has too few finite losses to read a curve from. "
+        "Start lower, or let the rate rise in smaller steps (a smaller lr_multiplier), so that there are more of them."
+    ),
+    Status.NO_EFFECT: (
+        "There is no suggestion, because the rate has no effect: the loss did the same whatever the rate was. "
+        "Check that the optimizer holds the parameters of this very model, that they are not frozen, "
+        "and that nothing sets the rate back."
+    ),
+    Status.UNSTABLE: (
+        "There is no suggestion, because training was unstable from the start: the loss rose already at the lowest rates. "
+        "Start much lower; if that does not help, look at the scale of the inputs and at the initialisation."
+    ),
+    Status.NO_DESCENT: (
+        "There is no suggestion, because the loss never fell at any rate. "
+        "Let the sweep reach higher rates if it did not diverge, and check that the targets belong to the inputs "
+        "and that the loss is one to be made small."
+    ),
+    Status.LOW_SIGNAL: (
+        "There is no suggestion, because what the loss fell by cannot be told from its noise from batch to batch. "
+        "Use larger batches, smaller steps (a smaller lr_multiplier), or the mean of several sweeps; "
+        "or compare a few rates directly."
+    ),
+}
+NOTES = {  # by how a note begins; one that is not here is shown as it is
+    "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",
+    "never diverges": "The loss never diverged, so that the upper end is not known: a higher last rate would show it.",
+    "cliff nearby": "A cliff is nearby: a rate not much higher makes training diverge, so err to the low side.",
+    "budget exhausted": "The iterations allowed were used up before the answer was as narrow as it could be.",
+    "extrapolated": "It is extrapolated to a training longer than any that was tried.",
+}
+CERTAIN = 2  # standard errors from which a difference counts as one
+
+
+def verdict(result: RangeTest | Comparison) -> str:
+    """What was tried, what came of it and how far to trust it."""
+    return _of_range_test(result) if isinstance(result, RangeTest) else _of_comparison(result)
+
+
+def suggestion_in_words(suggestion: Suggestion) -> str:
+    """The rate with its interval, how far to trust it and its notes explained; or why there is none and what to do."""
+    if suggestion.lr is None:
+        return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
+    rate = f"The suggested learning rate is {suggestion.lr:.3g}, and anything from {suggestion.low:.3g} to {suggestion.high:.3g} fits."
+    return " ".join([rate, TRUST[suggestion.confidence], *map(_explained, suggestion.notes)])
+
+
+def _explained(note: str) -> str:
+    for beginning, explanation in NOTES.items():
+        if note.lower().startswith(beginning):
+            return explanation
+    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+
+
+def _of_range_test(result: RangeTest) -> str:
+    if not len(result):
+        return f"No learning rate was tried: {result.stop.value} before the first iteration."
+    return " ".join(part for part in (_tried(result), _shape(result), suggestion_in_words(result.suggestion)) if part)
+
+
+def _tried(result: RangeTest) -> str:
+    low, high = result.lrs.min(), result.lrs.max()
+    rates = f"One learning rate, {low:.3g}, was tried" if len(result) == 1 else f"{len(result)} learning rates from {low:.3g} to {high:.3g} were tried"
+    return f"{rates}, one iteration at each; the sweep ended because {result.stop.value}."
+
+
+def _shape(result: RangeTest) -> str:
+    marks = result.landmarks
+    events = [
+        (marks.falls_from, "started to fall"),
+        (marks.steepest, "fell fastest"),
+        (marks.lowest, "was lowest"),
+        (marks.diverges, "diverged"),
+    ]
+    seen = [(what, f"{lr:.3g}") for lr, what in events if lr is not None]
+    first = "NaN or infinite" if not np.isfinite(result.losses[0]) else f"{result.losses[0]:.4g}"
+    if not seen:
+        return f"The loss began at {first}."
+    told = [f"{what} at {'a rate of ' if number == 0 else ''}{lr}" for number, (what, lr) in enumerate(seen)]
+    return f"The loss began at {first}; it {_listed(told)}."
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
+
+
+def _of_comparison(comparison: Comparison) -> str:
+    all_trainings = trainings(comparison)
+    count = len(all_trainings)
+    rates = "One learning rate was" if count == 1 else f"{count} learning rates were"
+    where = "" if count == 1 else ", from the same start and on the same batches"
+    tried = f"{rates} trained for {comparison.iterations} iterations{where}."
+    best = [row for row, training in enumerate(all_trainings) if training.best]
+    if not best:
+        return " ".join([tried, "None reached its end, so that none is best; try lower rates.", *_remarks(all_trainings)])
+    return " ".join([tried, *_finals(comparison, best[0]), *_remarks(all_trainings)])
+
+
+def _finals(comparison: Comparison, best: int) -> list[str]:
+    window = max(1, comparison.iterations // 10)
+    finals = comparison.final()
+    of = "the last loss" if window == 1 else f"mean of the last {window} iterations"
+    sentences = [f"{comparison.lrs[best]:.3g} ended lowest, at {finals[best]:.4g} ({of})."]
+    others = [row for row in np.argsort(finals, kind="stable") if row != best and np.isfinite(finals[row])]
+    ends = comparison.losses[:, -window:]
+    ties = [row for row in others if not _differs(ends[row], ends[best])]
+    higher = [f"{comparison.lrs[row]:.3g} by {finals[row] - finals[best]:.3g}" for row in others if row not in ties]
+    if higher:
+        sentences.append(f"The others ended higher: {_listed(higher)}.")
+    if ties:
+        names = _listed([f"{comparison.lrs[row]:.3g}" for row in ties])
+        sentences.append(f"The difference to {names} is within the noise of these iterations: a tie, which a longer comparison may settle.")
+    return sentences
+
+
+def _differs(losses: np.ndarray, best: np.ndarray) -> bool:
+    """Whether the mean paired difference, batch by batch, exceeds ``CERTAIN`` standard errors; one pair cannot tell."""
+    difference = losses - best
+    if len(difference) < 2:
+        return False
+    return bool(difference.mean() > CERTAIN * difference.std(ddof=1) / np.sqrt(len(difference)))
+
+
+def _remarks(all_trainings: tuple[Training, ...]) -> list[str]:
+    return [f"At {training.lr:.3g}: {training.ended}." for training in all_trainings if training.ended != COMPLETE]
