@@ -1,0 +1,49 @@
+"""The one entrance of curves: what is NaN, infinite, unordered or without a logarithm is dealt with here and nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+LARGEST = 1e150  # squares and sums of what lies beyond would overflow
+
+
+class FinitePart(NamedTuple):
+    """The part of a curve that can be read: two arrays of one length, the rates rising and above 0, the losses finite."""
+
+    lrs: NDArray[np.float64]
+    losses: NDArray[np.float64]
+
+    @property
+    def decades(self) -> float:
+        """How many decades of rates it spans."""
+        return float(np.log10(self.lrs[-1] / self.lrs[0])) if len(self.lrs) else 0.0
+
+
+def finite_part(lrs: ArrayLike, losses: ArrayLike) -> FinitePart:
+    """The curve up to its first loss (in the order given) that is NaN or infinite, in the order of rising rates.
+
+    Rates that are not above 0, or not finite, have no place on a logarithmic axis and are left out; losses at one and the same
+    rate become their mean.
+
+    Args:
+        lrs: the rates, shape ``(n,)``.
+        losses: the losses, shape ``(n,)``.
+
+    Raises:
+        ValueError: the shapes differ, or are not one-dimensional.
+    """
+    rates, values = np.asarray(lrs, dtype=np.float64), np.asarray(losses, dtype=np.float64)
+    if rates.shape != values.shape or rates.ndim != 1:
+        message = f"lrs has shape {rates.shape} and losses {values.shape}; a curve needs two sequences of one length."
+        raise ValueError(message)
+    broken = np.flatnonzero(~np.isfinite(values))
+    end = broken[0] if len(broken) else len(values)
+    drawable = (rates[:end] > 0) & np.isfinite(rates[:end])
+    rates, values = rates[:end][drawable], np.clip(values[:end][drawable], -LARGEST, LARGEST)
+    distinct, place, count = np.unique(rates, return_inverse=True, return_counts=True)
+    return FinitePart(distinct, np.bincount(place, values, len(distinct)) / count)
