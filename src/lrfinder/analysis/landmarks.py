@@ -79,17 +79,19 @@ def shape(curve: FinitePart) -> Shape:
     """What stands out from the noise of a curve of at least ``FEWEST`` rates."""
     start = max(3, len(curve.lrs) // 10)
     level, sigma = float(np.median(curve.losses[:start])), noise(curve.losses)
-    smoothed = smooth(curve.lrs, _without_explosion(curve.losses, level, sigma))
+    losses = _without_explosion(curve.losses, level, sigma)
+    smoothed = smooth(curve.lrs, losses)
     error = sigma * np.sqrt(spread(curve.lrs) ** 2 + MEDIAN_VARIANCE / start)
-    lowest = start // 2 + int(smoothed[start // 2 :].argmin())  # a loss that rises from the start on is lowest there
+    middle = start // 2  # of the losses that make the level: one that rises from the start on is lowest here
+    lowest = middle + int(smoothed[middle:].argmin())
     fall = level - smoothed[lowest]
-    if fall > max(CERTAIN * error[lowest], _rounding(curve.losses)):
+    if lowest > middle and fall > max(CERTAIN * error[lowest], _rounding(losses)):
         falls_from, steepest = _descent(curve.lrs, smoothed, lowest, level - STARTED * fall)
         risen = smoothed - smoothed[lowest] > max(DIVERGED * fall, CERTAIN * sigma * spread(curve.lrs)[lowest])
         diverges = _first(risen, after=lowest)
     else:
         falls_from = steepest = lowest = None
-        diverges = _for_good(smoothed - level > np.maximum(CERTAIN * error, _rounding(curve.losses)))
+        diverges = _for_good(smoothed - level > np.maximum(CERTAIN * error, _rounding(losses)))
     return Shape(curve.lrs, level, smoothed, sigma, error, falls_from, steepest, lowest, diverges)
 
 
