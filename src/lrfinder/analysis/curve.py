@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 LARGEST = 1e150  # squares and sums of what lies beyond would overflow
+SAME_DIGITS = 12  # of the logarithm: rates that are closer are one, so that slopes do not divide by nothing
 
 
 class FinitePart(NamedTuple):
@@ -21,7 +22,7 @@ class FinitePart(NamedTuple):
     @property
     def decades(self) -> float:
         """How many decades of rates it spans."""
-        return float(np.log10(self.lrs[-1] / self.lrs[0])) if len(self.lrs) else 0.0
+        return float(np.log10(self.lrs[-1]) - np.log10(self.lrs[0])) if len(self.lrs) else 0.0
 
 
 def finite_part(lrs: ArrayLike, losses: ArrayLike) -> FinitePart:
@@ -45,5 +46,6 @@ def finite_part(lrs: ArrayLike, losses: ArrayLike) -> FinitePart:
     end = broken[0] if len(broken) else len(values)
     drawable = (rates[:end] > 0) & np.isfinite(rates[:end])
     rates, values = rates[:end][drawable], np.clip(values[:end][drawable], -LARGEST, LARGEST)
-    distinct, place, count = np.unique(rates, return_inverse=True, return_counts=True)
-    return FinitePart(distinct, np.bincount(place, values, len(distinct)) / count)
+    log_rates = np.round(np.log10(rates), SAME_DIGITS)
+    _, first, place, count = np.unique(log_rates, return_index=True, return_inverse=True, return_counts=True)
+    return FinitePart(rates[first], np.bincount(place, values, len(first)) / count)

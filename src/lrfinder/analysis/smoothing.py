@@ -56,7 +56,7 @@ def half_width(lrs: NDArray[np.float64]) -> int:
     n = len(lrs)
     if n < FEWEST:
         return 0
-    decades = np.log10(lrs[-1] / lrs[0])
+    decades = np.log10(lrs[-1]) - np.log10(lrs[0])
     wanted = HALF_WIDTH_DECADES * (n - 1) / decades if decades > 0 else MOST
     return int(min(max(FEWEST, round(min(wanted, MOST))), (n - 1) // 2))
 

@@ -9,7 +9,7 @@ import numpy as np
 from lrfinder.analysis.curve import FinitePart, finite_part
 from lrfinder.analysis.landmarks import FEWEST, Shape, shape
 from lrfinder.analysis.rules import half_edge
-from lrfinder.errors import CurveError
+from lrfinder.analysis.smoothing import spread
 from lrfinder.records import Status, Suggestion
 
 if TYPE_CHECKING:
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 FEWEST_DECADES = 0.5  # less is narrower than what the curve is smoothed over
 MOST_POINTS = 2000  # more are averaged first: they cost time and say nothing new
-DRAWS, BLOCK, SEED = 100, 5, 0  # of the bootstrap
-PART = 0.8  # of the drawn answers within the interval
+CLOSE = 2.0  # standard errors of a difference, within which two smoothed losses may be one
 SURE_OF_RISE = 3.0  # standard deviations of the number of rising pairs less that of falling ones
 LEAST_FACTOR = 2**0.5  # half an octave to each side: no single curve is surer than that
 
@@ -26,9 +25,9 @@ LEAST_FACTOR = 2**0.5  # half an octave to each side: no single curve is surer t
 def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
     """The rate of :func:`lrfinder.analysis.rules.half_edge`, where the curve can carry one; never raises.
 
-    The interval holds four fifths of the rates that the rule gives when the residuals of the curve are drawn anew in blocks
-    (moving-block bootstrap, Kuensch 1989), is never narrower than an octave, and stays within the rates tried. It tells what
-    the noise of this one curve leaves open, and not how far the rule is from the best rate: confidence is always ``"low"``.
+    The interval reaches over all rates whose smoothed loss is within two standard errors of the lowest; it is never
+    narrower than an octave, and stays within the rates tried. It tells what the noise of this one curve leaves open, and not
+    how far the rule is from the best rate: confidence is always ``"low"``.
 
     Args:
         lrs: the rates, shape ``(n,)``.
@@ -43,7 +42,7 @@ def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
     if seen.lowest is None:
         return _none(_why_no_fall(curve, seen), iterations)
     lr = half_edge(*curve)
-    low, high = _interval(curve, seen, lr)
+    low, high = _interval(seen, seen.lowest, lr)
     return Suggestion(lr, low, high, "low", Status.OK, _notes(seen), iterations)
 
 
@@ -82,30 +81,13 @@ def _notes(seen: Shape) -> tuple[str, ...]:
     return tuple(note for note, holds in notes.items() if holds)
 
 
-def _interval(curve: FinitePart, seen: Shape, lr: float) -> tuple[float, float]:
-    drawn = [lr, *_drawn_anew(curve, seen)]
-    low, high = np.quantile(drawn, [(1 - PART) / 2, (1 + PART) / 2])
-    low, high = min(low, lr / LEAST_FACTOR), max(high, lr * LEAST_FACTOR)
-    return max(float(low), float(curve.lrs[0])), min(float(high), float(curve.lrs[-1]))
-
-
-def _drawn_anew(curve: FinitePart, seen: Shape) -> list[float]:
-    """What the rule says of the smoothed curve with other noise: that of the curve before it diverges, in another order."""
-    residuals = (curve.losses - seen.smoothed)[: seen.diverges]
-    starts = len(residuals) - BLOCK + 1
-    if starts < 1:
-        return []
-    blocks = -(-len(curve.lrs) // BLOCK)
-    first = np.random.default_rng(SEED).integers(starts, size=(DRAWS, blocks, 1))
-    draws = residuals[first + np.arange(BLOCK)].reshape(DRAWS, -1)[:, : len(curve.lrs)]
-    return [lr for draw in draws if (lr := _half_edge(curve.lrs, seen.smoothed + draw)) is not None]
-
-
-def _half_edge(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> float | None:
-    try:
-        return half_edge(lrs, losses)
-    except CurveError:
-        return None
+def _interval(seen: Shape, lowest: int, lr: float) -> tuple[float, float]:
+    """The rates whose loss noise alone could have kept above the lowest; half an octave below where it diverges at most."""
+    difference = CLOSE * np.sqrt(2) * seen.noise * spread(seen.lrs)
+    close = seen.lrs[: seen.diverges][(seen.smoothed - seen.smoothed[lowest] <= difference)[: seen.diverges]]
+    edge = np.inf if seen.diverges is None else seen.lrs[seen.diverges]
+    low, high = min(close[0], lr / LEAST_FACTOR), max(min(close[-1], edge / LEAST_FACTOR), lr * LEAST_FACTOR)
+    return max(float(low), float(seen.lrs[0])), min(float(high), float(seen.lrs[-1]))
 
 
 def _thinned(curve: FinitePart) -> FinitePart:
