@@ -67,7 +67,9 @@ def test_a_stream_that_ends_in_the_middle_ends_the_sweep():
     assert (len(result), result.stop) == (2, Stop.DATA_ENDED)
 
 
-@pytest.mark.parametrize(("verdict", "stop"), [(True, Stop.CRITERION), (Stop.DIVERGED, Stop.DIVERGED), ("yes", Stop.CRITERION)])
+@pytest.mark.parametrize(
+    ("verdict", "stop"), [(True, Stop.CRITERION), (Stop.DIVERGED, Stop.DIVERGED), ("yes", Stop.CRITERION)]
+)
 def test_any_callable_stops_with_what_is_truthy(verdict, stop):
     result = LRFinder(Scripted([3.0, 2.0, 1.0, 0.0])).find(stopping=lambda loss: verdict if loss < 2 else None)
     assert (len(result), result.stop) == (3, stop)

@@ -32,7 +32,9 @@ app = typer.Typer(
 out = Console()
 err = Console(stderr=True)
 
-Factory = Annotated[str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")]
+Factory = Annotated[
+    str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")
+]
 LrStart = Annotated[float, typer.Option(help="The first rate.")]
 LrMultiplier = Annotated[float, typer.Option(help="Each rate is this many times the one before.")]
 LrEnd = Annotated[float, typer.Option(help="No rate goes above this.")]
@@ -145,7 +147,9 @@ def compare(
 
 @app.command()
 def plot(
-    result: Annotated[Path, typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="What --json or to_json() wrote.")],
+    result: Annotated[
+        Path, typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="What --json or to_json() wrote.")
+    ],
     png: Png = None,
     csv: Csv = None,
     debug: Debug = False,  # noqa: FBT002
@@ -204,7 +208,9 @@ def _learner(factory: str) -> Learner[Any]:
     path, colon, name = factory.rpartition(":")
     file = Path(path)
     if not colon or not file.is_file():
-        message = f"{factory} names no factory: {path or factory} is no file; give FILE.py:FACTORY, as in train.py:make_learner."
+        message = (
+            f"{factory} names no factory: {path or factory} is no file; give FILE.py:FACTORY, as in train.py:make_learner."
+        )
         raise FactoryError(message)
     module_name = file.stem if file.stem not in sys.modules else f"_{file.stem}"
     spec = importlib.util.spec_from_file_location(module_name, file)
@@ -264,7 +270,13 @@ def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Co
 @contextmanager
 def _progress(what: str, total: int) -> Iterator[Callable[[Record], object]]:
     """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.fields[at]}")
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task(what, total=total, at="")
         yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")

@@ -32,4 +32,6 @@ def digits_learner(seed: int = 0) -> TorchLearner:
         nn.Linear(32 * 4 * 4, 10),
     )
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-    return TorchLearner(model, optimizer, nn.CrossEntropyLoss(), DataLoader(digits, batch_size=64, shuffle=True, drop_last=True))
+    return TorchLearner(
+        model, optimizer, nn.CrossEntropyLoss(), DataLoader(digits, batch_size=64, shuffle=True, drop_last=True)
+    )

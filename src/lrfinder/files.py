@@ -54,7 +54,9 @@ def load(path: str | PathLike[str]) -> Result:
         raise ResultFileError(message)
     document = cast("Document", document)
     if document.get("schema") != SCHEMA:
-        message = f"{path} has schema {document.get('schema')!r:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
+        message = (
+            f"{path} has schema {document.get('schema')!r:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
+        )
         raise ResultFileError(message)
     kinds: dict[object, Callable[[Document], Result]] = {"RangeTest": _range_test, "Comparison": _comparison}
     try:

@@ -90,9 +90,7 @@ class LRFinder:
         self._results = RangeTest(tuple(records), stop, settings)
         return self._results
 
-    def compare(
-        self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None
-    ) -> Comparison:
+    def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
 
         A training ends early where its loss becomes NaN or infinite, or its data end; the others go on. The learner is

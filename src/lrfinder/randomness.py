@@ -54,9 +54,13 @@ def own_generator(value: object) -> Generator | None:
         return Generator(repr(value), value.getstate, value.setstate)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
-        return Generator(repr(value), lambda: pickle.dumps(bits.state), lambda state: setattr(bits, "state", pickle.loads(state)))  # noqa: S301  (what this process wrote a moment ago)
+        return Generator(
+            repr(value), lambda: pickle.dumps(bits.state), lambda state: setattr(bits, "state", pickle.loads(state))
+        )  # noqa: S301  (what this process wrote a moment ago)
     if isinstance(value, np.random.RandomState):
-        return Generator(repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(pickle.loads(state)))  # noqa: S301  (as above)
+        return Generator(
+            repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(pickle.loads(state))
+        )  # noqa: S301  (as above)
     return None
 
 

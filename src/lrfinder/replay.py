@@ -143,9 +143,7 @@ class _Mark(Generic[Batch]):
 class _Streamed(Generic[Batch]):
     """Whatever can be iterated."""
 
-    def __init__(
-        self, data: Iterable[Batch], generators: Callable[[], tuple[Generator, ...]], replay_bytes: int
-    ) -> None:
+    def __init__(self, data: Iterable[Batch], generators: Callable[[], tuple[Generator, ...]], replay_bytes: int) -> None:
         self._data = data
         self._only_once = isinstance(data, Iterator)
         self._generators = generators

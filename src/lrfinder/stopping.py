@@ -95,9 +95,7 @@ class RisingLoss:
         self.reset()
 
     def __repr__(self) -> str:
-        return (
-            f"RisingLoss(smoothing={self.smoothing}, min_iter={self.min_iter}, drops={self.drops}, noises={self.noises})"
-        )
+        return f"RisingLoss(smoothing={self.smoothing}, min_iter={self.min_iter}, drops={self.drops}, noises={self.noises})"
 
     def reset(self) -> None:
         """Forget all losses."""

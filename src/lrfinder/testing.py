@@ -94,9 +94,7 @@ def check_old_states_live(learner: Learner[Any], lrs: Sequence[float] = LRS, obs
         _same_losses(_losses(learner, lrs[half:]), second, "after restoring a later state")
 
 
-def check_comes_back_from_divergence(
-    learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing
-) -> None:
+def check_comes_back_from_divergence(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
     """A training that was driven far off, to NaN where that is possible, is put back whole.
 
     An exception that the far-off training raises ends it and is dropped: some optimizers and losses refuse such numbers.

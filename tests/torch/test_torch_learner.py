@@ -163,7 +163,9 @@ def test_a_part_that_is_in_evaluation_mode_stays_so():
 
 
 def two_groups(model, **second):
-    return torch.optim.SGD([{"params": model[0].parameters(), "name": "body"}, {"params": model[4].parameters(), **second}], lr=0.1)
+    return torch.optim.SGD(
+        [{"params": model[0].parameters(), "name": "body"}, {"params": model[4].parameters(), **second}], lr=0.1
+    )
 
 
 def rates(optimizer):
@@ -605,13 +607,23 @@ BAD = {
     "a mapping": (BatchError, "forward=", lambda: make(data=[{"x": torch.ones(2, 6), "y": torch.ones(2)}])),
     "a triple": (BatchError, "tuple of 3", lambda: make(data=[(1, 2, 3)])),
     "a bare tensor": (BatchError, "Tensor", lambda: make(data=[torch.ones(2, 6)])),
-    "a loss of a vector": (LossError, r"shape \(8,\)", lambda: make(loss_fn=lambda o, t: cross_entropy(o, t, reduction="none"))),
-    "a loss that needs no gradient": (LossError, "gradient", lambda: make(loss_fn=lambda o, t: cross_entropy(o.detach(), t))),
+    "a loss of a vector": (
+        LossError,
+        r"shape \(8,\)",
+        lambda: make(loss_fn=lambda o, t: cross_entropy(o, t, reduction="none")),
+    ),
+    "a loss that needs no gradient": (
+        LossError,
+        "gradient",
+        lambda: make(loss_fn=lambda o, t: cross_entropy(o.detach(), t)),
+    ),
     "a loss that is no tensor": (LossError, "float", lambda: make(loss_fn=lambda o, t: cross_entropy(o, t).item())),
     "a scaler with a closure": (
         OptimizerError,
         "closure",
-        lambda: make(model=(model := net()), optimizer=torch.optim.LBFGS(model.parameters()), scaler=torch.amp.GradScaler("cpu")),
+        lambda: make(
+            model=(model := net()), optimizer=torch.optim.LBFGS(model.parameters()), scaler=torch.amp.GradScaler("cpu")
+        ),
     ),
     "a step without modules": (
         LearnerError,

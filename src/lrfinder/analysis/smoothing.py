@@ -61,9 +61,7 @@ def half_width(lrs: NDArray[np.float64]) -> int:
     return int(min(max(FEWEST, round(min(wanted, MOST))), (n - 1) // 2))
 
 
-def _local_lines(
-    n: int, reach: int
-) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...], NDArray[np.float64]]:
+def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...], NDArray[np.float64]]:
     steps = np.arange(-reach, reach + 1.0)
     kernel = (1 - np.abs(steps / (reach + 1)) ** 3) ** 3
     s0, s1, s2 = _moments(n, kernel)

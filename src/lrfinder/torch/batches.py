@@ -28,7 +28,9 @@ def own_source(data: Iterable[Any]) -> Iterable[Any]:
     if not (isinstance(data, DataLoader) and data.persistent_workers):
         return data
     ours = cast("DataLoader[Any]", copy.copy(data))
-    vars(ours).update(_iterator=None, persistent_workers=False)  # setting the latter on a loader is refused after its __init__
+    vars(ours).update(
+        _iterator=None, persistent_workers=False
+    )  # setting the latter on a loader is refused after its __init__
     return ours
 
 

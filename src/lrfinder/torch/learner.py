@@ -193,7 +193,9 @@ class TorchLearner:
         if not lazy:
             return
         if self._first_forward is None:
-            message = "The modules have parameters that do not exist yet, and only the step knows their forward; make one first."
+            message = (
+                "The modules have parameters that do not exist yet, and only the step knows their forward; make one first."
+            )
             raise ModelError(message)
         before, place = capture(self._generators()), self._batches.mark()
         batch = self._draw()

@@ -55,7 +55,9 @@ class Rates:
         """
         groups = self._groups()  # asked anew: loading a state makes new ones
         if len(groups) != len(self._ratios):
-            message = f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
+            message = (
+                f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
+            )
             raise OptimizerError(message)
         for group, ratio in zip(groups, self._ratios, strict=True):
             if isinstance(group["lr"], Tensor):
@@ -66,7 +68,9 @@ class Rates:
 
 def _refuse_if_out_of_reach(optimizer: Optimizer) -> None:
     if isinstance(optimizer, torch.optim.Rprop):
-        message = "Rprop reads its rate at the first step only, so a range test tells nothing about it; use another optimizer."
+        message = (
+            "Rprop reads its rate at the first step only, so a range test tells nothing about it; use another optimizer."
+        )
         raise OptimizerError(message)
     if any("lr" not in group for group in optimizer.param_groups):
         message = f"{type(optimizer).__name__} has a parameter group without a rate; each needs an entry 'lr'."
@@ -84,5 +88,7 @@ def _place(group: str | int, groups: Sequence[Group]) -> int:
         return group
     if isinstance(group, str) and group in names:
         return names.index(group)
-    message = f"group={group!r} is none of the {len(groups)} parameter groups; give a place from 0, or one of the names {names}."
+    message = (
+        f"group={group!r} is none of the {len(groups)} parameter groups; give a place from 0, or one of the names {names}."
+    )
     raise OptimizerError(message)

@@ -147,7 +147,9 @@ def _accelerator_generators() -> Iterator[Generator]:
     if torch.xpu.is_initialized():
         yield from map(_torch_generator, torch.xpu.default_generators)
     if torch.backends.mps.is_available():
-        yield Generator("mps", lambda: _bytes(torch.mps.get_rng_state()), lambda state: torch.mps.set_rng_state(_tensor(state)))
+        yield Generator(
+            "mps", lambda: _bytes(torch.mps.get_rng_state()), lambda state: torch.mps.set_rng_state(_tensor(state))
+        )
 
 
 def _torch_generator(generator: torch.Generator) -> Generator:

@@ -82,7 +82,11 @@ def _of_range_test(result: RangeTest) -> str:
 
 def _tried(result: RangeTest) -> str:
     low, high = result.lrs.min(), result.lrs.max()
-    rates = f"One learning rate, {low:.3g}, was tried" if len(result) == 1 else f"{len(result)} learning rates from {low:.3g} to {high:.3g} were tried"
+    rates = (
+        f"One learning rate, {low:.3g}, was tried"
+        if len(result) == 1
+        else f"{len(result)} learning rates from {low:.3g} to {high:.3g} were tried"
+    )
     return f"{rates}, one iteration at each; the sweep ended because {result.stop.value}."
 
 
@@ -131,7 +135,9 @@ def _finals(comparison: Comparison, best: int) -> list[str]:
         sentences.append(f"The others ended higher: {_listed(higher)}.")
     if ties:
         names = _listed([f"{comparison.lrs[row]:.3g}" for row in ties])
-        sentences.append(f"The difference to {names} is within the noise of these iterations: a tie, which a longer comparison may settle.")
+        sentences.append(
+            f"The difference to {names} is within the noise of these iterations: a tie, which a longer comparison may settle."
+        )
     return sentences
 
 

@@ -1,0 +1,37 @@
+# The two commands: `make demo` and `make test`. Each sets up what it needs in .venv; python3 and a package index suffice.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
+
+.PHONY: help demo test lint bench-import clean
+
+help:  ## what there is to make
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/demo  ## range test and three-rate check on handwritten digits; pictures in lrfinder-demo/
+	$(BIN)/lrfinder demo
+
+test: $(VENV)/nox  ## every check and every test, each in the environment that it needs
+	$(BIN)/nox --error-on-missing-interpreters
+
+lint: $(VENV)/nox  ## style and types alone
+	$(BIN)/nox --session lint
+
+bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
+	$(BIN)/python benchmarks/import_time.py
+
+clean:  ## remove what the other targets made
+	rm -rf $(VENV) .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' $(TORCH)
+	@touch $@
+
+$(VENV)/nox: $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'nox>=2024.10.9'
+	@touch $@

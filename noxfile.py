@@ -1,0 +1,44 @@
+"""The environments of `make test`. Frameworks that cannot share one get one each; the fewer the better.
+
+Budgets on 2 cores, installation included; the whole run is to stay under 30 minutes:
+
+    lint     2 minutes
+    tests    6 minutes
+    oldest   2 minutes
+"""
+
+import sys
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.reuse_venv = "yes"
+
+TORCH = "torch==2.13.0"
+TESTING = ("pytest>=8", "hypothesis>=6.100")
+NO_TORCH = ("tests/torch", "tests/test_demo.py", "tests/test_cli_torch.py")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style and types; torch is there for its types."""
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("pyright")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests, with PyTorch."""
+    session.install("-e", ".[demo,pandas]", TORCH, *TESTING)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def oldest(session: nox.Session) -> None:
+    """The core on the oldest numpy and matplotlib that it promises, without any framework."""
+    if sys.version_info >= (3, 12):
+        session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
+    session.install("-e", ".", "numpy==1.23.5", "matplotlib==3.8.4", *TESTING)
+    session.run("pytest", *(f"--ignore={path}" for path in NO_TORCH), *session.posargs)
