@@ -51,7 +51,7 @@ class PreActivationBlock(nn.Module):
 
 
 def resnet18_v2(classes: int) -> nn.Module:
-    """The pre-activation ResNet-18 that Gluon's model zoo calls ``resnet18_v2``, initialised as the tutorial does (Xavier)."""
+    """The pre-activation ResNet-18 that Gluon's model zoo calls ``resnet18_v2``, with the tutorial's initialisation."""
     widths, strides = (64, 64, 128, 256, 512), (1, 2, 2, 2)
     blocks = []
     for channels_in, channels, stride in zip(widths, widths[1:], strides, strict=False):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lrfinder import DataEndedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 
 class BowlState(NamedTuple):

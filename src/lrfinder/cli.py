@@ -17,7 +17,7 @@ from lrfinder.errors import FactoryError, LRFinderError, RatesError
 from lrfinder.rates import geometric
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from lrfinder.learner import Learner
     from lrfinder.records import Comparison, RangeTest, Record
@@ -94,7 +94,7 @@ def demo(
 
 
 @app.command()
-def find(
+def find(  # noqa: PLR0913, PLR0917  (the options of the command)
     factory: Factory,
     lr_start: LrStart = 1e-6,
     lr_multiplier: LrMultiplier = 1.1,
@@ -124,7 +124,7 @@ def find(
 
 
 @app.command()
-def compare(
+def compare(  # noqa: PLR0913, PLR0917  (as above)
     factory: Factory,
     lrs: Annotated[str, typer.Option(help="The rates, with commas between.")],
     iterations: Annotated[int, typer.Option(help="Iterations at each rate.")] = 300,
@@ -166,7 +166,7 @@ def plot(
 
 
 @contextmanager
-def _told(debug: bool) -> Iterator[None]:  # noqa: FBT001  (the option's value)
+def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
     """Tell a failure in one sentence and exit with 1, or with 2 where an option's value is out of range."""
     try:
         yield
@@ -185,7 +185,7 @@ def _told(debug: bool) -> Iterator[None]:  # noqa: FBT001  (the option's value)
 
 
 @contextmanager
-def _made(factory: str, *paths: Path | None) -> Iterator[Learner[Any]]:
+def _made(factory: str, *paths: Path | None) -> Generator[Learner[Any]]:
     """The factory's learner, closed at the end. What could not be written later is told before it is made."""
     _require_folders(*paths)
     with closing(_learner(factory)) as learner:
@@ -268,7 +268,7 @@ def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Co
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Iterator[Callable[[Record], object]]:
+def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
     """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
     columns = (
         TextColumn("{task.description}"),

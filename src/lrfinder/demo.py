@@ -16,7 +16,7 @@ from lrfinder.torch import TorchLearner
 
 
 def digits_learner(seed: int = 0) -> TorchLearner:
-    """A learner of 1,797 real images of 8 x 8 pixels in 10 classes: two convolutions with batch normalisation, SGD momentum."""
+    """A learner of 1,797 images of 8 x 8 pixels in 10 classes: two convolutions with batch normalisation, SGD momentum."""
     torch.manual_seed(seed)
     pixels, labels = load_digits(return_X_y=True)
     images = torch.tensor(pixels, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16

@@ -78,8 +78,8 @@ def data_frame(columns: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     """A table as a pandas ``DataFrame``."""
     try:
         import pandas as pd
-    except ImportError as error:
-        raise MissingExtraError.of("pandas", "pandas") from error
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of(error.name or "pandas", "pandas") from error
     return pd.DataFrame(dict(columns))
 
 

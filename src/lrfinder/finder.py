@@ -15,7 +15,7 @@ from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -154,7 +154,7 @@ def _sweep(
 
 
 @contextmanager
-def _told(records: Sequence[Record], lrs: Sequence[float]) -> Iterator[None]:
+def _told(records: Sequence[Record], lrs: Sequence[float]) -> Generator[None]:
     """Let an exception pass through unchanged, with a note of where in the sweep it was raised."""
     try:
         yield

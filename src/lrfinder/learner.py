@@ -4,9 +4,9 @@
     bit for bit the same losses and weights as they did after the ``snapshot()`` that made ``state``.
 
 Fine print. A state can be restored any number of times and lives as long as its object. Making a learner draws no random
-number, starts no worker and asks the loader for nothing; that happens at the first iteration. The random numbers that drawing
-a batch consumes belong to the batch. ``snapshot()`` of a learner whose parameters do not exist yet first makes them, by one
-forward without gradients in evaluation mode on the next batch, which stays the next.
+number, starts no worker and asks the loader for nothing; that happens at the first iteration. The random numbers that
+drawing a batch consumes belong to the batch. ``snapshot()`` of a learner whose parameters do not exist yet first makes them,
+by one forward without gradients in evaluation mode on the next batch, which stays the next.
 
 :mod:`lrfinder.testing` states the law as functions that any learner can be put through.
 """
@@ -16,10 +16,10 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, Protocol, Self, SupportsFloat, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
     from types import FrameType
 
 State = TypeVar("State")
@@ -54,7 +54,7 @@ class Learner(Protocol[State]):
 
 
 @contextmanager
-def restored(learner: Learner[State]) -> Iterator[State]:
+def restored(learner: Learner[State]) -> Generator[State]:
     """Give the learner back as it was, however the block ends.
 
     SIGINT is held back while the restore is under way: the first Ctrl-C in the block interrupts it as usual, and every
@@ -88,7 +88,7 @@ class _Interrupts:
     def hold(self) -> None:
         self._holding = True
 
-    def __enter__(self) -> _Interrupts:
+    def __enter__(self) -> Self:
         handler = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is threading.main_thread() and callable(handler):
             self._previous = handler

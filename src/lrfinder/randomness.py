@@ -54,13 +54,11 @@ def own_generator(value: object) -> Generator | None:
         return Generator(repr(value), value.getstate, value.setstate)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
-        return Generator(
-            repr(value), lambda: pickle.dumps(bits.state), lambda state: setattr(bits, "state", pickle.loads(state))
-        )  # noqa: S301  (what this process wrote a moment ago)
+        return Generator(repr(value), lambda: _packed(bits.state), lambda state: setattr(bits, "state", _unpacked(state)))
     if isinstance(value, np.random.RandomState):
         return Generator(
-            repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(pickle.loads(state))
-        )  # noqa: S301  (as above)
+            repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(_unpacked(state))
+        )
     return None
 
 
@@ -69,9 +67,13 @@ def _numpy_state() -> bytes:
 
 
 def _set_numpy_state(state: bytes) -> None:
-    np.random.set_state(pickle.loads(state))  # noqa: NPY002, S301  (as above; bytes that this process wrote)
+    np.random.set_state(_unpacked(state))  # noqa: NPY002  (as above)
 
 
 def _packed(state: object) -> bytes:
     """A state as bytes: the dictionaries that numpy gives hold arrays, which do not compare to one truth value."""
     return pickle.dumps(state)
+
+
+def _unpacked(state: bytes) -> Any:
+    return pickle.loads(state)  # noqa: S301  (bytes that this process wrote)

@@ -20,7 +20,7 @@ def geometric(lr_start: float = 1e-6, lr_multiplier: float = 1.1, lr_end: float 
     if not (lr_multiplier > 1 and math.isfinite(lr_multiplier)):
         message = f"lr_multiplier is {lr_multiplier!r}; it must be above 1, for the rate has to rise (1.1 is usual)."
         raise RatesError(message)
-    # accumulate() repeats the multiplication; a check up front that the first step moves keeps 1 + 1e-17 from looping for ever
+    # accumulate() repeats the multiplication; the check that the first step moves keeps 1 + 1e-17 from looping for ever
     rates = itertools.accumulate(itertools.repeat(lr_multiplier), lambda lr, multiplier: lr * multiplier, initial=lr_start)
     return itertools.takewhile(lambda lr: lr <= lr_end, rates)
 

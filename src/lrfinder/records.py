@@ -252,7 +252,7 @@ class Comparison:
         write_csv(self.to_columns(), path)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
-        """The table of the result, tidy: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
+        """The result as a table: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
         trainings = len(self.lrs)
         return {
             "iteration": list(range(self.iterations)) * trainings,

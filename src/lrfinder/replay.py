@@ -1,9 +1,10 @@
 """Endless, replayable data with their random numbers: written once, used by every wing.
 
 A :class:`Stream` gives one batch after the other, without end where the source can be iterated again. A :meth:`Stream.mark`
-names a place in it; :meth:`Stream.go` returns there, and the same batches come again, each leaving the random generators where
-the first drawing of it left them. A place is a node of a linked list, each node leading to the batch drawn there and to the
-next place, so that a batch lives exactly as long as a mark from which it can be reached, and nothing is kept without a mark.
+names a place in it; :meth:`Stream.go` returns there, and the same batches come again, each leaving the random generators
+where the first drawing of it left them. A place is a node of a linked list, each node leading to the batch drawn there and
+to the next place, so that a batch lives exactly as long as a mark from which it can be reached, and nothing is kept without
+a mark.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ if TYPE_CHECKING:
     from lrfinder.randomness import Generator
 
 Batch = TypeVar("Batch")
+Batch_co = TypeVar("Batch_co", covariant=True)
 
 _END = object()
 
 
-class Stream(Protocol[Batch]):
+class Stream(Protocol[Batch_co]):
     """Endless, replayable data."""
 
-    def draw(self) -> Batch:
+    def draw(self) -> Batch_co:
         """The next batch.
 
         Raises:
@@ -70,7 +72,7 @@ def stream(
     """
     if isinstance(data, list | tuple):
         return _Listed(cast("list[Batch]", data))
-    if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):
+    if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):  # pyright: ignore[reportUnnecessaryIsInstance]
         message = f"The data are of type {type(data).__name__}; give an iterable of batches, a DataLoader or a list say."
         raise DataError(message)
     return _Streamed(data, generators, replay_bytes)
@@ -185,14 +187,14 @@ class _Streamed(Generic[Batch]):
 
     @staticmethod
     def _drawing(place: _Place[Batch]) -> tuple[States, States]:
-        assert place.epoch is not None  # noqa: S101  (a place with a next has one)
+        assert place.epoch is not None
         return place.epoch.draws[place.index]
 
     def _draw_new(self, here: _Place[Batch]) -> Batch:
         if self._frontier != self._at and self._frontier is not None:
             self._seek(*self._frontier)
         batch = self._pull()
-        assert self._at is not None  # noqa: S101  (a batch came from somewhere)
+        assert self._at is not None
         self._frontier = self._at
         here.epoch, here.index = self._at[0], self._at[1] - 1
         if self._marks:
@@ -235,14 +237,14 @@ class _Streamed(Generic[Batch]):
         elif self._only_once and not self._warned:
             self._warned = True
             message = (
-                f"The batches since the snapshot take more than replay_bytes={self._replay_bytes}, and the data can be iterated "
-                "only once: after a restore, later batches will be new ones. Raise replay_bytes, or give data that can be "
-                "iterated again (a DataLoader, a list)."
+                f"The batches since the snapshot take more than replay_bytes={self._replay_bytes}, and the data can be "
+                "iterated only once: after a restore, later batches will be new ones. Raise replay_bytes, or give data that "
+                "can be iterated again (a DataLoader, a list)."
             )
             warnings.warn(message, LRFinderWarning, stacklevel=2)
 
     def _draw_again(self, here: _Place[Batch]) -> Batch:
-        assert here.epoch is not None  # noqa: S101  (a place with a next has one)
+        assert here.epoch is not None
         if self._at != (here.epoch, here.index):
             self._seek(here.epoch, here.index)
         before, after = self._drawing(here)
@@ -267,7 +269,7 @@ class _Streamed(Generic[Batch]):
             put_back(now)
 
     def _skip_one(self, epoch: _Epoch, index: int) -> Batch:
-        assert self._iterator is not None  # noqa: S101  (a seek has opened it)
+        assert self._iterator is not None
         batch = self._next(self._iterator)
         if batch is _END:
             message = (

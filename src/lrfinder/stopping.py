@@ -52,6 +52,7 @@ class LRFinderStoppingCriteria:
         self._rising.reset()
 
     def __call__(self, loss: float) -> Stop | None:
+        """Whether to stop after ``loss``, and why."""
         if not math.isfinite(loss):
             return Stop.NOT_FINITE
         self.counter += 1
@@ -105,6 +106,7 @@ class RisingLoss:
         self._first = self._lowest = self._mean = math.nan
 
     def __call__(self, loss: float) -> Stop | None:
+        """Whether to stop after ``loss``, and why."""
         if not math.isfinite(loss):
             return Stop.NOT_FINITE
         if self._last_three:

@@ -96,7 +96,7 @@ def test_accumulated_batches_make_the_update_of_one_large_batch():
 def test_gradients_are_clipped_before_the_update():
     model = nn.Linear(6, 2)
     before = weights(model)
-    clip = lambda parameters: nn.utils.clip_grad_norm_(parameters, 0.01)  # noqa: E731
+    clip = lambda parameters: nn.utils.clip_grad_norm_(parameters, 0.01)
     TorchLearner(model, sgd(model), cross_entropy, loader(), clip=clip).iteration(1.0)
     moved = torch.cat([(a - b).flatten() for a, b in zip(before, weights(model), strict=True)]).norm()
     assert moved == pytest.approx(0.01, rel=1e-3)
@@ -588,7 +588,7 @@ def test_a_stateful_object_that_cannot_be_put_back_is_refused():
         learner.snapshot()
 
 
-# --- bad input: each its own class and sentence, and the model as before -----------------------------------------------------
+# --- bad input: each its own class and sentence, and the model as before ---
 
 
 def make(model=None, optimizer=None, loss_fn=cross_entropy, data=None, **settings):

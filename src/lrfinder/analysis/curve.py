@@ -1,4 +1,4 @@
-"""The one entrance of curves: what is NaN, infinite, unordered or without a logarithm is dealt with here and nowhere else."""
+"""The one entrance of curves: what is NaN, infinite, unordered or has no logarithm is dealt with here alone."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class FinitePart(NamedTuple):
 def finite_part(lrs: ArrayLike, losses: ArrayLike) -> FinitePart:
     """The curve up to its first loss (in the order given) that is NaN or infinite, in the order of rising rates.
 
-    Rates that are not above 0, or not finite, have no place on a logarithmic axis and are left out; losses at one and the same
-    rate become their mean.
+    Rates that are not above 0, or not finite, have no place on a logarithmic axis and are left out; losses at one and the
+    same rate become their mean.
 
     Args:
         lrs: the rates, shape ``(n,)``.

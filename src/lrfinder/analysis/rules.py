@@ -31,8 +31,8 @@ def half_edge(lrs: ArrayLike, losses: ArrayLike) -> float:
 
     Where the loss does not diverge, the last rate stands for the edge.
 
-    Source: the Learning Rate Finder tutorial of MXNet Gluon, which takes 0.05 for an edge near 0.1 by eye; here "still falls"
-    ends at the lowest smoothed loss and "diverges" is that of :class:`lrfinder.analysis.landmarks.Landmarks`.
+    Source: the Learning Rate Finder tutorial of MXNet Gluon, which takes 0.05 for an edge near 0.1 by eye; here "still
+    falls" ends at the lowest smoothed loss and "diverges" is that of :class:`lrfinder.analysis.landmarks.Landmarks`.
     """
     seen = landmarks(lrs, losses)
     if seen.lowest is None:
@@ -61,7 +61,7 @@ def minimum(lrs: ArrayLike, losses: ArrayLike) -> float:
 
 
 def valley(lrs: ArrayLike, losses: ArrayLike) -> float:
-    """About the middle of the longest valley, which is the longest run of ever lower losses, other losses between them allowed.
+    """About the middle of the longest valley: the longest run of ever lower losses, other losses between them allowed.
 
     With its end at place e and L losses in it, it is taken to begin at e - L, and the rate is that at a third and a sixth of
     the way.
@@ -127,7 +127,7 @@ def _smoothed(lrs: ArrayLike, losses: ArrayLike) -> tuple[NDArray[np.float64], N
 
 
 def _longest_falls(losses: NDArray[np.float64]) -> NDArray[np.int_]:
-    """Of each loss, the length of the longest strictly falling subsequence that ends with it (Fredman 1975, patience sorting)."""
+    """Of each loss, the length of the longest falling subsequence that ends with it (Fredman 1975, patience sorting)."""
     tops: list[float] = []  # of the falls of each length, the highest last loss, negated: rising
     lengths = np.empty(len(losses), dtype=np.int_)
     for place, loss in enumerate((-losses).tolist()):

@@ -31,7 +31,7 @@ def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.
     if not reach:
         return losses.copy()
     offset = losses[0]  # so that a constant stays what it is to the last bit
-    kernel, (s0, s1, s2), determinant = _local_lines(len(losses), reach)
+    kernel, (_, s1, s2), determinant = _local_lines(len(losses), reach)
     steps = np.arange(-reach, reach + 1.0)
     values = _median_of_3(losses) - offset
     t0, t1 = (np.convolve(values, (kernel * steps**power)[::-1], "same") for power in (0, 1))
@@ -69,7 +69,7 @@ def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], tuple[NDArray
 
 
 def _moments(n: int, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Of the weights within reach of each of ``n`` losses: their sum, and those of weight x step and weight x step squared."""
+    """Sums of weight, weight x step and weight x step squared, over the neighbours in reach of each of ``n`` losses."""
     reach = len(kernel) // 2
     steps = np.arange(-reach, reach + 1.0)
     return tuple(np.convolve(np.ones(n), (kernel * steps**power)[::-1], "same") for power in (0, 1, 2))

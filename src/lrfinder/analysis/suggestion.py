@@ -96,6 +96,6 @@ def _thinned(curve: FinitePart) -> FinitePart:
     if group <= 1:
         return curve
     ends = np.arange(0, len(curve.lrs), group)
-    counts = np.diff([*ends, len(curve.lrs)])
+    counts = np.diff(np.append(ends, len(curve.lrs)))
     rates = np.exp(np.add.reduceat(np.log(curve.lrs), ends) / counts)
     return FinitePart(rates, np.add.reduceat(curve.losses, ends) / counts)

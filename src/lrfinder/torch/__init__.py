@@ -1,12 +1,12 @@
 """The PyTorch wing."""
 
+from lrfinder.errors import MissingExtraError
+
 try:
-    import torch as _torch  # noqa: F401  (asked for here, so that its absence is told once and well)
-except ImportError as error:
-    from lrfinder.errors import MissingExtraError
-
-    raise MissingExtraError.of("torch", "torch") from error
-
-from lrfinder.torch.learner import TorchLearner
+    from lrfinder.torch.learner import TorchLearner
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    raise MissingExtraError.of(error.name, "torch") from error
 
 __all__ = ["TorchLearner"]

@@ -28,9 +28,7 @@ def own_source(data: Iterable[Any]) -> Iterable[Any]:
     if not (isinstance(data, DataLoader) and data.persistent_workers):
         return data
     ours = cast("DataLoader[Any]", copy.copy(data))
-    vars(ours).update(
-        _iterator=None, persistent_workers=False
-    )  # setting the latter on a loader is refused after its __init__
+    vars(ours).update(_iterator=None, persistent_workers=False)  # a loader refuses to have the latter set as an attribute
     return ours
 
 
@@ -40,9 +38,7 @@ def to_device(batch: Any, device: torch.device) -> Any:
     Tensors and arrays are always copies: a step that changes its batch in place must not change what will be replayed.
     """
     if isinstance(batch, Tensor):
-        if batch.requires_grad:
-            return batch.to(device)
-        return batch.clone() if batch.device == device else batch.to(device, non_blocking=True)
+        return _tensor_to(batch, device)
     if isinstance(batch, np.ndarray):
         return cast("np.ndarray[Any, Any]", batch).copy()
     if type(batch) is dict:
@@ -51,7 +47,14 @@ def to_device(batch: Any, device: torch.device) -> Any:
         return type(batch)(*(to_device(value, device) for value in cast("tuple[Any, ...]", batch)))
     if type(batch) in (list, tuple):
         return type(batch)(to_device(value, device) for value in batch)
-    return batch.to(device) if callable(getattr(batch, "to", None)) else batch
+    to = getattr(batch, "to", None)
+    return to(device) if callable(to) else batch
+
+
+def _tensor_to(tensor: Tensor, device: torch.device) -> Tensor:
+    if tensor.requires_grad:
+        return tensor.to(device)
+    return tensor.clone() if tensor.device == device else tensor.to(device, non_blocking=True)
 
 
 def input_and_target(batch: Any) -> tuple[Any, Any]:

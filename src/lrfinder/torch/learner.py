@@ -19,7 +19,7 @@ from lrfinder.torch.state import Memory, generators, generators_of
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from torch.optim import Optimizer
 
@@ -36,10 +36,10 @@ class TorchLearner:
     """A PyTorch model, its loss, its optimizer and its data as a :class:`lrfinder.Learner`.
 
     An iteration draws a batch, moves it to the model's device and makes one update as a training script does:
-    ``optimizer.zero_grad()``, forward, backward, clipping, ``optimizer.step()``. Batches are ``(input, target)`` pairs and the
-    loss is ``loss_fn(model(input), target)``, unless ``forward`` is given. A scheduler that is attached to the optimizer is
-    neither stepped nor changed. A model that is wholly in evaluation mode is trained in training mode; one of which a part is
-    in training mode is trained as it is.
+    ``optimizer.zero_grad()``, forward, backward, clipping, ``optimizer.step()``. Batches are ``(input, target)`` pairs and
+    the loss is ``loss_fn(model(input), target)``, unless ``forward`` is given. A scheduler that is attached to the optimizer
+    is neither stepped nor changed. A model that is wholly in evaluation mode is trained in training mode; one of which a
+    part is in training mode is trained as it is.
 
     The rate given to :meth:`iteration` is that of the parameter group with the highest rate (or of ``group``); the other
     groups keep their ratio to it.
@@ -111,7 +111,8 @@ class TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
         Args:
-            step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The batch
+            step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
+            batch
                 is on the modules' device.
             data: as for the class.
             modules: every module that the step changes.
@@ -133,11 +134,12 @@ class TorchLearner:
                 raise LossError(message)
             return loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float64)
 
-        learner._set_up(detached, data, modules, optimizers, stateful, _device_of(modules), group, replay_bytes)
-        learner._first_forward = None
+        device = _device_of(modules)
+        learner._set_up(detached, data, modules, optimizers, stateful, device, group, replay_bytes)  # noqa: SLF001  (a constructor)
+        learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
 
-    def _set_up(  # noqa: PLR0913  (called from the two constructors alone)
+    def _set_up(  # noqa: PLR0913, PLR0917  (called from the two constructors alone)
         self,
         step: Step,
         data: Iterable[Any],
@@ -207,7 +209,7 @@ class TorchLearner:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def _evaluating(model: nn.Module) -> Generator[None]:
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

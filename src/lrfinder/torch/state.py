@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
@@ -15,7 +14,7 @@ from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, own_generator, put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
 _MISSING = object()
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
@@ -47,11 +46,8 @@ class Memory:
         self._containers: list[tuple[Any, Any]] = []  # each with a shallow copy of its contents
         self._loads: list[tuple[Callable[[Any], object], object]] = []
         generators: list[Generator] = []
-        pending: list[object] = []
-        for root in roots:
-            pending.append(root)
-            if not isinstance(root, (*_STATEFUL, Tensor)):
-                pending.append(self._inside(root))
+        roots = list(roots)
+        pending = [*roots, *(self._inside(root) for root in roots if not isinstance(root, (*_STATEFUL, Tensor)))]
         seen: set[int] = set()
         while pending:
             value = pending.pop()
@@ -83,8 +79,8 @@ class Memory:
             if isinstance(root, dict | list | set | deque) or _own_generator(root) is not None:
                 return None
             message = (
-                f"stateful holds a {type(root).__name__}, which has neither attributes nor state_dict() and load_state_dict(); "
-                "give objects that have one of the two."
+                f"stateful holds a {type(root).__name__}, which has neither attributes nor state_dict() and "
+                "load_state_dict(); give objects that have one of the two."
             )
             raise LearnerError(message)
         self._loads.append((load, copy.deepcopy(state_dict())))

@@ -58,15 +58,17 @@ class SupervisedStep:
             raise OptimizerError(message)
 
     def __call__(self, draw: Callable[[], Any]) -> Tensor:
+        """Draw, train, and give the loss."""
         if not self._model.training:
             _train_if_all_evaluate(self._model)
         if self._needs_closure:
             return self._step_with_closure([draw() for _ in range(self._accumulate)])
-        for _ in range(_OVERFLOWS_AT_MOST):
+        attempts = 0
+        while True:
             loss = self._gradients(draw() for _ in range(self._accumulate))
-            if self._stepped() or not loss.isfinite():
-                break
-        return loss
+            attempts += 1
+            if self._stepped() or attempts == _OVERFLOWS_AT_MOST or not loss.isfinite():
+                return loss
 
     def _gradients(self, batches: Any) -> Tensor:
         """Fill the gradients; the mean loss of the batches."""
@@ -111,7 +113,7 @@ class SupervisedStep:
             self._clip_gradients()
             return losses[-1]
 
-        self._optimizer.step(closure)
+        self._optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
 
 
@@ -129,8 +131,8 @@ def check_loss(loss: object) -> None:
         raise LossError(message)
     if not loss.requires_grad:
         message = (
-            "The loss needs no gradient: it does not depend on a trainable parameter, or was made under no_grad() or detached; "
-            "make it from the model's output, with gradients on."
+            "The loss needs no gradient: it does not depend on a trainable parameter, or was made under no_grad() or "
+            "detached; make it from the model's output, with gradients on."
         )
         raise LossError(message)
 

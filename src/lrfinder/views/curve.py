@@ -104,7 +104,7 @@ def curve(result: RangeTest) -> Curve:
         title=_title(result),
         lrs=lrs,
         losses=losses,
-        smoothed=_smoothed(lrs, losses),
+        smoothed=_smoothed(lrs, loss_axis.shown(losses)),  # an explosion, averaged in, would lift the losses before it
         x_limits=_rates_tried(result),
         loss_axis=loss_axis,
         band=_band(result),
@@ -122,8 +122,9 @@ def axis_of(losses: NDArray[np.float64]) -> LossAxis:
     """The axis for losses in the order in which they came, those that are not finite left out.
 
     Positive losses: logarithmic, from 0.8 times the lowest to 4 times the first, as in the Learning Rate Finder tutorial of
-    MXNet Gluon. Otherwise factors mean nothing, and the drop below the first loss is the unit: there is room for one and a half
-    above it. Where a loss falls by orders of magnitude before it turns negative, the axis is logarithmic but around 0.
+    MXNet Gluon. Otherwise factors mean nothing, and the drop below the first loss is the unit: there is room for one and
+    a half above it. Where a loss falls by orders of magnitude before it turns negative, the axis is logarithmic but around
+    0.
     """
     finite = losses[np.isfinite(losses)]
     if not len(finite):

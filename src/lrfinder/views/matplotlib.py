@@ -116,7 +116,7 @@ def _mark_suggestion(ax: Axes, band: Band) -> None:
 
 def _mark_stop(ax: Axes, stopped: Stopped) -> None:
     # a line at the last rate would lie on the frame; a cross may stick out of it
-    cross = {"marker": "X", "markersize": 9, "clip_on": False, "zorder": 5}
+    cross: dict[str, Any] = {"marker": "X", "markersize": 9, "clip_on": False, "zorder": 5}
     ax.plot([stopped.lr], [stopped.loss], linestyle="none", color=_neutral(), label=f"stopped: {stopped.why}", **cross)
 
 
@@ -138,7 +138,7 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
     label = training.label.replace(": ", "\n")  # a narrow legend leaves the lines their room
     ax.plot(iterations, training.smoothed, color=colour, linestyle=dash, linewidth=width, zorder=order, label=label)
     if training.diverged and len(iterations):
-        cross = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5}
+        cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5}
         ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
 
 

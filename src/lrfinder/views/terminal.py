@@ -48,7 +48,7 @@ class Signs:
     braille: bool
 
 
-UNICODE = Signs("│", "└", "─", "┬", "┊", "▲", "━", "×", "⠒", "⠂", braille=True)
+UNICODE = Signs("│", "└", "─", "┬", "┊", "▲", "━", "×", "⠒", "⠂", braille=True)  # noqa: RUF001  (a sign, not a letter)
 ASCII = Signs("|", "+", "-", "+", ":", "^", "=", "x", "*", ".", braille=False)
 
 

@@ -78,7 +78,7 @@ def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
 
 
 def _ended_above(losses: NDArray[np.float64]) -> bool:
-    """Whether all of the last tenth lies above the first loss, and by more than it is spread: not just the first batch's luck."""
+    """Whether the whole last tenth lies above the first loss, by more than it is spread: not just the first batch's luck."""
     if len(losses) < FEWEST:
         return False
     last_tenth = losses[-(len(losses) // 10) :]

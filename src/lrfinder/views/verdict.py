@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 TRUST: dict[Confidence, str] = {
     "high": "Confidence is high: the curve is clear, and the rate can be used as it is.",
-    "medium": "Confidence is medium: a good rate to start from, and worth comparing with its neighbours before a long training.",
+    "medium": "Confidence is medium: a good rate to start from, worth comparing with its neighbours before a long training.",
     "low": "Confidence is low: take it for a hint, and compare a few rates around it before training with it.",
 }
 REFUSALS: dict[Status, str] = {
@@ -63,7 +63,8 @@ def suggestion_in_words(suggestion: Suggestion) -> str:
     """The rate with its interval, how far to trust it and its notes explained; or why there is none and what to do."""
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
-    rate = f"The suggested learning rate is {suggestion.lr:.3g}, and anything from {suggestion.low:.3g} to {suggestion.high:.3g} fits."
+    interval = f"between {suggestion.low:.3g} and {suggestion.high:.3g}"
+    rate = f"The suggested learning rate is {suggestion.lr:.3g}; what was measured cannot tell it from others {interval}."
     return " ".join([rate, TRUST[suggestion.confidence], *map(_explained, suggestion.notes)])
 
 
@@ -136,7 +137,7 @@ def _finals(comparison: Comparison, best: int) -> list[str]:
     if ties:
         names = _listed([f"{comparison.lrs[row]:.3g}" for row in ties])
         sentences.append(
-            f"The difference to {names} is within the noise of these iterations: a tie, which a longer comparison may settle."
+            f"The difference to {names} is within the noise of these iterations: a tie that a longer comparison may settle."
         )
     return sentences
 
@@ -144,7 +145,7 @@ def _finals(comparison: Comparison, best: int) -> list[str]:
 def _differs(losses: np.ndarray, best: np.ndarray) -> bool:
     """Whether the mean paired difference, batch by batch, exceeds ``CERTAIN`` standard errors; one pair cannot tell."""
     difference = losses - best
-    if len(difference) < 2:
+    if len(difference) == 1:
         return False
     return bool(difference.mean() > CERTAIN * difference.std(ddof=1) / np.sqrt(len(difference)))
 
