@@ -25,7 +25,7 @@ def main() -> None:
     pairs = [(seconds("numpy"), seconds("numpy, lrfinder")) for _ in range(ROUNDS)]
     numpy, both = (statistics.median(column) for column in zip(*pairs, strict=True))
     where = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    print(f"{dt.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {where}, {ROUNDS} rounds")
+    print(f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {where}, {ROUNDS} rounds")
     print(f"numpy {numpy:.3f} s; numpy and lrfinder {both:.3f} s; lrfinder {both - numpy:.4f} s")
 
 
