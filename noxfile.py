@@ -16,7 +16,7 @@ nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-NO_TORCH = ("tests/torch", "tests/test_demo.py", "tests/test_cli_torch.py")
+NO_TORCH = ("tests/torch", "tests/test_demo.py")
 
 
 @nox.session

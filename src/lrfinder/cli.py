@@ -284,12 +284,15 @@ def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
 
 def _show(result: RangeTest | Comparison) -> None:
     from lrfinder.views.terminal import comparison_table, range_test_view
-    from lrfinder.views.verdict import verdict
+    from lrfinder.views.verdict import other_rules_in_words, verdict
 
     picture = range_test_view(result) if isinstance(result, lrfinder.RangeTest) else comparison_table(result)
     out.print(picture)
     out.print()
     out.print(verdict(result), highlight=False, markup=False)
+    if isinstance(result, lrfinder.RangeTest) and len(result):
+        out.print()
+        out.print(other_rules_in_words(result), highlight=False, markup=False)
 
 
 def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, png: Path | None) -> None:

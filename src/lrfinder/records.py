@@ -223,7 +223,7 @@ class Comparison:
         By default the last tenth of the iterations (at least one), which is what regret is measured on.
         """
         window = max(1, self.iterations // 10) if last is None else min(last, self.iterations)
-        means = self.losses[:, -window:].mean(axis=1)
+        means = (self.losses[:, -window:] / window).sum(axis=1)  # in this order, diverged losses do not overflow
         return np.where(np.isfinite(means), means, np.inf)
 
     @property

@@ -131,7 +131,8 @@ def axis_of(losses: NDArray[np.float64]) -> LossAxis:
         return LossAxis((0.1, 10.0), "log")
     first, lowest, highest = float(finite[0]), float(finite.min()), float(finite.max())
     if lowest > 0:
-        return LossAxis((_within(0.8 * lowest), _within(4 * first)), "log")
+        low, high = _within(0.8 * lowest), _within(4 * first)
+        return LossAxis((low, high) if low < high else (low / 4, high * 4), "log")
     linear_below = max(-lowest, first / 1000)
     if first > linear_below * 10**DECADES_FOR_SYMLOG:
         return LossAxis((_within(lowest - linear_below / 2), _within(4 * first)), "symlog", linear_below)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lrfinder.records import RangeTest
 from lrfinder.views.trainings import trainings
-from lrfinder.views.verdict import verdict
+from lrfinder.views.verdict import other_rules, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,7 +22,7 @@ def html(result: RangeTest | Comparison) -> str:
 
     words = escape(verdict(result))
     png = b64encode(figure_png(result)).decode("ascii")
-    table = _landmarks(result) if isinstance(result, RangeTest) else _ends(result)
+    table = _landmarks(result) + _rules(result) if isinstance(result, RangeTest) else _ends(result)
     image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="max-width: 100%">'
     return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{table}</div>'
 
@@ -36,6 +36,11 @@ def _landmarks(result: RangeTest) -> str:
         ("diverges", marks.diverges),
     )
     return _table(("the loss", "at learning rate"), ((what, "not seen" if lr is None else f"{lr:.3g}") for what, lr in rows))
+
+
+def _rules(result: RangeTest) -> str:
+    rows = (("suggested", result.suggestion.lr), *other_rules(result).items())
+    return _table(("rule", "learning rate"), ((name, "none" if lr is None else f"{lr:.3g}") for name, lr in rows))
 
 
 def _ends(comparison: Comparison) -> str:

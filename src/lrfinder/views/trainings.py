@@ -78,12 +78,15 @@ def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
 
 
 def _ended_above(losses: NDArray[np.float64]) -> bool:
-    """Whether the whole last tenth lies above the first loss, by more than it is spread: not just the first batch's luck."""
+    """Whether the whole last tenth lies above the first loss, and by more than luck with the first batch explains.
+
+    That is, by more than it is spread itself; or, where it explodes, above the whole first tenth.
+    """
     if len(losses) < FEWEST:
         return False
-    last_tenth = losses[-(len(losses) // 10) :]
-    first, low, high = float(losses[0]), float(last_tenth.min()), float(last_tenth.max())
-    return low - first > high - low
+    tenth = len(losses) // 10
+    first, low, high = float(losses[0]), float(losses[-tenth:].min()), float(losses[-tenth:].max())
+    return low > first and (low - first > high - low or low > float(losses[:tenth].max()))
 
 
 def _running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.records import RangeTest, Status
 from lrfinder.views.trainings import COMPLETE, trainings
 
@@ -51,7 +52,7 @@ NOTES = {  # by how a note begins; one that is not here is shown as it is
     "budget exhausted": "The iterations allowed were used up before the answer was as narrow as it could be.",
     "extrapolated": "It is extrapolated to a training longer than any that was tried.",
 }
-CERTAIN = 2  # standard errors from which a difference counts as one
+CERTAIN = 2  # standard deviations of the number of higher losses, from which a difference counts as one
 
 
 def verdict(result: RangeTest | Comparison) -> str:
@@ -66,6 +67,17 @@ def suggestion_in_words(suggestion: Suggestion) -> str:
     interval = f"between {suggestion.low:.3g} and {suggestion.high:.3g}"
     rate = f"The suggested learning rate is {suggestion.lr:.3g}; what was measured cannot tell it from others {interval}."
     return " ".join([rate, TRUST[suggestion.confidence], *map(_explained, suggestion.notes)])
+
+
+def other_rules(result: RangeTest) -> dict[str, float | None]:
+    """What the rules of other finders say of the same curve, by their names; ``None`` where one cannot read it."""
+    return {name: lr for name, lr in answers(result.lrs, result.losses).items() if RULES[name] is not half_edge}
+
+
+def other_rules_in_words(result: RangeTest) -> str:
+    """The same as one sentence."""
+    said = [f"{name} {'nothing' if lr is None else f'{lr:.3g}'}" for name, lr in other_rules(result).items()]
+    return f"Other rules say of this curve: {', '.join(said)}."
 
 
 def _explained(note: str) -> str:
@@ -143,11 +155,9 @@ def _finals(comparison: Comparison, best: int) -> list[str]:
 
 
 def _differs(losses: np.ndarray, best: np.ndarray) -> bool:
-    """Whether the mean paired difference, batch by batch, exceeds ``CERTAIN`` standard errors; one pair cannot tell."""
-    difference = losses - best
-    if len(difference) == 1:
-        return False
-    return bool(difference.mean() > CERTAIN * difference.std(ddof=1) / np.sqrt(len(difference)))
+    """Whether losses are higher batch by batch more often than chance would have it (sign test): explosions say no more."""
+    higher, count = int((losses > best).sum()), len(losses)
+    return higher - count / 2 > CERTAIN * np.sqrt(count) / 2
 
 
 def _remarks(all_trainings: tuple[Training, ...]) -> list[str]:

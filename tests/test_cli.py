@@ -1,0 +1,163 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lrfinder import Comparison, RangeTest, __version__, load
+from lrfinder.cli import app
+
+FACTORIES = """
+from fakes import Bowl, Scripted
+
+made = []
+
+def bowl():
+    made.append(Bowl(curvature=100, noise=0.05))
+    return made[-1]
+
+def raises():
+    raise OSError("no images")
+
+def leaves():
+    raise SystemExit(3)
+
+def no_learner():
+    return 3
+
+def fails_at_the_third():
+    return Scripted([1.0, 0.9, ZeroDivisionError("mine")])
+
+number = 3
+"""
+
+
+@pytest.fixture
+def train(tmp_path):
+    path = tmp_path / "train_for_cli.py"
+    path.write_text(FACTORIES)
+    yield path
+    sys.modules.pop("train_for_cli", None)
+    sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_find_shows_the_curve_its_verdict_and_what_other_rules_say(train):
+    result = run("find", f"{train}:bowl")
+    assert result.exit_code == 0, result.output
+    assert "learning rates from 1e-06" in result.output
+    assert "suggested learning rate" in result.output
+    assert "Other rules" in result.output
+
+
+def test_find_writes_what_it_is_asked_to(train, tmp_path):
+    paths = [tmp_path / name for name in ("r.json", "r.csv", "r.png")]
+    result = run("find", f"{train}:bowl", "--json", paths[0], "--csv", paths[1], "--png", paths[2], "--lr-end", "1")
+    assert result.exit_code == 0, result.output
+    found = load(paths[0])
+    assert isinstance(found, RangeTest)
+    assert found.settings.lr_end == 1
+    assert paths[1].read_text().splitlines()[0] == "iteration,lr,loss"
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+    assert all(str(path) in result.output.replace("\n", "") for path in paths)
+
+
+def test_the_learner_is_closed_at_the_end(train):
+    run("find", f"{train}:bowl")
+    assert [learner.closed for learner in sys.modules["train_for_cli"].made] == [True]
+
+
+def test_compare_shows_the_table_and_writes_the_comparison(train, tmp_path):
+    result = run(
+        "compare", f"{train}:bowl", "--lrs", "0.0001, 0.005,0.5", "--iterations", "60", "--json", tmp_path / "c.json"
+    )
+    assert result.exit_code == 0, result.output
+    comparison = load(tmp_path / "c.json")
+    assert isinstance(comparison, Comparison)
+    assert comparison.lrs.tolist() == [0.0001, 0.005, 0.5]
+    assert "0.005 ended lowest" in result.output
+
+
+@pytest.mark.parametrize("command", [["find"], ["compare", "--lrs", "0.001,0.01"]])
+def test_plot_shows_any_result_again(train, tmp_path, command):
+    kept = tmp_path / "kept.json"
+    run(command[0], f"{train}:bowl", *command[1:], "--json", kept)
+    shown = run("plot", kept, "--png", tmp_path / "again.png", "--csv", tmp_path / "again.csv")
+    assert shown.exit_code == 0, shown.output
+    assert "learning rate" in shown.output
+    assert (tmp_path / "again.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "again.csv").stat().st_size > 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["find"],
+        ["find", "{train}:bowl", "--lr-start", "-1"],
+        ["find", "{train}:bowl", "--lr-multiplier", "1"],
+        ["find", "{train}:bowl", "--lr-start", "1", "--lr-end", "0.5"],
+        ["find", "{train}:bowl", "--lr-start", "much"],
+        ["find", "{train}:bowl", "--png", "{train}/not/there.png"],
+        ["compare", "{train}:bowl"],
+        ["compare", "{train}:bowl", "--lrs", "a,b"],
+        ["compare", "{train}:bowl", "--lrs", "0.1", "--iterations", "0"],
+        ["plot", "{train}.json"],
+        ["sing"],
+    ],
+)
+def test_a_call_that_is_not_understood_exits_with_2(train, arguments):
+    result = run(*(argument.format(train=train) for argument in arguments))
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+
+
+def test_what_could_not_be_written_is_told_before_the_learner_is_made(train):
+    run("find", f"{train}:bowl", "--png", train.parent / "no" / "x.png")
+    assert "train_for_cli" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("{train}", "FILE.py:FACTORY"),
+        ("{train}x:bowl", "is no file"),
+        ("{train}:jug", "has no function 'jug'; it has"),
+        ("{train}:number", "has no function 'number'"),
+        ("{train}:raises", "raised OSError: no images"),
+        ("{train}:leaves", "raised SystemExit: 3"),
+        ("{train}:no_learner", "returned a int, which is no learner"),
+        ("{train}:fails_at_the_third", "ZeroDivisionError: mine lrfinder: raised at iteration 2"),
+    ],
+)
+def test_a_failure_exits_with_1_and_one_sentence(train, factory, said):
+    result = run("find", factory.format(train=train))
+    assert result.exit_code == 1
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert result.stderr.count("\n") == 1
+
+
+def test_debug_lets_the_exception_through(train):
+    result = run("find", f"{train}:fails_at_the_third", "--debug")
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_a_result_of_something_else_is_refused_in_a_process_of_its_own(tmp_path):
+    (tmp_path / "foreign.json").write_text(json.dumps({"loss": [1, 2]}))
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    command = [sys.executable, "-m", "lrfinder", "plot", str(tmp_path / "foreign.json")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "holds no result of lrfinder" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_it_tells_its_version():
+    assert run("--version").output == f"lrfinder {__version__}\n"

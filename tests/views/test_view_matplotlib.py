@@ -1,0 +1,116 @@
+import math
+
+import numpy as np
+import pytest
+from curves import LRS, swept, usual
+from fakes import Bowl
+from matplotlib import pyplot as plt
+
+from lrfinder import LRFinder
+from lrfinder.views.matplotlib import figure_png
+
+PNG = b"\x89PNG\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_left():
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def comparison():
+    return LRFinder(Bowl(curvature=1.0, noise=0.01)).compare([0.01, 0.5, 3.0], iterations=60)
+
+
+def labels(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def line(ax, label):
+    return next(one for one in ax.lines if one.get_label() == label)
+
+
+def test_it_draws_on_the_axes_given_and_returns_them():
+    _, ax = plt.subplots()
+    assert usual().plot(ax) is ax
+
+
+def test_without_axes_it_makes_new_ones_and_shows_nothing(monkeypatch):
+    shown = []
+    monkeypatch.setattr(plt, "show", lambda *_, **__: shown.append(1))
+    ax = usual().plot()
+    assert ax.figure.number in plt.get_fignums()
+    assert shown == []
+
+
+def test_raw_losses_are_points_and_the_smoothed_curve_is_a_line():
+    result = usual()
+    ax = result.plot()
+    points = line(ax, "loss of a batch")
+    assert points.get_linestyle() == "None"
+    assert np.array_equal(points.get_ydata(), result.losses)
+    assert line(ax, "smoothed").get_linestyle() == "-"
+
+
+def test_the_axes_are_logarithmic_and_limited_to_what_was_tried():
+    result = usual()
+    ax = result.plot()
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
+    assert ax.get_ylim() == pytest.approx((0.8 * result.losses.min(), 4 * result.first_loss))
+
+
+def test_negative_losses_are_drawn_on_an_axis_that_has_them():
+    assert usual(shift=-1.5).plot().get_yscale() == "linear"
+    assert swept([1e4, 1e3, 1e2, 1e1, 1.0, -1.0, -2.0]).plot().get_yscale() == "symlog"
+
+
+def test_the_suggestion_its_interval_and_the_stop_are_in_the_legend():
+    result = usual()
+    told = " / ".join(labels(result.plot()))
+    for part in (f"{result.suggestion.lr:.3g}", f"{result.suggestion.low:.3g}", f"{result.suggestion.high:.3g}"):
+        assert part in told
+    assert result.stop.value in told
+
+
+def test_a_curve_without_a_suggestion_marks_none():
+    assert not any("suggested" in label for label in labels(swept([1.0] * 40).plot()))
+
+
+@pytest.mark.parametrize(
+    "losses", [[], [math.nan], [1.0], [0.0] * 30, [-5.0] * 30, [1e308] * 30, [1e-320] * 30, [1e308, -1e308] * 10]
+)
+def test_whatever_the_losses_are_there_is_a_picture_and_no_warning(losses):
+    assert figure_png(swept(losses)).startswith(PNG)
+
+
+def test_a_picture_is_made_without_leaving_a_figure_open():
+    figure_png(usual())
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
+def test_points_and_cross_have_the_colour_of_the_styles_text(style):
+    with plt.style.context(style):
+        ax = usual().plot()
+        assert line(ax, "loss of a batch").get_color() == plt.rcParams["text.color"]
+
+
+def test_a_comparison_draws_a_line_for_each_rate_and_names_the_lowest(comparison):
+    told = labels(comparison.plot())
+    assert len(told) == 3
+    assert "lowest" in told[1]
+    assert "3" in told[2]
+
+
+def test_a_comparison_draws_on_the_axes_given(comparison):
+    _, ax = plt.subplots()
+    assert comparison.plot(ax) is ax
+    assert figure_png(comparison).startswith(PNG)
+
+
+def test_finder_plot_draws_its_last_result():
+    finder = LRFinder(Bowl(curvature=100, noise=0.05))
+    result = finder.find()
+    assert np.array_equal(line(finder.plot(), "loss of a batch").get_ydata(), result.losses)
