@@ -25,6 +25,14 @@ class Slow(Scripted):
         self.whole = True
 
 
+@pytest.fixture(autouse=True)
+def _interrupts_as_in_a_terminal():
+    """A process that was started in the background ignores SIGINT, and so would its tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_a_learner_is_as_before_after_the_block():
     bowl = Bowl()
     with restored(bowl):
