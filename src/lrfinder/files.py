@@ -117,11 +117,12 @@ def _comparison_document(result: Comparison) -> Document:
 
 def _comparison(document: Document) -> Comparison:
     lrs = np.array(_floats(document["lrs"]))
-    losses = np.array([_floats(row) for row in document["losses"]])
+    rows = [_floats(row) for row in document["losses"]]
     stops = tuple(Stop[name] for name in document["stops"])
-    if losses.ndim != 2 or not len(lrs) == len(losses) == len(stops):  # noqa: PLR2004  (rates x iterations)
+    if not len(lrs) == len(rows) == len(stops) or len({len(row) for row in rows}) != 1:
         message = "losses"
         raise ValueError(message)
+    losses = np.array(rows)
     for array in (lrs, losses):
         array.setflags(write=False)
     return Comparison(lrs, losses, stops)
