@@ -5,6 +5,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     lint     2 minutes
     tests    6 minutes
     oldest   2 minutes
+    gluon    4 minutes
 """
 
 import sys
@@ -16,7 +17,7 @@ nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-NO_TORCH = ("tests/torch", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/test_demo.py")
 
 
 @nox.session
@@ -42,4 +43,13 @@ def oldest(session: nox.Session) -> None:
         session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
     # a pyparsing of today warns of what this matplotlib calls, and tests take warnings for errors
     session.install("-e", ".", "numpy==1.23.5", "matplotlib==3.8.4", "pyparsing<3.3", *TESTING)
-    session.run("pytest", *(f"--ignore={path}" for path in NO_TORCH), *session.posargs)
+    session.run("pytest", *(f"--ignore={path}" for path in WITHOUT_TORCH), *session.posargs)
+
+
+@nox.session
+def gluon(session: nox.Session) -> None:
+    """The MXNet wing, on the numpy that MXNet needs."""
+    if sys.version_info >= (3, 12):
+        session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
+    session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
+    session.run("pytest", "tests/gluon", *session.posargs)

@@ -62,6 +62,29 @@ def own_generator(value: object) -> Generator | None:
     return None
 
 
+def generators_of(
+    data: object, inside: tuple[type, ...], own: Callable[[object], Generator | None] = own_generator
+) -> tuple[Generator, ...]:
+    """The generators that belong to the data: found among its attributes and those of every object of a type ``inside``.
+
+    ``own`` gives the generator that a value is, if it is one.
+    """
+    found: list[Generator] = []
+    seen: set[int] = set()
+    pending = [data]
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        generator = own(value)
+        if generator is not None:
+            found.append(generator)
+        elif value is data or isinstance(value, inside):
+            pending.extend(getattr(value, "__dict__", {}).values())
+    return tuple(found)
+
+
 def _numpy_state() -> bytes:
     return _packed(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
 
