@@ -4,71 +4,43 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, own_generator, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-_MISSING = object()
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
-_FED_BY = (DataLoader, Dataset, Sampler)
 
 
-class _SavedTensor(NamedTuple):
-    tensor: Tensor
-    alias: Tensor  # the same memory, under a name that nobody else can point elsewhere
-    copy: Tensor
-    requires_grad: bool
-    grad: Tensor | None
-
-
-class Memory:
+class Memory(memory.Memory):
     """A copy of everything that can be reached from ``roots`` and that training changes; ``restore()`` puts it back.
 
-    The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes), dicts, lists, sets,
-    deques and tuples, and takes: tensors (values, memory, ``requires_grad``, ``grad`` or its absence), the contents of the
-    containers, random generators. A tensor comes back as the same object in the same memory, a container as the same object
-    with the same contents, so that tied weights stay tied and compiled models and captured graphs go on working. Other
-    objects come back as the objects that they were; what they hold inside is not looked at.
+    The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes) and takes tensors
+    (values, memory, ``requires_grad``, ``grad`` or its absence) and random generators. A tensor comes back as the same
+    object in the same memory, so that tied weights stay tied and compiled models and captured graphs go on working. Copies
+    of tensors on an accelerator are kept on the host.
 
-    Copies of tensors on an accelerator are kept on the host.
+    Args:
+        roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
+
+    Raises:
+        LearnerError: one of the roots is of neither kind.
     """
 
     def __init__(self, roots: Iterable[object]) -> None:
-        self._tensors: list[_SavedTensor] = []
-        self._containers: list[tuple[Any, Any]] = []  # each with a shallow copy of its contents
         self._loads: list[tuple[Callable[[Any], object], object]] = []
-        generators: list[Generator] = []
         roots = list(roots)
-        pending = [*roots, *(self._inside(root) for root in roots if not isinstance(root, (*_STATEFUL, Tensor)))]
-        seen: set[int] = set()
-        while pending:
-            value = pending.pop()
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if isinstance(value, Tensor):
-                pending.append(self._take_tensor(value))
-            elif isinstance(value, _STATEFUL):
-                pending.append(vars(value))
-            elif isinstance(value, dict):
-                self._containers.append((value, copy.copy(cast("dict[object, object]", value))))
-                pending.extend(cast("dict[object, object]", value).values())
-            elif isinstance(value, list | set | deque):
-                self._containers.append((value, copy.copy(cast("list[object]", value))))
-                pending.extend(cast("list[object]", value))
-            elif isinstance(value, tuple):
-                pending.extend(cast("tuple[object, ...]", value))
-            elif (generator := _own_generator(value)) is not None:
-                generators.append(generator)
-        self._random = capture(generators)
+        inside = [self._inside(root) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
+        super().__init__([*roots, *inside], _take)
 
     def _inside(self, root: object) -> object:
         """What to walk into for an object of the user's that was named as stateful."""
@@ -86,29 +58,39 @@ class Memory:
         self._loads.append((load, copy.deepcopy(state_dict())))
         return None
 
-    def _take_tensor(self, tensor: Tensor) -> Tensor | None:
-        grad = tensor.grad if tensor.is_leaf else None
-        alias = tensor.detach()
-        saved = _memory(alias).to("cpu", copy=True)
-        self._tensors.append(_SavedTensor(tensor, alias, saved, tensor.requires_grad, grad))
-        return grad
-
     @torch.no_grad()
     def restore(self) -> None:
         """Put everything back."""
         for load, state in self._loads:
             load(copy.deepcopy(state))
-        for container, contents in self._containers:
-            _put_contents(container, contents)
-        for tensor, alias, saved, requires_grad, grad in self._tensors:
-            if tensor.layout is torch.strided and tensor.data_ptr() != alias.data_ptr():
-                tensor.data = alias  # the step had given it other memory
-            _memory(alias).copy_(saved)
-            if tensor.is_leaf:
-                tensor.requires_grad_(requires_grad)
-                if tensor.grad is not grad:
-                    tensor.grad = grad
-        put_back(self._random)
+        super().restore()
+
+
+def _take(value: object) -> memory.Taken | None:
+    if isinstance(value, Tensor):
+        return _of_tensor(value)
+    if isinstance(value, _STATEFUL):
+        return memory.Taken(further=[vars(value)])
+    generator = _own_generator(value)
+    return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
+
+
+def _of_tensor(tensor: Tensor) -> memory.Taken:
+    grad = tensor.grad if tensor.is_leaf else None
+    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
+    saved = _memory(alias).to("cpu", copy=True)
+    requires_grad = tensor.requires_grad
+
+    def restore() -> None:
+        if tensor.layout is torch.strided and tensor.data_ptr() != alias.data_ptr():
+            tensor.data = alias  # the step had given it other memory
+        _memory(alias).copy_(saved)
+        if tensor.is_leaf:
+            tensor.requires_grad_(requires_grad)
+            if tensor.grad is not grad:
+                tensor.grad = grad
+
+    return memory.Taken(restore, [grad])
 
 
 def _memory(tensor: Tensor) -> Tensor:
@@ -116,19 +98,6 @@ def _memory(tensor: Tensor) -> Tensor:
     if tensor.layout is not torch.strided or 0 not in tensor.stride():
         return tensor
     return tensor[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in tensor.stride())]
-
-
-def _put_contents(container: Any, contents: Any) -> None:
-    if isinstance(container, dict):
-        now = cast("dict[object, object]", container)
-        if len(now) != len(contents) or any(now.get(key, _MISSING) is not value for key, value in contents.items()):
-            now.clear()
-            now.update(contents)
-    elif isinstance(container, list):
-        cast("list[object]", container)[:] = contents
-    else:
-        container.clear()
-        (container.update if isinstance(container, set) else container.extend)(contents)
 
 
 def generators() -> tuple[Generator, ...]:
@@ -169,18 +138,5 @@ def _own_generator(value: object) -> Generator | None:
 
 
 def generators_of(data: object) -> tuple[Generator, ...]:
-    """The generators that belong to the data: a loader's, its samplers', its data sets'; found among their attributes."""
-    found: list[Generator] = []
-    seen: set[int] = set()
-    pending = [data]
-    while pending:
-        value = pending.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        generator = _own_generator(value)
-        if generator is not None:
-            found.append(generator)
-        elif value is data or isinstance(value, _FED_BY):
-            pending.extend(getattr(value, "__dict__", {}).values())
-    return tuple(found)
+    """The generators that belong to the data: a loader's, its samplers', its data sets'."""
+    return randomness.generators_of(data, (DataLoader, Dataset, Sampler), _own_generator)
