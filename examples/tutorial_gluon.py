@@ -5,8 +5,8 @@ range test, then 300 iterations at 0.05, ten times more and ten times less, from
 
     python examples/tutorial_gluon.py --root FOLDER --out tutorial --seeds 0,1,2
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. About 0.55 s an iteration on 2 cores:
-ten minutes a seed; ``--iterations`` shortens the check.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. About 0.2 s an iteration on 2 cores:
+four minutes a seed; ``--iterations`` shortens the check.
 
 As a factory for the command line:  lrfinder find examples/tutorial_gluon.py:cifar10_learner --png curve.png
 """

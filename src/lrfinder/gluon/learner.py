@@ -223,7 +223,8 @@ class _Copying:
 
 def _copying(data: Any) -> Any:
     """The data, their batches in memory of their own: a loader with workers writes later batches into the same arrays."""
-    if isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
+    alone = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
+    if alone or isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
         return data
     return map(_copy, data) if isinstance(data, Iterator) else _Copying(data)
 
