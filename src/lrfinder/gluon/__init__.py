@@ -1,10 +1,11 @@
 """The MXNet Gluon wing, under the names of Gluon's learning-rate-finder tutorial and under ours."""
 
 from lrfinder.finder import LRFinder
+from lrfinder.gluon.isolated import Isolated
 from lrfinder.gluon.learner import GluonLearner
 from lrfinder.gluon.sampler import ContinuousBatchSampler
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 Learner = GluonLearner
 
-__all__ = ["ContinuousBatchSampler", "GluonLearner", "LRFinder", "LRFinderStoppingCriteria", "Learner"]
+__all__ = ["ContinuousBatchSampler", "GluonLearner", "Isolated", "LRFinder", "LRFinderStoppingCriteria", "Learner"]

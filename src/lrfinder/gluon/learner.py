@@ -41,7 +41,8 @@ class GluonLearner:
     among them), gradients, optimizer state and counters, the rate, an attached ``lr_scheduler``, the AMP loss scaler,
     numbers of numpy's and python's generators, the place in the data. **MXNet's own generator cannot be read.** A seed is
     drawn from it at the snapshot and set then and at every restore: the iterations after a restore repeat, and what follows
-    the finder does not depend on what it did, but the random numbers (Dropout) are others than without it.
+    the finder does not depend on what it did, but the random numbers (Dropout) are others than without it. Where that
+    matters, on the CPU, wrap it: :class:`lrfinder.gluon.Isolated`.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class ``Learner``.
 

@@ -1,0 +1,131 @@
+"""The search in a child process: what cannot be read, and so cannot be put back, is never touched."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import traceback
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from lrfinder.errors import LearnerError
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from lrfinder.gluon.learner import GluonLearner
+
+
+class Start:
+    """Stands for the learner as it is in this process."""
+
+
+class Isolated:
+    """A learner that wraps a :class:`GluonLearner` and trains in a forked child for as long as a snapshot of it lives.
+
+    The learner itself stays as it is, MXNet's own generator included: after ``LRFinder(Isolated(learner)).find()`` a
+    training with Dropout goes on bit for bit as if the finder had never run. A restore ends the child, and the next
+    iteration forks another. On the CPU alone, without worker processes; losses are the same as without, bit for bit, and
+    cost a message.
+
+    Snapshots do not nest: one taken after iterations that followed another is refused.
+
+    Raises:
+        LearnerError: the learner is on a GPU, or its loader has workers: neither survives a fork; or there is no fork here.
+    """
+
+    def __init__(self, learner: GluonLearner) -> None:
+        devices = {device for one in learner.net.collect_params().values() for device in one.list_device()}
+        workers = getattr(getattr(learner, "data_loader", None), "_num_workers", 0)
+        if workers or any(device.device_type != "cpu" for device in devices):
+            message = (
+                f"The learner is on {sorted(map(str, devices))} and its loader has {workers} workers; a child process can "
+                "use neither a GPU nor another's workers. Use the learner itself, or the CPU and num_workers=0."
+            )
+            raise LearnerError(message)
+        if "fork" not in multiprocessing.get_all_start_methods():
+            message = "This system has no fork; use the learner itself."
+            raise LearnerError(message)
+        self.learner = learner
+        self._starts: WeakSet[Start] = WeakSet()
+        self._child: _Child | None = None
+
+    def iteration(self, lr: float) -> float:
+        """Train on the next batch at ``lr``, in the child if there is a snapshot; its mean loss before the update."""
+        if not self._starts:
+            return self.learner.iteration(lr)
+        if self._child is None:
+            self._child = _Child(self.learner)
+        return self._child.iteration(lr)
+
+    def snapshot(self) -> Start:
+        """A mark: the state is this process itself."""
+        if self._child is not None and self._starts:
+            message = "Iterations have followed another snapshot of this learner; snapshots of an isolated one do not nest."
+            raise LearnerError(message)
+        start = Start()
+        self._starts.add(start)
+        return start
+
+    def restore(self, state: Start) -> None:  # noqa: ARG002  (all states are the same)
+        """End the child, and all that it changed."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def close(self) -> None:
+        """End the child, and close the learner."""
+        self.restore(Start())
+        self.learner.close()
+
+
+class _Child:
+    """A process forked from this one, that trains on request."""
+
+    def __init__(self, learner: GluonLearner) -> None:
+        context: Any = multiprocessing.get_context("fork")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_serve, args=(learner, there), daemon=True)
+        self._process.start()
+        there.close()
+
+    def iteration(self, lr: float) -> float:
+        self._here.send(lr)
+        try:
+            loss, error = self._here.recv()
+        except EOFError:
+            message = f"The child process ended with code {self._process.exitcode} in the middle of an iteration."
+            raise LearnerError(message) from None
+        if error is not None:
+            raise error
+        return loss
+
+    def end(self) -> None:
+        self._here.close()
+        self._process.kill()
+        self._process.join()
+
+
+def _serve(learner: GluonLearner, requests: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and this one ends when the other says so
+    while True:
+        try:
+            lr = requests.recv()
+        except EOFError:
+            return
+        try:
+            answer: tuple[float, Exception | None] = (learner.iteration(lr), None)
+        except Exception as error:  # noqa: BLE001  (handed on)
+            answer = (0.0, _portable(error))
+        requests.send(answer)
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception, with where it was raised; or one that says the same, where it cannot cross to another process."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (bytes made on the same line)
+    except Exception:  # noqa: BLE001  (whatever its own methods raise)
+        return LearnerError(f"{type(error).__name__}: {error}")
+    return error
