@@ -25,6 +25,36 @@ def test_the_tutorials_names_are_there():
     assert callable(lrfinder.gluon.LRFinderStoppingCriteria)
 
 
+def test_the_tutorials_script_runs_with_imports_in_the_place_of_its_classes(tmp_path, capsys):
+    # the statements between and after its class definitions, on a small net and few iterations
+    from lrfinder.gluon import Learner, LRFinder
+
+    seeded()
+    dataset = mx.gluon.data.ArrayDataset(X, Y)
+    batch_sampler = ContinuousBatchSampler(sampler=mx.gluon.data.RandomSampler(len(dataset)), batch_size=32)
+    data_loader = mx.gluon.data.DataLoader(dataset, batch_sampler=batch_sampler)
+    net = make_net()
+    learner = Learner(net=net, data_loader=data_loader, device=CPU)
+    lr_finder = LRFinder(learner)
+    lr_finder.find(lr_start=1e-6)
+    lr_finder.plot()
+    lrs, losses = zip(*lr_finder.results, strict=True)
+    assert len(lrs) == len(losses) > 20
+    learner.net.save_parameters(str(tmp_path / "net.params"))
+    finals = []
+    for lr in (0.05, 0.5):
+        net = make_net()
+        net.load_parameters(str(tmp_path / "net.params"), device=CPU)
+        learner = Learner(net=net, data_loader=data_loader, device=CPU)
+        for iter_idx in range(12):
+            learner.iteration(lr=lr)
+            if iter_idx % 10 == 0:
+                print(f"Iteration: {iter_idx}, Loss: {learner.iteration_loss:.5g}")  # noqa: T201  (as the script does)
+        finals.append(learner.iteration_loss)
+    assert capsys.readouterr().out.count("Iteration") == 4
+    assert finals[0] != finals[1]
+
+
 def test_the_defaults_are_the_tutorials():
     net = nn.Dense(2)
     learner = GluonLearner(net, [(mx.np.array(X), mx.np.array(Y))], CPU)

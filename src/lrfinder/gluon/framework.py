@@ -18,8 +18,10 @@ def _mxnet() -> Any:
         if lacks_bool:
             np.bool = np.bool_
         try:
-            importlib.import_module("mxnet.amp")  # which mxnet itself does not import
-            return importlib.import_module("mxnet")
+            mxnet = importlib.import_module("mxnet")
+            if hasattr(mxnet, "device"):  # 2.0 and later
+                importlib.import_module("mxnet.amp")  # which mxnet itself does not import
+            return mxnet
         finally:
             if lacks_bool:
                 del np.bool
