@@ -223,3 +223,10 @@ def test_an_exception_of_the_source_passes_through_and_the_place_is_found_again(
 
 def test_the_bytes_of_a_batch_are_those_of_its_arrays():
     assert nbytes({"a": np.zeros(3), "b": [np.zeros(2, dtype=np.uint8), (np.zeros(1),)]}) == 24 + 2 + 8
+
+
+def test_bytes_of_arrays_that_only_tell_size_and_dtype_are_counted():
+    class Array:
+        size, dtype = 10, np.float32
+
+    assert nbytes([Array(), {"more": Array()}]) == 80

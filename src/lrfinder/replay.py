@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
+import numpy as np
+
 from lrfinder.errors import DataEndedError, DataError, EmptyDataError, LRFinderWarning, RestoreError
 from lrfinder.randomness import States, capture, changed, put_back
 
@@ -282,10 +284,13 @@ class _Streamed(Generic[Batch]):
 
 
 def nbytes(batch: object) -> int:
-    """Bytes that a batch takes: of arrays and tensors by their ``nbytes``, through dicts, lists and tuples."""
+    """Bytes that a batch takes: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
     size = getattr(batch, "nbytes", None)
     if isinstance(size, int):
         return size
+    count, dtype = getattr(batch, "size", None), getattr(batch, "dtype", None)
+    if isinstance(count, int) and dtype is not None:
+        return count * np.dtype(dtype).itemsize
     if isinstance(batch, Mapping):
         return sum(map(nbytes, cast("Mapping[object, object]", batch).values()))
     if isinstance(batch, list | tuple):

@@ -7,6 +7,7 @@ import lrfinder.testing
 from lrfinder import LawError, LRFinder
 from lrfinder.errors import LRFinderError
 from lrfinder.memory import Memory
+from lrfinder.replay import nbytes
 
 pytest.importorskip("mxnet", reason="the gluon session has it")
 from gluon_nets import OPTIMIZERS, TWO, fingerprint, make_learner, make_loader, make_net, make_trainer, mx, seeded
@@ -57,6 +58,17 @@ def test_loaders_with_and_without_workers_give_the_same_batches_again(workers):
     learner = GluonLearner(net, make_loader(workers=workers), trainer=make_trainer(net))
     lrfinder.testing.check_time_repeats(learner, LRS)
     learner.close()
+
+
+def test_batches_that_are_not_kept_are_drawn_again():
+    seeded()
+    net = make_net()
+    learner = GluonLearner(net, make_loader(), trainer=make_trainer(net), replay_bytes=10_000)  # two batches
+    lrfinder.testing.check_time_repeats(learner, LRS, partial(fingerprint, learner))
+
+
+def test_an_array_counts_with_all_its_bytes():
+    assert nbytes([mx.np.zeros((4, 5)), mx.np.zeros(3, dtype="int8")]) == 83
 
 
 def test_a_sampler_that_rolls_over_is_put_back():
