@@ -5,7 +5,6 @@ import pytest
 
 import lrfinder.testing
 from lrfinder import LawError, LRFinder
-from lrfinder.errors import LRFinderError
 from lrfinder.memory import Memory
 from lrfinder.replay import nbytes
 
@@ -13,7 +12,7 @@ pytest.importorskip("mxnet", reason="the gluon session has it")
 from gluon_nets import OPTIMIZERS, TWO, fingerprint, make_learner, make_loader, make_net, make_trainer, mx, seeded
 
 from lrfinder.gluon import GluonLearner
-from lrfinder.gluon.state import take, write_to_store
+from lrfinder.gluon.state import take
 
 LRS = [1e-3 * 1.3**k for k in range(12)]
 
@@ -231,5 +230,3 @@ def test_the_store_has_the_restored_weights_where_it_updates_them():
             stored = mx.np.zeros_like(parameter.data(TWO[0]))
             store.pull(trainer._param2idx[parameter._uuid], [stored])
             assert (stored.asnumpy() == parameter.data(TWO[0]).asnumpy()).all()
-    write_to_store(trainer)
-    assert issubclass(LawError, LRFinderError)
