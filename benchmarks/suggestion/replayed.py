@@ -87,7 +87,7 @@ class Replayed:
                     losses[k] = np.nan
                     break
             self._constant[lr] = losses
-            self._live_path = ((lr, self._horizon),)
+            self._live_path = ((lr, self._horizon if np.isfinite(losses[-1]) else 0),)  # 0: a path that nothing goes on from
             self._changed = True
         return self._constant[lr]
 

@@ -19,8 +19,8 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
 class Training:
     """A model at its start, with what trains it.
 
-    ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; ``criterion(model(input), target)``
-    is the loss; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that is measured;
+    ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; the loss is
+    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that is measured;
     ``held_out`` is one such pair (or None), evaluated in evaluation mode.
     """
 
@@ -70,9 +70,8 @@ class Task:
         """A hash of what the training is: initial weights, batches, architecture, optimizer, and what two steps of it do."""
         training = self.training(seed, horizon)
         learner = training.learner(1e-3)
-        digest = hashlib.sha256(
-            repr((training.model, training.optimizer(training.parameters(), 1e-3), torch.__version__)).encode()
-        )
+        optimizer = training.optimizer(training.parameters(), 1e-3)
+        digest = hashlib.sha256(repr((training.model, optimizer, torch.__version__)).encode())
         for value in (
             *training.model.state_dict().values(),
             *_tensors(training.batches[:4]),
