@@ -25,9 +25,7 @@ TASKS = (
     quadratic("quadratic-power-sgd", "quadratic, even spectrum 1e2", "sgd", spectrum(100, 1e-2), 0.3),
     quadratic("quadratic-steep-momentum", "quadratic, even spectrum 1e4", "momentum", spectrum(60, 1e-3, 10.0), 0.05),
     quadratic("quadratic-quiet-sgd", "quadratic, little noise", "sgd", spectrum(30, 3e-3), 0.01, horizons=(300,)),
-    supervised(
-        "diabetes-linear-sgd", "diabetes, linear", "sgd", 64, diabetes, lambda: mlp([10, 1]), mse_loss, horizons=LONG
-    ),
+    supervised("diabetes-linear-sgd", "diabetes, linear", "sgd", 64, diabetes, lambda: mlp([10, 1]), mse_loss),
     supervised(
         "least-squares-sgd",
         "synthetic, linear, hard directions",
@@ -46,7 +44,6 @@ TASKS = (
         california,
         lambda: mlp([11, 32, 32, 1]),
         mse_loss,
-        horizons=LONG,
     ),
     supervised(
         "california-gelu-adam",
@@ -223,7 +220,7 @@ TASKS = (
         california,
         lambda: mlp([11, 48, 48, 1]),
         mse_loss,
-        warm=(300, 1e-3),
+        warm=(80, 1e-3),
     ),
     supervised(
         "digits-tuned-sgd",
