@@ -76,7 +76,9 @@ def _all() -> list[Entry]:
 
 def _unrelated() -> set[Path]:
     """Modules of the package that have no part in a suggestion."""
-    return {PACKAGE / f"{name}.py" for name in ("cli", "demo", "files", "testing", "wrapping", "memory", "randomness", "replay")}
+    return {
+        PACKAGE / f"{name}.py" for name in ("cli", "demo", "files", "testing", "wrapping", "memory", "randomness", "replay")
+    }
 
 
 FINDERS = {entry.name: entry for entry in _all()}

@@ -147,9 +147,7 @@ class Replayed:
         with np.load(self._file, allow_pickle=False) as kept:
             lrs = kept["lrs"].tolist()
             lengths = kept["lengths"].tolist() if "lengths" in kept else [self._horizon] * len(lrs)
-            self._constant = {
-                lr: row[:length] for lr, row, length in zip(lrs, kept["losses"], lengths, strict=True)
-            }
+            self._constant = {lr: row[:length] for lr, row, length in zip(lrs, kept["losses"], lengths, strict=True)}
             if "held_out" in kept:
                 self._held_out = dict(kept["held_out"].tolist())
             keys = kept["keys"].tobytes()

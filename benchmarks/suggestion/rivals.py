@@ -109,6 +109,13 @@ def _module_class() -> type:
         def configure_optimizers(self) -> Any:
             return self.training_.optimizer(self.training_.parameters(), self.lr)
 
+        def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+            if type(optimizer.optimizer).__module__.startswith("torch."):
+                super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
+            else:  # one that takes no closure, which is where Lightning computes the gradients
+                optimizer_closure()
+                optimizer.optimizer.step()
+
     return Module
 
 

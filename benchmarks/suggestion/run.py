@@ -65,7 +65,9 @@ def work(todo: Sequence[Unit], processes: int) -> None:
             except ValueError as error:  # no task: told, and the others go on
                 outcome = str(error)
             seconds = time.perf_counter() - begin
-            print(f"{count}/{len(todo)} {seconds:7.0f} s  {unit.task}, seed {unit.seed}, {unit.horizon}: {outcome}", flush=True)
+            print(
+                f"{count}/{len(todo)} {seconds:7.0f} s  {unit.task}, seed {unit.seed}, {unit.horizon}: {outcome}", flush=True
+            )
 
 
 def main() -> None:
@@ -75,7 +77,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--tasks", nargs="*", default=[], help="parts of names; all without")
-    parser.add_argument("--finders", nargs="*", default=[], help="beginnings of names; all without; 'none' for the report alone")
+    parser.add_argument(
+        "--finders", nargs="*", default=[], help="beginnings of names; all without; 'none' for the report alone"
+    )
     parser.add_argument("--horizon", nargs="*", type=int, default=[300])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")

@@ -93,7 +93,9 @@ def truth(case: Case, tasks: str) -> Truth:
 def _tasks(name: str) -> dict[str, tuple[Task, bool]]:
     """The tasks of a module by name, each with whether it ought to be refused."""
     module = import_module(name)
-    return {task.name: (task, refusal) for refusal in (False, True) for task in (module.REFUSALS if refusal else module.TASKS)}
+    return {
+        task.name: (task, refusal) for refusal in (False, True) for task in (module.REFUSALS if refusal else module.TASKS)
+    }
 
 
 @cache
