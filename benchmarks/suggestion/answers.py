@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from replayed import Replayed
-from task import Task, Training
+if TYPE_CHECKING:
+    from replayed import Replayed
+    from task import Task, Training
 
 BUDGET = 650  # iterations that a finder may spend by default, and that the repeated rivals are given
 

@@ -125,7 +125,7 @@ class Figure:
     def text(self, form: str) -> str:
         """``value [low, high]``; a dash where there is none."""
         if math.isnan(self.value):
-            return "–"
+            return "-"
         return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
@@ -160,11 +160,11 @@ class Figures:
             self.within.text(".0%"),
             self.catastrophes.text(".1%"),
             self.refused.text(".1%"),
-            "–" if math.isnan(self.false) else f"{self.false:.0%}",
+            "-" if math.isnan(self.false) else f"{self.false:.0%}",
             self.spread.text(".3f"),
             f"{self.steps:.0f} ({self.most_steps})",
-            "–" if math.isnan(self.coverage.value) else f"{self.coverage.value:.0%} ± {self.coverage_error:.0%}",
-            "–" if math.isnan(self.octaves.value) else f"{self.octaves.value:.2f}",
+            "-" if math.isnan(self.coverage.value) else f"{self.coverage.value:.0%} ± {self.coverage_error:.0%}",
+            "-" if math.isnan(self.octaves.value) else f"{self.octaves.value:.2f}",
             self.loss_ratio.text(".3f"),
             self.held_out.text(".3f"),
         ]
@@ -213,7 +213,7 @@ def figures(runs: Runs) -> Figures:
 
 
 def comparison(runs: Mapping[str, Runs]) -> list[str]:
-    """How every other finder's median regret compares with that of our default budget, on the tasks and seeds that both have."""
+    """How the others' median regret compares with that of our default budget, on the tasks and seeds that both have."""
     ours = next((name for name in ("lrfinder 650", "lrfinder curve") if name in runs), None)
     if ours is None:
         return []

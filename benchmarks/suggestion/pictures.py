@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (after the choice of a canvas that needs no screen)
+from matplotlib import pyplot as plt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -93,7 +93,7 @@ class Replayed:
         return self._first(self._horizon, lr)
 
     def held_out(self, lr: float) -> float | None:
-        """The held-out loss after the whole training at ``lr``; NaN where that did not get there, None where there is none."""
+        """The held-out loss after the whole training at ``lr``; NaN where that did not get there, None without one."""
         if lr not in self._held_out:
             self._constant.pop(lr, None)
             self.training(lr)

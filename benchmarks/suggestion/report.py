@@ -25,15 +25,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOTES = """\
-Regret: how much of the way from the best rate of the grid back to the untrained model the training at the suggested rate ends, by \
-the mean loss of the last tenth, from the same start on the same batches. It is cut at 1; a refusal (a finder that raises \
-included) counts as 1. Catastrophe: ends above the untrained model, or not at all. In brackets: 95 % interval of a hierarchical \
-bootstrap (tasks, then seeds). Steps: iterations spent on the search. sd: of log10 rate over the seeds within a task, median over \
-tasks. Coverage: how often [low, high] holds the best rate (parabola through the best of the grid and its neighbours), with the \
-standard error over tasks. Loss ratio: to the best, where losses are positive; held-out: regret by the held-out loss, against that of \
-the rate with the best training loss. False: how often a task without an answer was given a rate. "Repeated": the budget of 650 \
-iterations on further sweeps, median suggestion. fastai's rules are written anew after their description, the other rivals are run \
-from their packages. Prodigy, D-Adaptation and DoG train the task themselves."""
+Regret: how much of the way from the best rate of the grid back to the untrained model the training at the suggested rate
+ends, by the mean loss of the last tenth, from the same start on the same batches; below 0 where it ends lower than the best of
+the grid. It is cut at 1; a refusal (a finder that raises included) counts as 1. Catastrophe: ends above the untrained model, or
+not at all. In brackets: 95 % interval of a hierarchical bootstrap (tasks, then seeds). Steps: iterations spent on the search.
+sd: of log10 rate over the seeds within a task, median over tasks. Coverage: how often [low, high] holds the best rate (parabola
+through the best of the grid and its neighbours), with the standard error over tasks. Loss ratio: to the best, where losses are
+positive; held-out: regret by the held-out loss, against that of the rate with the best training loss. False: how often a task
+without an answer was given a rate. "Repeated": the budget of 650 iterations on further sweeps, median suggestion. fastai's rules
+are written anew after their description, the other rivals are run from their packages. Prodigy, D-Adaptation and DoG train the
+task themselves, on optimizers of their own."""
 PACKAGES = (
     "numpy",
     "torch",
@@ -111,15 +112,13 @@ def _section(horizon: int, runs: Mapping[str, Runs], table: Mapping[str, Figures
 
 
 def _head(tasks: str, rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth]) -> str:
-    lines = [
-        f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {_machine()}, Python {platform.python_version()}, "
-        + ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
-        + ".",
-        f"{len(truths)} truths, {len(rows)} results; tasks of `{tasks}.py`, sha256 {sha256((HERE / f'{tasks}.py').read_bytes()).hexdigest()[:16]}."
-        if (HERE / f"{tasks}.py").is_file()
-        else f"{len(truths)} truths, {len(rows)} results.",
-    ]
-    return "\n".join(lines)
+    versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
+    file = HERE / f"{tasks}.py"
+    of = f"; tasks of `{tasks}.py`, sha256 {sha256(file.read_bytes()).hexdigest()[:16]}" if file.is_file() else ""
+    return (
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {_machine()}, Python {platform.python_version()}, {versions}.\n"
+        f"{len(truths)} truths, {len(rows)} results{of}."
+    )
 
 
 def _commit() -> str:

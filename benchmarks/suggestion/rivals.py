@@ -1,7 +1,8 @@
 """The other finders, at their defaults: each a sweep of 100 iterations and a rule.
 
-torch-lr-finder, Ignite and Lightning run from their own packages, on their own loops. The first two sweep from the optimizer's own
-rate, which is made 1e-7 as their documentation shows it. fastai's rules are ours (see :mod:`fastai_rules`).
+torch-lr-finder, Ignite and Lightning run from their own packages, on their own loops. The first two sweep from the optimizer's
+own rate, which is made 1e-7 as torch-lr-finder's documentation shows it. fastai's rules are written anew
+(see :mod:`fastai_rules`).
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from task import Training
 
+    Sweep = tuple[float | None, int]  # what a sweep suggests, and how many iterations it took
     Run = Callable[[Case, int, int], Sweep]  # case, batches to be had, the batch to begin with
 
 ITERATIONS = 100
 FIRST_RATE = 1e-7
-Sweep = tuple[float | None, int]  # what a sweep suggests, and how many iterations it took
 
 
 def torch_lr_finder(training: Training) -> Sweep:
@@ -164,7 +165,7 @@ def once(run: Run) -> Finder:
 
 
 def repeated(run: Run) -> Finder:
-    """As many sweeps as the budget holds, each from the start on the batches that follow; the median of what they suggest."""
+    """As many sweeps as the budget holds, each from the start on the batches that follow; the median suggestion."""
 
     def find(case: Case) -> Answer:
         suggested: list[float | None] = []

@@ -28,7 +28,7 @@ class Row:
         high: upper end.
         steps: iterations used.
         says: status and notes.
-        loss: mean loss of the last tenth of the training at ``lr``; infinite where it did not get there; None without a training.
+        loss: mean loss of the last tenth of the training at ``lr``; infinite where it did not get there; None without one.
         held_out: held-out loss at its end.
         seconds: how long it all took, with what could be looked up.
     """

@@ -21,8 +21,8 @@ class Training:
     """A model at its start, with what trains it.
 
     ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; the loss is
-    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that is measured;
-    ``held_out`` is one such pair (or None), evaluated in evaluation mode.
+    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that
+    is measured; ``held_out`` is one such pair (or None), evaluated in evaluation mode.
     """
 
     model: nn.Module
@@ -40,7 +40,7 @@ class Training:
         return TorchLearner(self.model, self.optimizer(self.parameters(), lr), self.criterion, list(self.batches))
 
     def held_out_loss(self) -> float | None:
-        """The loss of the held-out pair in evaluation mode, as the model now is; NaN where it is not finite, None without one."""
+        """The loss of the held-out pair in evaluation mode, as the model now is; NaN if not finite, None without one."""
         if self.held_out is None:
             return None
         modes = [(module, module.training) for module in self.model.modules()]

@@ -41,7 +41,7 @@ class Truth:
     """Where the rates of the grid end.
 
     Attributes:
-        finals: mean loss of the last tenth of the horizon, by place in the grid; infinite where the training did not get there.
+        finals: mean loss of the last tenth of the horizon, by place in the grid; infinite where a training did not get there.
         untrained: the same of the model as it is at the start, on the same batches.
         held_out: held-out loss after the training at the best rate; None without held-out data.
         held_out_untrained: the same of the model as it is at the start.
@@ -99,8 +99,8 @@ class Truth:
 def measured(case: Case) -> Truth:
     """Train at as many rates of the grid as it takes to see the best with its neighbours.
 
-    First a look at rates a factor of 4 apart, 6 octaves to either side of the default rate and on until two of them on either side
-    of the best end worse; then every rate of the grid within 3 octaves of the best, until the best stays where it is.
+    First a look at rates a factor of 4 apart, 6 octaves to either side of the default rate and on until two of them on either
+    side of the best end worse; then every rate of the grid within 3 octaves of the best, until the best stays where it is.
 
     Raises:
         ValueError: the task is no task: no rate ends lower than the untrained model.
@@ -119,7 +119,8 @@ def measured(case: Case) -> Truth:
     untrained = final(learner.training(0.0))
     place = _lowest(finals)
     if not finals[place] < untrained:
-        message = f"No rate trains {case.task.name} at seed {case.seed}: {untrained:.4g} at the start, {finals[place]:.4g} at best."
+        ends = f"{untrained:.4g} at the start, {finals[place]:.4g} at best"
+        message = f"No rate trains {case.task.name} at seed {case.seed}: {ends}."
         raise ValueError(message)
     return Truth(finals, untrained, learner.held_out(rate(place)), learner.held_out(0.0))
 

@@ -50,7 +50,7 @@ def truth_file(task: str, seed: int, horizon: int, fingerprint: str) -> Path:
 
 
 def run(unit: Unit) -> list[str]:
-    """Measure the truth, run the finders that have no result yet, keep what they answer; the names of those that were run."""
+    """Measure the truth, run the finders that have no result yet, keep what they answer; the names of those run."""
     torch.set_num_threads(1)
     task, refusal = _tasks(unit.tasks)[unit.task]
     learner = Replayed(task, unit.seed, unit.horizon)

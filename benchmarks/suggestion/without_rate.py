@@ -5,16 +5,17 @@ Each with ``lr=1`` and its other defaults, from its own package. The weight deca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from answers import Answer
 from truth import final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import torch
     from answers import Case, Finder
     from torch import nn
 
@@ -41,7 +42,7 @@ def d_adaptation(parameters: Iterable[nn.Parameter], own: torch.optim.Optimizer)
 
 
 def dog(parameters: Iterable[nn.Parameter], _: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """DoG, without the averaging of weights that its authors advise for evaluation: training losses are those of the weights."""
+    """DoG, without the averaged weights that its authors advise for evaluation: they do not change the training losses."""
     from dog import DoG
 
     return DoG(parameters)
