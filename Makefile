@@ -22,7 +22,7 @@ lint: $(VENV)/nox  ## style and types alone
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
 
-bench-suggestion: .venv-benchmark/ready  ## every finder on every development task: hours, goes on where it was stopped; table in benchmarks/suggestion/results/
+bench-suggestion: .venv-benchmark/ready  ## every finder on every development task: hours; goes on where it was stopped
 	.venv-benchmark/bin/python benchmarks/suggestion/run.py --set development --seeds 10 $(ARGS)
 
 clean:  ## remove what the other targets made

@@ -1,8 +1,8 @@
 """fastai's sweep and its four rules, written anew after their description.
 
-fastai itself is not run: it needs torchvision, which is not to be had beside every torch. The sweep is its default (1e-7 to
-10 in 100 iterations, losses averaged with weight 0.98 and corrected for the start, stopped above 4 times the best); so are the
-rules.
+fastai itself is not run: it needs torchvision, which is not to be had beside every torch. The sweep is its default (1e-7
+to 10 in 100 iterations, losses averaged with weight 0.98 and corrected for the start, stopped above 4 times the best); so
+are the rules.
 """
 
 from __future__ import annotations

@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 NOTES = """\
 Regret: how much of the way from the best rate of the grid back to the untrained model the training at the suggested rate
-ends, by the mean loss of the last tenth, from the same start on the same batches; below 0 where it ends lower than the best of
-the grid. It is cut at 1; a refusal (a finder that raises included) counts as 1. Catastrophe: ends above the untrained model, or
-not at all. In brackets: 95 % interval of a hierarchical bootstrap (tasks, then seeds). Steps: iterations spent on the search.
-sd: of log10 rate over the seeds within a task, median over tasks. Coverage: how often [low, high] holds the best rate (parabola
-through the best of the grid and its neighbours), with the standard error over tasks. Loss ratio: to the best, where losses are
-positive; held-out: regret by the held-out loss, against that of the rate with the best training loss. False: how often a task
-without an answer was given a rate. "Repeated": the budget of 650 iterations on further sweeps, median suggestion. fastai's rules
-are written anew after their description, the other rivals are run from their packages. Prodigy, D-Adaptation and DoG train the
-task themselves, on optimizers of their own."""
+ends, by the mean loss of the last tenth, from the same start on the same batches; below 0 where it ends lower than the
+best of the grid. It is cut at 1; a refusal (a finder that raises included) counts as 1. Catastrophe: ends above the
+untrained model, or not at all. In brackets: 95 % interval of a hierarchical bootstrap (tasks, then seeds). Steps:
+iterations spent on the search. sd: of log10 rate over the seeds within a task, median over tasks. Coverage: how often
+[low, high] holds the best rate (parabola through the best of the grid and its neighbours), with the standard error over
+tasks. Loss ratio: to the best, where losses are positive; held-out: regret by the held-out loss, against that of the rate
+with the best training loss. False: how often a task without an answer was given a rate. "Repeated": the budget of 650
+iterations on further sweeps, median suggestion. fastai's rules are written anew after their description, the other rivals
+are run from their packages. Prodigy, D-Adaptation and DoG train the task themselves, on optimizers of their own."""
 PACKAGES = (
     "numpy",
     "torch",

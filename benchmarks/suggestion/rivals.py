@@ -1,8 +1,8 @@
 """The other finders, at their defaults: each a sweep of 100 iterations and a rule.
 
-torch-lr-finder, Ignite and Lightning run from their own packages, on their own loops. The first two sweep from the optimizer's
-own rate, which is made 1e-7 as torch-lr-finder's documentation shows it. fastai's rules are written anew
-(see :mod:`fastai_rules`).
+torch-lr-finder, Ignite and Lightning run from their own packages, on their own loops. The first two sweep from the
+optimizer's own rate, which is made 1e-7 as torch-lr-finder's documentation shows it. fastai's rules are written anew (see
+:mod:`fastai_rules`).
 """
 
 from __future__ import annotations

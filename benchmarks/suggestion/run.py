@@ -2,8 +2,8 @@
 
     python benchmarks/suggestion/run.py --set development --seeds 10
 
-Results come one by one into the cache beside this file; a run that was stopped goes on where it was, and one after a change of
-code makes anew what depends on it. The report comes last (alone: ``--finders none``).
+Results come one by one into the cache beside this file; a run that was stopped goes on where it was, and one after a
+change of code makes anew what depends on it. The report comes last (alone: ``--finders none``).
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ class Training:
     """A model at its start, with what trains it.
 
     ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; the loss is
-    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that
-    is measured; ``held_out`` is one such pair (or None), evaluated in evaluation mode.
+    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon
+    that is measured; ``held_out`` is one such pair (or None), evaluated in evaluation mode.
     """
 
     model: nn.Module

@@ -41,7 +41,7 @@ class Truth:
     """Where the rates of the grid end.
 
     Attributes:
-        finals: mean loss of the last tenth of the horizon, by place in the grid; infinite where a training did not get there.
+        finals: mean loss of the last tenth of the horizon, by place in the grid; infinite where one did not get there.
         untrained: the same of the model as it is at the start, on the same batches.
         held_out: held-out loss after the training at the best rate; None without held-out data.
         held_out_untrained: the same of the model as it is at the start.
@@ -99,8 +99,9 @@ class Truth:
 def measured(case: Case) -> Truth:
     """Train at as many rates of the grid as it takes to see the best with its neighbours.
 
-    First a look at rates a factor of 4 apart, 6 octaves to either side of the default rate and on until two of them on either
-    side of the best end worse; then every rate of the grid within 3 octaves of the best, until the best stays where it is.
+    First a look at rates a factor of 4 apart, 6 octaves to either side of the default rate and on until two of them on
+    either side of the best end worse; then every rate of the grid within 3 octaves of the best, until the best stays
+    where it is.
 
     Raises:
         ValueError: the task is no task: no rate ends lower than the untrained model.
