@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COLOURS = {"ours": "tab:red", "rival": "tab:blue", "control": "tab:gray", "no rate": "tab:green"}
 FLOOR = 1e-4  # regrets under this are drawn here
+REPEATED = ", repeated"
 
 
 def draw(runs: Mapping[str, Runs], table: Mapping[str, Figures], file: Path, title: str) -> None:
@@ -45,12 +46,16 @@ def _against_steps(ax: Axes, runs: Mapping[str, Runs], table: Mapping[str, Figur
 
 
 def _profile(ax: Axes, runs: Mapping[str, Runs]) -> None:
+    """A line for each finder; dotted for one that repeats another's sweeps, in the same colour."""
+    names = list(dict.fromkeys(name.removesuffix(REPEATED) for name in runs))
+    colours = dict(zip(names, plt.get_cmap("turbo")(np.linspace(0, 1, len(names))), strict=True))
     for name, some in runs.items():
         regrets = np.sort(np.maximum([one.regret for judged in some.by_task.values() for one in judged], FLOOR))
         shares = np.arange(1, len(regrets) + 1) / len(regrets)
-        ours = some.kind == "ours"
-        style = "-" if ours or "repeated" not in name else ":"
-        ax.step(regrets, shares, style, where="post", label=name, linewidth=2.5 if ours else 1, alpha=1 if ours else 0.7)
+        style = ":" if name.endswith(REPEATED) else "-"
+        width = 3 if some.kind == "ours" else 1
+        colour = colours[name.removesuffix(REPEATED)]
+        ax.step(regrets, shares, style, where="post", label=name, linewidth=width, color=colour)
     ax.set_xscale("log")
     ax.set(xlabel="regret", ylabel="share of runs with no more", xlim=(FLOOR, 1), ylim=(0, 1))
     ax.grid(visible=True, alpha=0.3)

@@ -106,7 +106,9 @@ def _section(horizon: int, runs: Mapping[str, Runs], table: Mapping[str, Figures
     count = max(sum(map(len, some.by_task.values())) for some in runs.values())
     lines = [f"\n## Horizon {horizon}: {tasks} tasks, {count} runs of each finder\n"]
     lines += [f"| finder | {' | '.join(HEADINGS)} |", f"|---|{'---|' * len(HEADINGS)}"]
-    lines += [f"| {name} | {' | '.join(some.cells())} |" for name, some in table.items()]
+    for name, some in table.items():
+        partly = f" ({some.runs} runs only)" if some.runs < count else ""
+        lines.append(f"| {name}{partly} | {' | '.join(some.cells())} |")
     lines += ["", *comparison(runs)]
     return "\n".join(lines)
 

@@ -62,8 +62,8 @@ def work(todo: Sequence[Unit], processes: int) -> None:
             unit = running[future]
             try:
                 outcome = f"{len(future.result())} finders"
-            except ValueError as error:  # no task: told, and the others go on
-                outcome = str(error)
+            except Exception as error:  # noqa: BLE001  (told, and the others go on; it is tried again in the next run)
+                outcome = f"failed, {type(error).__name__}: {error}"
             seconds = time.perf_counter() - begin
             print(
                 f"{count}/{len(todo)} {seconds:7.0f} s  {unit.task}, seed {unit.seed}, {unit.horizon}: {outcome}", flush=True

@@ -87,6 +87,8 @@ class Truth:
             "untrained": _number(self.untrained),
             "held_out": self.held_out,
             "held_out_untrained": self.held_out_untrained,
+            "best": _number(self.best),  # this and the next are for readers
+            "best_lr": _number(self.best_lr),
         }
 
     @classmethod
