@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import lrfinder
 from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.files import write_whole
 from lrfinder.rates import geometric
+from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -180,7 +182,8 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        err.print(" ".join([said, *notes]), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        told = printable(" ".join([said, *notes]))
+        err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
 
 
@@ -303,6 +306,6 @@ def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, 
     if png is not None:
         from lrfinder.views.matplotlib import figure_png
 
-        png.write_bytes(figure_png(result))
+        write_whole(figure_png(result), png)
     for path in filter(None, (json, csv, png)):
-        out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+        out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)

@@ -157,10 +157,11 @@ def _within(value: float) -> float:
 
 def _rates_tried(result: RangeTest) -> Limits:
     lrs = result.lrs[result.lrs > 0]
-    if not len(lrs):
-        return result.settings.lr_start or 1e-6, result.settings.lr_end or 10.0
-    low, high = float(lrs.min()), float(lrs.max())
-    return (low, high) if low < high else (low / 2, high * 2)
+    if len(lrs):
+        low, high = _within(float(lrs.min())), _within(float(lrs.max()))
+    else:
+        low, high = _within(result.settings.lr_start or 1e-6), _within(result.settings.lr_end or 10.0)
+    return (low, high) if low < high else (low / 2, low * 2)
 
 
 def _smoothed(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
