@@ -3,6 +3,7 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
+from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
     CurveError,
@@ -24,6 +25,7 @@ from lrfinder.errors import (
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
+from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Status, Stop, Suggestion
@@ -33,12 +35,14 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "Check",
     "Comparison",
     "CurveError",
     "DataEndedError",
     "DataError",
     "EmptyDataError",
     "FactoryError",
+    "Finding",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
@@ -50,6 +54,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OptimizerError",
+    "Outcome",
     "RangeTest",
     "RatesError",
     "Record",
@@ -62,6 +67,7 @@ __all__ = [
     "StoppingCriterion",
     "Suggestion",
     "Validated",
+    "check",
     "geometric",
     "linear",
     "load",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import closing, contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,6 +17,7 @@ import lrfinder
 from lrfinder.errors import FactoryError, LRFinderError, RatesError
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
+from lrfinder.testing import LRS
 from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
@@ -145,6 +147,25 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
             _show(comparison)
             _write(comparison, json, csv, png)
+
+
+@app.command()
+def check(
+    factory: Factory,
+    iterations: Annotated[int, typer.Option(min=2, help="Iterations of each of the trainings, about 20.")] = len(LRS),
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """Whether a learner of yours comes back whole, and what of it does not. Exits with 1 if anything does not.
+
+    Example:  lrfinder check train.py:make_learner
+    """
+    with _told(debug), _made(factory) as learner:
+        found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
+        from lrfinder.views.check import check_view
+
+        out.print(check_view(found))
+        if not found.ok:
+            raise typer.Exit(1)
 
 
 @app.command()
