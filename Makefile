@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint bench-import clean
+.PHONY: help demo test lint bench-import bench-restore clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,8 +23,11 @@ lint: $(VENV)/nox  ## style and types alone
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
 
+bench-restore: $(PEERS)/made  ## what finders of other packages put back, by the same twin check (3 minutes)
+	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py
+
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) $(PEERS) .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -34,4 +38,10 @@ $(VENV)/demo: $(BIN)/python pyproject.toml
 
 $(VENV)/nox: $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'nox>=2024.10.9'
+	@touch $@
+
+$(PEERS)/made: benchmarks/restore/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps fastai==2.8.12 fastdownload
 	@touch $@
