@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint bench-import bench-restore clean
+.PHONY: help demo test lint bench-import bench-restore bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -26,11 +26,19 @@ bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 bench-restore: $(PEERS)/made  ## what finders of other packages put back, by the same twin check (3 minutes)
 	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py
 
+bench-suggestion: .venv-benchmark/ready  ## every finder on every development task: hours; goes on where it was stopped
+	.venv-benchmark/bin/python benchmarks/suggestion/run.py --set development --seeds 10 $(ARGS)
+
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(PEERS) .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) $(PEERS) .venv-benchmark .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+.venv-benchmark/ready: benchmarks/suggestion/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check --editable . -r benchmarks/suggestion/requirements.txt
+	@touch $@
 
 $(VENV)/demo: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' $(TORCH)

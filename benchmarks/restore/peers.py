@@ -1,7 +1,7 @@
 """One class a package: how its finder is called, at its defaults, and how its training goes on.
 
-Where a package says that something must be called afterwards (``reset()`` of torch-lr-finder), it is called, in a ``finally``
-that its documentation does not ask for. Where a finder changes the rate on purpose (Lightning), that is turned off.
+Where a package says that something must be called afterwards (``reset()`` of torch-lr-finder), it is called, and in a
+``finally``, which its documentation does not ask for. Where a finder changes the rate on purpose (Lightning), that is turned off.
 """
 
 from __future__ import annotations
@@ -136,9 +136,9 @@ class FastAI(PlainLoop):
     package = "fastai"
 
     def __init__(self, subject: Subject) -> None:
+        import fastai.callback.schedule  # noqa: F401  (gives a learner its lr_find)
         from fastai.callback.core import Callback
         from fastai.data.core import DataLoaders
-        from fastai.callback import schedule as _  # gives a learner its lr_find
         from fastai.learner import Learner
         from fastai.optimizer import SGD, Adam
 

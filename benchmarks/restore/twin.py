@@ -1,8 +1,8 @@
 """The twin check for finders of any package: a training with the finder in it against the same training without.
 
-A scenario is a moment (before the first iteration, or after 20), an optimizer, and what happens in the sweep. All finders get
-the same net (two layers with BatchNorm and Dropout between), loss and shuffling loader of 10 batches, are called as their
-documentation says, and train on by their own package's loop, or where they have none, by a plain one.
+A scenario is a moment (before the first iteration, or after 20), an optimizer, and what happens in the sweep. All finders
+get the same net (two layers with BatchNorm and Dropout between), loss and shuffling loader of 10 batches, are called as
+their documentation says, and train on by their own package's loop, or where they have none, by a plain one.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ from lrfinder.finder import LRFinder
 from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import Comparison, RangeTest, Record, Settings, Status, Stop, Suggestion
+from lrfinder.records import Comparison, Probe, RangeTest, Record, Result, Settings, Status, Stop, Suggestion
+from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
 
@@ -55,10 +56,12 @@ __all__ = [
     "ModelError",
     "OptimizerError",
     "Outcome",
+    "Probe",
     "RangeTest",
     "RatesError",
     "Record",
     "RestoreError",
+    "Result",
     "ResultFileError",
     "RisingLoss",
     "Settings",
@@ -68,9 +71,11 @@ __all__ = [
     "Suggestion",
     "Validated",
     "check",
+    "constant",
     "geometric",
     "linear",
     "load",
+    "one_cycle",
     "restored",
 ]
 
