@@ -1,7 +1,8 @@
 """One class a package: how its finder is called, at its defaults, and how its training goes on.
 
 Where a package says that something must be called afterwards (``reset()`` of torch-lr-finder), it is called, and in a
-``finally``, which its documentation does not ask for. Where a finder changes the rate on purpose (Lightning), that is turned off.
+``finally``, which its documentation does not ask for. Where a finder changes the rate on purpose (Lightning), that is
+turned off.
 """
 
 from __future__ import annotations
