@@ -120,7 +120,7 @@ def test_it_tells_where_trainings_first_differ():
             self.position += int.from_bytes(os.urandom(6), "big") * 1e-15
             return super().iteration(lr)
 
-    assert "after 1 iterations: position, velocity" in lrfinder.check(seen(Jumps)).deterministic.detail
+    assert "after 1 iteration: position, velocity" in lrfinder.check(seen(Jumps)).deterministic.detail
 
 
 def test_of_a_learner_that_cannot_be_looked_into_losses_alone_are_compared():

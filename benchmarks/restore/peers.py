@@ -237,6 +237,7 @@ class Lightning(PlainLoop):
                         find_with_fault(partial(self.lr_find, trainer, pl_module))
                     witness.at_the_start(trainer.optimizers[0])
 
+        # its stopping compares with a best loss that begins at 0 here, and would end the sweep after one iteration
         self._trainer(InTheMiddle(update_attr=False, early_stop_threshold=None)).fit(self._module(), self.loader)
 
     def _module(self) -> Any:

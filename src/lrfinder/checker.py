@@ -147,7 +147,8 @@ def _first_to_differ(learner: Learner[Any], state: Any, lrs: Sequence[float], lo
             looks.append(look())
         names = [name for name in looks[0] if looks[0][name] != looks[1].get(name, _nothing)]
         if names:
-            return f" (the first to differ, after {len(some)} iterations: {', '.join(names[:3])})"
+            after = "1 iteration" if len(some) == 1 else f"{len(some)} iterations"
+            return f" (the first to differ, after {after}: {', '.join(names[:3])})"
     return ""
 
 
