@@ -48,8 +48,12 @@ $(VENV)/nox: $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'nox>=2024.10.9'
 	@touch $@
 
+# a peer that cannot be installed (-) is told in the tables
 $(PEERS)/made: benchmarks/restore/requirements.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps fastai==2.8.12 fastdownload
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch-lr-finder==0.2.2
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check pytorch-ignite==0.5.5
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check lightning==2.6.6
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps fastai==2.8.12 fastdownload
 	@touch $@
