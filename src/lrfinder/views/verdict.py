@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.records import RangeTest, Status
+from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
+from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
-    from lrfinder.records import Comparison, Confidence, Suggestion
+    from lrfinder.records import Confidence
     from lrfinder.views.trainings import Training
 
 TRUST: dict[Confidence, str] = {
-    "high": "Confidence is high: the curve is clear, and the rate can be used as it is.",
+    "high": "Confidence is high: what was measured is clear, and the rate can be used as it is.",
     "medium": "Confidence is medium: a good rate to start from, worth comparing with its neighbours before a long training.",
     "low": "Confidence is low: take it for a hint, and compare a few rates around it before training with it.",
 }
@@ -55,9 +57,10 @@ NOTES = {  # by how a note begins; one that is not here is shown as it is
 CERTAIN = 2  # standard deviations of the number of higher losses, from which a difference counts as one
 
 
-def verdict(result: RangeTest | Comparison) -> str:
+@singledispatch
+def verdict(result: Result) -> str:
     """What was tried, what came of it and how far to trust it."""
-    return _of_range_test(result) if isinstance(result, RangeTest) else _of_comparison(result)
+    raise NotImplementedError(type(result).__name__)
 
 
 def suggestion_in_words(suggestion: Suggestion) -> str:
@@ -87,6 +90,7 @@ def _explained(note: str) -> str:
     return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
 
 
+@verdict.register(RangeTest)
 def _of_range_test(result: RangeTest) -> str:
     if not len(result):
         return f"No learning rate was tried: {result.stop.value} before the first iteration."
@@ -123,6 +127,35 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
+@verdict.register(Suggestion)
+def _of_suggestion(suggestion: Suggestion) -> str:
+    return " ".join(part for part in (_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)) if part)
+
+
+def _searched(suggestion: Suggestion) -> str:
+    """What the rate was read from, and what that took."""
+    if suggestion.horizon is None:
+        return ""
+    swept = 0 if suggestion.curve is None else len(suggestion.curve)
+    sweep = f"A sweep of {swept} iterations alone was made"
+    if suggestion.probes:
+        ends = probe_ends(suggestion)
+        short, long = min(end.length for end in ends), max(end.length for end in ends)
+        each = f"{long}" if short == long else f"{short} to {long}"
+        rates = "one learning rate was" if len(ends) == 1 else f"{len(ends)} learning rates were"
+        where = "from the same start and on the same batches"
+        sweep = f"After a sweep of {swept} iterations, {rates} tried for {each} iterations each, {where}"
+    return f"{sweep}: {suggestion.iterations} iterations in all, for a training of {suggestion.horizon}."
+
+
+def _bounds(suggestion: Suggestion) -> str:
+    if suggestion.base_lr is None or suggestion.max_lr is None or not suggestion.probes:
+        return ""
+    base, highest = f"{suggestion.base_lr:.3g}", f"{suggestion.max_lr:.3g}"
+    return f"A cyclical schedule would move between {base} and {highest}, one cycle would reach up to {highest}."
+
+
+@verdict.register(Comparison)
 def _of_comparison(comparison: Comparison) -> str:
     all_trainings = trainings(comparison)
     count = len(all_trainings)
