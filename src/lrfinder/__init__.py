@@ -26,7 +26,19 @@ from lrfinder.files import load
 from lrfinder.finder import LRFinder
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import Comparison, Probe, RangeTest, Record, Result, Settings, Status, Stop, Suggestion
+from lrfinder.records import (
+    Comparison,
+    Difference,
+    Order,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
@@ -38,6 +50,7 @@ __all__ = [
     "CurveError",
     "DataEndedError",
     "DataError",
+    "Difference",
     "EmptyDataError",
     "FactoryError",
     "LRFinder",
@@ -51,6 +64,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OptimizerError",
+    "Order",
     "Probe",
     "RangeTest",
     "RatesError",

@@ -143,9 +143,7 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     factory: Factory,
     horizon: Annotated[int, typer.Option(help="Iterations of the training that the rate is for.")] = 300,
     max_iterations: Annotated[int, typer.Option(help="No more iterations than this, sweep and probes together.")] = 650,
-    schedule: Annotated[
-        ScheduleName, typer.Option(help="How the rate moves in that training.")
-    ] = ScheduleName.CONSTANT,
+    schedule: Annotated[ScheduleName, typer.Option(help="How the rate moves in that training.")] = ScheduleName.CONSTANT,
     json: Json = None,
     csv: Csv = None,
     png: Png = None,

@@ -64,8 +64,14 @@ def _rules(result: RangeTest) -> str:
 @_tables.register(Comparison)
 def _ends(comparison: Comparison) -> str:
     rows = zip(trainings(comparison), comparison.final(), strict=True)
-    header = ("learning rate", "mean loss of the last tenth", "how it ended")
-    return _table(header, ((training.label, f"{final:.4g}", training.ended) for training, final in rows))
+    header = ("learning rate", "mean loss of the last tenth", "above the lowest", "how it ended")
+    return _table(
+        header,
+        (
+            (f"{training.lr:.3g}", f"{final:.4g}", training.distance, "lowest" if training.best else training.ended)
+            for training, final in rows
+        ),
+    )
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

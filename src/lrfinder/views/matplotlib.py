@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
+from lrfinder.analysis.paired import end_of
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
 from lrfinder.views.probes import by_length, probe_ends, rates_shown, suggestion_axis, suggestion_title
@@ -131,8 +132,9 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
     loss_axis = comparison_axis(comparison)
     _scale(ax, loss_axis)
     ax.set(xlim=(0, max(1, comparison.iterations - 1)), xlabel="iteration", ylabel="loss", title=headline(comparison))
-    for number, training in enumerate(trainings(comparison)):
+    for number, (training, final) in enumerate(zip(trainings(comparison), comparison.final(), strict=True)):
         _draw_training(ax, training, number, loss_axis)
+        _draw_end(ax, training, float(final), number, comparison.iterations)
     _finish(ax, {**legend, "title": "learning rate"})
     return ax
 
@@ -182,6 +184,15 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
     if training.diverged and len(iterations):
         cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5}
         ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
+
+
+def _draw_end(ax: Axes, training: Training, final: float, number: int, iterations: int) -> None:
+    """The mean of the last tenth, with the standard error of its difference to the lowest."""
+    if training.above is None or training.diverged or not np.isfinite([final, training.above.standard_error]).all():
+        return
+    middle = iterations - 1 - end_of(iterations) / 2
+    bar: dict[str, Any] = {"fmt": "o", "capsize": 5, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
+    ax.errorbar([middle], [final], yerr=[training.above.standard_error], color=COLOURS[number % len(COLOURS)], **bar)
 
 
 def _finish(ax: Axes, legend: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from rich.text import Text
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import curve
 from lrfinder.views.probes import probe_ends, suggestion_title
-from lrfinder.views.trainings import trainings
+from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +72,10 @@ def range_test_view(result: RangeTest, *, width: int | None = None, height: int 
 
 @terminal_view.register(Comparison)
 def comparison_table(comparison: Comparison) -> Table:
-    """A row a rate: its loss at iterations 0, 100 and 200 (those there are), the mean of its last 20, and how it ended."""
+    """A row a rate: its loss at iterations 0, 100 and 200 (those there are), the mean of its last 20, and how it ended.
+
+    One that reached its end is told by how much it ended above the lowest, with the standard error, or that it is a tie.
+    """
     shown = [iteration for iteration in SHOWN_ITERATIONS if iteration < comparison.iterations]
     last = min(LAST, comparison.iterations)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -81,7 +84,9 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("how it\nended")
     for training, losses, final in zip(trainings(comparison), comparison.losses, comparison.final(last), strict=True):
         values = [_number(loss) if math.isfinite(loss) else "-" for loss in (*losses[shown], final)]
-        ended = "lowest" if training.best else training.ended
+        ended = (
+            "lowest" if training.best else (training.distance or COMPLETE) if training.ended == COMPLETE else training.ended
+        )
         table.add_row(_number(training.lr), *values, ended, style="bold" if training.best else None)
     return table
 

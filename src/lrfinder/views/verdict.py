@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.views.probes import probe_ends
@@ -54,7 +55,6 @@ NOTES = {  # by how a note begins; one that is not here is shown as it is
     "budget exhausted": "The iterations allowed were used up before the answer was as narrow as it could be.",
     "extrapolated": "It is extrapolated to a training longer than any that was tried.",
 }
-CERTAIN = 2  # standard deviations of the number of higher losses, from which a difference counts as one
 
 
 @singledispatch
@@ -162,35 +162,34 @@ def _of_comparison(comparison: Comparison) -> str:
     rates = "One learning rate was" if count == 1 else f"{count} learning rates were"
     where = "" if count == 1 else ", from the same start and on the same batches"
     tried = f"{rates} trained for {comparison.iterations} iterations{where}."
-    best = [row for row, training in enumerate(all_trainings) if training.best]
-    if not best:
+    if comparison.best is None:
         return " ".join([tried, "None reached its end, so that none is best; try lower rates.", *_remarks(all_trainings)])
-    return " ".join([tried, *_finals(comparison, best[0]), *_remarks(all_trainings)])
+    return " ".join([tried, *_finals(comparison, all_trainings), *_remarks(all_trainings)])
 
 
-def _finals(comparison: Comparison, best: int) -> list[str]:
-    window = max(1, comparison.iterations // 10)
+def _finals(comparison: Comparison, all_trainings: tuple[Training, ...]) -> list[str]:
+    window = end_of(comparison.iterations)
     finals = comparison.final()
+    best = int(finals.argmin())
     of = "the last loss" if window == 1 else f"mean of the last {window} iterations"
     sentences = [f"{comparison.lrs[best]:.3g} ended lowest, at {finals[best]:.4g} ({of})."]
-    others = [row for row in np.argsort(finals, kind="stable") if row != best and np.isfinite(finals[row])]
-    ends = comparison.losses[:, -window:]
-    ties = [row for row in others if not _differs(ends[row], ends[best])]
-    higher = [f"{comparison.lrs[row]:.3g} by {finals[row] - finals[best]:.3g}" for row in others if row not in ties]
+    others = [all_trainings[row] for row in np.argsort(finals, kind="stable") if row != best and np.isfinite(finals[row])]
+    higher = [f"{training.lr:.3g} by {_with_error(training)}" for training in others if not training.tied]
     if higher:
         sentences.append(f"The others ended higher: {_listed(higher)}.")
+    ties = [f"{training.lr:.3g} ({_with_error(training)})" for training in others if training.tied]
     if ties:
-        names = _listed([f"{comparison.lrs[row]:.3g}" for row in ties])
         sentences.append(
-            f"The difference to {names} is within the noise of these iterations: a tie that a longer comparison may settle."
+            f"The difference to {_listed(ties)} is within the noise of these iterations: a tie that a longer comparison may "
+            "settle."
         )
     return sentences
 
 
-def _differs(losses: np.ndarray, best: np.ndarray) -> bool:
-    """Whether losses are higher batch by batch more often than chance would have it (sign test): explosions say no more."""
-    higher, count = int((losses > best).sum()), len(losses)
-    return higher - count / 2 > CERTAIN * np.sqrt(count) / 2
+def _with_error(training: Training) -> str:
+    assert training.above is not None
+    error = training.above.standard_error
+    return f"{training.above.mean:.3g}" + ("" if np.isnan(error) else f" ± {error:.1g}")
 
 
 def _remarks(all_trainings: tuple[Training, ...]) -> list[str]:
