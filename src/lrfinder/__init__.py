@@ -28,7 +28,19 @@ from lrfinder.finder import LRFinder
 from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import Comparison, Probe, RangeTest, Record, Result, Settings, Status, Stop, Suggestion
+from lrfinder.records import (
+    Comparison,
+    Difference,
+    Order,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
@@ -41,6 +53,7 @@ __all__ = [
     "CurveError",
     "DataEndedError",
     "DataError",
+    "Difference",
     "EmptyDataError",
     "FactoryError",
     "Finding",
@@ -55,6 +68,7 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OptimizerError",
+    "Order",
     "Outcome",
     "Probe",
     "RangeTest",

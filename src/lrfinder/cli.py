@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import closing, contextmanager
+from enum import StrEnum
 from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from lrfinder.learner import Learner
-    from lrfinder.records import Comparison, RangeTest, Record
+    from lrfinder.records import Comparison, RangeTest, Record, Result, Suggestion
+    from lrfinder.schedules import Schedule
 
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
@@ -35,6 +37,19 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+
+
+class ScheduleName(StrEnum):
+    """The words for the schedules that a rate can be suggested for."""
+
+    CONSTANT = "constant"
+    ONE_CYCLE = "one-cycle"
+
+
+SCHEDULES: dict[ScheduleName, Schedule] = {
+    ScheduleName.CONSTANT: lrfinder.constant,
+    ScheduleName.ONE_CYCLE: lrfinder.one_cycle,
+}
 
 Factory = Annotated[
     str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")
@@ -125,6 +140,27 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
         )
         _show(result)
         _write(result, json, csv, png)
+
+
+@app.command()
+def suggest(  # noqa: PLR0913, PLR0917  (as above)
+    factory: Factory,
+    horizon: Annotated[int, typer.Option(help="Iterations of the training that the rate is for.")] = 300,
+    max_iterations: Annotated[int, typer.Option(help="No more iterations than this, sweep and probes together.")] = 650,
+    schedule: Annotated[ScheduleName, typer.Option(help="How the rate moves in that training.")] = ScheduleName.CONSTANT,
+    json: Json = None,
+    csv: Csv = None,
+    png: Png = None,
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """The rate at which a training of yours ends lowest: a sweep, then probes at a few rates on the same batches.
+
+    Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
+    """
+    with _told(debug), _made(factory, json, csv, png) as learner:
+        suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
+        _show(suggestion)
+        _write(suggestion, json, csv, png)
 
 
 @app.command()
@@ -286,6 +322,13 @@ def _find(  # noqa: PLR0913  (those of find)
         )
 
 
+def _suggest(
+    finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
+) -> Suggestion:
+    with _progress("sweep and probes", max_iterations) as advance:
+        return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
+
+
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
     with _progress("comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
@@ -306,12 +349,11 @@ def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
         yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
 
 
-def _show(result: RangeTest | Comparison) -> None:
-    from lrfinder.views.terminal import comparison_table, range_test_view
+def _show(result: Result) -> None:
+    from lrfinder.views.terminal import terminal_view
     from lrfinder.views.verdict import other_rules_in_words, verdict
 
-    picture = range_test_view(result) if isinstance(result, lrfinder.RangeTest) else comparison_table(result)
-    out.print(picture)
+    out.print(terminal_view(result))
     out.print()
     out.print(verdict(result), highlight=False, markup=False)
     if isinstance(result, lrfinder.RangeTest) and len(result):
@@ -319,7 +361,7 @@ def _show(result: RangeTest | Comparison) -> None:
         out.print(other_rules_in_words(result), highlight=False, markup=False)
 
 
-def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, png: Path | None) -> None:
+def _write(result: Result, json: Path | None, csv: Path | None, png: Path | None) -> None:
     if json is not None:
         result.to_json(json)
     if csv is not None:

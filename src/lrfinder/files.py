@@ -17,13 +17,25 @@ import secrets
 import stat
 from contextlib import suppress
 from dataclasses import asdict
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
 from lrfinder.errors import MissingExtraError, ResultFileError
-from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
+from lrfinder.records import (
+    Comparison,
+    Confidence,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,14 +46,12 @@ if TYPE_CHECKING:
 SCHEMA = 1
 LARGEST_FILE = 1 << 27  # bytes; three million records take less
 
-Result = RangeTest | Comparison
 Document = dict[str, Any]
 
 
 def save(result: Result, path: str | PathLike[str]) -> None:
     """Write ``result`` to ``path`` as JSON."""
-    body = _range_test_document(result) if isinstance(result, RangeTest) else _comparison_document(result)
-    document = {"format": "lrfinder", "schema": SCHEMA, "result": type(result).__name__, **body}
+    document = {"format": "lrfinder", "schema": SCHEMA, "result": type(result).__name__, **_document(result)}
     write_whole((json.dumps(document, allow_nan=False) + "\n").encode(), path)
 
 
@@ -66,7 +76,11 @@ def load(path: str | PathLike[str]) -> Result:
         said = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
         message = f"{path} has schema {said:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
         raise ResultFileError(message)
-    kinds: dict[object, Callable[[Document], Result]] = {"RangeTest": _range_test, "Comparison": _comparison}
+    kinds: dict[object, Callable[[Document], Result]] = {
+        "RangeTest": _range_test,
+        "Comparison": _comparison,
+        "Suggestion": _suggestion,
+    }
     try:
         return kinds[document["result"]](document)
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
@@ -152,6 +166,13 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return unique
 
 
+@singledispatch
+def _document(result: Result) -> Document:
+    """What a file holds of a result, beside what it is."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@_document.register(RangeTest)
 def _range_test_document(result: RangeTest) -> Document:
     return {
         "stop": result.stop.name,
@@ -176,6 +197,7 @@ def _settings(document: Document) -> Settings:
     )
 
 
+@_document.register(Comparison)
 def _comparison_document(result: Comparison) -> Document:
     return {
         "stops": [stop.name for stop in result.stops],
@@ -195,6 +217,68 @@ def _comparison(document: Document) -> Comparison:
     for array in (lrs, losses):
         array.setflags(write=False)
     return Comparison(lrs, losses, stops)
+
+
+@_document.register(Suggestion)
+def _suggestion_document(suggestion: Suggestion) -> Document:
+    curve = suggestion.curve
+    return {
+        "status": suggestion.status.name,
+        "lr": suggestion.lr,
+        "low": suggestion.low,
+        "high": suggestion.high,
+        "confidence": suggestion.confidence,
+        "notes": list(suggestion.notes),
+        "iterations": suggestion.iterations,
+        "horizon": suggestion.horizon,
+        "curve": None if curve is None else _range_test_document(curve),
+        "probes": [
+            {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name} for probe in suggestion.probes
+        ],
+    }
+
+
+def _suggestion(document: Document) -> Suggestion:
+    status = Status[document["status"]]
+    rates = [None if document[name] is None else _float(document[name]) for name in ("low", "lr", "high")]
+    low, lr, high = rates
+    if (status is Status.OK) == (None in rates) or (lr, low, high).count(None) not in {0, 3}:
+        message = "status"
+        raise ValueError(message)
+    if lr is not None and low is not None and high is not None and not 0 <= low <= lr <= high < math.inf:
+        message = "lr"
+        raise ValueError(message)
+    curve, horizon = document["curve"], document["horizon"]
+    return Suggestion(
+        lr,
+        low,
+        high,
+        _confidence(document["confidence"]),
+        status,
+        tuple(_exactly(str, note) for note in _exactly(list, document["notes"])),
+        _count(document["iterations"]),
+        None if horizon is None else _count(horizon),
+        None if curve is None else _range_test(curve),
+        tuple(_probe(probe) for probe in _exactly(list, document["probes"])),
+    )
+
+
+def _probe(document: Document) -> Probe:
+    return Probe(_rate(document["lr"]), tuple(_floats(document["losses"])), Stop[document["stop"]])
+
+
+def _confidence(value: object) -> Confidence:
+    if value in get_args(Confidence):
+        return cast("Confidence", value)
+    message = repr(value)[:40]
+    raise ValueError(message)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    message = repr(value)[:40]
+    raise TypeError(message)
 
 
 def _numbers(values: Iterable[float]) -> list[float | str]:
