@@ -27,5 +27,5 @@ def test_the_demos_learner_obeys_the_law():
 
 def test_the_suggested_rate_ends_lower_than_ten_times_less_and_ten_times_more():
     finder = lrfinder.LRFinder(digits_learner())
-    lr = finder.find().suggestion.lr
+    lr = finder.suggest(150, max_iterations=350).lr
     assert finder.compare([lr / 10, lr, lr * 10], iterations=150).best == lr

@@ -46,24 +46,28 @@ class Probing:
             self.runs[lr][length] = tuple(losses)
             return self.probes[lr]
         self._learner.restore(self._ends.pop(lr) if losses else self._start)
-        stop = Stop.MAX_ITERATIONS
+        self._ends.pop(lr, None)
         try:
-            for rate in self._rates(lr, length)[len(losses) :]:
-                losses.append(self._iteration(rate))
-                if not math.isfinite(losses[-1]):
-                    stop = Stop.NOT_FINITE
-                    break
-        except DataEndedError:
-            stop = Stop.DATA_ENDED
+            stop = self._go_on(losses, self._rates(lr, length)[len(losses) :])
+            if stop is Stop.MAX_ITERATIONS:
+                self._ends[lr] = self._learner.snapshot()
         except Exception as error:
             error.add_note(f"lrfinder: raised in the probe at the learning rate {lr:.4g}, at iteration {len(losses)}.")
             raise
-        self._ends.pop(lr, None)
-        if stop is Stop.MAX_ITERATIONS:
-            self._ends[lr] = self._learner.snapshot()
         self.probes[lr] = Probe(lr, tuple(losses), stop)
         self.runs.setdefault(lr, {})[length] = tuple(losses)
         return self.probes[lr]
+
+    def _go_on(self, losses: list[float], rates: Iterable[float]) -> Stop:
+        """Train at each rate and append its loss to ``losses``; why it ended."""
+        try:
+            for rate in rates:
+                losses.append(self._iteration(rate))
+                if not math.isfinite(losses[-1]):
+                    return Stop.NOT_FINITE
+        except DataEndedError:
+            return Stop.DATA_ENDED
+        return Stop.MAX_ITERATIONS
 
     def cost(self, lr: float, length: int) -> int:
         """How many iterations a probe takes at most."""
