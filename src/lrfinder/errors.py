@@ -23,6 +23,13 @@ An exception of the user's own code is never wrapped in one of these (a factory'
 through, at most with a note.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class LRFinderError(Exception):
     """Base of every error that the package raises on purpose."""
@@ -73,7 +80,15 @@ class DataEndedError(DataError):
 
 
 class RestoreError(LearnerError, RuntimeError):
-    """Something could not be put back. The message says what."""
+    """Something could not be put back. The message says what.
+
+    Attributes:
+        failures: of each piece that could not be put back, its name and what it raised.
+    """
+
+    def __init__(self, message: str, failures: Iterable[tuple[str, BaseException]] = ()) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class LawError(LRFinderError, AssertionError):
@@ -92,6 +107,6 @@ class MissingExtraError(LRFinderError, ImportError):
     """An optional package is not installed. The message names the command that installs it."""
 
     @classmethod
-    def of(cls, package: str, extra: str) -> "MissingExtraError":
+    def of(cls, package: str, extra: str) -> MissingExtraError:
         """The error for ``package``, which the extra ``extra`` would have installed."""
         return cls(f'{package} is needed for this and is not installed: run  pip install "lrfinder[{extra}]"', name=package)

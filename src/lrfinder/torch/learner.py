@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -13,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
+from lrfinder.restoring import put_back_all
 from lrfinder.torch.batches import own_source, to_device
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.state import Memory, generators, generators_of
@@ -180,10 +182,18 @@ class TorchLearner:
         return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
-        """Put everything back as it was when ``state`` was made, tensors in place."""
-        state.memory.restore()
-        put_back(state.randomness)
-        self._batches.go(state.place)
+        """Put everything back as it was when ``state`` was made, tensors in place.
+
+        Raises:
+            RestoreError: some of it could not be; all else has been.
+        """
+        put_back_all(
+            [
+                ("memory", state.memory.restore),
+                ("random numbers", partial(put_back, state.randomness)),
+                ("place in the data", partial(self._batches.go, state.place)),
+            ]
+        )
 
     def close(self) -> None:
         """Let go of the data's iterator, and so of the worker processes that it started."""
