@@ -5,6 +5,7 @@ The core is neutral: it knows only :class:`Learner`. A wing per framework makes 
 
 from lrfinder.errors import (
     BatchError,
+    BusyError,
     CurveError,
     DataEndedError,
     DataError,
@@ -33,6 +34,7 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "BusyError",
     "Comparison",
     "CurveError",
     "DataEndedError",

@@ -13,6 +13,7 @@
     │   │   ├── EmptyDataError (ValueError)    no batch at all
     │   │   ├── BatchError (TypeError)         a batch that cannot be unpacked
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
+    │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
@@ -77,6 +78,10 @@ class BatchError(DataError, TypeError):
 
 class DataEndedError(DataError):
     """The stream of data has ended. A learner's ``iteration`` raises it; a sweep ends with ``Stop.DATA_ENDED``."""
+
+
+class BusyError(LearnerError, RuntimeError):
+    """Another thread is sweeping the same model. Nothing was changed."""
 
 
 class RestoreError(LearnerError, RuntimeError):

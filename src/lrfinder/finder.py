@@ -81,7 +81,7 @@ class LRFinder:
         lrs = checked(ladder, max_iterations)
         criterion = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
         records: list[Record] = []
-        with _told(records, lrs), restored(self.learner):
+        with restored(self.learner), _told(records, lrs):
             stop = _sweep(self.learner, lrs, records, criterion, on_record)
         if stop is Stop.LAST_RATE and rates is None and lrs[-1] * lr_multiplier <= lr_end:
             stop = Stop.MAX_ITERATIONS

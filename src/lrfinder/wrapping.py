@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder.errors import RatesError
-from lrfinder.learner import restored
+from lrfinder.learner import parts_of, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from lrfinder.learner import Learner
 
@@ -30,6 +30,10 @@ class Wrapping:
     def restore(self, state: object) -> None:
         """Put the learner within back."""
         self.learner.restore(state)
+
+    def parts(self) -> Iterable[object]:
+        """The learner within, and what it trains."""
+        return [self.learner, *parts_of(self.learner)]
 
     def close(self) -> None:
         """Close the learner within."""

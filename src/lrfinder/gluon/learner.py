@@ -140,6 +140,10 @@ class GluonLearner:
             ]
         )
 
+    def parts(self) -> list[object]:
+        """The net, the trainer and the parameters; two learners that share one of them cannot be swept at once."""
+        return [self.net, self.trainer, *self.net.collect_params().values()]
+
     def close(self) -> None:
         """End the loader's iterator and its workers; the loader cannot be iterated afterwards if it has workers."""
         self._batches().close()

@@ -154,6 +154,7 @@ class TorchLearner:
     ) -> None:
         self._step = step
         self._modules = modules
+        self._optimizers = optimizers
         self._roots = [*modules, *optimizers, *stateful]
         self._device = device
         self._rates = Rates(optimizers, group)
@@ -194,6 +195,12 @@ class TorchLearner:
                 ("place in the data", partial(self._batches.go, state.place)),
             ]
         )
+
+    def parts(self) -> list[object]:
+        """The modules, optimizers and parameters; two learners that share one of them cannot be swept at once."""
+        modules = [part for module in self._modules for part in module.modules()]
+        parameters = [parameter for module in self._modules for parameter in module.parameters()]
+        return [*modules, *self._optimizers, *parameters]
 
     def close(self) -> None:
         """Let go of the data's iterator, and so of the worker processes that it started."""
