@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, SupportsFloat, TypeVar
 
 from lrfinder.claims import Claim
+from lrfinder.errors import RestoreError
 from lrfinder.signals import Signals
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
             self._leave()
             raise
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
             self._signals.stand_before()  # again, for handlers that were set in the block
         finally:
             try:
                 self._learner.restore(self._state)
+                if isinstance(error, RestoreError):
+                    error.add_note("lrfinder: the learner was put back at the end.")
             finally:
                 self._leave()
 

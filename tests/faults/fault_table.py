@@ -1,0 +1,211 @@
+"""The table of faults: what strikes, where in the script, in which moments of what, and what is to come of it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from fault_outcomes import Ends, Finishes, Interrupts, Loses, LosesForAWhile, Raises, Undisturbed
+from faulty_training import ITERATIONS, Training
+from torch import nn
+
+from lrfinder import BusyError, LossError, LRFinder, OptimizerError, Stop
+from lrfinder.torch import TorchLearner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+FIRST, MIDDLE, LAST = "the first iteration", "the middle", "the last iteration"
+ITERATION = {FIRST: 1, MIDDLE: 3, LAST: ITERATIONS}
+BUT_LAST = {FIRST: 1, MIDDLE: 3}
+THROUGHOUT = {"the whole": 1}
+SNAPSHOT = {"the snapshot": 1}
+RESTORE = {"the restore": 1}
+
+VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them; `suggest` goes here too
+    "find": (Training.find,),
+    "compare": (Training.compare,),
+    "compare after find": (Training.find, Training.compare),
+}
+SWEEPS = ("find",)
+COMPARISONS = ("compare", "compare after find")
+
+
+class Fault(NamedTuple):
+    """``strike(training, value)`` happens at ``place`` and gives the value that goes on in the place of the true one."""
+
+    place: str
+    strike: Callable[[Training, Any], Any]
+    outcome: Any
+    moments: Mapping[str, int] = ITERATION
+    verbs: tuple[str, ...] = tuple(VERBS)
+    stays: bool = False  # strikes from the moment on, not once
+    training: Callable[[], Training] = Training
+
+
+class MyError(Exception):
+    """An exception of the user's."""
+
+
+# --- what strikes ---------------------------------------------------------------------------------------------------------
+
+
+def raising(kind, words="mine"):
+    def strike(training, value):
+        raise kind(words)
+
+    return strike
+
+
+def sending(number):
+    def strike(training, value):
+        signal.raise_signal(number)
+        return value
+
+    return strike
+
+
+def giving(change):
+    return lambda training, value: change(value)
+
+
+@torch.no_grad()
+def spoil_a_parameter(training, value):
+    training.net.head.weight[0, 0] = float("nan")
+
+
+def to_and_fro(training, loss):
+    return loss - loss.detach() + (1.0 if training._calls % 2 else -1.0)
+
+
+def replace_the_head(training, value):
+    with torch.random.fork_rng():
+        training.net.head = nn.Linear(8, 3)
+    return value
+
+
+def widen_the_head(training, value):
+    training.net.head.weight.data = torch.ones(3, 8)
+    training.net.head.bias.data = torch.ones(3)
+    return value
+
+
+def transpose_a_weight(training, value):
+    training.net.head.weight.grad = None
+    training.net.head.weight.data = torch.ones(8, 2).t()
+    return value
+
+
+def add_a_parameter(training, value):
+    training.net.extra = nn.Parameter(torch.ones(3))
+    training.optimizer.add_param_group({"params": [training.net.extra]})
+    return value
+
+
+def find_once_more(training, value):
+    fault, training._fault = training._fault, None  # the fault is not to strike in its own finder
+    LRFinder(training.learner).find(max_iterations=3)
+    LRFinder(TorchLearner(training.net, training.optimizer, training.loss_fn, training.loader)).compare([0.1], 3)
+    training._fault = fault
+
+
+def find_in_another_thread(training, value):
+    errors = []
+
+    def find():
+        try:
+            LRFinder(TorchLearner(training.net, training.optimizer, training.loss_fn, training.loader)).find()
+        except BusyError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=find)
+    thread.start()
+    thread.join()
+    assert "is being swept in the thread" in str(errors[0])
+
+
+def raise_and_refuse(training, value):
+    """The iteration raises, and then the restore does."""
+    training.net.history.at = lambda place: raising(MemoryError)(training, None)
+    raise MyError("mine")
+
+
+def reading_again():
+    """A training whose finder keeps no batch, and so reads the data again for each of its trainings."""
+    return Training(replay_bytes=0)
+
+
+PLACES = {
+    "the forward raises": "forward",
+    "the loss function raises": "loss",
+    "the backward raises": "backward",
+    "the optimizer raises, its step half made": "step",
+    "the callback raises": "callback",
+}
+
+FAULTS: dict[str, Fault] = {
+    # exceptions of the user's
+    "the data raise": Fault("batch", raising(MyError), Raises(MyError), training=reading_again),
+    **{name: Fault(place, raising(MyError), Raises(MyError)) for name, place in PLACES.items()},
+    "the stopping criterion raises": Fault("criterion", raising(MyError), Raises(MyError), verbs=SWEEPS),
+    "the forward runs out of memory": Fault("forward", raising(MemoryError), Raises(MemoryError)),
+    "the forward runs out of an accelerator's memory": Fault(
+        "forward", raising(torch.OutOfMemoryError), Raises(torch.OutOfMemoryError)
+    ),
+    "the forward raises StopIteration": Fault("forward", raising(StopIteration), Raises(StopIteration)),
+    # leaving
+    "Ctrl-C in the data": Fault("batch", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), training=reading_again),
+    "Ctrl-C in the forward": Fault("forward", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
+    "Ctrl-C in the backward": Fault("backward", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
+    "Ctrl-C in the optimizer's step": Fault("step", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
+    "Ctrl-C in the callback": Fault("callback", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
+    "Ctrl-C in the snapshot": Fault("snapshot", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), SNAPSHOT),
+    "Ctrl-C in the restore": Fault("restore", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), RESTORE),
+    "a SIGTERM that the script turns into an exit": Fault("step", sending(signal.SIGTERM), Interrupts(SystemExit)),
+    "such a SIGTERM in the restore": Fault("restore", sending(signal.SIGTERM), Interrupts(SystemExit), RESTORE),
+    "the callback exits": Fault("callback", raising(SystemExit), Interrupts(SystemExit)),
+    # numbers
+    "the loss is NaN": Fault("loss", giving(lambda loss: loss * float("nan")), Ends(Stop.NOT_FINITE)),
+    "the loss is infinite": Fault("loss", giving(lambda loss: loss + float("inf")), Ends(Stop.NOT_FINITE)),
+    "the loss is minus infinity": Fault("loss", giving(lambda loss: loss - float("inf")), Ends(Stop.NOT_FINITE)),
+    "a gradient is NaN": Fault("backward", giving(lambda grad: grad * float("nan")), Ends(Stop.NOT_FINITE), BUT_LAST),
+    "a gradient is infinite": Fault("backward", giving(lambda grad: grad + float("inf")), Ends(Stop.NOT_FINITE), BUT_LAST),
+    "a parameter becomes NaN": Fault("step", spoil_a_parameter, Ends(Stop.NOT_FINITE), BUT_LAST),
+    "a gradient is NaN and no loss follows": Fault(
+        "backward", giving(lambda grad: grad * float("nan")), Undisturbed(), {LAST: ITERATIONS}
+    ),
+    "the loss is constant": Fault("loss", giving(lambda loss: 0 * loss + 0.5), Finishes(), THROUGHOUT, stays=True),
+    "the loss is zero": Fault("loss", giving(lambda loss: 0 * loss), Finishes(), THROUGHOUT, stays=True),
+    "the loss is negative": Fault("loss", giving(lambda loss: loss - 100), Finishes(), THROUGHOUT, stays=True),
+    "the loss crosses zero": Fault("loss", to_and_fro, Finishes(), THROUGHOUT, stays=True),
+    "the loss is huge, 1e30": Fault("loss", giving(lambda loss: loss * 1e30), Finishes(), THROUGHOUT, stays=True),
+    "the loss is denormal, 1e-42": Fault("loss", giving(lambda loss: loss * 1e-42), Finishes(), THROUGHOUT, stays=True),
+    "the loss is a vector": Fault("loss", giving(lambda loss: loss.expand(3)), Raises(LossError, r"shape \(3,\)")),
+    "the loss is empty": Fault("loss", giving(lambda loss: loss[None][:0]), Raises(LossError, r"shape \(0,\)")),
+    "the loss is no tensor": Fault("loss", giving(torch.Tensor.item), Raises(LossError, "float")),
+    "the loss needs no gradient": Fault("loss", giving(torch.Tensor.detach), Raises(LossError, "no gradient")),
+    # the model changes under the finder
+    "the model gets another head": Fault("forward", replace_the_head, Finishes(), BUT_LAST),
+    "a weight gets another shape": Fault("forward", widen_the_head, Raises(RuntimeError, "size of tensor")),
+    "a weight gets another memory layout": Fault("forward", transpose_a_weight, Finishes(), BUT_LAST),
+    "a parameter and a group are added": Fault("step", add_a_parameter, Raises(OptimizerError, "make it anew"), BUT_LAST),
+    # the snapshot
+    "memory runs out half way through the snapshot": Fault(
+        "snapshot", raising(MemoryError), Raises(MemoryError, note="raised while the snapshot was taken"), SNAPSHOT
+    ),
+    # the restore
+    "memory runs out half way through the restore": Fault(
+        "restore", raising(MemoryError), Loses({"history"}, r"Net\.history \(MemoryError: mine\)"), RESTORE, stays=True
+    ),
+    "an iteration raises and then the restore does": Fault(
+        "forward", raise_and_refuse, Loses({"history"}, r"Net\.history \(MemoryError: mine\)", MyError)
+    ),
+    "a restore between two rates fails": Fault(
+        "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two rates": 1}, COMPARISONS
+    ),
+    # other finders
+    "the callback starts a finder of its own": Fault("callback", find_once_more, Undisturbed()),
+    "another thread starts a finder on the same model": Fault("callback", find_in_another_thread, Undisturbed()),
+}
