@@ -4,14 +4,40 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from fault_outcomes import Ends, Finishes, Interrupts, Loses, LosesForAWhile, Raises, Undisturbed
+from faulty_surroundings import (
+    MyError,
+    Opened,
+    Refusing,
+    RefusingGenerator,
+    an_empty_loader,
+    be_killed,
+    deterministic,
+    exit_at_once,
+    growing,
+    hang,
+    in_a_folder_that_is_gone,
+    in_a_read_only_folder,
+    in_a_worker,
+    nothing,
+    one_batch,
+    press_and_hang,
+    raise_mine,
+    shrinking,
+    three_batches,
+    three_batches_and_no_more,
+    without_a_temporary_folder,
+)
 from faulty_training import ITERATIONS, Training
 from torch import nn
 
-from lrfinder import BusyError, LossError, LRFinder, OptimizerError, Stop
+from lrfinder import BatchError, BusyError, EmptyDataError, LossError, LRFinder, OptimizerError, RestoreError, Stop
 from lrfinder.torch import TorchLearner
 
 if TYPE_CHECKING:
@@ -23,6 +49,7 @@ BUT_LAST = {FIRST: 1, MIDDLE: 3}
 THROUGHOUT = {"the whole": 1}
 SNAPSHOT = {"the snapshot": 1}
 RESTORE = {"the restore": 1}
+OPENINGS = {FIRST: 1, "the second pass over the data": 2}
 
 VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them; `suggest` goes here too
     "find": (Training.find,),
@@ -30,23 +57,32 @@ VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes
     "compare after find": (Training.find, Training.compare),
 }
 SWEEPS = ("find",)
+ALONE = ("find", "compare")
 COMPARISONS = ("compare", "compare after find")
 
 
 class Fault(NamedTuple):
     """``strike(training, value)`` happens at ``place`` and gives the value that goes on in the place of the true one."""
 
-    place: str
-    strike: Callable[[Training, Any], Any]
+    place: str | None
+    strike: Callable[[Training, Any], Any] | None
     outcome: Any
     moments: Mapping[str, int] = ITERATION
     verbs: tuple[str, ...] = tuple(VERBS)
     stays: bool = False  # strikes from the moment on, not once
     training: Callable[[], Training] = Training
+    around: Callable[[], Any] = nullcontext
 
 
-class MyError(Exception):
-    """An exception of the user's."""
+def given(outcome, *, moments=THROUGHOUT, verbs=tuple(VERBS), around=nullcontext, **settings):
+    """A fault that is there from the start: in what the learner is given, or around it."""
+    return Fault(None, None, outcome, moments, verbs, training=partial(Training, **settings), around=around)
+
+
+def in_worker(strike, outcome, moments=ITERATION, verbs=tuple(VERBS), **settings):
+    """A fault in a worker process of the learner's loader, which reads the data again for each training."""
+    data = in_a_worker(strike, **settings)
+    return Fault("worker", None, outcome, moments, verbs, training=partial(Training, data=data, replay_bytes=0))
 
 
 # --- what strikes ---------------------------------------------------------------------------------------------------------
@@ -132,9 +168,35 @@ def raise_and_refuse(training, value):
     raise MyError("mine")
 
 
-def reading_again():
-    """A training whose finder keeps no batch, and so reads the data again for each of its trainings."""
-    return Training(replay_bytes=0)
+def only_inputs(batch):
+    return {"inputs": batch[0]}
+
+
+def one_sample(batch):
+    return [part[:1] for part in batch]
+
+
+def of_nan(batch):
+    return [batch[0] * float("nan"), batch[1]]
+
+
+def write_to_a_full_disk(training, record):
+    Path("/dev/full").write_text(str(record), encoding="utf-8")
+
+
+def optimizer_refuses_to_load():
+    training = Training()
+    training.optimizer.load_state_dict = lambda state: raising(MyError)(training, state)
+    return training
+
+
+def generator_refuses():
+    training = Training()
+    training.net.numbers = RefusingGenerator(1)
+    return training
+
+
+reading_again = partial(Training, replay_bytes=0)  # keeps no batch, so the data are read again for each training
 
 
 PLACES = {
@@ -155,6 +217,31 @@ FAULTS: dict[str, Fault] = {
         "forward", raising(torch.OutOfMemoryError), Raises(torch.OutOfMemoryError)
     ),
     "the forward raises StopIteration": Fault("forward", raising(StopIteration), Raises(StopIteration)),
+    "the callback writes to a full disk": Fault("callback", write_to_a_full_disk, Raises(OSError, "No space left")),
+    # the data
+    "the data are an empty list": given(Raises(EmptyDataError, "gave no batch"), verbs=ALONE, data=nothing),
+    "the loader is empty": given(Raises(EmptyDataError, "gave no batch"), verbs=ALONE, data=an_empty_loader),
+    "the stream ends early": given(Ends(Stop.DATA_ENDED), data=three_batches_and_no_more),
+    "the loader has 1 batch": given(Finishes(), data=one_batch),
+    "the loader has 3 batches": given(Finishes(), data=three_batches),
+    "the data get shorter": given(Finishes(), data=shrinking),
+    "the data get longer": given(Finishes(), data=growing),
+    "the data get shorter and no batch is kept": given(
+        Raises(RestoreError, "gave only 2 batches"), verbs=COMPARISONS, data=shrinking, replay_bytes=0
+    ),
+    "the loader cannot be opened": Fault(
+        "opening", raising(MyError), Raises(MyError), OPENINGS, training=partial(Training, data=Opened, replay_bytes=0)
+    ),
+    "a batch is no pair": Fault("batch", giving(only_inputs), Raises(BatchError, "forward="), training=reading_again),
+    "a batch has one sample": Fault("batch", giving(one_sample), Raises(ValueError, "more than 1"), training=reading_again),
+    "a batch holds NaN": Fault("batch", giving(of_nan), Ends(Stop.NOT_FINITE), training=reading_again),
+    "a worker raises": in_worker(raise_mine, Raises(MyError, "worker process 0")),
+    "a worker exits": in_worker(exit_at_once, Raises(RuntimeError, "exited unexpectedly")),
+    "a worker is killed": in_worker(be_killed, Raises(RuntimeError, "killed by signal"), {MIDDLE: 3}),
+    "a worker hangs longer than the loader's timeout": in_worker(
+        hang, Raises(RuntimeError, "timed out after 1 s"), {MIDDLE: 3}, ALONE, timeout=1
+    ),
+    "Ctrl-C while a worker hangs": in_worker(press_and_hang, Interrupts(KeyboardInterrupt), {MIDDLE: 3}, ALONE),
     # leaving
     "Ctrl-C in the data": Fault("batch", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), training=reading_again),
     "Ctrl-C in the forward": Fault("forward", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
@@ -205,6 +292,27 @@ FAULTS: dict[str, Fault] = {
     "a restore between two rates fails": Fault(
         "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two rates": 1}, COMPARISONS
     ),
+    "a stateful object refuses its state": given(
+        Loses({"Refusing"}, r"Refusing \(MyError: mine\)"), moments=RESTORE, stateful=[Refusing()]
+    ),
+    "a generator of the model's refuses its state": Fault(
+        None,
+        None,
+        Loses({"numbers"}, r"generator RefusingGenerator \(MyError: mine\)"),
+        RESTORE,
+        ALONE,
+        training=generator_refuses,
+    ),
+    "the optimizer refuses to load a state": Fault(
+        None, None, Undisturbed(), THROUGHOUT, training=optimizer_refuses_to_load
+    ),
+    # surroundings
+    "deterministic algorithms are asked for": given(Undisturbed(), around=deterministic),
+    "gradients are switched off": given(Raises(LossError, "no_grad"), around=torch.no_grad),
+    "inference mode is on": given(Raises(LossError, "no_grad"), around=torch.inference_mode),
+    "the working directory is read-only": given(Undisturbed(), around=in_a_read_only_folder),
+    "the working directory is gone": given(Undisturbed(), around=in_a_folder_that_is_gone),
+    "the temporary directory is read-only": given(Undisturbed(), around=without_a_temporary_folder),
     # other finders
     "the callback starts a finder of its own": Fault("callback", find_once_more, Undisturbed()),
     "another thread starts a finder on the same model": Fault("callback", find_in_another_thread, Undisturbed()),

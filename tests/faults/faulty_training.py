@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import multiprocessing
 import random
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -83,22 +84,26 @@ class Adam(torch.optim.Adam):
 
 
 class Training:
-    """A script's own loop, mid-epoch at a shuffled loader, and a learner of the same model."""
+    """A script's own loop, mid-epoch at a shuffled loader, and a learner of the same model.
 
-    def __init__(self, learners_data=None, **settings):
+    The learner has the script's loader, unless ``data(training)`` gives it others.
+    """
+
+    def __init__(self, data=None, stateful=(), **settings):
         for seed in (torch.manual_seed, random.seed, np.random.seed):
             seed(7)
         self._fault = self._calls = None
-        self.seen = []
+        self.countdown = multiprocessing.Value("i", 0)  # to the fault, for a worker process of the loader
         self.net = Net(self.at)
         self.optimizer = Adam(self.net.parameters(), lr=0.01)
         self.optimizer.at = self.at
         self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, 5)
         inputs = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
-        samples = TensorDataset(inputs, (inputs.sum(1) > 0).long())
-        self.loader = DataLoader(samples, 8, shuffle=True, collate_fn=lambda batch: self.at("batch", default_collate(batch)))
-        self.learners_data = data = self.loader if learners_data is None else learners_data
-        self.learner = TorchLearner(self.net, self.optimizer, self.loss_fn, data, stateful=[self.scheduler], **settings)
+        self.samples = TensorDataset(inputs, (inputs.sum(1) > 0).long())
+        self.loader = DataLoader(self.samples, 8, shuffle=True, collate_fn=self.collate)
+        data = self.loader if data is None else data(self)
+        stateful = [self.scheduler, *stateful]
+        self.learner = TorchLearner(self.net, self.optimizer, self.loss_fn, data, stateful=stateful, **settings)
         self.finder = LRFinder(self.learner)
         self.losses = []
         self._batches = self._epochs()
@@ -107,6 +112,9 @@ class Training:
     def _epochs(self):
         while True:
             yield from self.loader
+
+    def collate(self, samples):
+        return self.at("batch", default_collate(samples))
 
     def loss_fn(self, output, target):
         return self.at("loss", nn.functional.cross_entropy(output, target))
@@ -144,14 +152,17 @@ class Training:
         self._calls += 1
         return self._fault.strike(self, value) if self._calls == self._call or self._fault.stays else value
 
+    def struck(self):
+        return self._calls >= self._call or self.countdown.value < 0
+
     @contextmanager
     def armed(self, fault, call):
         """The fault strikes at the ``call``-th call of its place."""
-        self._fault, self._call, self._calls = fault, call, 0
+        self._fault, self._call, self._calls, self.countdown.value = fault, call, 0, call
         try:
             yield
         finally:
-            self._fault = None
+            self._fault, self.countdown.value = None, 0
 
     # --- what is compared -------------------------------------------------------------------------------------------------
 

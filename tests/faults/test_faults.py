@@ -63,13 +63,16 @@ def test_a_training_goes_on_as_its_twin_after(case):
     *earlier, last = VERBS[verb]
     for one in earlier:
         one(training)
-    with training.armed(fault, call):
+    with fault.around(), training.armed(fault, call):
         outcome = ending(last, training)
-    assert training._calls >= call, "the fault did not strike"
+        assert fault.place is None or training.struck()
     fault.outcome.check(outcome)
+    del outcome  # its traceback holds the loader's iterator, and PyTorch raises for a dead worker for as long as that lives
     lost = fault.outcome.lost
     assert not changed(training.state(), before, lost)
-    assert training.learners_data is not training.loader or lost or numbers(training.find()) == numbers(expected.range_test)
+    if fault.place is not None and not lost:
+        assert numbers(training.find()) == numbers(expected.range_test)
+    training.learner.close()
     training.go_on(STEPS_AFTER)
     assert training.losses == expected.losses
     assert not changed(in_another_process(training.state()), in_another_process(expected.end), lost)
