@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from faulty_training import twin
 
-from lrfinder import Comparison, RangeTest, RestoreError, Status
+from lrfinder import Comparison, Probe, RangeTest, RestoreError, Status, Suggestion
+
+RESULTS = (RangeTest, Comparison, Suggestion)
 
 
 class Outcome(NamedTuple):
@@ -38,7 +40,11 @@ class Raises:
     def check(self, outcome):
         assert type(outcome.raised) is self.kind
         assert re.search(self.words, str(outcome.raised))
-        assert self.note in "".join(outcome.raised.__notes__)
+        assert self.note is None or re.search(self.note, "".join(outcome.raised.__notes__))
+
+    def noted(self, note):
+        """The same with another note."""
+        return type(self)(self.kind, self.words, note)
 
 
 class Interrupts(Raises):
@@ -46,6 +52,23 @@ class Interrupts(Raises):
 
     def check(self, outcome):
         assert type(outcome.raised) is self.kind
+
+
+class LosesItsWorker:
+    """PyTorch raises what it noticed first: that the worker exited, or that its pipe ended. Between iterations, no note."""
+
+    lost = frozenset()
+
+    def __str__(self):
+        return "all is restored; PyTorch's exception passes through: `RuntimeError`, `EOFError` or `ConnectionError`"
+
+    def check(self, outcome):
+        assert isinstance(outcome.raised, (RuntimeError, EOFError, ConnectionError))
+        assert (
+            not isinstance(outcome.raised, RuntimeError)
+            or "exited unexpectedly" in str(outcome.raised)
+            or "killed by signal" in str(outcome.raised)
+        )
 
 
 class Undisturbed:
@@ -57,7 +80,7 @@ class Undisturbed:
         return "all is restored; the result is the same as without"
 
     def check(self, outcome):
-        assert numbers(outcome.of((RangeTest, Comparison))) == numbers(twin_of(outcome.result))
+        assert numbers(outcome.of(RESULTS)) == numbers(twin_of(outcome.result))
 
 
 class Finishes:
@@ -69,12 +92,12 @@ class Finishes:
         return "all is restored; the result is that of these numbers"
 
     def check(self, outcome):
-        result = outcome.of((RangeTest, Comparison))
+        result = outcome.of(RESULTS)
         assert numbers(result) != numbers(twin_of(result))
-        if isinstance(result, RangeTest):
-            assert result.suggestion.status in set(Status)
-        else:
+        if isinstance(result, Comparison):
             result.best
+        else:
+            assert getattr(result, "suggestion", result).status in set(Status)
 
 
 class Ends:
@@ -89,8 +112,7 @@ class Ends:
         return f"all is restored; `{self.stop}`: {self.stop.value}"
 
     def check(self, outcome):
-        result = outcome.of((RangeTest, Comparison))
-        assert self.stop in ([result.stop] if isinstance(result, RangeTest) else result.stops)
+        assert self.stop in stops(outcome.of(RESULTS))
 
 
 class Loses:
@@ -126,10 +148,17 @@ class LosesForAWhile(Loses):
 
 
 def twin_of(result):
-    return twin().range_test if isinstance(result, RangeTest) else twin().comparison
+    return next(one for one in twin().results if type(one) is type(result))
+
+
+def stops(result):
+    if isinstance(result, RangeTest):
+        return (result.stop,)
+    return result.stops if isinstance(result, Comparison) else (result.curve.stop, *(one.stop for one in result.probes))
 
 
 def numbers(result):
     """All that a result holds but the name of its criterion, as bits."""
-    stops = [result.stop] if isinstance(result, RangeTest) else result.stops
-    return np.array(result.lrs).tobytes(), np.array(result.losses).tobytes(), tuple(stops)
+    parts = (result.curve, *result.probes) if isinstance(result, Suggestion) else (result,)
+    lrs = [part.lr if isinstance(part, Probe) else part.lrs for part in parts]
+    return [np.array(one).tobytes() for one in [*lrs, *(part.losses for part in parts)]], stops(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from fault_outcomes import Ends, Finishes, Interrupts, Loses, LosesForAWhile, Raises, Undisturbed
+from fault_outcomes import Ends, Finishes, Interrupts, Loses, LosesForAWhile, LosesItsWorker, Raises, Undisturbed
 from faulty_surroundings import (
     MyError,
     Opened,
@@ -34,7 +35,7 @@ from faulty_surroundings import (
     three_batches_and_no_more,
     without_a_temporary_folder,
 )
-from faulty_training import ITERATIONS, Training
+from faulty_training import ITERATIONS, SWEEP_OF_SUGGEST, Training
 from torch import nn
 
 from lrfinder import BatchError, BusyError, EmptyDataError, LossError, LRFinder, OptimizerError, RestoreError, Stop
@@ -49,13 +50,18 @@ BUT_LAST = {FIRST: 1, MIDDLE: 3}
 THROUGHOUT = {"the whole": 1}
 SNAPSHOT = {"the snapshot": 1}
 RESTORE = {"the restore": 1}
+RANDOM = {f"iteration {call}": call for call in sorted(random.Random(23).sample(range(1, ITERATIONS + 1), 5))}
+SWEEP = {"the sweep": 3}
+PROBE = {"a probe": SWEEP_OF_SUGGEST + 5}  # a call of a place that there is once in each iteration
 OPENINGS = {FIRST: 1, "the second pass over the data": 2}
 
-VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them; `suggest` goes here too
+VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them
     "find": (Training.find,),
     "compare": (Training.compare,),
     "compare after find": (Training.find, Training.compare),
+    "suggest": (Training.suggest,),
 }
+USUAL = ("find", "compare", "compare after find")
 SWEEPS = ("find",)
 ALONE = ("find", "compare")
 COMPARISONS = ("compare", "compare after find")
@@ -68,18 +74,18 @@ class Fault(NamedTuple):
     strike: Callable[[Training, Any], Any] | None
     outcome: Any
     moments: Mapping[str, int] = ITERATION
-    verbs: tuple[str, ...] = tuple(VERBS)
+    verbs: tuple[str, ...] = USUAL
     stays: bool = False  # strikes from the moment on, not once
     training: Callable[[], Training] = Training
     around: Callable[[], Any] = nullcontext
 
 
-def given(outcome, *, moments=THROUGHOUT, verbs=tuple(VERBS), around=nullcontext, **settings):
+def given(outcome, *, moments=THROUGHOUT, verbs=USUAL, around=nullcontext, **settings):
     """A fault that is there from the start: in what the learner is given, or around it."""
     return Fault(None, None, outcome, moments, verbs, training=partial(Training, **settings), around=around)
 
 
-def in_worker(strike, outcome, moments=ITERATION, verbs=tuple(VERBS), **settings):
+def in_worker(strike, outcome, moments=ITERATION, verbs=USUAL, **settings):
     """A fault in a worker process of the learner's loader, which reads the data again for each training."""
     data = in_a_worker(strike, **settings)
     return Fault("worker", None, outcome, moments, verbs, training=partial(Training, data=data, replay_bytes=0))
@@ -235,9 +241,9 @@ FAULTS: dict[str, Fault] = {
     "a batch is no pair": Fault("batch", giving(only_inputs), Raises(BatchError, "forward="), training=reading_again),
     "a batch has one sample": Fault("batch", giving(one_sample), Raises(ValueError, "more than 1"), training=reading_again),
     "a batch holds NaN": Fault("batch", giving(of_nan), Ends(Stop.NOT_FINITE), training=reading_again),
-    "a worker raises": in_worker(raise_mine, Raises(MyError, "worker process 0")),
-    "a worker exits": in_worker(exit_at_once, Raises(RuntimeError, "exited unexpectedly")),
-    "a worker is killed": in_worker(be_killed, Raises(RuntimeError, "killed by signal"), {MIDDLE: 3}),
+    "a worker raises": in_worker(raise_mine, Raises(MyError, "worker process 0"), {MIDDLE: 3}, ALONE),
+    "a worker exits": in_worker(exit_at_once, LosesItsWorker()),
+    "a worker is killed": in_worker(be_killed, LosesItsWorker(), {MIDDLE: 3}),
     "a worker hangs longer than the loader's timeout": in_worker(
         hang, Raises(RuntimeError, "timed out after 1 s"), {MIDDLE: 3}, ALONE, timeout=1
     ),
@@ -246,7 +252,7 @@ FAULTS: dict[str, Fault] = {
     "Ctrl-C in the data": Fault("batch", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), training=reading_again),
     "Ctrl-C in the forward": Fault("forward", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
     "Ctrl-C in the backward": Fault("backward", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
-    "Ctrl-C in the optimizer's step": Fault("step", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
+    "Ctrl-C in the optimizer's step": Fault("step", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), RANDOM),
     "Ctrl-C in the callback": Fault("callback", sending(signal.SIGINT), Interrupts(KeyboardInterrupt)),
     "Ctrl-C in the snapshot": Fault("snapshot", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), SNAPSHOT),
     "Ctrl-C in the restore": Fault("restore", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), RESTORE),
@@ -293,7 +299,7 @@ FAULTS: dict[str, Fault] = {
         "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two rates": 1}, COMPARISONS
     ),
     "a stateful object refuses its state": given(
-        Loses({"Refusing"}, r"Refusing \(MyError: mine\)"), moments=RESTORE, stateful=[Refusing()]
+        Loses({"Refusing"}, r"Refusing \(MyError: mine\)"), moments=RESTORE, verbs=ALONE, stateful=[Refusing()]
     ),
     "a generator of the model's refuses its state": Fault(
         None,
@@ -316,4 +322,49 @@ FAULTS: dict[str, Fault] = {
     # other finders
     "the callback starts a finder of its own": Fault("callback", find_once_more, Undisturbed()),
     "another thread starts a finder on the same model": Fault("callback", find_in_another_thread, Undisturbed()),
+}
+
+# --- the same in `suggest`: in the sweep that comes first, and in a probe --------------------------------------------------
+
+IN_PROBE = r"raised in the probe at the learning rate [\d.e-]+, at iteration \d"
+RAISING = (
+    "the data raise",
+    *PLACES,
+    "the forward runs out of memory",
+    "the forward raises StopIteration",
+    "the callback writes to a full disk",
+    "a batch is no pair",
+    "the loss is a vector",
+    "the loss needs no gradient",
+    "a weight gets another shape",
+)
+OTHERS = (
+    "Ctrl-C in the data",
+    "Ctrl-C in the forward",
+    "Ctrl-C in the optimizer's step",
+    "a SIGTERM that the script turns into an exit",
+    "the callback exits",
+    "the loss is NaN",
+    "a gradient is infinite",
+    "the callback starts a finder of its own",
+    "another thread starts a finder on the same model",
+)
+
+
+def in_suggest(name, moments, outcome=None):
+    fault = FAULTS[name]
+    return fault._replace(verbs=("suggest",), moments=moments, outcome=outcome or fault.outcome)
+
+
+FAULTS |= {f"{name}, in the sweep of suggest": in_suggest(name, SWEEP) for name in (*RAISING, *OTHERS)}
+FAULTS |= {f"{name}, in a probe": in_suggest(name, PROBE, FAULTS[name].outcome.noted(IN_PROBE)) for name in RAISING}
+FAULTS |= {f"{name}, in a probe": in_suggest(name, PROBE) for name in OTHERS}
+FAULTS |= {
+    "memory runs out while the end of a probe is kept": Fault(
+        "snapshot", raising(MemoryError), Raises(MemoryError, note=None), {"a probe": 2}, ("suggest",)
+    ),
+    "a restore between two probes fails": Fault(
+        "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two probes": 2}, ("suggest",)
+    ),
+    "the stream ends early, in suggest": given(Ends(Stop.DATA_ENDED), verbs=("suggest",), data=three_batches_and_no_more),
 }

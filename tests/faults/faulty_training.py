@@ -21,6 +21,7 @@ from lrfinder.torch.testing import fingerprint
 STEPS_BEFORE = 7
 STEPS_AFTER = 20
 ITERATIONS = 10
+SWEEP_OF_SUGGEST = 40  # iterations at most
 
 
 class Place(nn.Module):
@@ -140,6 +141,10 @@ class Training:
     def find(self):
         return self.finder.find(1e-4, 2.0, max_iterations=ITERATIONS, stopping=self.criterion, on_record=self.on_record)
 
+    def suggest(self):
+        rates = np.geomspace(1e-4, 2.0, SWEEP_OF_SUGGEST)
+        return self.finder.suggest(24, max_iterations=300, rates=rates, on_record=self.on_record)
+
     def compare(self):
         return self.finder.compare([0.01, 0.02], ITERATIONS // 2, on_record=self.on_record)
 
@@ -183,17 +188,17 @@ class Twin(NamedTuple):
 
     losses: list
     end: dict
-    range_test: object
-    comparison: object
+    results: tuple  # of find, compare and suggest
 
 
 @functools.cache
 def twin():
     without, with_finder = Training(), Training()
-    range_test, comparison = with_finder.find(), with_finder.compare()
+    results = with_finder.find(), with_finder.compare(), with_finder.suggest()
+    assert results[-1].probes, "a fault in a probe needs one"
     without.go_on(STEPS_AFTER)
     end = without.state()
-    return Twin(without.losses, end, range_test, comparison)
+    return Twin(without.losses, end, results)
 
 
 def in_another_process(state):
