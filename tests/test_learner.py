@@ -183,8 +183,8 @@ def test_an_interrupt_during_the_restore_of_an_evaluation_stops_the_sweep_that_i
     assert (bowl.position, bowl.restores) == (1.0, 3)
 
 
-def interrupted(step, run):
-    """Run with a Ctrl-C at the ``step``-th call or line in the finder's own code; how many there were."""
+def interrupted(step, run, number=signal.SIGINT):
+    """Run with a signal, a Ctrl-C say, at the ``step``-th call or line in the finder's own code; how many there were."""
     ours = (str(Path(lrfinder.__file__).parent), contextlib.__file__)
     steps, before = 0, sys.gettrace()
 
@@ -194,7 +194,7 @@ def interrupted(step, run):
             return None
         steps += event in ("call", "line")
         if steps == step and event in ("call", "line"):
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
         return trace
 
     sys.settrace(trace)
@@ -231,6 +231,25 @@ def test_an_interrupt_at_any_line_leaves_the_learner_the_handlers_and_the_claims
         assert (bowl.position, bowl.velocity) == (3.0, 0.0), step
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, step
         assert in_another_thread(lambda bowl=bowl: find(bowl)) == [], step
+
+
+def test_a_signal_at_any_line_leaves_the_handlers_of_all_others_as_they_were():
+    def leave(*_):
+        raise SystemExit
+
+    find = lambda learner: LRFinder(learner).find(max_iterations=2)
+    before = signal.signal(signal.SIGUSR1, leave)  # Ctrl-C's goes back after it
+    try:
+        for step in range(1, 1 + interrupted(0, lambda: find(Bowl()))):
+            bowl = Bowl(position=3.0)
+            with contextlib.suppress(SystemExit):
+                interrupted(step, lambda bowl=bowl: find(bowl), signal.SIGUSR1)
+            assert bowl.position == 3.0, step
+            assert signal.getsignal(signal.SIGUSR1) is leave, step
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, step
+            assert in_another_thread(lambda bowl=bowl: find(bowl)) == [], step
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 # --- two threads ----------------------------------------------------------------------------------------------------------

@@ -40,12 +40,26 @@ class Signals:
 
     def step_aside(self) -> None:
         """Put the handlers back, but for those that others have been set in place of, and hand on what waited."""
-        with ExitStack() as handing_on:
-            for handler in reversed(self._handlers):
-                if signal.getsignal(handler.number) is handler:
-                    signal.signal(handler.number, handler.behind)
-                if handler.held:
-                    handing_on.callback(handler.behind, handler.number, None)
+        try:
+            self._put_back()
+        finally:
+            with ExitStack() as handing_on:
+                for handler in reversed(self._handlers):
+                    if handler.held:
+                        handing_on.callback(handler.behind, handler.number, None)
+
+    def _put_back(self) -> None:
+        """Go on to the next also where a signal raises whose handler is back already."""
+        standing, raised = self._handlers.copy(), None
+        while standing:
+            try:
+                while standing:
+                    standing[-1].step_aside()
+                    standing.pop()
+            except BaseException as error:  # noqa: BLE001  (raised below, once all are back)
+                raised = error
+        if raised is not None:
+            raise raised
 
 
 class _Handler:
@@ -54,6 +68,10 @@ class _Handler:
         self.behind = behind
         self.held = False
         self._waits = waits
+
+    def step_aside(self) -> None:
+        if signal.getsignal(self.number) is self:
+            signal.signal(self.number, self.behind)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         if self._waits(frame):
