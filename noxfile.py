@@ -17,7 +17,7 @@ nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-WITHOUT_TORCH = ("tests/torch", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session

@@ -13,6 +13,7 @@
     │   │   ├── EmptyDataError (ValueError)    no batch at all
     │   │   ├── BatchError (TypeError)         a batch that cannot be unpacked
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
+    │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
@@ -22,6 +23,13 @@
 An exception of the user's own code is never wrapped in one of these (a factory's is, by :class:`FactoryError`): it passes
 through, at most with a note.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class LRFinderError(Exception):
@@ -72,8 +80,20 @@ class DataEndedError(DataError):
     """The stream of data has ended. A learner's ``iteration`` raises it; a sweep ends with ``Stop.DATA_ENDED``."""
 
 
+class BusyError(LearnerError, RuntimeError):
+    """Another thread is sweeping the same model. Nothing was changed."""
+
+
 class RestoreError(LearnerError, RuntimeError):
-    """Something could not be put back. The message says what."""
+    """Something could not be put back. The message says what.
+
+    Attributes:
+        failures: of each piece that could not be put back, its name and what it raised.
+    """
+
+    def __init__(self, message: str, failures: Iterable[tuple[str, BaseException]] = ()) -> None:
+        super().__init__(message)
+        self.failures = tuple(failures)
 
 
 class LawError(LRFinderError, AssertionError):
@@ -92,6 +112,6 @@ class MissingExtraError(LRFinderError, ImportError):
     """An optional package is not installed. The message names the command that installs it."""
 
     @classmethod
-    def of(cls, package: str, extra: str) -> "MissingExtraError":
+    def of(cls, package: str, extra: str) -> MissingExtraError:
         """The error for ``package``, which the extra ``extra`` would have installed."""
         return cls(f'{package} is needed for this and is not installed: run  pip install "lrfinder[{extra}]"', name=package)

@@ -87,7 +87,7 @@ class LRFinder:
         lrs = checked(ladder, max_iterations)
         criterion = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
         records: list[Record] = []
-        with _told(records, lrs), restored(self.learner):
+        with restored(self.learner), _told(records, lrs):
             stop = _sweep(self.learner, lrs, records, criterion, on_record)
         if stop is Stop.LAST_RATE and rates is None and lrs[-1] * lr_multiplier <= lr_end:
             stop = Stop.MAX_ITERATIONS
@@ -113,13 +113,14 @@ class LRFinder:
         stops: list[Stop] = []
         with restored(self.learner) as state:
             for row, lr in zip(losses, lrs, strict=True):
+                if stops:
+                    self.learner.restore(state)
                 records: list[Record] = []
                 training = (lr,) * iterations
                 with _told(records, training):
                     stop = _sweep(self.learner, training, records, None, on_record)
                 row[: len(records)] = [record.loss for record in records]
                 stops.append(Stop.MAX_ITERATIONS if stop is Stop.LAST_RATE else stop)
-                self.learner.restore(state)
         rates = np.array(lrs)
         for array in (rates, losses):
             array.setflags(write=False)
@@ -187,22 +188,38 @@ def _sweep(
     reset: Callable[[], object] | None = getattr(stopping, "reset", None)
     if reset is not None:
         reset()
-    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
-    losses = map(learner.iteration, lrs) if many is None else many(lrs)
-    try:
-        for lr, loss in zip(lrs, map(float, losses), strict=False):  # the losses end first where the data do
-            record = Record(lr, loss)
-            records.append(record)
-            if on_record is not None:
-                on_record(record)
-            if not math.isfinite(loss):
-                return Stop.NOT_FINITE
-            verdict = stopping(loss) if stopping is not None else None
-            if verdict:
-                return verdict if isinstance(verdict, Stop) else Stop.CRITERION
-    except DataEndedError:
-        return Stop.DATA_ENDED
+    train = _iteration_of(learner, lrs)
+    for lr in lrs:
+        try:
+            loss = train(lr)
+        except DataEndedError:
+            return Stop.DATA_ENDED
+        if loss is None:
+            break
+        record = Record(lr, float(loss))
+        if on_record is not None:
+            on_record(record)
+        stop = _verdict(record.loss, stopping)
+        records.append(record)
+        if stop is not None:
+            return stop
     return Stop.LAST_RATE
+
+
+def _verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
+    if not math.isfinite(loss):
+        return Stop.NOT_FINITE
+    verdict = stopping(loss) if stopping is not None else None
+    return (verdict if isinstance(verdict, Stop) else Stop.CRITERION) if verdict else None
+
+
+def _iteration_of(learner: Learner[Any], lrs: Sequence[float]) -> Callable[[float], SupportsFloat | None]:
+    """The learner's iteration; or the next loss of its ``iterations``, where it has them, and None where these end."""
+    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
+    if many is None:
+        return learner.iteration  # called by name: ``map`` would take a StopIteration of the user's for its own end
+    losses = iter(many(lrs))
+    return lambda _: next(losses, None)
 
 
 @contextmanager
@@ -211,6 +228,5 @@ def _told(records: Sequence[Record], lrs: Sequence[float]) -> Generator[None]:
     try:
         yield
     except Exception as error:
-        where = f"iteration {len(records)}, learning rate {lrs[len(records)]:.4g}" if len(records) < len(lrs) else "the end"
-        error.add_note(f"lrfinder: raised at {where}.")
+        error.add_note(f"lrfinder: raised at iteration {len(records)}, learning rate {lrs[len(records)]:.4g}.")
         raise

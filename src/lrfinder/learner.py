@@ -13,13 +13,14 @@ by one forward without gradients in evaluation mode on the next batch, which sta
 
 from __future__ import annotations
 
-import signal
-import threading
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, Self, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, SupportsFloat, TypeVar
+
+from lrfinder.claims import Claim
+from lrfinder.errors import RestoreError
+from lrfinder.signals import Signals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Iterable
     from types import FrameType
 
 State = TypeVar("State")
@@ -33,6 +34,9 @@ class Learner(Protocol[State]):
 
     And it may have ``observe() -> Mapping[str, object]``: all of it that can be compared, names (``"kind: name"``) to values
     that compare with ``==``. :func:`lrfinder.check` tells by these names what does not come back.
+
+    And it may have ``parts() -> Iterable[object]``: what it trains, a model and an optimizer say, so that a second sweep of
+    the same model in another thread is refused, also where it comes with a learner of its own.
     """
 
     def iteration(self, lr: float) -> SupportsFloat:
@@ -56,62 +60,71 @@ class Learner(Protocol[State]):
         ...
 
 
-@contextmanager
-def restored(learner: Learner[State]) -> Generator[State]:
+class restored(Generic[State]):  # noqa: N801  (read as a function: ``with restored(learner) as state``)
     """Give the learner back as it was, however the block ends.
 
-    SIGINT is held back while the restore is under way: the first Ctrl-C in the block interrupts it as usual, and every
-    later one waits until the learner is whole again.
+    A signal that arrives in the block interrupts it as usual. One that arrives while the learner is being put back, a
+    Ctrl-C say, waits until it is whole again. An exception of the block passes through unchanged.
 
-    Yields:
-        The state, for further restores inside the block.
-    """
-    with _Interrupts() as interrupts:
-        state = learner.snapshot()
-        try:
-            yield state
-        finally:
-            try:  # a Ctrl-C that arrives before the next line has taken effect must not skip the restore
-                interrupts.hold()
-            finally:
-                learner.restore(state)
+    The value of ``as`` is the state, for further restores inside the block.
 
-
-class _Interrupts:
-    """Holds back SIGINT on request, or once it has raised an exception, and hands on what was held back at the end.
-
-    Does nothing outside the main thread, which alone receives signals, or where SIGINT has no handler of Python's.
+    Raises:
+        BusyError: another thread is sweeping the same model.
+        RestoreError: something could not be put back; an exception of the block is then its context.
     """
 
-    def __init__(self) -> None:
-        self._previous: Callable[[int, FrameType | None], object] | None = None
-        self._holding = False
-        self._held = False
+    def __init__(self, learner: Learner[State]) -> None:
+        self._learner = learner
+        self._claim = Claim([learner, *parts_of(learner)])
+        self._signals = Signals(self._leaving)
 
-    def hold(self) -> None:
-        self._holding = True
-
-    def __enter__(self) -> Self:
-        handler = signal.getsignal(signal.SIGINT)
-        if threading.current_thread() is threading.main_thread() and callable(handler):
-            self._previous = handler
-            signal.signal(signal.SIGINT, self._handle)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._previous is None:
-            return
-        if signal.getsignal(signal.SIGINT) == self._handle:  # unless the block has installed another
-            signal.signal(signal.SIGINT, self._previous)
-        if self._held:
-            self._previous(signal.SIGINT, None)
-
-    def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._holding or self._previous is None:
-            self._held = True
-            return
+    def __enter__(self) -> State:
         try:
-            self._previous(number, frame)
+            self._claim.take()
+            self._signals.stand_before()
+            self._state = self._snapshot()
+            return self._state  # noqa: TRY300  (an interrupt on this line is one of the block's)
         except BaseException:
-            self._holding = True
+            self._leave()
             raise
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            self._signals.stand_before()  # again, for handlers that were set in the block
+        finally:
+            try:
+                self._learner.restore(self._state)
+                if isinstance(error, RestoreError):
+                    error.add_note("lrfinder: the learner was put back at the end.")
+            finally:
+                self._leave()
+
+    def _snapshot(self) -> State:
+        try:
+            return self._learner.snapshot()
+        except Exception as error:
+            error.add_note("lrfinder: raised while the snapshot was taken, before any iteration.")
+            raise
+
+    def _leave(self) -> None:
+        self._claim.release()
+        self._signals.step_aside()
+
+    def _leaving(self, frame: FrameType | None) -> bool:
+        """Whether ``frame`` was called, however indirectly, by what ends this very block.
+
+        Asking the stack leaves no gap: an exception raised between the last line of the block and the first of a ``try``
+        would skip the restore.
+        """
+        ends = (restored.__exit__.__code__, restored._leave.__code__)
+        while frame is not None:
+            if frame.f_code in ends and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back
+        return False
+
+
+def parts_of(learner: object) -> Iterable[object]:
+    """What a learner trains, as far as it says so."""
+    parts: Callable[[], Iterable[object]] | None = getattr(learner, "parts", None)
+    return () if parts is None else parts()

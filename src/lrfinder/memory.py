@@ -7,6 +7,8 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from lrfinder.restoring import put_back_all
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -21,7 +23,23 @@ class Taken(NamedTuple):
     """What a wing knows about a value: how to put it back, and where to look further."""
 
     put_back: Callable[[], object] = _nothing
-    further: Iterable[object] = ()
+    further: Iterable[object] = ()  # a dict's values go by their keys in what an error says
+
+
+class _Path(NamedTuple):
+    """Where a value was found: its key in what was found at ``parent``. Made into words only when something fails."""
+
+    parent: _Path | None
+    key: object
+
+    def __str__(self) -> str:
+        keys: list[object] = []
+        path: _Path | None = self
+        while path is not None:
+            keys.insert(0, path.key)
+            path = path.parent
+        steps = [str(key) if isinstance(key, str | int) else type(key).__name__ for key in keys]
+        return ".".join([step for step in steps[:-1] if not step.startswith("_")] + steps[-1:])
 
 
 class Memory:
@@ -34,33 +52,47 @@ class Memory:
     """
 
     def __init__(self, roots: Iterable[object], take: Callable[[object], Taken | None]) -> None:
-        self._puts: list[Callable[[], object]] = []
-        pending = list(roots)
+        self._pieces: list[tuple[object, Callable[[], object]]] = []
+        pending: list[tuple[_Path | None, object]] = [(_named(root), root) for root in roots]
         seen: set[int] = set()
         while pending:
-            value = pending.pop()
+            path, value = pending.pop()
             if id(value) in seen:
                 continue
             seen.add(id(value))
             taken = take(value) or _of_container(value)
             if taken is not None:
-                self._puts.append(taken.put_back)
-                pending.extend(taken.further)
+                self._pieces.append((path, taken.put_back))
+                pending.extend(_found(path, taken.further))
 
     def restore(self) -> None:
-        """Put everything back."""
-        for put_back in self._puts:
-            put_back()
+        """Put everything back.
+
+        Raises:
+            RestoreError: some of it could not be; all else has been.
+        """
+        put_back_all(self._pieces)
+
+
+def _named(root: object) -> _Path | None:
+    """A root goes by its type, but for a container: what it holds has names of its own."""
+    return None if isinstance(root, dict | list | set | deque | tuple) else _Path(None, type(root).__name__)
+
+
+def _found(path: _Path | None, further: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:
+    if isinstance(further, dict):
+        return [(_Path(path, key), value) for key, value in cast("dict[object, object]", further).items()]
+    return [(path, value) for value in further]
 
 
 def _of_container(value: object) -> Taken | None:
     if isinstance(value, tuple):
-        return Taken(further=cast("tuple[object, ...]", value))
+        return Taken(further=dict(enumerate(cast("tuple[object, ...]", value))))
     if not isinstance(value, dict | list | set | deque):
         return None
     contents = copy.copy(cast("list[object]", value))
-    further = cast("dict[object, object]", value).values() if isinstance(value, dict) else contents
-    return Taken(partial(_put_contents, value, contents), list(further))
+    further = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
+    return Taken(partial(_put_contents, value, contents), dict(further))
 
 
 def _put_contents(container: Any, contents: Any) -> None:

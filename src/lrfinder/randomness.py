@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
+
+from lrfinder.restoring import put_back_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,9 +32,12 @@ def capture(generators: Iterable[Generator]) -> States:
 
 
 def put_back(states: States) -> None:
-    """Give each generator the state it had."""
-    for generator, state in states:
-        generator.set(state)
+    """Give each generator the state it had.
+
+    Raises:
+        RestoreError: some refused; all others have theirs.
+    """
+    put_back_all((f"generator {generator.name}", partial(generator.set, state)) for generator, state in states)
 
 
 def changed(states: States, others: States) -> States:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder.errors import RatesError
-from lrfinder.learner import restored
+from lrfinder.learner import parts_of, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from lrfinder.learner import Learner
 
@@ -35,6 +35,10 @@ class Wrapping:
         """What can be looked into of the learner within; see :func:`lrfinder.check`."""
         look: Callable[[], Mapping[str, object]] = getattr(self.learner, "observe", dict)
         return look()
+
+    def parts(self) -> Iterable[object]:
+        """The learner within, and what it trains."""
+        return [self.learner, *parts_of(self.learner)]
 
     def close(self) -> None:
         """Close the learner within."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lrfinder.errors import BatchError, LossError, ModelError, OptimizerError
@@ -11,6 +12,7 @@ from lrfinder.gluon.state import take, write_to_store
 from lrfinder.memory import Memory
 from lrfinder.randomness import Generator, States, capture, generators_of, global_generators, put_back
 from lrfinder.replay import stream
+from lrfinder.restoring import put_back_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -123,12 +125,24 @@ class GluonLearner:
         return GluonState(Memory(self._roots(), take), capture(batches.generators()), seed, batches.mark())
 
     def restore(self, state: GluonState) -> None:
-        """Put everything back as it was when ``state`` was made, arrays in place."""
-        state.memory.restore()
-        write_to_store(self.trainer)
-        put_back(state.randomness)
-        mx.random.seed(state.seed)
-        self._batches().go(state.place)
+        """Put everything back as it was when ``state`` was made, arrays in place.
+
+        Raises:
+            RestoreError: some of it could not be; all else has been.
+        """
+        put_back_all(
+            [
+                ("memory", state.memory.restore),
+                ("the trainer's key-value store", partial(write_to_store, self.trainer)),
+                ("random numbers", partial(put_back, state.randomness)),
+                ("MXNet's generator", partial(mx.random.seed, state.seed)),
+                ("place in the data", lambda: self._batches().go(state.place)),
+            ]
+        )
+
+    def parts(self) -> list[object]:
+        """The net, the trainer and the parameters; two learners that share one of them cannot be swept at once."""
+        return [self.net, self.trainer, *self.net.collect_params().values()]
 
     def close(self) -> None:
         """End the loader's iterator and its workers; the loader cannot be iterated afterwards if it has workers."""

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
+from lrfinder.restoring import put_back_all
 from lrfinder.torch.batches import own_source, to_device
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
@@ -154,6 +155,7 @@ class TorchLearner:
     ) -> None:
         self._step = step
         self._modules = modules
+        self._optimizers = optimizers
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
@@ -183,10 +185,24 @@ class TorchLearner:
         return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
-        """Put everything back as it was when ``state`` was made, tensors in place."""
-        state.memory.restore()
-        put_back(state.randomness)
-        self._batches.go(state.place)
+        """Put everything back as it was when ``state`` was made, tensors in place.
+
+        Raises:
+            RestoreError: some of it could not be; all else has been.
+        """
+        put_back_all(
+            [
+                ("memory", state.memory.restore),
+                ("random numbers", partial(put_back, state.randomness)),
+                ("place in the data", partial(self._batches.go, state.place)),
+            ]
+        )
+
+    def parts(self) -> list[object]:
+        """The modules, optimizers and parameters; two learners that share one of them cannot be swept at once."""
+        modules = [part for module in self._modules for part in module.modules()]
+        parameters = [parameter for module in self._modules for parameter in module.parameters()]
+        return [*modules, *self._optimizers, *parameters]
 
     def observe(self) -> Mapping[str, object]:
         """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -37,33 +37,39 @@ class Memory(memory.Memory):
     """
 
     def __init__(self, roots: Iterable[object]) -> None:
-        self._loads: list[tuple[Callable[[Any], object], object]] = []
         roots = list(roots)
-        inside = [self._inside(root) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
+        loads: list[tuple[object, Callable[[], object]]] = []
+        inside = [_inside(root, loads) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
         super().__init__([*roots, *inside], _take)
-
-    def _inside(self, root: object) -> object:
-        """What to walk into for an object of the user's that was named as stateful."""
-        if hasattr(root, "__dict__"):
-            return vars(root)
-        load, state_dict = getattr(root, "load_state_dict", None), getattr(root, "state_dict", None)
-        if load is None or state_dict is None:
-            if isinstance(root, dict | list | set | deque) or _own_generator(root) is not None:
-                return None
-            message = (
-                f"stateful holds a {type(root).__name__}, which has neither attributes nor state_dict() and "
-                "load_state_dict(); give objects that have one of the two."
-            )
-            raise LearnerError(message)
-        self._loads.append((load, copy.deepcopy(state_dict())))
-        return None
+        self._pieces[:0] = loads
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put everything back."""
-        for load, state in self._loads:
-            load(copy.deepcopy(state))
+        """Put everything back.
+
+        Raises:
+            RestoreError: some of it could not be; all else has been.
+        """
         super().restore()
+
+
+def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> object:
+    """What to walk into for an object of the user's that was named as stateful; where its state is loaded, how."""
+    name = type(root).__name__
+    if hasattr(root, "__dict__"):
+        return {name: vars(root)}
+    load, state_dict = getattr(root, "load_state_dict", None), getattr(root, "state_dict", None)
+    if load is None or state_dict is None:
+        if isinstance(root, dict | list | set | deque) or _own_generator(root) is not None:
+            return None
+        message = (
+            f"stateful holds a {name}, which has neither attributes nor state_dict() and load_state_dict(); give objects "
+            "that have one of the two."
+        )
+        raise LearnerError(message)
+    state = copy.deepcopy(state_dict())
+    loads.append((name, lambda: load(copy.deepcopy(state))))
+    return None
 
 
 def _take(value: object) -> memory.Taken | None:
@@ -80,17 +86,29 @@ def _of_tensor(tensor: Tensor) -> memory.Taken:
     alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
     saved = _memory(alias).to("cpu", copy=True)
     requires_grad = tensor.requires_grad
+    nbytes = _storage_bytes(alias)
 
     def restore() -> None:
-        if tensor.layout is torch.strided and tensor.data_ptr() != alias.data_ptr():
-            tensor.data = alias  # the step had given it other memory
-        _memory(alias).copy_(saved)
+        if tensor.layout is torch.strided and not _same_memory(tensor, alias):
+            tensor.data = alias  # the step had given it other memory, or another shape
         if tensor.is_leaf:
             tensor.requires_grad_(requires_grad)
             if tensor.grad is not grad:
                 tensor.grad = grad
+        if _storage_bytes(alias) < nbytes:
+            alias.untyped_storage().resize_(nbytes)  # the step had freed it; a copy into nothing ends the process
+        _memory(alias).copy_(saved)  # comes last, as what may fail: there may be no room
 
-    return memory.Taken(restore, [grad])
+    return memory.Taken(restore, {"grad": grad})
+
+
+def _storage_bytes(tensor: Tensor) -> int:
+    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    layouts = [(tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype) for tensor in (one, other)]
+    return layouts[0] == layouts[1]
 
 
 def _memory(tensor: Tensor) -> Tensor:

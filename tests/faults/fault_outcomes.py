@@ -1,0 +1,164 @@
+"""What is to come of a fault: a sentence, and the check that it came so."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+from faulty_training import twin
+
+from lrfinder import Comparison, Probe, RangeTest, RestoreError, Status, Suggestion
+
+RESULTS = (RangeTest, Comparison, Suggestion)
+
+
+class Outcome(NamedTuple):
+    """How a finder ended. One of the two is None."""
+
+    result: object
+    raised: BaseException | None
+
+    def of(self, kind):
+        if self.raised is not None:
+            raise self.raised
+        assert isinstance(self.result, kind)
+        return self.result
+
+
+class Raises:
+    """The exception comes out as it was raised, with a note."""
+
+    lost = frozenset()
+
+    def __init__(self, kind, words="mine", note="raised at iteration"):
+        self.kind, self.words, self.note = kind, words, note
+
+    def __str__(self):
+        return f"all is restored; `{self.kind.__name__}` passes through"
+
+    def check(self, outcome):
+        assert type(outcome.raised) is self.kind
+        assert re.search(self.words, str(outcome.raised))
+        assert self.note is None or re.search(self.note, "".join(outcome.raised.__notes__))
+
+    def noted(self, note):
+        """The same with another note."""
+        return type(self)(self.kind, self.words, note)
+
+
+class Interrupts(Raises):
+    """An exception that asks to leave comes out as it was raised."""
+
+    def check(self, outcome):
+        assert type(outcome.raised) is self.kind
+
+
+class LosesItsWorker:
+    """PyTorch raises what it noticed first: that the worker exited, or that its pipe ended. Between iterations, no note."""
+
+    lost = frozenset()
+
+    def __str__(self):
+        return "all is restored; PyTorch's exception passes through: `RuntimeError`, `EOFError` or `ConnectionError`"
+
+    def check(self, outcome):
+        assert isinstance(outcome.raised, (RuntimeError, EOFError, ConnectionError))
+        assert (
+            not isinstance(outcome.raised, RuntimeError)
+            or "exited unexpectedly" in str(outcome.raised)
+            or "killed by signal" in str(outcome.raised)
+        )
+
+
+class Undisturbed:
+    """The result is the one without the fault, bit for bit."""
+
+    lost = frozenset()
+
+    def __str__(self):
+        return "all is restored; the result is the same as without"
+
+    def check(self, outcome):
+        assert numbers(outcome.of(RESULTS)) == numbers(twin_of(outcome.result))
+
+
+class Finishes:
+    """There is a result, of other numbers; reading it raises nothing."""
+
+    lost = frozenset()
+
+    def __str__(self):
+        return "all is restored; the result is that of these numbers"
+
+    def check(self, outcome):
+        result = outcome.of(RESULTS)
+        assert numbers(result) != numbers(twin_of(result))
+        if isinstance(result, Comparison):
+            result.best
+        else:
+            assert getattr(result, "suggestion", result).status in set(Status)
+
+
+class Ends:
+    """The sweep, or one of the trainings, ended early, and says why."""
+
+    lost = frozenset()
+
+    def __init__(self, stop):
+        self.stop = stop
+
+    def __str__(self):
+        return f"all is restored; `{self.stop}`: {self.stop.value}"
+
+    def check(self, outcome):
+        assert self.stop in stops(outcome.of(RESULTS))
+
+
+class Loses:
+    """What refuses is named; all else is back."""
+
+    def __init__(self, lost, words, context=None):
+        self.lost, self.words, self.context = frozenset(lost), words, context
+
+    def __str__(self):
+        both = "" if self.context is None else f"; `{self.context.__name__}` is shown with it"
+        return f"`RestoreError` names what refused, all else is restored{both}"
+
+    def check(self, outcome):
+        assert type(outcome.raised) is RestoreError
+        assert re.search(self.words, str(outcome.raised))
+        assert len(outcome.raised.failures) == len(self.lost)
+        assert self.context is None or type(outcome.raised.__context__) is self.context
+
+
+class LosesForAWhile(Loses):
+    """A restore between two trainings failed, and the last one did not."""
+
+    def __init__(self, words):
+        super().__init__((), words)
+
+    def __str__(self):
+        return "all is restored in the end; `RestoreError` names what refused, and says so"
+
+    def check(self, outcome):
+        assert type(outcome.raised) is RestoreError
+        assert re.search(self.words, str(outcome.raised))
+        assert outcome.raised.__notes__[-1] == "lrfinder: the learner was put back at the end."
+
+
+def twin_of(result):
+    return next(one for one in twin().results if type(one) is type(result))
+
+
+def stops(result):
+    if isinstance(result, RangeTest):
+        return (result.stop,)
+    return result.stops if isinstance(result, Comparison) else (result.curve.stop, *(one.stop for one in result.probes))
+
+
+def numbers(result):
+    """All that a result holds but the name of its criterion, as bits."""
+    parts = (result.curve, *result.probes) if isinstance(result, Suggestion) else (result,)
+    lrs = [part.lr if isinstance(part, Probe) else part.lrs for part in parts]
+    return [np.array(one).tobytes() for one in [*lrs, *(part.losses for part in parts)]], stops(result)

@@ -1,0 +1,206 @@
+"""A training script with a finder in its middle, and places in it at which a fault can strike."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import multiprocessing
+import random
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset, default_collate
+
+from lrfinder import LRFinder
+from lrfinder.torch import TorchLearner
+from lrfinder.torch.testing import fingerprint
+
+STEPS_BEFORE = 7
+STEPS_AFTER = 20
+ITERATIONS = 10
+SWEEP_OF_SUGGEST = 40  # iterations at most
+
+
+class Place(nn.Module):
+    """Passes on what comes through, forward and backward, and tells the script that it did."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at = at
+
+    def forward(self, x):
+        return _Through.apply(self.at("forward", x), self.at)
+
+
+class _Through(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, at):
+        ctx.at = at
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return ctx.at("backward", gradient), None
+
+
+class History(list):
+    """What the model remembers of its training; copying it and putting it back are two more places."""
+
+    at = None
+
+    def __copy__(self):
+        self.at("snapshot")
+        return list(self)
+
+    def __setitem__(self, where, values):
+        self.at("restore")
+        super().__setitem__(where, values)
+
+
+class Net(nn.Module):
+    def __init__(self, at):
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), Place(at), nn.ReLU(), nn.Dropout(0.3))
+        self.head = nn.Linear(8, 2)
+        self.register_buffer("calls", torch.zeros(1), persistent=False)
+        self.history = History()
+        self.history.at = at
+
+    def forward(self, x):
+        self.calls += 1
+        self.history.append(len(self.history))
+        return self.head(self.body(x)) * (1 + 0.001 * self.calls)
+
+
+class Adam(torch.optim.Adam):
+    at = None
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        self.at("step")
+        return loss
+
+
+class Training:
+    """A script's own loop, mid-epoch at a shuffled loader, and a learner of the same model.
+
+    The learner has the script's loader, unless ``data(training)`` gives it others.
+    """
+
+    def __init__(self, data=None, stateful=(), **settings):
+        for seed in (torch.manual_seed, random.seed, np.random.seed):
+            seed(7)
+        self._fault = self._calls = None
+        self.countdown = multiprocessing.Value("i", 0)  # to the fault, for a worker process of the loader
+        self.net = Net(self.at)
+        self.optimizer = Adam(self.net.parameters(), lr=0.01)
+        self.optimizer.at = self.at
+        self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, 5)
+        inputs = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
+        self.samples = TensorDataset(inputs, (inputs.sum(1) > 0).long())
+        self.loader = DataLoader(self.samples, 8, shuffle=True, collate_fn=self.collate)
+        data = self.loader if data is None else data(self)
+        stateful = [self.scheduler, *stateful]
+        self.learner = TorchLearner(self.net, self.optimizer, self.loss_fn, data, stateful=stateful, **settings)
+        self.finder = LRFinder(self.learner)
+        self.losses = []
+        self._batches = self._epochs()
+        self.go_on(STEPS_BEFORE)
+
+    def _epochs(self):
+        while True:
+            yield from self.loader
+
+    def collate(self, samples):
+        return self.at("batch", default_collate(samples))
+
+    def loss_fn(self, output, target):
+        return self.at("loss", nn.functional.cross_entropy(output, target))
+
+    def go_on(self, steps):
+        for _ in range(steps):
+            inputs, target = next(self._batches)
+            self.optimizer.zero_grad()
+            loss = self.loss_fn(self.net(inputs), target)
+            loss.backward()
+            self.optimizer.step()
+            self.scheduler.step()
+            self.losses.append(loss.item())
+
+    # --- what the finder is asked for -------------------------------------------------------------------------------------
+
+    def criterion(self, loss):
+        return self.at("criterion", None)
+
+    def on_record(self, record):
+        self.at("callback", record)
+
+    def find(self):
+        return self.finder.find(1e-4, 2.0, max_iterations=ITERATIONS, stopping=self.criterion, on_record=self.on_record)
+
+    def suggest(self):
+        rates = np.geomspace(1e-4, 2.0, SWEEP_OF_SUGGEST)
+        return self.finder.suggest(24, max_iterations=300, rates=rates, on_record=self.on_record)
+
+    def compare(self):
+        return self.finder.compare([0.01, 0.02], ITERATIONS // 2, on_record=self.on_record)
+
+    # --- faults -----------------------------------------------------------------------------------------------------------
+
+    def at(self, place, value=None):
+        """Called at each place of the script; while a fault is armed there, it may strike and gives another value."""
+        if self._fault is None or self._fault.place != place:
+            return value
+        self._calls += 1
+        return self._fault.strike(self, value) if self._calls == self._call or self._fault.stays else value
+
+    def struck(self):
+        return self._calls >= self._call or self.countdown.value < 0
+
+    @contextmanager
+    def armed(self, fault, call):
+        """The fault strikes at the ``call``-th call of its place."""
+        self._fault, self._call, self._calls, self.countdown.value = fault, call, 0, call
+        try:
+            yield
+        finally:
+            self._fault, self.countdown.value = None, 0
+
+    # --- what is compared -------------------------------------------------------------------------------------------------
+
+    def state(self):
+        """All that a user can see, and where each tensor lies."""
+        tensors = [*self.net.parameters(), *self.net.buffers()]
+        moments = [value for state in self.optimizer.state.values() for value in state.values()]
+        gradients = [parameter.grad for parameter in self.net.parameters()]
+        return fingerprint(self.net, self.optimizer, self.scheduler) | {
+            "history": copy.deepcopy(list(self.net.history)),
+            "objects": list(map(id, [*tensors, *moments, self.net.history, self.optimizer.param_groups[0]])),
+            "memory": [None if one is None else one.data_ptr() for one in [*tensors, *moments, *gradients]],
+        }
+
+
+class Twin(NamedTuple):
+    """What a training gives that never met a fault: with a finder that had none, and without any."""
+
+    losses: list
+    end: dict
+    results: tuple  # of find, compare and suggest
+
+
+@functools.cache
+def twin():
+    without, with_finder = Training(), Training()
+    results = with_finder.find(), with_finder.compare(), with_finder.suggest()
+    assert results[-1].probes, "a fault in a probe needs one"
+    without.go_on(STEPS_AFTER)
+    end = without.state()
+    return Twin(without.losses, end, results)
+
+
+def in_another_process(state):
+    """What of :meth:`Training.state` is the same in every training alike."""
+    return {name: value for name, value in state.items() if name not in {"objects", "memory"}}

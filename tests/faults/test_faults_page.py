@@ -1,0 +1,10 @@
+from fault_table import FAULTS
+from faults_page import PAGE, page
+
+
+def test_the_page_of_faults_is_that_of_the_table():
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+def test_there_are_at_least_sixty_faults():
+    assert len(FAULTS) >= 60
