@@ -33,8 +33,8 @@ class Learner(Protocol[State]):
 
     And it may have ``trainings(states, lrs, iterations) -> (losses, states) | None``: from each state so many iterations at
     its rate, all trainings at once on the same batches; losses of shape ``(states, iterations)``, narrower where the data
-    end, equal to those of ``iteration`` to rounding, and the states that were reached. ``None`` says that one after the
-    other is faster. The learner is anywhere afterwards.
+    end, equal to those of ``iteration`` to rounding, and the states that were reached. The learner is then anywhere.
+    ``None`` says that one after the other is faster, and that the learner is where it was.
     """
 
     def iteration(self, lr: float) -> SupportsFloat:

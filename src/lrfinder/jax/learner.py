@@ -81,7 +81,7 @@ class OptaxLearner:
         self._source = Source(data, replay_bytes, device_bytes)
         self._loaded: Batches | None = None
         self._donate = donate
-        self._donatable: Carry | None = None  # arrays that nobody else was given
+        self._ours: Carry | None = None  # what the last iteration made, as long as no snapshot holds it
         self._pace = Pace()
 
     def iteration(self, lr: float) -> float:
@@ -111,7 +111,7 @@ class OptaxLearner:
     ) -> tuple[Array, list[JaxState]] | None:
         """Train from each state at its rate, all at once on the same batches; None where one after the other is faster.
 
-        Losses are those of :meth:`iterations` to rounding. The learner itself is moved.
+        Losses are those of :meth:`iterations` to rounding. The learner itself is moved, but for where it returns None.
 
         Returns:
             The losses, shape ``(states, iterations)`` or narrower where the data end, and the states that were reached.
@@ -124,6 +124,7 @@ class OptaxLearner:
         if any(state.place != states[0].place for state in states):
             message = "The states stand at different places in the data; trainings on the same batches start at one place."
             raise LearnerError(message)
+        here = self.snapshot()
         self.restore(states[0])
         carries, rows = stacked([state.carry for state in states]), [np.empty((len(states), 0))]
         try:
@@ -134,6 +135,7 @@ class OptaxLearner:
         except DataEndedError:
             pass
         except Unsettled:
+            self.restore(here)
             return None
         self._pace.compiled_for.add(len(states))
         randomness, place = capture(self._source.generators()), self._batches().mark()
@@ -141,7 +143,7 @@ class OptaxLearner:
 
     def snapshot(self) -> JaxState:
         """All that an iteration changes: the arrays themselves, the states of the generators, the place in the data."""
-        self._donatable = None
+        self._ours = None
         return JaxState(self._carry(), capture(self._source.generators()), self._batches().mark())
 
     def restore(self, state: JaxState) -> None:
@@ -158,7 +160,7 @@ class OptaxLearner:
             )
             raise RestoreError(message)
         self.params, self.opt_state, self.state = state.carry
-        self._donatable = None
+        self._ours = None
         put_back(state.randomness)
         self._batches().go(state.place)
 
@@ -170,16 +172,15 @@ class OptaxLearner:
         """One iteration at each of the first rates, at least at one; their losses."""
         slots = self._batches().take(len(lrs))
         start = time.perf_counter()
-        carry, losses = self._program(self._donated(), lrs[: slots.length], slots)
+        self._ours, losses = self._program(self._given(), lrs[: slots.length], slots)
         self._pace.saw(time.perf_counter() - start, len(losses))
-        self.params, self.opt_state, self.state = carry
-        self._donatable = carry
+        self.params, self.opt_state, self.state = self._ours
         return losses
 
-    def _donated(self) -> Carry:
-        """What an iteration is given, and may overwrite where it donates; a copy where somebody else may hold the arrays."""
-        carry, ours = self._carry(), self._donatable
-        if self._donate and ours is not None and all(map(operator.is_, carry, ours)):
+    def _given(self) -> Carry:
+        """What an iteration is given, and overwrites where it donates: a copy then, if somebody else may hold the arrays."""
+        carry = self._carry()
+        if self._ours is not None and all(map(operator.is_, carry, self._ours)):
             return carry
         name = deleted(carry)
         if name is not None:
