@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,8 @@ class Training:
     """A model at its start, with what trains it.
 
     ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; the loss is
-    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon that is measured;
-    ``held_out`` is one such pair (or None), evaluated in evaluation mode.
+    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon
+    that is measured; ``held_out`` is one such pair (or None), evaluated in evaluation mode.
     """
 
     model: nn.Module
@@ -37,6 +38,18 @@ class Training:
     def learner(self, lr: float = 1e-3) -> TorchLearner:
         """The training as the finder sees it; ``lr`` is what its optimizer is made with."""
         return TorchLearner(self.model, self.optimizer(self.parameters(), lr), self.criterion, list(self.batches))
+
+    def held_out_loss(self) -> float | None:
+        """The loss of the held-out pair in evaluation mode, as the model now is; NaN if not finite, None without one."""
+        if self.held_out is None:
+            return None
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        with torch.no_grad():
+            loss = float(self.criterion(self.model(self.held_out[0]), self.held_out[1]))
+        for module, mode in modes:
+            module.training = mode
+        return loss if math.isfinite(loss) else math.nan
 
 
 @dataclass(frozen=True)
