@@ -6,6 +6,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     tests    6 minutes
     oldest   2 minutes
     gluon    4 minutes
+    jax      4 minutes
 """
 
 import sys
@@ -22,8 +23,8 @@ WITHOUT_TORCH = ("tests/torch", "tests/test_demo.py")
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and types; torch is there for its types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH)
+    """Style and types; frameworks are there for their types."""
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,jax]", TORCH)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -53,3 +54,10 @@ def gluon(session: nox.Session) -> None:
         session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
     session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
     session.run("pytest", "tests/gluon", *session.posargs)
+
+
+@nox.session
+def jax(session: nox.Session) -> None:
+    """The JAX wing, and the models of Flax and Equinox that go into it."""
+    session.install("-e", ".[jax]", "flax>=0.12", "equinox>=0.13", *TESTING)
+    session.run("pytest", "tests/jax", *session.posargs)
