@@ -126,7 +126,7 @@ def cifar10_learner(root: Path = ROOT, seed: int = 42) -> OptaxLearner:
 
     def loss_fn(params: Any, statistics: Any, batch: Any) -> tuple[jax.Array, Any]:
         images, labels = batch
-        model = nnx.merge(graph, params, statistics)
+        model = nnx.merge(graph, params, statistics, copy=True)
         loss = optax.softmax_cross_entropy_with_integer_labels(model(images), labels).mean()
         return jnp.asarray(loss), nnx.split(model, nnx.Param, ...)[2]
 
