@@ -17,6 +17,7 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
+JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 WITHOUT_TORCH = ("tests/torch", "tests/test_demo.py")
 
@@ -24,7 +25,7 @@ WITHOUT_TORCH = ("tests/torch", "tests/test_demo.py")
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,jax]", TORCH)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -59,5 +60,5 @@ def gluon(session: nox.Session) -> None:
 @nox.session
 def jax(session: nox.Session) -> None:
     """The JAX wing, and the models of Flax and Equinox that go into it."""
-    session.install("-e", ".[jax]", "flax>=0.12", "equinox>=0.13", *TESTING)
+    session.install("-e", ".[jax]", *JAX, "flax==0.12.8", "equinox==0.13.8", *TESTING)
     session.run("pytest", "tests/jax", *session.posargs)
