@@ -121,7 +121,7 @@ def main() -> None:
     Console().print(verdict(result), markup=False)
 
     schedule = schedules.one_cycle(result.suggestion, options.iterations)
-    losses = list(learner.iterations([float(lr) for lr in schedule(np.arange(options.iterations))]))
+    losses = list(learner.iterations([float(schedule(k)) for k in range(options.iterations)]))
     print(f"mean loss of the last tenth of {len(losses)} iterations: {np.mean(losses[-len(losses) // 10 :]):.3f}")
 
 

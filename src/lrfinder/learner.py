@@ -35,6 +35,9 @@ class Learner(Protocol[State]):
     its rate, all trainings at once on the same batches; losses of shape ``(states, iterations)``, narrower where the data
     end, equal to those of ``iteration`` to rounding, and the states that were reached. The learner is then anywhere.
     ``None`` says that one after the other is faster, and that the learner is where it was.
+
+    And it may have ``observe() -> Mapping[str, object]``: all of it that can be compared, names (``"kind: name"``) to values
+    that compare with ``==``. :func:`lrfinder.check` tells by these names what does not come back.
     """
 
     def iteration(self, lr: float) -> SupportsFloat:

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state, with_dropout
 
+import lrfinder
 import lrfinder.testing
 from lrfinder import LawError
 from lrfinder.jax import OptaxLearner
@@ -119,3 +120,15 @@ def test_a_learner_that_leaves_out_one_kind_of_state_breaks_the_law(kind):
     learner = everything(Forgetful)
     with pytest.raises(LawError):
         lrfinder.testing.check_time_repeats(learner, observe=seen_with_data(learner))
+
+
+def test_check_tells_by_name_what_a_learner_forgets():
+    class Forgetful(OptaxLearner):
+        def restore(self, state):
+            as_it_is = self.opt_state
+            super().restore(state)
+            self.opt_state = as_it_is
+
+    told = str(lrfinder.check(everything(Forgetful)))
+    assert "optimizer" in told
+    assert lrfinder.check(everything()).ok

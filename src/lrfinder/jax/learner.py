@@ -17,10 +17,11 @@ from lrfinder.jax.program import MOST, Program, Unsettled
 from lrfinder.jax.rates import is_optimizer, made, optimizer_of, written
 from lrfinder.jax.state import JaxState, copied, deleted, require_arrays, stacked, unstacked
 from lrfinder.jax.step import Carry, optax_step, rate_dtype
+from lrfinder.jax.testing import contents
 from lrfinder.randomness import capture, put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import optax
     from numpy.typing import NDArray
@@ -163,6 +164,13 @@ class OptaxLearner:
         self._ours = None
         put_back(state.randomness)
         self._batches().go(state.place)
+
+    def observe(self) -> Mapping[str, object]:
+        """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""
+        place = self._batches().mark()
+        randomness = {f"random numbers: {generator.name}": generator.get() for generator in self._source.generators()}
+        arrays = contents("parameters", self.params) | contents("optimizer", self.opt_state) | contents("state", self.state)
+        return arrays | randomness | {"place in the data": getattr(place, "place", place)}
 
     def close(self) -> None:
         """Let go of the data's iterator."""

@@ -18,10 +18,15 @@ def fingerprint(*trees: Any) -> dict[str, object]:
         "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
     }
     for k, tree in enumerate(trees):
-        seen[f"tree {k}, structure"] = str(jax.tree.structure(tree))
-        for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
-            seen[f"tree {k}{jax.tree_util.keystr(path)}"] = _content(leaf)
+        seen |= contents(f"tree {k}", tree)
     return seen
+
+
+def contents(kind: str, tree: Any) -> dict[str, object]:
+    """Every array of a tree bit for bit, and its structure, under names that begin with its kind."""
+    arrays = jax.tree_util.tree_flatten_with_path(tree)[0]
+    seen: dict[str, object] = {f"{kind}: {jax.tree_util.keystr(path)}": _content(leaf) for path, leaf in arrays}
+    return seen | {f"{kind}: structure": str(jax.tree.structure(tree))}
 
 
 def _content(leaf: Any) -> tuple[object, ...]:

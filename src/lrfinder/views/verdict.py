@@ -8,6 +8,7 @@ import numpy as np
 
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.records import RangeTest, Status
+from lrfinder.views.plain import printable
 from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _explained(note: str) -> str:
     for beginning, explanation in NOTES.items():
         if note.lower().startswith(beginning):
             return explanation
-    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+    return printable(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
 
 
 def _of_range_test(result: RangeTest) -> str:
