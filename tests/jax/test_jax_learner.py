@@ -86,6 +86,19 @@ def test_many_iterations_at_once_are_bit_for_bit_single_ones(data, donate):
     assert same(some[1:], others[1:])
 
 
+def test_a_net_with_convolutions_is_trained_outside_of_a_loop_on_a_processor():
+    def loss_fn(w, batch):
+        return jnp.mean((jnp.convolve(batch, w, "same") - 1) ** 2)
+
+    def made():
+        return OptaxLearner(loss_fn, jnp.ones(3), OPTIMIZERS["Adam"](), np.ones((4, 8), "float32"))
+
+    some, others = made(), made()
+    assert list(some.iterations(LRS)) == [others.iteration(lr) for lr in LRS]
+    assert same(some.params, others.params)
+    assert some._program.alone == (jax.default_backend() == "cpu")
+
+
 def test_a_sweep_is_bit_for_bit_that_of_single_iterations():
     one = learner()
     assert LRFinder(one).find() == LRFinder(Averaged(one, 1)).find()

@@ -103,7 +103,7 @@ class OptaxLearner:
         rates = iter(lrs)
         while pending := list(islice(rates, MOST)):
             while pending:
-                losses = self._advance(pending[: self._pace.at_once()]).tolist()
+                losses = self._advance(pending[: 1 if self._program.alone else self._pace.at_once()]).tolist()
                 pending = pending[len(losses) :]
                 yield from losses
 
