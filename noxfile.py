@@ -6,6 +6,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     tests    6 minutes
     oldest   2 minutes
     gluon    4 minutes
+    jax      4 minutes
 """
 
 import sys
@@ -16,14 +17,15 @@ nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
+JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 WITHOUT_TORCH = ("tests/torch", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and types; torch is there for its types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH)
+    """Style and types; frameworks are there for their types."""
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -53,3 +55,10 @@ def gluon(session: nox.Session) -> None:
         session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
     session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
     session.run("pytest", "tests/gluon", *session.posargs)
+
+
+@nox.session
+def jax(session: nox.Session) -> None:
+    """The JAX wing, and the models of Flax and Equinox that go into it."""
+    session.install("-e", ".[jax]", *JAX, "flax==0.12.8", "equinox==0.13.8", *TESTING)
+    session.run("pytest", "tests/jax", *session.posargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from lrfinder.learner import Learner
     from lrfinder.records import Suggestion
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from lrfinder.stopping import StoppingCriterion
 
     OnRecord = Callable[[Record], object]
+    Trainings = Callable[[Sequence[Any], Sequence[float], int], tuple[NDArray[Any], Sequence[Any]] | None]
 
 
 class LRFinder:
@@ -111,14 +113,17 @@ class LRFinder:
         lrs = checked(lrs, max_iterations=len(lrs) or 1)
         losses = np.full((len(lrs), iterations), np.nan)
         stops: list[Stop] = []
+        together: Trainings | None = getattr(self.learner, "trainings", None)
         with restored(self.learner) as state:
-            for row, lr in zip(losses, lrs, strict=True):
-                if stops:
+            made = None if together is None else together([state] * len(lrs), lrs, iterations)
+            for k, (row, lr) in enumerate(zip(losses, lrs, strict=True)):
+                if stops and made is None:
                     self.learner.restore(state)
                 records: list[Record] = []
                 training = (lr,) * iterations
+                learner: Any = self.learner if made is None else _Made(made[0][k])
                 with _told(records, training):
-                    stop = _sweep(self.learner, training, records, None, on_record)
+                    stop = _sweep(learner, training, records, None, on_record)
                 row[: len(records)] = [record.loss for record in records]
                 stops.append(Stop.MAX_ITERATIONS if stop is Stop.LAST_RATE else stop)
         rates = np.array(lrs)
@@ -175,6 +180,17 @@ class LRFinder:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax)
+
+
+class _Made(NamedTuple):
+    """A training that was made together with others; its losses are read out."""
+
+    losses: NDArray[np.float64]
+
+    def iterations(self, lrs: Sequence[float]) -> Iterable[float]:
+        yield from self.losses
+        if len(self.losses) < len(lrs):
+            raise DataEndedError
 
 
 def _sweep(

@@ -1,0 +1,212 @@
+"""Batches on the device, many at a time: what a compiled loop reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lrfinder.errors import BatchError, DataEndedError
+from lrfinder.randomness import generators_of, global_generators
+from lrfinder.replay import stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from lrfinder.randomness import Generator
+
+SLOTS = 64
+"""Batches of a stream that lie on the device at once, if their bytes allow it."""
+
+
+class Slots(NamedTuple):
+    """Batches that lie in arrays with a leading axis; place ``k`` of them is entry ``k`` modulo the length of that axis."""
+
+    arrays: Any
+    start: int
+    length: int
+
+
+class Batches(Protocol):
+    """Endless, replayable batches, taken many at a time."""
+
+    def take(self, most: int) -> Slots:
+        """The next batches, between 1 and ``most``.
+
+        Raises:
+            DataError: there is none, or no more, or it holds something that is no array.
+        """
+        ...
+
+    def mark(self) -> Any:
+        """The present place."""
+        ...
+
+    def go(self, mark: Any) -> None:
+        """Return to a place."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the data's iterator."""
+        ...
+
+
+class Source(NamedTuple):
+    """Data as a learner is given them, and how many of their bytes may be kept where."""
+
+    data: Any
+    replay_bytes: int
+    device_bytes: int
+
+    def generators(self) -> tuple[Generator, ...]:
+        """Every generator that drawing a batch may draw from: python's, numpy's, and those of the data."""
+        return (*global_generators(), *generators_of(self.data, ()))
+
+    def batches(self) -> Batches:
+        """Whole on the device where the data are a list of equal batches that fits; a stream otherwise."""
+        data = self.data
+        if isinstance(data, jax.Array | np.ndarray) and data.ndim:
+            data = list(cast("Iterable[Any]", data))
+        if isinstance(data, list | tuple):
+            data = [_arrays(batch) for batch in cast("list[Any]", data)]
+            if _fits(data, self.device_bytes):
+                return _Whole(data)
+        return _Streamed(data, self)
+
+
+class _Whole:
+    """A list of equal batches, copied to the device once."""
+
+    def __init__(self, batches: Sequence[Any]) -> None:
+        self._arrays = jax.tree.map(_stacked, *batches)
+        self._length = len(batches)
+        self._here = 0
+
+    def take(self, most: int) -> Slots:
+        slots = Slots(self._arrays, self._here % self._length, most)
+        self._here += most
+        return slots
+
+    def mark(self) -> int:
+        return self._here
+
+    def go(self, mark: int) -> None:
+        self._here = mark
+
+    def close(self) -> None:
+        pass
+
+
+class _Streamed:
+    """Batches as they come, as many of one shape as there are slots."""
+
+    def __init__(self, data: Any, source: Source) -> None:
+        again = data if isinstance(data, list) or not hasattr(data, "__iter__") else _copied(data)
+        self._stream = stream(again, source.generators, source.replay_bytes)
+        self._device_bytes = source.device_bytes
+        self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
+        self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
+
+    def take(self, most: int) -> Slots:
+        batches = [self._stream.draw()]
+        kind = _kind(batches[0])
+        slots = max(1, min(SLOTS, self._device_bytes // max(1, _bytes(batches[0]))))
+        for _ in range(min(most, slots) - 1):
+            place = self._stream.mark()
+            try:
+                batch = self._stream.draw()
+            except DataEndedError:  # to be met again, after these
+                break
+            if _kind(batch) != kind:
+                self._stream.go(place)
+                break
+            batches.append(batch)
+        arrays = self._alone(batches[0], kind, slots) if len(batches) == 1 else _filled(batches, slots)
+        return Slots(arrays, 0, len(batches))
+
+    def _alone(self, batch: Any, kind: Any, slots: int) -> Any:
+        """A batch in the first of so many slots: filling them all each time would carry them to the device for nothing."""
+        if self._single is None or self._single[0] != kind:
+            self._single = kind, _filled([batch], slots)
+        else:
+            self._single = kind, _with_first(self._single[1], batch)
+        return self._single[1]
+
+
+class _Copied:
+    """An iterable whose batches are of arrays in memory of their own, for a loader may write into them again."""
+
+    def __init__(self, data: Iterable[Any]) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_own_arrays, self._data)
+
+
+def _copied(data: Any) -> Any:
+    return map(_own_arrays, data) if hasattr(data, "__next__") else _Copied(data)
+
+
+def _own_arrays(batch: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), _arrays(batch))
+
+
+def _arrays(batch: Any) -> Any:
+    """The batch with numpy's or JAX's arrays for leaves.
+
+    Raises:
+        BatchError: a leaf is no number and no array of numbers.
+    """
+    return jax.tree_util.tree_map_with_path(_array, batch)
+
+
+def _array(path: Any, leaf: Any) -> Any:
+    if isinstance(leaf, jax.Array):
+        return leaf
+    array = np.asarray(leaf)
+    if array.dtype.kind in "OSUmM":
+        message = (
+            f"A batch holds a {type(leaf).__name__} at batch{jax.tree_util.keystr(path)}, which is no array of numbers; "
+            "leave it out, in a generator that yields the rest say."
+        )
+        raise BatchError(message)
+    return array
+
+
+def _kind(batch: Any) -> Any:
+    leaves, structure = jax.tree.flatten(batch)
+    return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
+
+
+def _bytes(batch: Any) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
+
+
+def _fits(batches: Sequence[Any], device_bytes: int) -> bool:
+    if not batches or sum(map(_bytes, batches)) > device_bytes:
+        return False
+    kind = _kind(batches[0])
+    return all(_kind(batch) == kind for batch in batches)
+
+
+def _filled(batches: Sequence[Any], slots: int) -> Any:
+    """The batches in the first of so many slots; the first of them fills the rest, which nobody reads."""
+    return jax.tree.map(_stacked, *batches, *[batches[0]] * (slots - len(batches)))
+
+
+def _stacked(*leaves: Any) -> jax.Array:
+    if all(isinstance(leaf, jax.Array) for leaf in leaves):
+        return cast("jax.Array", _stack(leaves))
+    return jnp.asarray(np.stack(leaves))
+
+
+_stack = jax.jit(jnp.stack)
+
+
+def _put_first(slots: Any, batch: Any) -> Any:
+    return jax.tree.map(lambda slot, leaf: slot.at[0].set(leaf), slots, batch)
+
+
+_with_first = jax.jit(_put_first, donate_argnums=0)

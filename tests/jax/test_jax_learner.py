@@ -1,0 +1,391 @@
+"""What a JAX training varies in, one behaviour each; and what is refused."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optax", reason="the jax session has it")
+import jax
+import jax.numpy as jnp
+import optax
+from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state, with_dropout
+
+from lrfinder import (
+    Averaged,
+    BatchError,
+    DataEndedError,
+    DataError,
+    EmptyDataError,
+    LearnerError,
+    LossError,
+    LRFinder,
+    ModelError,
+    OptimizerError,
+    RestoreError,
+    Stop,
+    restored,
+)
+from lrfinder.jax import OptaxLearner
+
+LRS = np.geomspace(1e-5, 1e-1, 30).tolist()
+
+
+def bowl(w, batch):
+    return jnp.sum((w - batch) ** 2) / 2
+
+
+def slope(w, batch):
+    return jnp.sum(w * batch)
+
+
+def learner(data=None, **settings):
+    return OptaxLearner(cross_entropy, params(), OPTIMIZERS["Adam"](), batches() if data is None else data, **settings)
+
+
+def same(some, others):
+    return all(jax.tree.leaves(jax.tree.map(lambda one, other: np.array_equal(one, other), some, others)))
+
+
+# --- an iteration is the script's own -------------------------------------------------------------------------------------
+
+
+def test_an_iteration_is_what_a_script_does_by_hand():
+    tx, data, now = optax.sgd(0.1, momentum=0.9), batches(), params()
+    opt_state = tx.init(now)
+    learner = OptaxLearner(cross_entropy, now, lambda lr: optax.sgd(lr, momentum=0.9), data)
+    for batch in data[:5]:
+        loss, gradients = jax.value_and_grad(cross_entropy)(now, batch)
+        updates, opt_state = tx.update(gradients, opt_state, now)
+        now = optax.apply_updates(now, updates)
+        assert learner.iteration(0.1) == pytest.approx(float(loss), rel=1e-5)
+    for one, other in zip(jax.tree.leaves(learner.params), jax.tree.leaves(now), strict=True):
+        assert np.allclose(one, other, atol=1e-6)
+
+
+@pytest.mark.parametrize("data", [batches, lambda: batches(10), Shuffled, lambda: Shuffled(10), lambda: iter(batches(7))])
+@pytest.mark.parametrize("donate", [False, True])
+def test_many_iterations_at_once_are_bit_for_bit_single_ones(data, donate):
+    def train(iterate):
+        np.random.seed(0)
+        one = OptaxLearner(with_dropout, params(), OPTIMIZERS["Adam"](), data(), state=state(), donate=donate)
+        losses = []
+        try:
+            losses += iterate(one)
+        except DataEndedError:
+            losses.append("ended")
+        return losses, one.params, one.opt_state, one.state["mean"]
+
+    def at_once(one):
+        yield from one.iterations(LRS)
+
+    def one_by_one(one):
+        for lr in LRS:
+            yield one.iteration(lr)
+
+    some, others = train(at_once), train(one_by_one)
+    assert some[0] == others[0]
+    assert same(some[1:], others[1:])
+
+
+def test_a_net_with_convolutions_is_trained_outside_of_a_loop_on_a_processor():
+    def loss_fn(w, batch):
+        return jnp.mean((jnp.convolve(batch, w, "same") - 1) ** 2)
+
+    def made():
+        return OptaxLearner(loss_fn, jnp.ones(3), OPTIMIZERS["Adam"](), np.ones((4, 8), "float32"))
+
+    some, others = made(), made()
+    assert list(some.iterations(LRS)) == [others.iteration(lr) for lr in LRS]
+    assert same(some.params, others.params)
+    assert some._program.alone == (jax.default_backend() == "cpu")
+
+
+def test_a_sweep_is_bit_for_bit_that_of_single_iterations():
+    one = learner()
+    assert LRFinder(one).find() == LRFinder(Averaged(one, 1)).find()
+
+
+def test_arrays_are_afterwards_the_very_objects_that_they_were():
+    for donate in (False, True):
+        one = learner(donate=donate)
+        before = one.params, one.opt_state
+        LRFinder(one).find()
+        LRFinder(one).compare([0.1, 0.2], 5)
+        assert one.params is before[0]
+        assert one.opt_state is before[1]
+        assert np.isfinite(one.params["out"]["w"]).all()
+
+
+def test_a_training_goes_on_from_what_is_set():
+    one, other = learner(), learner()
+    one.iteration(0.1)
+    other.params, other.opt_state = one.params, one.opt_state
+    other.restore(other.snapshot()._replace(place=one.snapshot().place))
+    assert other.iteration(0.1) == one.iteration(0.1)
+
+
+def test_a_pytree_may_be_a_single_array_of_numpy_and_the_data_one_array():
+    one = OptaxLearner(bowl, np.float64(1.0), optax.inject_hyperparams(optax.sgd)(0.1), np.zeros((3, 1)))
+    assert [one.iteration(0.5) for _ in range(3)] == [0.5, 0.125, 0.03125]
+
+
+def test_state_may_change_its_dtype_in_the_first_iteration():
+    def loss_fn(w, mean, batch):
+        return bowl(w, batch), 0.5 * mean + jnp.float32(0.5) * w
+
+    one = OptaxLearner(loss_fn, jnp.ones(()), optax.sgd, [np.zeros(1)], state=jnp.zeros((), jnp.bfloat16))
+    assert LRFinder(one).find(rates=[0.5] * 4).losses.tolist() == [0.5, 0.125, 0.03125, 0.0078125]
+    assert one.state.dtype == jnp.bfloat16
+
+
+def test_a_batch_is_any_pytree_and_other_frameworks_arrays_are_taken():
+    class Foreign:
+        def __array__(self, dtype=None, copy=None):
+            return np.full(1, 2.0)
+
+    for data in ([{"x": Foreign(), "scale": 0.5}], iter([{"x": Foreign(), "scale": 0.5}])):
+        one = OptaxLearner(lambda w, batch: bowl(w, batch["x"] * batch["scale"]), jnp.zeros(()), optax.sgd, data)
+        assert one.iteration(0.1) == 0.5
+
+
+def test_a_rate_in_low_precision_is_that_of_the_parameters():
+    one = OptaxLearner(slope, jnp.ones((), jnp.bfloat16), optax.sgd, [jnp.ones((), jnp.bfloat16)])
+    one.iteration(0.25)
+    assert one.params.dtype == jnp.bfloat16
+    assert float(one.params) == 0.75
+
+
+# --- how the rate reaches the optimizer -----------------------------------------------------------------------------------
+
+WRAPPED = {
+    "a chain": lambda tx: optax.chain(optax.clip(10.0), tx),
+    "a mask": lambda tx: optax.masked(tx, mask={"a": True, "b": True}),
+    "apply_if_finite": lambda tx: optax.apply_if_finite(tx, 3),
+    "multi_transform": lambda tx: optax.multi_transform({"all": tx}, {"a": "all", "b": "all"}),
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_a_rate_is_found_inside(name):
+    tx = WRAPPED[name](optax.inject_hyperparams(optax.sgd)(1e-9))
+    one = OptaxLearner(
+        lambda p, batch: slope(p["a"] + p["b"], batch), {"a": jnp.ones(()), "b": jnp.ones(())}, tx, [np.ones(())]
+    )
+    one.iteration(0.25)
+    assert (float(one.params["a"]), float(one.params["b"])) == (0.75, 0.75)
+
+
+def test_several_rates_keep_their_ratio_to_the_highest():
+    sgd = optax.inject_hyperparams(optax.sgd)
+    tx = optax.multi_transform({"slow": sgd(0.01), "fast": sgd(0.02)}, {"a": "slow", "b": "fast"})
+    one = OptaxLearner(
+        lambda p, batch: slope(p["a"] + p["b"], batch), {"a": jnp.ones(()), "b": jnp.ones(())}, tx, [np.ones(())]
+    )
+    one.iteration(0.5)
+    assert (float(one.params["a"]), float(one.params["b"])) == (0.75, 0.5)
+
+
+def test_an_optimizer_may_look_at_the_loss():
+    one = OptaxLearner(bowl, jnp.ones(()), lambda lr: optax.polyak_sgd(max_learning_rate=0.5, scaling=lr), [np.zeros(1)])
+    assert one.iteration(1.0) == 0.5
+    assert float(one.params) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("tx", "said"),
+    [
+        (optax.adam(1e-3), "holds no learning_rate"),
+        (optax.inject_hyperparams(optax.adam)(optax.constant_schedule(1e-3)), "is a schedule"),
+        (lambda lr: lr, "no optax GradientTransformation"),
+        (None, "no optax GradientTransformation"),
+    ],
+)
+def test_an_optimizer_that_the_rate_does_not_reach_is_refused(tx, said):
+    with pytest.raises(OptimizerError, match=said):
+        OptaxLearner(cross_entropy, params(), tx, batches())
+
+
+# --- trainings together ---------------------------------------------------------------------------------------------------
+
+
+class Together(OptaxLearner):
+    """As on an accelerator."""
+
+    def _faster_together(self, trainings, iterations):
+        return True
+
+
+def together(data, **settings):
+    np.random.seed(0)
+    return Together(with_dropout, params(), OPTIMIZERS["Adam"](), data, state=state(), **settings)
+
+
+def one_after_the_other(data):
+    np.random.seed(0)
+    return OptaxLearner(with_dropout, params(), OPTIMIZERS["Adam"](), data, state=state())
+
+
+@pytest.mark.parametrize("data", [lambda: batches(), lambda: Shuffled(10)])
+def test_trainings_together_are_those_one_after_the_other_to_rounding(data):
+    lrs, told = [1e-3, 1e-2, 3e-2], []
+    some = LRFinder(together(data())).compare(lrs, 20, on_record=told.append)
+    others = LRFinder(one_after_the_other(data())).compare(lrs, 20)
+    assert np.allclose(some.losses, others.losses, rtol=1e-3)
+    assert some.stops == others.stops
+    assert [record.lr for record in told] == [lr for lr in lrs for _ in range(20)]
+
+
+def test_trainings_go_on_from_the_states_that_they_reached():
+    one = together(batches())
+    with restored(one) as state:
+        whole, _ = one.trainings([state] * 2, [1e-3, 1e-2], 8)
+        first, states = one.trainings([state] * 2, [1e-3, 1e-2], 5)
+        second, _ = one.trainings(states, [1e-3, 1e-2], 3)
+        one.restore(states[1])
+        third = one.iteration(1e-2)
+    assert np.allclose(np.concatenate([first, second], 1), whole, rtol=1e-5)
+    assert third == pytest.approx(second[1, 0], rel=1e-5)
+
+
+def test_trainings_together_leave_no_trace():
+    one = together(batches())
+    before = one.params
+    LRFinder(one).compare([0.1, 1.0], 5)
+    assert one.params is before
+
+
+def test_a_training_that_diverges_together_with_others_does_not_end_them():
+    one = Together(bowl, jnp.ones(()), optax.sgd, [np.zeros(1)])
+    comparison = LRFinder(one).compare([1e10, 0.5], 10)
+    assert comparison.stops == (Stop.NOT_FINITE, Stop.MAX_ITERATIONS)
+    assert comparison.best == 0.5
+
+
+def test_trainings_together_end_where_the_data_do():
+    one = Together(bowl, jnp.ones(()), optax.sgd, iter([np.zeros(1)] * 3))
+    comparison = LRFinder(one).compare([0.1, 0.5], 10)
+    assert comparison.stops == (Stop.DATA_ENDED, Stop.DATA_ENDED)
+    assert np.isfinite(comparison.losses).sum(axis=1).tolist() == [3, 3]
+
+
+def test_trainings_whose_state_changes_its_dtype_are_made_one_after_the_other():
+    def loss_fn(w, mean, batch):
+        return bowl(w, batch), 0.5 * mean + jnp.float32(0.5) * w
+
+    one = Together(loss_fn, jnp.ones(()), optax.sgd, [np.zeros(1)], state=jnp.zeros((), jnp.bfloat16))
+    assert LRFinder(one).compare([0.5], 3).losses.tolist() == [[0.5, 0.125, 0.03125]]
+
+
+def test_states_at_different_places_do_not_train_together():
+    one = together(batches())
+    first = one.snapshot()
+    one.iteration(0.1)
+    with pytest.raises(LearnerError, match="places"):
+        one.trainings([first, one.snapshot()], [0.1, 0.1], 3)
+
+
+# --- what is refused ------------------------------------------------------------------------------------------------------
+
+
+def refused(loss_fn, data, said, error=LossError, **settings):
+    one = OptaxLearner(loss_fn, jnp.ones(2), optax.sgd, data, **settings)
+    before = one.params
+    with pytest.raises(error, match=said):
+        LRFinder(one).find()
+    assert one.params is before
+
+
+@pytest.mark.parametrize(
+    ("loss_fn", "said"),
+    [
+        (lambda w, batch: w, r"shape \(2,\)"),
+        (lambda w, batch: (w.sum(), w), "state="),
+        (lambda w, batch: None, "NoneType"),
+        (lambda w, batch: jnp.argmax(w), "int32"),
+    ],
+)
+def test_a_loss_that_is_no_number_is_refused(loss_fn, said):
+    refused(loss_fn, [np.zeros(2)], said)
+
+
+def test_a_loss_with_state_that_returns_no_pair_is_refused():
+    refused(lambda w, state, batch: w.sum(), [np.zeros(2)], "pair", state=jnp.zeros(()))
+
+
+def test_what_is_no_loss_is_refused():
+    with pytest.raises(LossError, match="give a function"):
+        OptaxLearner(None, params(), optax.sgd, batches())
+
+
+@pytest.mark.parametrize("data", [list, lambda: iter(()), lambda: range(0)])
+def test_data_that_end_at_once_are_refused(data):
+    refused(bowl, data(), "no batch", EmptyDataError)
+
+
+def test_data_that_end_later_end_the_sweep():
+    result = LRFinder(OptaxLearner(bowl, jnp.ones(2), optax.sgd, iter([np.zeros(2)] * 5))).find()
+    assert (len(result), result.stop) == (5, Stop.DATA_ENDED)
+
+
+def test_what_are_no_data_is_refused():
+    refused(bowl, 3, "iterable", DataError)
+
+
+@pytest.mark.parametrize("data", [[(np.zeros(2), "a word")], iter([(np.zeros(2), "a word")])])
+def test_a_batch_that_holds_no_number_is_refused(data):
+    refused(lambda w, batch: bowl(w, batch[0]), data, r"str at batch\[1\]", BatchError)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "hold no array"),
+        ({"w": jnp.ones(2), "activation": jax.nn.relu}, r"params\['activation'\] is a .*partition"),
+        ({"w": jnp.ones(2), "count": jnp.ones((), jnp.int32)}, r"params\['count'\] is of dtype int32"),
+    ],
+)
+def test_parameters_that_cannot_be_trained_are_refused(given, said):
+    with pytest.raises(ModelError, match=said):
+        OptaxLearner(bowl, given, optax.sgd, batches())
+
+
+def donated(array):
+    array.delete()  # what a computation does with what is donated to it
+    return array
+
+
+def test_parameters_that_were_donated_are_refused():
+    with pytest.raises(ModelError, match="donated"):
+        OptaxLearner(bowl, {"w": donated(jnp.ones(2))}, optax.sgd, batches())
+    one = OptaxLearner(bowl, jnp.ones(2), optax.sgd, [np.zeros(2)])
+    donated(one.params)
+    with pytest.raises(ModelError, match="params was donated"):
+        one.iteration(0.1)
+
+
+def test_a_state_that_was_donated_is_not_restored():
+    one = OptaxLearner(lambda p, batch: bowl(p["w"], batch), {"w": jnp.ones(2)}, optax.sgd, [np.zeros(2)])
+    state = one.snapshot()
+    one.iteration(0.1)
+    now = one.params
+    donated(state.carry.params["w"])
+    with pytest.raises(RestoreError, match=r"params\['w'\] was donated"):
+        one.restore(state)
+    assert one.params is now
+
+
+def test_an_iteration_that_donates_overwrites_nothing_that_was_given_or_lies_in_a_state():
+    given = jnp.ones(2)
+    one = OptaxLearner(bowl, given, optax.sgd, [np.zeros(2)], donate=True)
+    one.iteration(0.5)
+    state = one.snapshot()
+    one.iteration(0.5)
+    assert given.tolist() == [1.0, 1.0]
+    assert state.carry.params.tolist() == [0.5, 0.5]
+
+
+def test_an_iteration_that_donates_overwrites_what_the_one_before_made():
+    one = OptaxLearner(bowl, jnp.ones(2), optax.sgd, [np.zeros(2)], donate=True)
+    one.iteration(0.5)
+    before = one.params
+    one.iteration(0.5)
+    assert before.is_deleted()

@@ -1,0 +1,67 @@
+import pickle
+
+import numpy as np
+import pytest
+
+pytest.importorskip("optax", reason="the jax session has it")
+import jax.numpy as jnp
+import optax
+
+from lrfinder import RatesError, Status, Suggestion
+from lrfinder.jax import schedules
+
+SUGGESTION = Suggestion(0.1, 0.05, 0.2, "low", Status.OK, (), 100)
+
+
+def test_a_suggestion_makes_what_its_rate_makes():
+    for make in (schedules.warmup_constant, schedules.one_cycle, schedules.triangular):
+        assert make(SUGGESTION, 10)(7) == make(0.1, 10)(7)
+
+
+def test_a_warm_up_rises_to_the_rate_and_stays():
+    schedule = schedules.warmup_constant(0.1, 10)
+    assert [float(schedule(k)) for k in (0, 5, 10, 100)] == pytest.approx([0.0, 0.05, 0.1, 0.1])
+
+
+def test_one_cycle_reaches_the_rate_and_ends_far_below():
+    schedule = schedules.one_cycle(0.1, 100, pct_start=0.25)
+    assert [float(schedule(k)) for k in (0, 25, 100)] == pytest.approx([0.004, 0.1, 4e-7])
+
+
+def test_triangular_goes_up_and_down_over_and_over():
+    schedule = schedules.triangular(0.1, 10, lowest=0.01)
+    expected = [0.01, 0.055, 0.1, 0.055, 0.01, 0.1]
+    assert [float(schedule(k)) for k in (0, 5, 10, 15, 20, 30)] == pytest.approx(expected)
+    assert schedule(np.array([0, 5, 10, 15, 20, 30])).tolist() == pytest.approx(expected)
+
+
+def test_triangular_starts_at_a_quarter_of_the_rate():
+    assert float(schedules.triangular(0.1, 10)(0)) == pytest.approx(0.025)
+
+
+def test_triangular_can_be_pickled():
+    schedule = schedules.triangular(0.1, 10)
+    assert pickle.loads(pickle.dumps(schedule)) == schedule
+
+
+@pytest.mark.parametrize("make", [schedules.warmup_constant, schedules.one_cycle, schedules.triangular])
+def test_an_optimizer_follows_the_schedule(make):
+    schedule = make(SUGGESTION, 4)
+    tx = optax.sgd(schedule)
+    state = tx.init(jnp.zeros(()))
+    for k in range(6):
+        update, state = tx.update(jnp.ones(()), state)
+        assert float(update) == pytest.approx(-float(schedule(k)))
+
+
+@pytest.mark.parametrize("make", [schedules.warmup_constant, schedules.one_cycle, schedules.triangular])
+def test_what_makes_no_schedule_is_refused(make):
+    nothing = Suggestion(None, None, None, "low", Status.NO_DESCENT, (), 100)
+    for rate, count, said in ((nothing, 10, "no descent"), (0.0, 10, "above 0"), (0.1, 0, "at least 1")):
+        with pytest.raises(RatesError, match=said):
+            make(rate, count)
+
+
+def test_a_lowest_rate_above_the_highest_is_refused():
+    with pytest.raises(RatesError, match="below the rate"):
+        schedules.triangular(0.1, 10, lowest=0.2)

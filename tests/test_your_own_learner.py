@@ -1,0 +1,50 @@
+"""The page on learners for other frameworks keeps what it promises: its code is run here."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import lrfinder.testing
+from lrfinder import LawError
+
+PAGE = Path(__file__).parents[1] / "docs" / "your-own-learner.md"
+
+
+@pytest.fixture
+def page():
+    names = {}
+    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        exec(code, names)
+    np.random.seed(0)
+    return names
+
+
+def test_its_learner_obeys_the_law(page):
+    page["test_my_learner_obeys_the_law"]()
+
+
+def test_its_learner_is_found_a_rate(page):
+    page["test_my_learner_is_found_a_rate"]()
+
+
+def test_its_learner_learns(page):
+    learner = page["NumpyLearner"](np.zeros((12, 4)), page["Digits"]())
+    losses = [learner.iteration(0.1) for _ in range(60)]
+    assert losses[-1] < losses[0] / 2
+
+
+@pytest.mark.parametrize("kind", ["velocity", "dropout"])
+def test_its_learner_without_one_kind_of_state_breaks_the_law(page, kind):
+    class Forgetful(page["NumpyLearner"]):
+        def restore(self, state):
+            now = self.velocity, self.dropout.bit_generator.state
+            super().restore(state)
+            if kind == "velocity":
+                self.velocity = now[0]
+            else:
+                self.dropout.bit_generator.state = now[1]
+
+    with pytest.raises(LawError):
+        lrfinder.testing.check(Forgetful(np.zeros((12, 4)), page["Digits"]()))
