@@ -22,9 +22,11 @@ def compiled(model, optimizer="sgd", **settings):
     return model
 
 
-def net(optimizer="sgd", *, inside=(), seed=0, **settings):
+def net(optimizer="sgd", *, inside=(layers.Dropout,), seed=0, **settings):
+    """Two dense layers, between them others, from functions: what a layer is made with depends on the seed."""
     keras.utils.set_random_seed(seed)
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(16, activation="relu"), *inside, layers.Dense(2)])
+    between = [one(0.3) if one is layers.Dropout else one() for one in inside]
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), *between, layers.Dense(2)])
     return compiled(model, optimizer, **settings)
 
 
