@@ -15,8 +15,8 @@ FIT = {"batch_size": 8, "epochs": 10, "shuffle": False, "verbose": 0}
 
 def test_it_finds_what_the_finder_finds_on_the_same_batches():
     test = LRRangeTest(rates=RATES, stopping=nothing)
-    net().fit(X, Y, callbacks=[test], **FIT)
-    result = LRFinder(KerasLearner(net(), batches())).find(rates=RATES, stopping=nothing)
+    net(inside=[]).fit(X, Y, callbacks=[test], **FIT)
+    result = LRFinder(KerasLearner(net(inside=[]), batches())).find(rates=RATES, stopping=nothing)
     assert test.result.lrs.tolist() == result.lrs.tolist()
     assert test.result.losses.tolist() == pytest.approx(result.losses.tolist(), rel=1e-5)
     assert test.result.stop is result.stop is Stop.LAST_RATE
@@ -78,10 +78,10 @@ def test_the_stopping_criterion_ends_the_fit():
 
 
 def test_nan_ends_the_fit():
-    x = X.copy()
-    x[16:] = np.nan
+    weights = np.ones(len(X), dtype="float32")
+    weights[16:] = np.nan
     test = LRRangeTest()
-    net().fit(x, Y, callbacks=[test], **FIT)
+    net().fit(X, Y, sample_weight=weights, callbacks=[test], **FIT)
     assert (len(test.result), test.result.stop) == (3, Stop.NOT_FINITE)
 
 

@@ -128,7 +128,8 @@ def find_and_compare(training):
 
 
 @pytest.mark.parametrize(
-    ("name", "optimizer"), [*((name, "SGD") for name in NETS), *(("dense, noise and dropout", one) for one in OPTIMIZERS)][1:]
+    ("name", "optimizer"),
+    [*((name, "SGD") for name in NETS), *(("dense, noise and dropout", one) for one in OPTIMIZERS)][1:],
 )
 def test_a_training_goes_on_as_if_the_finder_had_never_run(name, optimizer):
     plain = Training(name, optimizer, nothing)

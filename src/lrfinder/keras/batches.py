@@ -28,7 +28,7 @@ class _Portable:
 
 
 def arrays(batch: Any) -> Any:
-    """TensorFlow's tensors, and PyTorch's where that is not the back end, as numpy's arrays; through dicts, lists, tuples."""
+    """TensorFlow's tensors, and PyTorch's where that is not the back end, as numpy's arrays; in dicts, lists, tuples too."""
     if type(batch) is dict:
         return {key: arrays(value) for key, value in cast("dict[Any, Any]", batch).items()}
     if type(batch) in {list, tuple}:

@@ -18,7 +18,7 @@ def _keras() -> Any:
         found = importlib.import_module("keras")
     except ModuleNotFoundError as error:
         if error.name == "keras":
-            raise MissingExtraError.of("keras", "keras") from error
+            raise MissingExtraError.of(error.name, "keras") from error
         message = (
             f"Keras's back end {asked or error.name!r} needs {error.name}, which is not installed: install it, or set "
             f"KERAS_BACKEND to one of {', '.join(BACK_ENDS)} that is."
@@ -35,7 +35,9 @@ def _keras() -> Any:
 
 
 def _no_back_end(name: str) -> MissingExtraError:
-    return MissingExtraError(f"{name!r} is no back end of Keras that trains: set KERAS_BACKEND to one of {', '.join(BACK_ENDS)}.")
+    return MissingExtraError(
+        f"{name!r} is no back end of Keras that trains: set KERAS_BACKEND to one of {', '.join(BACK_ENDS)}."
+    )
 
 
 keras = _keras()

@@ -83,9 +83,7 @@ class KerasLearner:
         """A copy of everything that an iteration changes; on the host, whatever the device."""
         if not is_built(self._model):
             self._build()
-        return KerasState(
-            Memory([self._model, *self._stateful], take), capture(self._generators()), self._batches.mark()
-        )
+        return KerasState(Memory([self._model, *self._stateful], take), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: KerasState) -> None:
         """Put everything back as it was when ``state`` was made: the same variables, the same objects."""

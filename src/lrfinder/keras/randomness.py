@@ -51,7 +51,7 @@ def _set_bytes(generator: Any, state: bytes) -> None:
 
 def _of_torch() -> Iterator[Generator]:
     """PyTorch's, on the CPU and on accelerators that are in use, wherever PyTorch is: a DataLoader draws from it."""
-    found = torch or sys.modules.get("torch")
+    found: Any = torch or sys.modules.get("torch")
     default = getattr(found, "default_generator", None)
     if default is None:
         return

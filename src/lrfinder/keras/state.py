@@ -7,7 +7,6 @@ assigned; JAX's is an array that the compiled step consumes, so that each restor
 from __future__ import annotations
 
 import importlib
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -45,16 +44,21 @@ def take(value: object) -> Taken | None:
     if isinstance(value, _HELD):
         attributes = vars(value)
         return Taken(partial(_put_attributes, attributes, dict(attributes)), attributes.values())
+    if isinstance(value, dict | list | set) and type(cast("object", value)) not in {dict, list, set}:
+        return _of_collection(cast("Any", value))
+    generator = one_generator(value)
+    return _of_back_end(value) if generator is None else Taken(partial(put_back, capture([generator])))
+
+
+def _of_back_end(value: Any) -> Taken | None:
+    """What a layer holds of PyTorch or TensorFlow itself, past Keras."""
     if torch and isinstance(value, torch.Tensor):
         return _of_tensor(value)
     if tensorflow and isinstance(value, tensorflow.Variable):
         return _of_tensorflow(value)
     if tensorflow and isinstance(value, tensorflow.random.Generator):
-        return Taken(further=[cast("Any", value).state])
-    if isinstance(value, dict | list | set) and type(cast("object", value)) not in {dict, list, set, deque}:
-        return _of_collection(cast("Any", value))
-    generator = one_generator(value)
-    return None if generator is None else Taken(partial(put_back, capture([generator])))
+        return Taken(further=[value.state])
+    return None
 
 
 def _put_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> None:
