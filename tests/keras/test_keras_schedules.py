@@ -1,9 +1,9 @@
-import numpy as np
 import pytest
 from keras_nets import batches, keras, net
 
 from lrfinder import RatesError
 from lrfinder.keras import schedules
+from lrfinder.schedules import one_cycle
 
 ALL = {
     "constant": lambda: schedules.Constant(0.1, warmup=10),
@@ -37,10 +37,13 @@ def test_a_warm_up_rises_from_above_0_to_the_rate_and_stays():
     assert rates(schedules.Constant(0.1), [0, 7]) == pytest.approx([0.1, 0.1])
 
 
-def test_one_cycle_starts_low_reaches_the_rate_and_ends_far_below():
-    schedule = schedules.OneCycle(0.1, 100)
-    assert rates(schedule, [0, 25, 1000]) == pytest.approx([0.004, 0.1, 1e-6], rel=1e-3)
-    assert np.argmax(rates(schedule, range(101))) == 25
+def test_one_cycle_is_the_schedule_that_a_suggestion_is_made_for():
+    expected = [0.1 * one_cycle(step / 100) for step in range(101)]
+    assert rates(schedules.OneCycle(0.1, 100), range(101)) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_one_cycle_stays_low_once_it_is_over():
+    assert rates(schedules.OneCycle(0.1, 100, last=0.01), [100, 1000]) == pytest.approx([0.001, 0.001], rel=1e-3)
 
 
 def test_triangular_goes_up_and_down_over_and_over():

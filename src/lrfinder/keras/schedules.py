@@ -10,6 +10,7 @@ from typing import Any
 
 from lrfinder.errors import RatesError
 from lrfinder.keras.framework import keras
+from lrfinder.schedules import FIRST, LAST, WARM_UP
 
 _register: Any = keras.saving.register_keras_serializable(package="lrfinder")
 _Schedule: Any = keras.optimizers.schedules.LearningRateSchedule
@@ -43,16 +44,18 @@ class Constant(_Schedule):
 
 @_register
 class OneCycle(_Schedule):
-    """Up from ``lr / start`` to ``lr``, then down to ``lr / end``, both along half a cosine; then it stays.
+    """Up from ``first * lr`` to ``lr``, then down to ``last * lr``, both along half a cosine; then it stays.
 
-    Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1; the cosines are fastai's.
+    It is :func:`lrfinder.schedules.one_cycle`, for which ``finder.suggest(schedule=...)`` looks for a rate.
+
+    Source: Smith & Topin 2018 (arXiv 1708.07120), section 3.
 
     Raises:
         RatesError: ``lr`` is no number above 0, ``iterations`` below 1, or ``warmup_part`` not between 0 and 1.
     """
 
     def __init__(
-        self, lr: float | None, iterations: int, *, warmup_part: float = 0.25, start: float = 25.0, end: float = 1e5
+        self, lr: float | None, iterations: int, *, warmup_part: float = WARM_UP, first: float = FIRST, last: float = LAST
     ) -> None:
         super().__init__()
         self.lr = _positive(lr)
@@ -62,19 +65,19 @@ class OneCycle(_Schedule):
                 "there must be at least 1 iteration, and the part must be between 0 and 1."
             )
             raise RatesError(message)
-        self.iterations, self.warmup_part, self.start, self.end = iterations, warmup_part, start, end
+        self.iterations, self.warmup_part, self.first, self.last = iterations, warmup_part, first, last
 
     def __call__(self, step: Any) -> Any:
         """The rate of an iteration, counted from 0."""
         top = self.iterations * self.warmup_part
         step = _float(step)
-        up = _half_cosine(self.lr / self.start, self.lr, step / top)
-        down = _half_cosine(self.lr, self.lr / self.end, keras.ops.minimum((step - top) / (self.iterations - top), 1.0))
+        up = _half_cosine(self.first * self.lr, self.lr, step / top)
+        down = _half_cosine(self.lr, self.last * self.lr, keras.ops.minimum((step - top) / (self.iterations - top), 1.0))
         return keras.ops.where(step < top, up, down)
 
     def get_config(self) -> dict[str, Any]:
         """What it is made from."""
-        kept = {"warmup_part": self.warmup_part, "start": self.start, "end": self.end}
+        kept = {"warmup_part": self.warmup_part, "first": self.first, "last": self.last}
         return {"lr": self.lr, "iterations": self.iterations, **kept}
 
 
