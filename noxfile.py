@@ -6,6 +6,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     tests    6 minutes
     oldest   2 minutes
     gluon    4 minutes
+    keras    6 minutes, for all three back ends
 """
 
 import sys
@@ -53,3 +54,11 @@ def gluon(session: nox.Session) -> None:
         session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
     session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
     session.run("pytest", "tests/gluon", *session.posargs)
+
+
+@nox.session
+def keras(session: nox.Session) -> None:
+    """The Keras wing, on each back end in turn."""
+    session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
+    for back_end in ("torch", "jax", "tensorflow"):
+        session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})

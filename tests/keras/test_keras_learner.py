@@ -303,6 +303,11 @@ def test_a_back_end_that_there_is_not_is_refused():
     assert "'numpy' is no back end" in said
 
 
+def test_a_keras_that_is_too_old_is_refused():
+    said = importing("import keras; keras.__version__ = '3.7.0'; import lrfinder.keras")
+    assert "keras 3.7.0 is not Keras 3 from 3.8 on" in said
+
+
 def test_keras_that_is_not_installed_is_named():
     said = importing("import sys; sys.modules['keras'] = None; import lrfinder.keras")
     assert 'pip install "lrfinder[keras]"' in said

@@ -9,6 +9,7 @@ from typing import Any
 
 from lrfinder.errors import MissingExtraError
 
+OLDEST = (3, 8)
 BACK_ENDS = ("torch", "jax", "tensorflow")
 
 
@@ -26,8 +27,8 @@ def _keras() -> Any:
         raise MissingExtraError(message, name=error.name) from error
     except ValueError as error:
         raise _no_back_end(asked) from error
-    if not found.__version__.startswith("3."):
-        message = f'keras {found.__version__} is not Keras 3: run  pip install "lrfinder[keras]"'
+    if not OLDEST <= tuple(map(int, found.__version__.split(".")[:2])) < (4,):
+        message = f'keras {found.__version__} is not Keras 3 from 3.8 on: run  pip install "lrfinder[keras]"'
         raise MissingExtraError(message, name="keras")
     if found.backend.backend() not in BACK_ENDS:
         raise _no_back_end(found.backend.backend())

@@ -104,7 +104,8 @@ class KerasLearner:
 
     def _train(self, batch: tuple[Any, Any, Any]) -> float:
         x, y, sample_weight = batch
-        logs = self._model.train_on_batch(x, y, sample_weight, return_dict=True)  # which resets the metrics first
+        self._model.reset_metrics()  # train_on_batch does so from Keras 3.15 on, and gives a running mean before
+        logs = self._model.train_on_batch(x, y, sample_weight, return_dict=True)
         return one_number(logs)
 
     def _until_updated(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:

@@ -32,7 +32,7 @@ _HELD: tuple[type, ...] = (  # objects whose attributes training changes
     _tracking.Tracker,
     *((torch.nn.Module,) if torch else ()),
 )
-_TRACKED = (_tracking.TrackedList, _tracking.TrackedDict, _tracking.TrackedOrderedDict, _tracking.TrackedSet)
+_TRACKED = tuple(kind for name, kind in vars(_tracking).items() if name.startswith("Tracked"))  # older ones have fewer
 _COMPILED = {"train_function", "test_function", "predict_function"}  # kept: what was compiled need not be once more
 _MISSING = object()
 
