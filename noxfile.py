@@ -7,6 +7,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     oldest   2 minutes
     gluon    4 minutes
     jax      4 minutes
+    keras    6 minutes, for all three back ends
 """
 
 import sys
@@ -62,3 +63,11 @@ def jax(session: nox.Session) -> None:
     """The JAX wing, and the models of Flax and Equinox that go into it."""
     session.install("-e", ".[jax]", *JAX, "flax==0.12.8", "equinox==0.13.8", *TESTING)
     session.run("pytest", "tests/jax", *session.posargs)
+
+
+@nox.session
+def keras(session: nox.Session) -> None:
+    """The Keras wing, on each back end in turn."""
+    session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
+    for back_end in ("torch", "jax", "tensorflow"):
+        session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})

@@ -1,0 +1,128 @@
+"""The range test and the three-rate check in Keras, on any back end: a pre-activation ResNet-18 on CIFAR-10.
+
+The network of Gluon's ``resnet18_v2(classes=10)`` (7 x 7 stem with stride 2, max-pooling), batches of 128, each channel
+normalised, plain SGD: the experiment of ``cifar10_torch.py``.
+
+    KERAS_BACKEND=jax python examples/cifar10_keras.py --root FOLDER --out cifar10
+
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. ``--iterations`` shortens the check.
+
+As a factory for the command line:  lrfinder find examples/cifar10_keras.py:cifar10_learner --png curve.png
+"""
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+from rich.console import Console
+
+import lrfinder
+from lrfinder.keras import KerasLearner
+from lrfinder.views.terminal import comparison_table
+from lrfinder.views.verdict import verdict
+
+BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "cifar-10-batches-bin"
+
+
+def convolution(x: Any, channels: int, size: int, stride: int) -> Any:
+    """A square one without bias that keeps the size but for its stride, padded alike on both sides."""
+    x = layers.ZeroPadding2D(size // 2)(x)
+    return layers.Conv2D(channels, size, stride, use_bias=False, kernel_initializer="glorot_uniform")(x)
+
+
+def activated(x: Any) -> Any:
+    """Batch normalisation, its running statistics as slow as Gluon's, and ReLU."""
+    return layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
+
+
+def pre_activation_block(x: Any, channels: int, stride: int) -> Any:
+    """Two 3 x 3 convolutions, each after batch normalisation and ReLU, around an identity (He et al. 2016)."""
+    active = activated(x)
+    residual = convolution(activated(convolution(active, channels, 3, stride)), channels, 3, 1)
+    same = stride == 1 and x.shape[-1] == channels
+    return layers.Add()([residual, x if same else convolution(active, channels, 1, stride)])
+
+
+def resnet18_v2(classes: int) -> keras.Model:
+    """The pre-activation ResNet-18 that Gluon's model zoo calls ``resnet18_v2``; (batch, 32, 32, 3) -> (batch, classes)."""
+    images = keras.Input((32, 32, 3))
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False)(images)
+    x = activated(convolution(x, 64, 7, 2))
+    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))  # zeros never win: what ReLU lets through is not below
+    for channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
+        x = pre_activation_block(pre_activation_block(x, channels, stride), channels, 1)
+    return keras.Model(images, layers.Dense(classes)(layers.GlobalAveragePooling2D()(activated(x))))
+
+
+class Shuffled:
+    """Batches of arrays, in an order drawn anew for each pass; the last, smaller one is left out."""
+
+    def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, seed: int) -> None:
+        self.arrays = arrays
+        self.batch_size = batch_size
+        self.generator = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
+        order = self.generator.permutation(len(self.arrays[0]))
+        for start in range(0, len(order) - self.batch_size + 1, self.batch_size):
+            chosen = order[start : start + self.batch_size]
+            yield tuple(array[chosen] for array in self.arrays)
+
+
+def cifar10(root: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The 50,000 training pictures, shape (50000, 32, 32, 3), each channel normalised, and their labels."""
+    files = sorted(root.glob("data_batch_*.bin"))
+    if not files:
+        message = f"{root} holds no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
+        raise SystemExit(message)
+    records = np.concatenate([np.fromfile(file, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files])
+    images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype(np.float32) / 255
+    mean = np.array([0.4914, 0.4822, 0.4465], np.float32)
+    std = np.array([0.2023, 0.1994, 0.2010], np.float32)
+    return (images - mean) / std, records[:, 0].astype(np.int32)
+
+
+def cifar10_learner(root: Path = ROOT, seed: int = 42) -> KerasLearner:
+    """The tutorial's learner."""
+    keras.utils.set_random_seed(seed)
+    model = resnet18_v2(classes=10)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.001), loss)
+    return KerasLearner(model, Shuffled(cifar10(root), 128, seed))
+
+
+def main() -> None:
+    """Range test, then the check at the tutorial's rate, ten times more and ten times less."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--root", type=Path, default=ROOT)
+    parser.add_argument("--out", type=Path, default=Path("cifar10"))
+    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--max-iterations", type=int, default=1000, help="of the range test")
+    parser.add_argument("--lrs", type=float, nargs="+", default=[0.005, 0.05, 0.5])
+    parser.add_argument("--seed", type=int, default=42)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+
+    finder = lrfinder.LRFinder(cifar10_learner(options.root, options.seed))
+    show = lambda record: print(f"{record.lr:.3e}  {record.loss:.4f}", flush=True)  # noqa: E731  (short)
+    result = finder.find(max_iterations=options.max_iterations, on_record=show)
+    result.to_json(options.out / "range-test.json")
+    result.plot().figure.savefig(options.out / "range-test.png")
+    console.print(verdict(result), markup=False)
+
+    comparison = finder.compare(options.lrs, options.iterations)
+    comparison.to_json(options.out / "check.json")
+    comparison.plot().figure.savefig(options.out / "check.png")
+    console.print(comparison_table(comparison))
+    console.print(verdict(comparison), markup=False)
+
+
+if __name__ == "__main__":
+    main()

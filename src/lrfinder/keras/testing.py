@@ -1,0 +1,60 @@
+"""What a user can see of a Keras model, for comparison: the ``observe`` of :mod:`lrfinder.testing`."""
+
+from __future__ import annotations
+
+import random
+import sys
+from typing import Any
+
+import numpy as np
+
+from lrfinder.keras.framework import keras
+
+
+def fingerprint(model: Any) -> dict[str, object]:
+    """Everything of a compiled model, bit for bit, under readable names; and the generators.
+
+    Values and ``trainable`` of every variable of the model (seeds among them), its optimizer and its metrics; ``trainable``
+    of layers, what the optimizer holds as its rate, ``stop_training``; python's, numpy's and Keras's global generators, and
+    PyTorch's where it is loaded. It shares no code with the snapshot, so that neither hides the other's faults.
+    """
+    seen: dict[str, object] = {
+        "python's generator": random.getstate(),
+        "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (the one that users draw from)
+        "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
+        "Keras's generator": _seed_generator(),
+        "stop_training": model.stop_training,
+        "trainable": tuple(layer.trainable for layer in model._flatten_layers()),
+        "schedule": _schedule(model.optimizer),
+    }
+    torch: Any = sys.modules.get("torch")
+    if hasattr(torch, "get_rng_state"):
+        seen["torch's generator"] = torch.get_rng_state().numpy().tobytes()
+    for kind, variables in (
+        ("model", model.variables),
+        ("optimizer", model.optimizer.variables),
+        ("metrics", model.metrics_variables),
+    ):
+        seen[f"{kind}, number of variables"] = len(variables)
+        for k, variable in enumerate(variables):
+            seen[f"{kind}: {k} {variable.path}"] = _content(variable), variable.trainable
+    return seen
+
+
+def _content(variable: Any) -> tuple[object, ...]:
+    value = np.asarray(keras.ops.convert_to_numpy(variable.value))
+    return value.tobytes(), value.shape, variable.dtype
+
+
+def _seed_generator() -> object:
+    from keras.src.backend.common.global_state import get_global_attribute  # type: ignore[import-not-found]
+
+    generator = get_global_attribute("global_seed_generator")
+    return None if generator is None else _content(generator.state)
+
+
+def _schedule(optimizer: Any) -> object:
+    while hasattr(optimizer, "inner_optimizer"):
+        optimizer = optimizer.inner_optimizer
+    held = optimizer._learning_rate
+    return "a variable" if isinstance(held, keras.Variable) else held

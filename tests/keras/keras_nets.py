@@ -1,0 +1,36 @@
+"""Small Keras trainings for the tests; the back end is KERAS_BACKEND's."""
+
+import sys
+
+import numpy as np
+import pytest
+
+layers = pytest.importorskip("keras.layers", reason="the keras session has it")  # without Keras, this folder is a "keras"
+keras = sys.modules["keras"]
+
+BACK_END = keras.backend.backend()
+
+
+def batches(count=12, size=8, seed=0):
+    """A list of (x, y): 6 numbers, and whether their sum is positive."""
+    random = np.random.default_rng(seed)
+    inputs = random.standard_normal((count, size, 6)).astype("float32")
+    return [(x, (x.sum(1) > 0).astype("int32")) for x in inputs]
+
+
+def compiled(model, optimizer="sgd", **settings):
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=optimizer, **{"loss": loss, "metrics": ["accuracy"], **settings})
+    return model
+
+
+def net(optimizer="sgd", *, inside=(layers.Dropout,), seed=0, **settings):
+    """Two dense layers, between them others, from functions: what a layer is made with depends on the seed."""
+    keras.utils.set_random_seed(seed)
+    between = [one(0.3) if one is layers.Dropout else one() for one in inside]
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), *between, layers.Dense(2)])
+    return compiled(model, optimizer, **settings)
+
+
+def nothing(*_):
+    pass

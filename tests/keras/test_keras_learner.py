@@ -1,0 +1,313 @@
+"""What a Keras learner does beside obeying the law: losses, rates, updates, what it puts back, what it refuses."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from keras_nets import BACK_END, batches, compiled, keras, layers, net, nothing
+
+import lrfinder
+from lrfinder import BatchError, EmptyDataError, LossError, LRFinder, ModelError, OptimizerError, Stop, restored
+from lrfinder.keras import KerasLearner
+from lrfinder.keras.testing import fingerprint
+
+schedules = keras.optimizers.schedules
+
+
+def weights(model):
+    return [array.tobytes() for array in model.get_weights()]
+
+
+def test_a_loss_is_a_float_of_its_batch_before_the_update():
+    model = net("sgd", inside=[])
+    learner = KerasLearner(model, batches(2))
+    expected = [float(model.test_on_batch(*batch, return_dict=True)["loss"]) for batch in batches(2)]
+    losses = [learner.iteration(0.0) for _ in range(4)]
+    assert losses == pytest.approx(expected * 2, rel=1e-6)
+    assert {type(loss) for loss in losses} == {float}
+
+
+def test_regularisation_is_part_of_the_loss():
+    keras.utils.set_random_seed(0)
+    model = compiled(keras.Sequential([keras.Input((6,)), layers.Dense(2, kernel_regularizer="l2")]))
+    ((x, y),) = batches(1)
+    plain = float(keras.ops.convert_to_numpy(model._compile_loss(y, model(x))))
+    penalty = float(keras.ops.convert_to_numpy(model.losses[0]))
+    assert KerasLearner(model, [(x, y)]).iteration(0.1) == pytest.approx(plain + penalty, rel=1e-5)
+    assert penalty > 0.001
+
+
+def test_sample_weights_are_used():
+    model = net("sgd", inside=[])
+    ((x, y),) = batches(1)
+    learner = KerasLearner(model, [(x, y), (x, y, np.full(len(x), 2.0, dtype="float32"))])
+    once, twice = learner.iteration(0.0), learner.iteration(0.0)
+    assert twice == pytest.approx(2 * once, rel=1e-6)
+
+
+def test_models_of_several_inputs_are_trained():
+    keras.utils.set_random_seed(0)
+    first, second = keras.Input((6,), name="first"), keras.Input((6,), name="second")
+    model = compiled(keras.Model({"first": first, "second": second}, layers.Dense(2)(first + second)))
+    data = [({"first": x, "second": x}, y) for x, y in batches()]
+    assert len(LRFinder(KerasLearner(model, data)).find(max_iterations=5, stopping=nothing)) == 5
+
+
+@pytest.mark.parametrize(
+    "rate", [0.5, lambda: 0.5, schedules.ExponentialDecay(0.5, 10, 0.5)], ids=["number", "callable", "schedule"]
+)
+def test_the_rate_reaches_the_weights(rate):
+    def moved(lr):
+        model = net(keras.optimizers.SGD(rate), inside=[])
+        before = model.get_weights()
+        KerasLearner(model, batches()).iteration(lr)
+        return sum(float(np.abs(now - then).sum()) for now, then in zip(model.get_weights(), before, strict=True))
+
+    assert moved(0.0) == 0
+    assert moved(0.2) == pytest.approx(2 * moved(0.1), rel=1e-3)
+
+
+def test_a_schedule_comes_back_with_the_step_that_was_compiled_for_it():
+    schedule = schedules.CosineDecay(0.1, 100)
+    model = net(keras.optimizers.Adam(schedule))
+    model.train_on_batch(*batches()[0])
+    step, variables = model.train_function, len(model.optimizer.variables)
+    finder = LRFinder(KerasLearner(model, batches()))
+    for _ in range(2):
+        finder.find(max_iterations=5, stopping=nothing)
+        assert model.optimizer._learning_rate is schedule
+        assert model.train_function is step
+        assert len(model.optimizer.variables) == variables
+
+
+def test_nothing_is_compiled_anew_for_each_restore():
+    traced = []
+
+    class Traced(layers.Layer):
+        def call(self, x):
+            traced.append(1)
+            return x
+
+    model = net(keras.optimizers.Adam(schedules.CosineDecay(0.1, 100)), inside=[Traced])
+    finder = LRFinder(KerasLearner(model, batches(), stateful=[]))
+    finder.compare([0.1, 0.2], 2)
+    first = len(traced)
+    finder.compare([0.1, 0.2, 0.3, 0.4], 1)
+    assert len(traced) - first == (4 if BACK_END == "torch" else 0)  # torch compiles nothing, and calls
+
+
+def test_one_iteration_is_one_update_where_gradients_are_accumulated():
+    model = net(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3), inside=[])
+    expected = [float(model.test_on_batch(*batch, return_dict=True)["loss"]) for batch in batches()[:3]]
+    loss = KerasLearner(model, batches()).iteration(0.1)
+    assert int(model.optimizer.iterations) == 1
+    assert loss == pytest.approx(sum(expected) / 3, rel=1e-5)
+
+
+def test_a_batch_on_which_the_loss_scale_overflows_makes_way_for_another():
+    model = net(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**127), inside=[])
+    KerasLearner(model, [(1000 * x, y) for x, y in batches()]).iteration(1e-6)
+    assert int(model.optimizer.inner_optimizer.iterations) == 1
+    assert float(model.optimizer.dynamic_scale) < 2.0**127
+
+
+def test_a_snapshot_makes_variables_for_the_next_batch_which_stays_the_next():
+    keras.utils.set_random_seed(0)
+    model = compiled(keras.Sequential([layers.Dense(3), layers.BatchNormalization(), layers.Dense(2)]))
+    drawn = []
+
+    def data():
+        for k, batch in enumerate(batches()):
+            drawn.append(k)
+            yield batch
+
+    learner = KerasLearner(model, data())
+    assert not drawn
+    learner.snapshot()
+    assert drawn == [0]
+    assert model.built
+    expected = float(model.test_on_batch(*batches()[0], return_dict=True)["loss"])
+    assert 0.3 * expected < learner.iteration(0.0) < 3 * expected
+    assert drawn == [0]
+
+
+def test_trainable_flags_and_stop_training_come_back():
+    model = net("sgd")
+    with restored(KerasLearner(model, batches())):
+        model.layers[0].trainable = False
+        model.stop_training = True
+    assert model.layers[0].trainable
+    assert all(variable.trainable for variable in model.layers[0].variables)
+    assert model.stop_training is False
+
+
+def test_variables_stay_the_same_objects():
+    model = net("adam")
+    learner = KerasLearner(model, batches())
+    with restored(learner):
+        before = [*map(id, model.variables), *map(id, model.optimizer.variables)]
+        learner.iteration(0.1)
+    assert [*map(id, model.variables), *map(id, model.optimizer.variables)] == before
+
+
+def test_an_object_named_as_stateful_comes_back():
+    class Counter:
+        steps = 0
+
+    counter = Counter()
+    counter.steps = 3
+
+    def counting(y, y_pred):
+        return keras.losses.sparse_categorical_crossentropy(y, y_pred, from_logits=True)
+
+    learner = KerasLearner(net("sgd", loss=counting), batches(), stateful=[counter])
+    with restored(learner):
+        counter.steps += 1
+    assert counter.steps == 3
+
+
+def test_the_learner_is_as_before_when_the_data_raise():
+    model = net("adam")
+    before = None
+
+    def data():
+        yield from batches(5)
+        raise OSError("mine")
+
+    learner = KerasLearner(model, data())
+    learner.snapshot()
+    before = fingerprint(model)
+    with pytest.raises(OSError, match="mine") as raised:
+        LRFinder(learner).find(stopping=nothing)
+    assert "iteration 5" in raised.value.__notes__[0]
+    assert fingerprint(model) == before
+
+
+def test_a_sweep_ends_where_the_data_do():
+    result = LRFinder(KerasLearner(net(), iter(batches(7)))).find(stopping=nothing)
+    assert (len(result), result.stop) == (7, Stop.DATA_ENDED)
+
+
+def test_a_loss_that_becomes_nan_ends_the_sweep():
+    x, y = batches(1)[0]
+    ones = np.ones(len(x), dtype="float32")
+    data = [(x, y, ones), (x, y, ones * np.float32("nan"))]  # not in x: on tensorflow, ReLU makes zeros of them
+    result = LRFinder(KerasLearner(net(), data)).find(stopping=nothing)
+    assert (len(result), result.stop) == (2, Stop.NOT_FINITE)
+
+
+# what is refused, each with the state as before
+
+
+class WithStep(keras.Model):
+    """A training step of its own, that gives what it is told to."""
+
+    def __init__(self, gives):
+        super().__init__()
+        self.body = layers.Dense(2)
+        self.gives = gives
+
+    def call(self, x):
+        return self.body(x)
+
+    def train_step(self, *args):
+        logs = super().train_step(*args)
+        if BACK_END == "jax":
+            return self.gives(logs[0]), logs[1]
+        return self.gives(logs)
+
+
+class WithLoss(keras.Model):
+    """A loss for each sample."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = layers.Dense(2)
+
+    def call(self, x):
+        return self.body(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.sum(y_pred, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: KerasLearner(print, batches()), ModelError, "builtin_function_or_method"),
+        (lambda: KerasLearner(keras.Sequential([layers.Dense(2)]), batches()), ModelError, "not compiled"),
+        (lambda: KerasLearner(net(None), batches()), OptimizerError, "without an optimizer"),
+        (lambda: KerasLearner(net(), 3), lrfinder.DataError, "int"),
+    ],
+    ids=["no model", "not compiled", "no optimizer", "no data"],
+)
+def test_what_makes_no_learner_is_refused(make, error, says):
+    with pytest.raises(error, match=says):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (lambda: KerasLearner(net(), []), EmptyDataError, "no batch"),
+        (lambda: KerasLearner(net(), [batches()[0][0]]), BatchError, "ndarray"),
+        (lambda: KerasLearner(net(), [{"x": 1}]), BatchError, "keys"),
+        (lambda: KerasLearner(net(), [(1, 2, 3, 4)]), BatchError, "tuple of 4"),
+        (lambda: KerasLearner(net(loss=None), batches()), LossError, "without a loss"),
+        (lambda: KerasLearner(compiled(WithLoss()), batches()), LossError, r"shape \(8,\)"),
+        (lambda: KerasLearner(compiled(WithStep(lambda logs: {"other": logs["loss"]})), batches()), LossError, "other"),
+        (
+            lambda: KerasLearner(compiled(WithStep(lambda logs: {"loss": keras.ops.stack([logs["loss"]] * 2)})), batches()),
+            LossError,
+            "one number",
+        ),
+    ],
+    ids=["no batch", "an array", "a mapping", "four", "no loss", "a loss for each sample", "no loss in logs", "two losses"],
+)
+def test_what_cannot_be_trained_on_is_refused_and_leaves_the_state(make, error, says):
+    learner = make()
+    model = learner._model
+    before = weights(model)
+    with pytest.raises(error, match=says) as raised:
+        LRFinder(learner).find()
+    assert str(raised.value).count(". ") == 0
+    assert not before or weights(model) == before
+
+
+def test_a_loss_that_a_layer_adds_is_a_loss():
+    class Adds(layers.Layer):
+        def call(self, x):
+            self.add_loss(keras.ops.mean(x**2))
+            return x
+
+    model = compiled(keras.Sequential([keras.Input((6,)), layers.Dense(2), Adds()]), loss=None, metrics=None)
+    assert KerasLearner(model, batches()).iteration(0.1) > 0
+
+
+def importing(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    ).stderr.splitlines()[-1]
+
+
+def test_a_back_end_that_is_not_installed_is_named():
+    said = importing("import sys; sys.modules['jax'] = None; import lrfinder.keras", KERAS_BACKEND="jax")
+    assert "MissingExtraError" in said
+    assert "jax, which is not installed" in said
+
+
+def test_a_back_end_that_there_is_not_is_refused():
+    said = importing("import lrfinder.keras", KERAS_BACKEND="numpy")
+    assert "'numpy' is no back end" in said
+
+
+def test_a_keras_that_is_too_old_is_refused():
+    said = importing("import keras; keras.__version__ = '3.7.0'; import lrfinder.keras")
+    assert "keras 3.7.0 is not Keras 3 from 3.8 on" in said
+
+
+def test_keras_that_is_not_installed_is_named():
+    said = importing("import sys; sys.modules['keras'] = None; import lrfinder.keras")
+    assert 'pip install "lrfinder[keras]"' in said

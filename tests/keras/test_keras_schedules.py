@@ -1,0 +1,72 @@
+import pytest
+from keras_nets import batches, keras, net
+
+from lrfinder import RatesError
+from lrfinder.keras import schedules
+from lrfinder.schedules import one_cycle
+
+ALL = {
+    "constant": lambda: schedules.Constant(0.1, warmup=10),
+    "one-cycle": lambda: schedules.OneCycle(0.1, 100),
+    "triangular": lambda: schedules.Triangular(0.01, 0.1, 10),
+}
+
+
+def rates(schedule, steps):
+    return [float(schedule(step)) for step in steps]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_an_optimizer_takes_the_schedule_and_trains_at_its_rate(name):
+    schedule = ALL[name]()
+    model = net(keras.optimizers.SGD(schedule), inside=[])
+    for batch in batches(3):
+        model.train_on_batch(*batch)
+    assert float(model.optimizer.learning_rate) == pytest.approx(float(schedule(3)), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_saved_schedule_is_read_back(name):
+    schedule = ALL[name]()
+    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert rates(again, range(40)) == rates(schedule, range(40))
+
+
+def test_a_warm_up_rises_from_above_0_to_the_rate_and_stays():
+    assert rates(schedules.Constant(0.1, warmup=4), [0, 1, 4, 1000]) == pytest.approx([0.02, 0.04, 0.1, 0.1])
+    assert rates(schedules.Constant(0.1), [0, 7]) == pytest.approx([0.1, 0.1])
+
+
+def test_one_cycle_is_the_schedule_that_a_suggestion_is_made_for():
+    expected = [0.1 * one_cycle(step / 100) for step in range(101)]
+    assert rates(schedules.OneCycle(0.1, 100), range(101)) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+
+
+def test_one_cycle_stays_low_once_it_is_over():
+    assert rates(schedules.OneCycle(0.1, 100, last=0.01), [100, 1000]) == pytest.approx([0.001, 0.001], rel=1e-3)
+
+
+def test_triangular_goes_up_and_down_over_and_over():
+    schedule = schedules.Triangular(0.01, 0.1, 10)
+    assert rates(schedule, [0, 5, 10, 15, 20, 30]) == pytest.approx([0.01, 0.055, 0.1, 0.055, 0.01, 0.1], rel=1e-5)
+
+
+def test_a_suggestion_without_a_rate_makes_no_schedule():
+    for make in (schedules.Constant, lambda lr: schedules.OneCycle(lr, 10), lambda lr: schedules.Triangular(lr, lr, 10)):
+        with pytest.raises(RatesError, match="None"):
+            make(None)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: schedules.Triangular(0.1, 0.01, 10),
+        lambda: schedules.Triangular(0.01, 0.1, 0),
+        lambda: schedules.OneCycle(0.1, 0),
+        lambda: schedules.OneCycle(0.1, 10, warmup_part=1.0),
+        lambda: schedules.Constant(0.1, warmup=-1),
+    ],
+)
+def test_settings_that_make_no_schedule_are_refused(make):
+    with pytest.raises(RatesError):
+        make()
