@@ -6,6 +6,7 @@ tell anything alone: each goes with a marker, a dash or a label. What is neutral
 
 from __future__ import annotations
 
+import math
 from functools import singledispatch
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -132,9 +133,10 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
     loss_axis = comparison_axis(comparison)
     _scale(ax, loss_axis)
     ax.set(xlim=(0, max(1, comparison.iterations - 1)), xlabel="iteration", ylabel="loss", title=headline(comparison))
-    for number, (training, final) in enumerate(zip(trainings(comparison), comparison.final(), strict=True)):
+    drawn = trainings(comparison)
+    for number, training in enumerate(drawn):
         _draw_training(ax, training, number, loss_axis)
-        _draw_end(ax, training, float(final), number, comparison.iterations)
+    _draw_ends(ax, drawn, loss_axis, comparison)
     _finish(ax, {**legend, "title": "learning rate"})
     return ax
 
@@ -186,13 +188,16 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
         ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
 
 
-def _draw_end(ax: Axes, training: Training, final: float, number: int, iterations: int) -> None:
-    """The mean of the last tenth, with the standard error of its difference to the lowest."""
-    if training.above is None or training.diverged or not np.isfinite([final, training.above.standard_error]).all():
-        return
-    middle = iterations - 1 - end_of(iterations) / 2
-    bar: dict[str, Any] = {"fmt": "o", "capsize": 5, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
-    ax.errorbar([middle], [final], yerr=[training.above.standard_error], color=COLOURS[number % len(COLOURS)], **bar)
+def _draw_ends(ax: Axes, all_trainings: tuple[Training, ...], loss_axis: LossAxis, comparison: Comparison) -> None:
+    """The mean of each last tenth, with the standard error of its difference to the lowest, side by side in that tenth."""
+    low, high = loss_axis.limits
+    places = comparison.iterations - 1 - np.linspace(1, 0, len(all_trainings) + 2)[1:-1] * end_of(comparison.iterations)
+    for number, (training, final) in enumerate(zip(all_trainings, comparison.final(), strict=True)):
+        if training.above is None or math.isnan(training.above.standard_error) or not low < final < high:
+            continue
+        bar: dict[str, Any] = {"fmt": "o", "capsize": 4, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
+        colour, error = COLOURS[number % len(COLOURS)], training.above.standard_error
+        ax.errorbar([places[number]], [final], yerr=[error], color=colour, **bar)
 
 
 def _finish(ax: Axes, legend: Mapping[str, Any]) -> None:
