@@ -3,6 +3,7 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
+from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
     CurveError,
@@ -24,6 +25,7 @@ from lrfinder.errors import (
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
+from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.records import (
@@ -46,6 +48,7 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "Check",
     "Comparison",
     "CurveError",
     "DataEndedError",
@@ -53,6 +56,7 @@ __all__ = [
     "Difference",
     "EmptyDataError",
     "FactoryError",
+    "Finding",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
@@ -65,6 +69,7 @@ __all__ = [
     "ModelError",
     "OptimizerError",
     "Order",
+    "Outcome",
     "Probe",
     "RangeTest",
     "RatesError",
@@ -79,6 +84,7 @@ __all__ = [
     "StoppingCriterion",
     "Suggestion",
     "Validated",
+    "check",
     "constant",
     "geometric",
     "linear",

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from contextlib import closing, contextmanager
 from enum import StrEnum
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import lrfinder
 from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.files import write_whole
 from lrfinder.rates import geometric
+from lrfinder.testing import LRS
+from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -182,6 +186,25 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
 
 
 @app.command()
+def check(
+    factory: Factory,
+    iterations: Annotated[int, typer.Option(min=2, help="Iterations of each of the trainings, about 20.")] = len(LRS),
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """Whether a learner of yours comes back whole, and what of it does not. Exits with 1 if anything does not.
+
+    Example:  lrfinder check train.py:make_learner
+    """
+    with _told(debug), _made(factory) as learner:
+        found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
+        from lrfinder.views.check import check_view
+
+        out.print(check_view(found))
+        if not found.ok:
+            raise typer.Exit(1)
+
+
+@app.command()
 def plot(
     result: Annotated[
         Path, typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="What --json or to_json() wrote.")
@@ -216,7 +239,8 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        err.print(" ".join([said, *notes]), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        told = printable(" ".join([said, *notes]))
+        err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
 
 
@@ -345,6 +369,6 @@ def _write(result: Result, json: Path | None, csv: Path | None, png: Path | None
     if png is not None:
         from lrfinder.views.matplotlib import figure_png
 
-        png.write_bytes(figure_png(result))
+        write_whole(figure_png(result), png)
     for path in filter(None, (json, csv, png)):
-        out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+        out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)

@@ -10,6 +10,7 @@ import numpy as np
 from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
+from lrfinder.views.plain import printable
 from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import COMPLETE, trainings
 
@@ -87,7 +88,7 @@ def _explained(note: str) -> str:
     for beginning, explanation in NOTES.items():
         if note.lower().startswith(beginning):
             return explanation
-    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+    return printable(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
 
 
 @verdict.register(RangeTest)
