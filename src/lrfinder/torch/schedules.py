@@ -77,10 +77,7 @@ def exp_range(  # noqa: PLR0913  (those of triangular, and its own)
 def one_cycle(
     optimizer: Optimizer, rate: Rate, iterations: int, *, warmup_part: float = 0.3, group: str | int | None = None
 ) -> OneCycleLR:
-    """Up to the highest rate in the first ``warmup_part`` of the iterations, then down to almost nothing: ``OneCycleLR``.
-
-    Give ``suggestion.lr`` where the suggestion was made with ``schedule=lrfinder.one_cycle``: it is the highest rate then.
-    """
+    """Up to the highest rate in the first ``warmup_part`` of the iterations, then down to almost nothing: ``OneCycleLR``."""
     _require_iterations(iterations)
     if not 0 < warmup_part < 1:
         message = f"warmup_part is {warmup_part!r}; it must be between 0 and 1 (0.3 is usual)."

@@ -20,7 +20,7 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 from lrfinder.analysis.paired import end_of
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
-from lrfinder.views.probes import by_length, probe_ends, rates_shown, suggestion_axis, suggestion_title
+from lrfinder.views.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
 from lrfinder.views.trainings import comparison_axis, headline, trainings
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lrfinder.views.curve import LossAxis, Stopped
-    from lrfinder.views.probes import ProbeEnd
     from lrfinder.views.trainings import Training
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -145,8 +144,8 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
 def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]) -> Axes:
     """Sweep, probes and interval over one axis of rates.
 
-    The sweep is faint; each probe is a mark at the mean of its last third, those of one length joined by a line, the longer
-    the larger; what diverged is a cross at the upper edge.
+    The sweep is faint. Each line joins what the probes had come to after so many iterations, the longer the larger its
+    marks; a rate at which no probe came to an end, or to one that the axis holds, is a cross at the upper edge.
     """
     loss_axis = suggestion_axis(suggestion)
     _scale(ax, loss_axis)
@@ -154,26 +153,27 @@ def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]
     ax.set(xscale="log", xlim=rates_shown(suggestion), xlabel="learning rate", ylabel="loss", title=title)
     if suggestion.curve is not None:
         swept = curve(suggestion.curve)
-        ax.plot(swept.lrs, swept.losses, ".", color=_neutral(), alpha=0.35, markersize=4, mew=0)
+        ax.plot(
+            swept.lrs, swept.losses, ".", color=_neutral(), alpha=0.35, markersize=4, mew=0, label="sweep, loss of a batch"
+        )
         ax.plot(swept.lrs, swept.smoothed, color=_neutral(), alpha=0.6, linewidth=1.4, label="sweep, smoothed")
-    _draw_probes(ax, probe_ends(suggestion), loss_axis)
+    _draw_probes(ax, suggestion, loss_axis)
     if suggestion.lr is not None and suggestion.low is not None and suggestion.high is not None:
         _mark_suggestion(ax, Band(suggestion.lr, suggestion.low, suggestion.high))
     _finish(ax, legend)
     return ax
 
 
-def _draw_probes(ax: Axes, ends: tuple[ProbeEnd, ...], loss_axis: LossAxis) -> None:
-    for number, (length, group) in enumerate(by_length(ends).items()):
+def _draw_probes(ax: Axes, suggestion: Suggestion, loss_axis: LossAxis) -> None:
+    for number, (length, ends) in enumerate(ends_at(suggestion).items()):
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[(0, 2, 3)[number % 3]]
-        style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 6 + 1.5 * min(number, 3), "linewidth": 1.6}
-        lrs, losses = [end.lr for end in group], [end.loss for end in group]
-        ax.plot(lrs, losses, **style, zorder=4, label=f"probes of {length} iterations")
-    lost = [end.lr for end in ends if end.diverged]
+        style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 5 + 1.5 * min(number, 3), "linewidth": 1.6}
+        ax.plot(*zip(*ends, strict=True), **style, zorder=4, label=f"after {length} iterations")
+    top = loss_axis.limits[1]
+    lost = [end.lr for end in probe_ends(suggestion) if not end.loss <= top and end.lr > 0]
     if lost:
         cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5, "linestyle": "none"}
-        top = [loss_axis.limits[1]] * len(lost)
-        ax.plot(lost, top, color=_neutral(), label="probes that diverged", **cross)
+        ax.plot(lost, [top] * len(lost), color=_neutral(), label="diverged", **cross)
 
 
 def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxis) -> None:
