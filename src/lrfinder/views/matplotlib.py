@@ -144,7 +144,7 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
 def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]) -> Axes:
     """Sweep, probes and interval over one axis of rates.
 
-    The sweep is faint. Each line joins what the probes had come to after so many iterations, the longer the larger its
+    The sweep is faint. A line joins what the probes had come to after so many iterations, the longer the larger its
     marks; a rate at which no probe came to an end, or to one that the axis holds, is a cross at the upper edge.
     """
     loss_axis = suggestion_axis(suggestion)
@@ -168,7 +168,8 @@ def _draw_probes(ax: Axes, suggestion: Suggestion, loss_axis: LossAxis) -> None:
     for number, (length, ends) in enumerate(ends_at(suggestion).items()):
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[(0, 2, 3)[number % 3]]
         style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 5 + 1.5 * min(number, 3), "linewidth": 1.6}
-        ax.plot(*zip(*ends, strict=True), **style, zorder=4, label=f"after {length} iterations")
+        joined = "-" if suggestion.schedule == "constant" else "none"  # those that went on are missing between the others
+        ax.plot(*zip(*ends, strict=True), **style, linestyle=joined, zorder=4, label=f"after {length} iterations")
     top = loss_axis.limits[1]
     lost = [end.lr for end in probe_ends(suggestion) if not end.loss <= top and end.lr > 0]
     if lost:
