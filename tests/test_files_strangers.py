@@ -20,7 +20,7 @@ from lrfinder.cli import app
 from lrfinder.files import LARGEST_FILE, write_whole
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
-from lrfinder.views.terminal import comparison_table, range_test_view
+from lrfinder.views.terminal import terminal_view
 from lrfinder.views.verdict import suggestion_in_words, verdict
 
 COMPARED = {
@@ -31,6 +31,26 @@ COMPARED = {
     "lrs": [0.1, 1],
     "losses": [[3, 2, 1.5], [3, "inf", "nan"]],
 }
+SUGGESTED = {
+    "format": "lrfinder",
+    "schema": 1,
+    "result": "Suggestion",
+    "status": "OK",
+    "lr": 0.1,
+    "low": 0.05,
+    "high": 0.2,
+    "confidence": "low",
+    "notes": ["cliff nearby"],
+    "iterations": 9,
+    "horizon": 300,
+    "schedule": "constant",
+    "curve": {name: GOOD[name] for name in ("stop", "settings", "lrs", "losses")},
+    "probes": [
+        {"lr": 0.1, "losses": [3, 2, 1], "stop": "MAX_ITERATIONS"},
+        {"lr": 0.4, "losses": [3, "inf"], "stop": "NOT_FINITE"},
+    ],
+}
+OURS = pytest.mark.parametrize("good", [GOOD, COMPARED, SUGGESTED], ids=["range test", "comparison", "suggestion"])
 JSON = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(["nan", "inf", "-inf", "DIVERGED"])
@@ -53,7 +73,7 @@ def read_or_refused(place, content):
     except ResultFileError:
         return None
     console = Console(file=io.StringIO(), width=80)  # takes the curve through all that a picture computes
-    console.print(range_test_view(result) if isinstance(result, RangeTest) else comparison_table(result))
+    console.print(terminal_view(result))
     verdict(result)
     assert load(place) == result
     return result
@@ -69,7 +89,7 @@ def test_any_other_json_is_refused(place, value):
     assert read_or_refused(place, json.dumps(value).encode()) is None
 
 
-@pytest.mark.parametrize("good", [GOOD, COMPARED], ids=["range test", "comparison"])
+@OURS
 @given(data=st.data())
 def test_a_file_cut_short_is_refused(place, good, data):
     whole = json.dumps(good).encode()
@@ -77,7 +97,7 @@ def test_a_file_cut_short_is_refused(place, good, data):
     assert read_or_refused(place, whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
 
 
-@pytest.mark.parametrize("good", [GOOD, COMPARED], ids=["range test", "comparison"])
+@OURS
 @given(data=st.data())
 def test_a_file_with_a_few_bytes_changed_is_read_or_refused(place, good, data):
     changed = bytearray(json.dumps(good).encode())
@@ -97,7 +117,7 @@ def replaced(draw, value):
     return changed
 
 
-@pytest.mark.parametrize("good", [GOOD, COMPARED], ids=["range test", "comparison"])
+@OURS
 @given(data=st.data())
 def test_a_file_with_a_part_of_another_type_is_read_or_refused(place, good, data):
     read_or_refused(place, json.dumps(data.draw(replaced(good))).encode())
@@ -111,6 +131,19 @@ def test_any_numbers_that_a_file_may_hold_can_be_shown(place, lrs, data):
     loss = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["nan", "inf", "-inf"]))
     losses = data.draw(st.lists(loss, min_size=len(lrs), max_size=len(lrs)))
     assert read_or_refused(place, json.dumps({**GOOD, "lrs": lrs, "losses": losses}).encode()) is not None
+
+
+@given(
+    rates=st.lists(
+        st.one_of(st.floats(0, allow_infinity=False), st.sampled_from([0, 5e-324, 1e308])), min_size=5, max_size=5
+    )
+)
+def test_any_rates_and_losses_of_a_suggestion_can_be_shown(place, rates):
+    low, lr, high, *probed = sorted(rates)
+    losses = [rates, [*rates, "nan"]]
+    probes = [{"lr": at, "losses": of, "stop": "MAX_ITERATIONS"} for at, of in zip(probed, losses, strict=True)]
+    document = {**SUGGESTED, "low": low, "lr": lr, "high": high, "probes": probes}
+    assert read_or_refused(place, json.dumps(document).encode()) is not None
 
 
 def changed_in_text(old, new):
@@ -135,6 +168,21 @@ def changed_in_text(old, new):
         changed_in_text('"schema": 1', '"schema": 1, "schema": 1'),
         changed_in_text('"schema": 1', f'"schema": {"[" * 900 + "]" * 900}'),
         changed_in_text("[1.0]", "[" * 950 + "]" * 950),
+        json.dumps({**SUGGESTED, "lr": 0.3}),
+        json.dumps({**SUGGESTED, "lr": None}),
+        json.dumps({**SUGGESTED, "status": "LOW_SIGNAL"}),
+        json.dumps({**SUGGESTED, "low": -0.1}),
+        json.dumps({**SUGGESTED, "high": "inf"}),
+        json.dumps({**SUGGESTED, "confidence": "certain"}),
+        json.dumps({**SUGGESTED, "notes": "cliff nearby"}),
+        json.dumps({**SUGGESTED, "notes": [1]}),
+        json.dumps({**SUGGESTED, "iterations": True}),
+        json.dumps({**SUGGESTED, "iterations": -1}),
+        json.dumps({**SUGGESTED, "horizon": 10**400}),
+        json.dumps({**SUGGESTED, "schedule": 1}),
+        json.dumps({**SUGGESTED, "curve": []}),
+        json.dumps({**SUGGESTED, "probes": [{"lr": -1, "losses": [1], "stop": "MAX_ITERATIONS"}]}),
+        json.dumps({**SUGGESTED, "probes": [{"lr": 0.1, "losses": [1], "stop": "x"}]}),
         json.dumps({**COMPARED, "losses": [[], []]}),
         json.dumps({**COMPARED, "losses": {"0": [1.0], "1": [1.0]}}),
         json.dumps({**COMPARED, "lrs": [], "losses": [], "stops": []}),
@@ -184,6 +232,18 @@ def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
     assert "<script" not in html(result)
     assert figure_png(result).startswith(b"\x89PNG")
     shown = CliRunner().invoke(app, ["plot", str(tmp_path / "r.json")])
+    assert shown.exit_code == 0
+    assert "\x1b" not in shown.output
+    assert "\u202e" not in shown.output
+
+
+def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE], "schedule": HOSTILE}))
+    result = load(tmp_path / "s.json")
+    assert result.notes == (HOSTILE,)
+    assert "<script" not in html(result)
+    assert figure_png(result).startswith(b"\x89PNG")
+    shown = CliRunner().invoke(app, ["plot", str(tmp_path / "s.json")])
     assert shown.exit_code == 0
     assert "\x1b" not in shown.output
     assert "\u202e" not in shown.output

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LARGEST_FILE = 1 << 27  # bytes; three million records take less
+LARGEST_COUNT = 1 << 53  # iterations; up to here every reader of JSON counts exactly
 
 Document = dict[str, Any]
 
@@ -273,7 +274,7 @@ def _confidence(value: object) -> Confidence:
 
 
 def _count(value: object) -> int:
-    if _exactly(int, value) < 0:
+    if not 0 <= _exactly(int, value) <= LARGEST_COUNT:
         raise ValueError(_said(value))
     return cast("int", value)
 
