@@ -11,7 +11,7 @@ TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/demo  ## range test and three-rate check on handwritten digits; pictures in lrfinder-demo/
+demo: $(VENV)/demo  ## range test, three-rate check and suggestion on handwritten digits; pictures in lrfinder-demo/
 	$(BIN)/lrfinder demo
 
 test: $(VENV)/nox  ## every check and every test, each in the environment that it needs

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lrfinder import Comparison, RangeTest, __version__, load
+from lrfinder import Comparison, RangeTest, Suggestion, __version__, load
 from lrfinder.cli import app
 
 FACTORIES = """
@@ -95,7 +95,41 @@ def test_compare_shows_the_table_and_writes_the_comparison(train, tmp_path):
     assert "0.005 ended lowest" in result.output
 
 
-@pytest.mark.parametrize("command", [["find"], ["compare", "--lrs", "0.001,0.01"]])
+def test_suggest_shows_the_probes_and_the_verdict_and_writes_what_it_is_asked_to(train, tmp_path):
+    paths = [tmp_path / name for name in ("s.json", "s.csv", "s.png")]
+    result = run(
+        "suggest", f"{train}:bowl", "--horizon", "100", "--max-iterations", "400",
+        "--json", paths[0], "--csv", paths[1], "--png", paths[2],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    suggestion = load(paths[0])
+    assert isinstance(suggestion, Suggestion)
+    assert (suggestion.horizon, suggestion.schedule) == (100, "constant")
+    assert suggestion.iterations <= 400
+    assert f"{suggestion.lr:.3g} suggested for 100 iterations" in result.output
+    assert "lowest" in result.output
+    assert "suggested learning rate is" in result.output.replace("\n", " ")
+    assert len(paths[1].read_text().splitlines()) == 1 + sum(len(probe.losses) for probe in suggestion.probes)
+    assert paths[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_suggest_knows_the_schedules_by_name(train, tmp_path):
+    result = run("suggest", f"{train}:bowl", "--schedule", "one-cycle", "--json", tmp_path / "s.json")
+    assert result.exit_code == 0, result.output
+    suggestion = load(tmp_path / "s.json")
+    assert suggestion.schedule == "one_cycle"
+    assert suggestion.max_lr == suggestion.lr
+    assert "highest rate of that schedule" in result.output.replace("\n", " ")
+
+
+def test_suggest_with_few_iterations_shows_the_curve_with_its_rate(train):
+    result = run("suggest", f"{train}:bowl", "--max-iterations", "100")
+    assert result.exit_code == 0, result.output
+    assert "▲ suggested" in result.output
+    assert "no probe" in result.output
+
+
+@pytest.mark.parametrize("command", [["find"], ["suggest"], ["compare", "--lrs", "0.001,0.01"]])
 def test_plot_shows_any_result_again(train, tmp_path, command):
     kept = tmp_path / "kept.json"
     run(command[0], f"{train}:bowl", *command[1:], "--json", kept)
@@ -139,6 +173,10 @@ def test_an_exception_during_a_check_is_told_in_one_sentence(train):
         ["find", "{train}:bowl", "--lr-start", "1", "--lr-end", "0.5"],
         ["find", "{train}:bowl", "--lr-start", "much"],
         ["find", "{train}:bowl", "--png", "{train}/not/there.png"],
+        ["suggest"],
+        ["suggest", "{train}:bowl", "--horizon", "0"],
+        ["suggest", "{train}:bowl", "--max-iterations", "10"],
+        ["suggest", "{train}:bowl", "--schedule", "polka"],
         ["compare", "{train}:bowl"],
         ["compare", "{train}:bowl", "--lrs", "a,b"],
         ["compare", "{train}:bowl", "--lrs", "0.1", "--iterations", "0"],

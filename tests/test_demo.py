@@ -17,7 +17,10 @@ def test_the_demo_finds_a_rate_checks_it_and_leaves_pictures_and_results(tmp_pat
     assert check.lrs.tolist() == [lr / 10, lr, lr * 10]
     assert check.losses.shape == (3, 60)
     assert f"suggested learning rate is {lr:.3g}" in done.output.replace("\n", " ")
-    for name in ("range-test.png", "check.png"):
+    suggestion = lrfinder.load(tmp_path / "out" / "suggestion.json")
+    assert suggestion.horizon == 60
+    assert suggestion.iterations <= 650
+    for name in ("range-test.png", "check.png", "suggestion.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(b"\x89PNG")
 
 

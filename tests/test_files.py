@@ -1,14 +1,16 @@
 import json
 import math
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from fakes import Scripted
+from curves import fallen, suggested
+from fakes import Bowl, Scripted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfinder import Comparison, LRFinder, RangeTest, Record, ResultFileError, Settings, Stop, load
+from lrfinder import Comparison, LRFinder, RangeTest, Record, ResultFileError, Settings, Status, Stop, load
 from lrfinder.files import save
 
 SETTINGS = Settings(1e-6, 1.1, 10.0, 1000, 0.3, "LRFinderStoppingCriteria(smoothing=0.3, min_iter=20)")
@@ -153,3 +155,39 @@ def test_a_result_is_not_left_half_written_when_it_cannot_be_said_in_json(tmp_pa
 
 def test_a_comparison_of_wrong_shape_is_no_result():
     assert Comparison(np.array([1.0]), np.array([[1.0]]), (Stop.DIVERGED,)) != 3
+
+
+@pytest.mark.parametrize(
+    "suggestion",
+    [
+        suggested(),
+        suggested(lr=None, low=None, high=None, status=Status.LOW_SIGNAL, notes=()),
+        suggested((), horizon=None, schedule="mine"),
+        replace(suggested((fallen(0.1, 3, math.nan), fallen(0.2, 3, 1 / 3))), curve=None),
+        LRFinder(Bowl(curvature=10, noise=0.01)).suggest(100),
+        LRFinder(Bowl(curvature=10, noise=0.01)).find().suggestion,
+    ],
+)
+def test_a_suggestion_comes_back_bit_for_bit(tmp_path, suggestion):
+    suggestion.to_json(tmp_path / "result.json")
+    back = load(tmp_path / "result.json")
+    assert back == suggestion
+    assert back.max_lr == suggestion.max_lr
+
+
+def test_the_table_of_a_suggestion_has_a_row_for_each_iteration_of_each_probe(tmp_path):
+    suggestion = suggested((fallen(0.1, 2, 1.0), fallen(0.2, 1, 1.0)))
+    suggestion.to_csv(tmp_path / "s.csv")
+    assert (tmp_path / "s.csv").read_text().splitlines() == ["iteration,lr,loss", "0,0.1,2.3", "1,0.1,1.0", "0,0.2,2.3"]
+
+
+def test_a_suggestion_without_probes_has_an_empty_table(tmp_path):
+    suggested(()).to_csv(tmp_path / "s.csv")
+    assert (tmp_path / "s.csv").read_text().splitlines() == ["iteration,lr,loss"]
+
+
+def test_a_frame_of_a_suggestion_has_the_columns_of_its_table():
+    pytest.importorskip("pandas")
+    frame = suggested().to_frame()
+    assert frame.columns.tolist() == ["iteration", "lr", "loss"]
+    assert len(frame) == 40 + 100 + 100 + 9

@@ -43,6 +43,7 @@ SUGGESTED = {
     "notes": ["cliff nearby"],
     "iterations": 9,
     "horizon": 300,
+    "schedule": "constant",
     "curve": {name: GOOD[name] for name in ("stop", "settings", "lrs", "losses")},
     "probes": [
         {"lr": 0.1, "losses": [3, 2, 1], "stop": "MAX_ITERATIONS"},
@@ -178,6 +179,7 @@ def changed_in_text(old, new):
         json.dumps({**SUGGESTED, "iterations": True}),
         json.dumps({**SUGGESTED, "iterations": -1}),
         json.dumps({**SUGGESTED, "horizon": 10**400}),
+        json.dumps({**SUGGESTED, "schedule": 1}),
         json.dumps({**SUGGESTED, "curve": []}),
         json.dumps({**SUGGESTED, "probes": [{"lr": -1, "losses": [1], "stop": "MAX_ITERATIONS"}]}),
         json.dumps({**SUGGESTED, "probes": [{"lr": 0.1, "losses": [1], "stop": "x"}]}),
@@ -236,7 +238,7 @@ def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
 
 
 def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
-    (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE]}))
+    (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE], "schedule": HOSTILE}))
     result = load(tmp_path / "s.json")
     assert result.notes == (HOSTILE,)
     assert "<script" not in html(result)

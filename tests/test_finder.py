@@ -187,6 +187,35 @@ def test_no_rate_is_best_when_all_diverge():
     assert LRFinder(Scripted([1.0, math.nan])).compare([1.0, 2.0], iterations=5).best is None
 
 
+def test_a_comparison_has_the_difference_of_every_pair():
+    comparison = LRFinder(Bowl()).compare([0.01, 0.02, 0.5], iterations=100)
+    assert [(pair.lr, pair.other, pair.order) for pair in comparison.differences] == [
+        (0.01, 0.02, "higher"), (0.01, 0.5, "higher"), (0.02, 0.5, "higher"),
+    ]  # fmt: skip
+    assert comparison.differences[0].mean == pytest.approx(comparison.final()[0] - comparison.final()[1])
+    assert comparison.tied == ()
+
+
+def test_differences_to_the_best_are_seen_from_the_others():
+    comparison = LRFinder(Bowl()).compare([0.01, 0.5, 0.02], iterations=100)
+    low, best, middle = comparison.against_best()
+    assert best is None
+    assert (low.lr, low.other, low.order) == (0.01, 0.5, "higher")
+    assert (middle.lr, middle.other, middle.order) == (0.02, 0.5, "higher")
+
+
+def test_rates_that_noise_does_not_tell_apart_are_tied_with_the_best():
+    comparison = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2, 0.3], iterations=100)
+    assert comparison.best == 0.1
+    assert comparison.tied == (0.2, 0.3)
+
+
+def test_nothing_is_tied_where_none_is_best():
+    comparison = LRFinder(Scripted([1.0, math.nan])).compare([1.0, 2.0], iterations=5)
+    assert comparison.against_best() == (None, None)
+    assert comparison.tied == ()
+
+
 @pytest.mark.parametrize(("lrs", "iterations"), [([], 3), ([-1.0], 3), ([0.1], 0)])
 def test_a_comparison_of_nothing_is_refused(lrs, iterations):
     with pytest.raises(RatesError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from itertools import cycle, islice
 from pathlib import Path
@@ -86,10 +87,10 @@ def root(
 @app.command()
 def demo(
     directory: Annotated[Path, typer.Option("--out", help="Where picture and results go.")] = Path("lrfinder-demo"),
-    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training in the check.")] = 300,
+    iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and so the horizon.")] = 300,
     debug: Debug = False,  # noqa: FBT002  (an option of the command line)
 ) -> None:
-    """Range test and three-rate check of a small network on handwritten digits: under a minute, nothing needed.
+    """Range test, three-rate check and suggestion for a small network on handwritten digits: under a minute, nothing needed.
 
     Example:  lrfinder demo
     """
@@ -104,12 +105,15 @@ def demo(
             _show(result)
             _write(result, directory / "range-test.json", None, directory / "range-test.png")
             lr = result.suggestion.lr
-            if lr is None:
-                return
-            out.print(f"\nThe check: {iterations} iterations each from the same start, on the same batches.\n")
-            comparison = _compare(finder, [lr / 10, lr, lr * 10], iterations)
-            _show(comparison)
-            _write(comparison, directory / "check.json", None, directory / "check.png")
+            if lr is not None:
+                out.print(f"\nThe check: {iterations} iterations each from the same start, on the same batches.\n")
+                comparison = _compare(finder, [lr / 10, lr, lr * 10], iterations)
+                _show(comparison)
+                _write(comparison, directory / "check.json", None, directory / "check.png")
+            out.print(f"\nThe suggestion: a sweep and probes, for a training of {iterations} iterations.\n")
+            suggestion = _suggest(finder, iterations, 650)
+            _show(suggestion)
+            _write(suggestion, directory / "suggestion.json", None, directory / "suggestion.png")
 
 
 @app.command()
@@ -326,7 +330,8 @@ def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
     with _progress("sweep and probes", max_iterations) as advance:
-        return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
+        suggestion = finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
+    return replace(suggestion, schedule=schedule.__name__)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LARGEST_FILE = 1 << 27  # bytes; three million records take less
+LARGEST_COUNT = 1 << 53  # iterations; up to here every reader of JSON counts exactly
 
 Document = dict[str, Any]
 
@@ -231,6 +232,7 @@ def _suggestion_document(suggestion: Suggestion) -> Document:
         "notes": list(suggestion.notes),
         "iterations": suggestion.iterations,
         "horizon": suggestion.horizon,
+        "schedule": suggestion.schedule,
         "curve": None if curve is None else _range_test_document(curve),
         "probes": [
             {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name} for probe in suggestion.probes
@@ -239,14 +241,11 @@ def _suggestion_document(suggestion: Suggestion) -> Document:
 
 
 def _suggestion(document: Document) -> Suggestion:
-    status = Status[document["status"]]
-    rates = [None if document[name] is None else _float(document[name]) for name in ("low", "lr", "high")]
-    low, lr, high = rates
-    if (status is Status.OK) == (None in rates) or (lr, low, high).count(None) not in {0, 3}:
+    status, known = Status[document["status"]], ("lr", "low", "high")
+    lr, low, high = (None if document[name] is None else _rate(document[name]) for name in known)
+    in_order = lr is not None and low is not None and high is not None and low <= lr <= high
+    if in_order != (status is Status.OK) or (not in_order and not lr is low is high is None):
         message = "status"
-        raise ValueError(message)
-    if lr is not None and low is not None and high is not None and not 0 <= low <= lr <= high < math.inf:
-        message = "lr"
         raise ValueError(message)
     curve, horizon = document["curve"], document["horizon"]
     return Suggestion(
@@ -260,6 +259,7 @@ def _suggestion(document: Document) -> Suggestion:
         None if horizon is None else _count(horizon),
         None if curve is None else _range_test(curve),
         tuple(_probe(probe) for probe in _exactly(list, document["probes"])),
+        _exactly(str, document["schedule"]),
     )
 
 
@@ -268,17 +268,15 @@ def _probe(document: Document) -> Probe:
 
 
 def _confidence(value: object) -> Confidence:
-    if value in get_args(Confidence):
-        return cast("Confidence", value)
-    message = repr(value)[:40]
-    raise ValueError(message)
+    if _exactly(str, value) not in get_args(Confidence):
+        raise ValueError(_said(value))
+    return cast("Confidence", value)
 
 
 def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    message = repr(value)[:40]
-    raise TypeError(message)
+    if not 0 <= _exactly(int, value) <= LARGEST_COUNT:
+        raise ValueError(_said(value))
+    return cast("int", value)
 
 
 def _numbers(values: Iterable[float]) -> list[float | str]:

@@ -210,7 +210,8 @@ class Suggestion(Result):
     ``lr``, ``low`` and ``high`` are numbers with ``low <= lr <= high`` exactly where ``status`` is ``"ok"``, and ``None``
     otherwise. ``notes`` say what is worth knowing beside the number. ``iterations`` counts every call of ``iteration`` that
     was made for it. From ``finder.suggest`` it also has the ``horizon`` that the rate is for, the ``curve`` of the sweep
-    that came first and the ``probes``, by rising rate; from a curve alone it has none of them.
+    that came first and the ``probes``, by rising rate; from a curve alone it has none of them. ``schedule`` names how the
+    rate moves through the training; ``lr`` is its highest.
     """
 
     lr: float | None
@@ -223,6 +224,7 @@ class Suggestion(Result):
     horizon: int | None = None
     curve: RangeTest | None = None
     probes: tuple[Probe, ...] = ()
+    schedule: str = "constant"
 
     @property
     def landmarks(self) -> Landmarks | None:
@@ -231,10 +233,13 @@ class Suggestion(Result):
 
     @property
     def max_lr(self) -> float | None:
-        """The upper bound of a cyclical schedule, and the highest rate of one cycle; ``None`` without a rate."""
+        """The upper bound of a cyclical schedule, and the highest rate of one cycle; ``None`` without a rate.
+
+        Where the rate is for a schedule that moves it is ``lr``, which was measured as the highest.
+        """
         from lrfinder.analysis.cycle import max_lr
 
-        return None if self.lr is None else max_lr(self.lr, self.probes)
+        return self.lr if self.lr is None or self.schedule != "constant" else max_lr(self.lr, self.probes)
 
     @property
     def base_lr(self) -> float | None:

@@ -2,7 +2,7 @@ import re
 from base64 import b64decode
 from html.parser import HTMLParser
 
-from curves import swept, usual
+from curves import suggested, swept, usual
 from fakes import Bowl
 
 from lrfinder import LRFinder, RangeTest, Settings, Stop
@@ -55,3 +55,14 @@ def test_a_comparison_has_a_row_for_each_rate():
     tags = Tags(LRFinder(Bowl(curvature=1.0, noise=0.01)).compare([0.01, 0.5, 3.0], iterations=60)._repr_html_())
     assert tags.open == []
     assert tags.seen.count("tr") == 4
+
+
+def test_a_suggestion_has_a_row_for_each_probe():
+    tags = Tags(suggested()._repr_html_())
+    assert tags.open == []
+    assert tags.seen.count("tr") == 5
+    assert tags.seen.count("img") == 1
+
+
+def test_a_suggestion_without_probes_has_no_table():
+    assert "table" not in Tags(suggested(())._repr_html_()).seen

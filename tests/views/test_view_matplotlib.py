@@ -1,12 +1,13 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from curves import LRS, swept, usual
+from curves import LRS, fallen, suggested, swept, usual
 from fakes import Bowl
 from matplotlib import pyplot as plt
 
-from lrfinder import LRFinder
+from lrfinder import LRFinder, Status
 from lrfinder.views.matplotlib import figure_png
 
 PNG = b"\x89PNG\r\n"
@@ -114,3 +115,73 @@ def test_finder_plot_draws_its_last_result():
     finder = LRFinder(Bowl(curvature=100, noise=0.05))
     result = finder.find()
     assert np.array_equal(line(finder.plot(), "loss of a batch").get_ydata(), result.losses)
+
+
+def test_a_comparison_tells_how_far_above_the_lowest_each_rate_ended():
+    learner = Bowl(curvature=1.0)
+    told = labels(LRFinder(learner).compare([0.01, 0.02, 0.5], iterations=100).plot())
+    assert told[0].startswith("0.01\n+0.")
+    assert "±" in told[0]
+
+
+def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
+    result = LRFinder(Bowl(curvature=1.0)).compare([0.01, 0.5], iterations=100)
+    (bar,) = result.plot().containers
+    assert bar[0].get_ydata() == pytest.approx([result.final()[0]])
+    low, high = bar[2][0].get_segments()[0][:, 1]
+    assert high - low == pytest.approx(2 * result.differences[0].standard_error)
+
+
+def test_a_tie_is_in_the_title():
+    result = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2], iterations=100)
+    assert "2 are a tie" in result.plot().get_title()
+
+
+def test_a_suggestion_draws_sweep_probes_and_interval_over_one_axis_of_rates():
+    suggestion = suggested()
+    ax = suggestion.plot()
+    assert ax.get_title() == "Learning rate 0.03 suggested for 300 iterations"
+    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
+    assert ax.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
+    assert line(ax, "sweep, smoothed").get_linestyle() == "-"
+    assert {"suggested 0.03", "interval 0.02 to 0.1", "diverged"} <= set(labels(ax))
+
+
+def test_probes_are_joined_after_each_number_of_iterations_that_one_of_them_had():
+    ax = suggested().plot()
+    assert line(ax, "after 40 iterations").get_xdata().tolist() == [0.01, 0.02, 0.04]
+    assert line(ax, "after 100 iterations").get_xdata().tolist() == [0.02, 0.04]
+    assert line(ax, "after 100 iterations").get_ydata() == pytest.approx([0.5, 0.4])
+
+
+def test_under_a_schedule_the_beginning_of_a_longer_probe_does_not_count_and_nothing_is_joined():
+    ax = suggested(schedule="one_cycle").plot()
+    assert line(ax, "after 40 iterations").get_xdata().tolist() == [0.01]
+    assert line(ax, "after 100 iterations").get_linestyle() == "None"
+    assert ax.get_title().endswith("of one_cycle")
+
+
+def test_a_mark_below_all_others_is_inside_the_axes():
+    ax = suggested((fallen(0.01, 100, 1e-6),)).plot()
+    assert ax.get_ylim()[0] < 1e-6
+
+
+@pytest.mark.parametrize(
+    "suggestion",
+    [
+        suggested(()),
+        suggested((), swept([])),
+        suggested((fallen(0.0, 3, 1.0), fallen(1e-320, 1, -1.0)), lr=5e-324, low=0.0, high=1e308),
+        suggested((fallen(0.1, 3, 1e308), fallen(0.2, 3, -1e308))),
+        suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT),
+        suggested(curve=swept([-1.0, -2.0, -3.0] * 10)),
+        replace(suggested(), curve=None),
+    ],
+)
+def test_whatever_a_suggestion_holds_there_is_a_picture_and_no_warning(suggestion):
+    assert figure_png(suggestion).startswith(PNG)
+
+
+def test_a_suggestion_draws_on_the_axes_given():
+    _, ax = plt.subplots()
+    assert suggested().plot(ax) is ax

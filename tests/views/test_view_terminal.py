@@ -1,13 +1,14 @@
 import io
 import math
+import re
 
 import pytest
-from curves import swept, usual
+from curves import suggested, swept, usual
 from fakes import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder
-from lrfinder.views.terminal import ASCII, comparison_table, range_test_view
+from lrfinder.views.terminal import ASCII, comparison_table, range_test_view, terminal_view
 
 
 def printed(renderable, width=80, encoding="utf-8"):
@@ -71,3 +72,33 @@ def test_the_table_leaves_out_iterations_that_there_were_none_of():
 def test_the_table_tells_a_training_that_diverged():
     text = printed(comparison_table(LRFinder(Bowl(curvature=1.0)).compare([0.5, 100.0], iterations=60)), width=120)
     assert next(line for line in text.splitlines() if line.split()[:1] == ["100"]).rstrip().endswith("above where it began")
+
+
+def row(text, rate):
+    return next(line for line in text.splitlines() if line.split()[:1] == [rate])
+
+
+def test_the_table_tells_how_far_above_the_lowest_a_rate_ended_and_ties():
+    text = printed(comparison_table(LRFinder(Bowl(curvature=1.0)).compare([0.02, 0.5], iterations=100)))
+    assert re.search(r"\+\S+ ± \S+$", row(text, "0.02").rstrip())
+    flat = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.02, 0.5], iterations=100)
+    assert row(printed(comparison_table(flat)), "0.5").rstrip().endswith("a tie")
+
+
+def test_a_suggestion_is_a_table_of_its_probes():
+    text = printed(terminal_view(suggested()))
+    assert "0.03 suggested for 300 iterations" in text
+    assert row(text, "0.01").split() == ["0.01", "40", "2.3", "1.2"]
+    assert "lowest, in the interval" in row(text, "0.04")
+    assert "diverged at iteration 8" in row(text, "1.28")
+
+
+def test_a_suggestion_without_probes_is_the_curve_with_its_own_rate():
+    text = printed(terminal_view(suggested(())))
+    assert "suggested 0.03" in text
+    assert "interval 0.02 to 0.1" in text
+
+
+@pytest.mark.parametrize("width", [20, 60, 300])
+def test_no_line_of_a_suggestion_is_wider_than_the_console(width):
+    assert max(map(len, printed(terminal_view(suggested()), width).splitlines())) <= width

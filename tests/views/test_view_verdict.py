@@ -2,7 +2,7 @@ import math
 import re
 
 import pytest
-from curves import swept, usual
+from curves import suggested, swept, usual
 from fakes import Bowl, Scripted
 
 from lrfinder import LRFinder, RangeTest, Status, Stop, Suggestion
@@ -66,7 +66,7 @@ def test_a_comparison_names_the_lowest_and_how_much_higher_the_others_ended():
     words = verdict(comparison)
     finals = comparison.final()
     assert "0.5 ended lowest" in words
-    assert f"0.001 by {finals[0] - finals[1]:.3g}" in words
+    assert f"0.001 by {finals[0] - finals[1]:.3g} ± " in words
 
 
 def test_a_difference_within_the_noise_is_a_tie():
@@ -91,3 +91,30 @@ class Alternating(Scripted):
     def iteration(self, lr):
         loss = super().iteration(lr)
         return loss if lr < 0.15 else self.high[self.here - 1]
+
+
+def test_a_suggestion_is_explained_in_one_paragraph():
+    words = suggested().explain()
+    assert words == verdict(suggested())
+    assert "\n" not in words
+    for part in ("sweep of 90", "4 learning rates", "9 to 100 iterations each", "389 iterations in all", "training of 300"):
+        assert part in words
+    for part in ("is 0.03", "between 0.02 and 0.1", "Confidence is high", NOTES["cliff nearby"], "between 0.015 and 0.06"):
+        assert part in words
+
+
+def test_a_suggestion_for_a_schedule_is_its_highest_rate_and_bounds_no_other():
+    words = suggested(schedule="one_cycle").explain()
+    assert "a training of 300 of one_cycle" in words
+    assert "highest rate of that schedule" in words
+    assert "cyclical" not in words
+
+
+def test_a_suggestion_without_a_rate_is_explained_by_its_reason():
+    words = suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT).explain()
+    assert REFUSALS[Status.NO_DESCENT] in words
+    assert "cyclical" not in words
+
+
+def test_a_suggestion_of_the_curve_alone_says_that_there_was_no_probe():
+    assert "no probe" in suggested(()).explain()

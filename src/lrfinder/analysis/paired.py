@@ -96,7 +96,7 @@ def ended_above(losses: NDArray[np.float64]) -> bool:
 
 def _gap(ends: NDArray[np.float64]) -> float:
     """The difference of two ends where not all is finite: infinite where only one of them is not, NaN where both are not."""
-    one, other = (bool(np.isfinite(end).all()) for end in ends)
+    one, other = (bool(np.isfinite(row).all()) for row in ends)
     if one and other:
         return float((ends[0] / ends.shape[1] - ends[1] / ends.shape[1]).sum())
     return math.nan if one == other else -math.inf if one else math.inf

@@ -59,11 +59,15 @@ class Rates:
                 f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
             )
             raise OptimizerError(message)
-        for group, ratio in zip(groups, self._ratios, strict=True):
+        for group, rate in zip(groups, self.of(lr), strict=True):
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(lr * ratio)
+                group["lr"].fill_(rate)
             else:
-                group["lr"] = lr * ratio
+                group["lr"] = rate
+
+    def of(self, lr: float) -> list[float]:
+        """What ``lr`` is in each group."""
+        return [lr * ratio for ratio in self._ratios]
 
 
 def _refuse_if_out_of_reach(optimizer: Optimizer) -> None:

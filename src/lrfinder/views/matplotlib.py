@@ -6,6 +6,7 @@ tell anything alone: each goes with a marker, a dash or a label. What is neutral
 
 from __future__ import annotations
 
+import math
 from functools import singledispatch
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 from lrfinder.analysis.paired import end_of
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
-from lrfinder.views.probes import by_length, probe_ends, rates_shown, suggestion_axis, suggestion_title
+from lrfinder.views.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
 from lrfinder.views.trainings import comparison_axis, headline, trainings
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lrfinder.views.curve import LossAxis, Stopped
-    from lrfinder.views.probes import ProbeEnd
     from lrfinder.views.trainings import Training
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
@@ -132,9 +132,10 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
     loss_axis = comparison_axis(comparison)
     _scale(ax, loss_axis)
     ax.set(xlim=(0, max(1, comparison.iterations - 1)), xlabel="iteration", ylabel="loss", title=headline(comparison))
-    for number, (training, final) in enumerate(zip(trainings(comparison), comparison.final(), strict=True)):
+    drawn = trainings(comparison)
+    for number, training in enumerate(drawn):
         _draw_training(ax, training, number, loss_axis)
-        _draw_end(ax, training, float(final), number, comparison.iterations)
+    _draw_ends(ax, drawn, loss_axis, comparison)
     _finish(ax, {**legend, "title": "learning rate"})
     return ax
 
@@ -143,8 +144,8 @@ def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]
 def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]) -> Axes:
     """Sweep, probes and interval over one axis of rates.
 
-    The sweep is faint; each probe is a mark at the mean of its last third, those of one length joined by a line, the longer
-    the larger; what diverged is a cross at the upper edge.
+    The sweep is faint. A line joins what the probes had come to after so many iterations, the longer the larger its
+    marks; a rate at which no probe came to an end, or to one that the axis holds, is a cross at the upper edge.
     """
     loss_axis = suggestion_axis(suggestion)
     _scale(ax, loss_axis)
@@ -152,26 +153,28 @@ def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]
     ax.set(xscale="log", xlim=rates_shown(suggestion), xlabel="learning rate", ylabel="loss", title=title)
     if suggestion.curve is not None:
         swept = curve(suggestion.curve)
-        ax.plot(swept.lrs, swept.losses, ".", color=_neutral(), alpha=0.35, markersize=4, mew=0)
+        ax.plot(
+            swept.lrs, swept.losses, ".", color=_neutral(), alpha=0.35, markersize=4, mew=0, label="sweep, loss of a batch"
+        )
         ax.plot(swept.lrs, swept.smoothed, color=_neutral(), alpha=0.6, linewidth=1.4, label="sweep, smoothed")
-    _draw_probes(ax, probe_ends(suggestion), loss_axis)
+    _draw_probes(ax, suggestion, loss_axis)
     if suggestion.lr is not None and suggestion.low is not None and suggestion.high is not None:
         _mark_suggestion(ax, Band(suggestion.lr, suggestion.low, suggestion.high))
     _finish(ax, legend)
     return ax
 
 
-def _draw_probes(ax: Axes, ends: tuple[ProbeEnd, ...], loss_axis: LossAxis) -> None:
-    for number, (length, group) in enumerate(by_length(ends).items()):
+def _draw_probes(ax: Axes, suggestion: Suggestion, loss_axis: LossAxis) -> None:
+    for number, (length, ends) in enumerate(ends_at(suggestion).items()):
         marker, colour = MARKERS[number % len(MARKERS)], COLOURS[(0, 2, 3)[number % 3]]
-        style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 6 + 1.5 * min(number, 3), "linewidth": 1.6}
-        lrs, losses = [end.lr for end in group], [end.loss for end in group]
-        ax.plot(lrs, losses, **style, zorder=4, label=f"probes of {length} iterations")
-    lost = [end.lr for end in ends if end.diverged]
+        style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 5 + 1.5 * min(number, 3), "linewidth": 1.6}
+        joined = "-" if suggestion.schedule == "constant" else "none"  # those that went on are missing between the others
+        ax.plot(*zip(*ends, strict=True), **style, linestyle=joined, zorder=4, label=f"after {length} iterations")
+    top = loss_axis.limits[1]
+    lost = [end.lr for end in probe_ends(suggestion) if not end.loss <= top and end.lr > 0]
     if lost:
         cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5, "linestyle": "none"}
-        top = [loss_axis.limits[1]] * len(lost)
-        ax.plot(lost, top, color=_neutral(), label="probes that diverged", **cross)
+        ax.plot(lost, [top] * len(lost), color=_neutral(), label="diverged", **cross)
 
 
 def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxis) -> None:
@@ -186,13 +189,16 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
         ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
 
 
-def _draw_end(ax: Axes, training: Training, final: float, number: int, iterations: int) -> None:
-    """The mean of the last tenth, with the standard error of its difference to the lowest."""
-    if training.above is None or training.diverged or not np.isfinite([final, training.above.standard_error]).all():
-        return
-    middle = iterations - 1 - end_of(iterations) / 2
-    bar: dict[str, Any] = {"fmt": "o", "capsize": 5, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
-    ax.errorbar([middle], [final], yerr=[training.above.standard_error], color=COLOURS[number % len(COLOURS)], **bar)
+def _draw_ends(ax: Axes, all_trainings: tuple[Training, ...], loss_axis: LossAxis, comparison: Comparison) -> None:
+    """The mean of each last tenth, with the standard error of its difference to the lowest, side by side in that tenth."""
+    low, high = loss_axis.limits
+    places = comparison.iterations - 1 - np.linspace(1, 0, len(all_trainings) + 2)[1:-1] * end_of(comparison.iterations)
+    for number, (training, final) in enumerate(zip(all_trainings, comparison.final(), strict=True)):
+        if training.above is None or math.isnan(training.above.standard_error) or not low < final < high:
+            continue
+        bar: dict[str, Any] = {"fmt": "o", "capsize": 4, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
+        colour, error = COLOURS[number % len(COLOURS)], training.above.standard_error
+        ax.errorbar([places[number]], [final], yerr=[error], color=colour, **bar)
 
 
 def _finish(ax: Axes, legend: Mapping[str, Any]) -> None:

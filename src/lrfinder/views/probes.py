@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder.records import Stop
-from lrfinder.views.curve import axis_of
+from lrfinder.views.curve import RATES, axis_of
+from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
     from lrfinder.records import Probe, Suggestion
     from lrfinder.views.curve import Limits, LossAxis
 
 LAST_PART = 3  # the end of a probe is its last third: the last tenth of a short one is too noisy to look at
+ROOM = 0.7  # of the lowest loss, down to which a logarithmic axis reaches
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,28 @@ def probe_ends(suggestion: Suggestion) -> tuple[ProbeEnd, ...]:
     )
 
 
-def by_length(ends: tuple[ProbeEnd, ...]) -> dict[int, tuple[ProbeEnd, ...]]:
-    """Those that have an end, by their number of iterations, the shortest first."""
-    lengths = sorted({end.length for end in ends if not end.diverged})
-    return {length: tuple(end for end in ends if end.length == length and not end.diverged) for length in lengths}
+def ends_at(suggestion: Suggestion) -> dict[int, tuple[tuple[float, float], ...]]:
+    """For each length of a probe, the shortest first, the rates that were tried for so long with their losses at that end.
+
+    The beginning of a longer probe counts where the rate is constant; under a schedule it would have had other rates.
+    """
+    probes = suggestion.probes
+    lengths = sorted({len(probe.losses) for probe in probes if math.isfinite(_loss_at_end(probe))})
+    constant = suggestion.schedule == "constant"
+    return {
+        length: tuple(
+            (probe.lr, end) for probe in probes if math.isfinite(end := _loss_at(probe, length, constant=constant))
+        )
+        for length in lengths
+    }
 
 
 def suggestion_axis(suggestion: Suggestion) -> LossAxis:
-    """One axis for the losses of the sweep and the ends of the probes."""
+    """One axis for the losses of the sweep and the ends of the probes, with room for a mark below the lowest."""
     swept = np.array([]) if suggestion.curve is None else suggestion.curve.losses
-    return axis_of(np.append(swept, [end.loss for end in probe_ends(suggestion)]))
+    ends = np.array([end.loss for end in probe_ends(suggestion)])
+    positive = bool((np.append(swept, ends)[np.isfinite(np.append(swept, ends))] > 0).all())
+    return axis_of(np.concatenate([swept, ends, ends * ROOM if positive else ends]))
 
 
 def rates_shown(suggestion: Suggestion) -> Limits:
@@ -68,7 +82,7 @@ def rates_shown(suggestion: Suggestion) -> Limits:
     probed = [probe.lr for probe in suggestion.probes]
     band = [rate for rate in (suggestion.low, suggestion.high) if rate is not None]
     lrs = [lr for lr in (*swept, *probed, *band) if lr > 0] or [1e-6, 10.0]
-    low, high = min(lrs), max(lrs)
+    low, high = (float(np.clip(end, *RATES)) for end in (min(lrs), max(lrs)))
     return (low, high) if low < high else (low / 2, high * 2)
 
 
@@ -76,14 +90,25 @@ def suggestion_title(suggestion: Suggestion) -> str:
     """What came of the search, as a title."""
     if suggestion.lr is None:
         return f"Learning rate: no suggestion ({suggestion.status})"
-    horizon = "" if suggestion.horizon is None else f" for {suggestion.horizon} iterations"
+    horizon = "" if suggestion.horizon is None else f" for {suggestion.horizon} iterations{under(suggestion)}"
     return f"Learning rate {suggestion.lr:.3g} suggested{horizon}"
 
 
+def under(suggestion: Suggestion) -> str:
+    """The schedule, where it is not constant."""
+    return "" if suggestion.schedule == "constant" else f" of {printable(suggestion.schedule)}"
+
+
 def _loss_at_end(probe: Probe) -> float:
-    last = np.array(probe.losses[-max(1, len(probe.losses) // LAST_PART) :])
-    whole = len(last) and probe.stop is Stop.MAX_ITERATIONS
-    end = float((last / len(last)).sum()) if whole else math.nan  # divided first, lest a sum of huge losses overflow
+    return _loss_at(probe, len(probe.losses), constant=False) if probe.stop is Stop.MAX_ITERATIONS else math.nan
+
+
+def _loss_at(probe: Probe, length: int, *, constant: bool) -> float:
+    """The mean of the last third of the first ``length`` losses; NaN where there are fewer, or more under a schedule."""
+    if len(probe.losses) < length or (len(probe.losses) > length and not constant):
+        return math.nan
+    last = np.array(probe.losses[:length])[-max(1, length // LAST_PART) :]
+    end = float((last / len(last)).sum()) if len(last) else math.nan  # divided first, lest a sum of huge losses overflow
     return end if math.isfinite(end) else math.nan
 
 
@@ -94,4 +119,4 @@ def _ended(probe: Probe) -> str:
 
 
 def _within(suggestion: Suggestion, lr: float) -> bool:
-    return suggestion.low is not None and suggestion.high is not None and suggestion.low <= lr <= suggestion.high
+    return suggestion.low is not None and suggestion.high is not None and bool(suggestion.low <= lr <= suggestion.high)

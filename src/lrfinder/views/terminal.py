@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from textwrap import wrap
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.curve import curve
+from lrfinder.views.curve import Band, curve
 from lrfinder.views.probes import probe_ends, suggestion_title
 from lrfinder.views.trainings import COMPLETE, trainings
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode
 FEWEST_COLUMNS = 8  # fewer show nothing
+HEIGHT = 14  # lines of a picture
 SHOWN_ITERATIONS = (0, 100, 200)
 LAST = 20
 LINE, RAW, SUGGESTED, STOPPED = "cyan", "dim", "red", "bold"
@@ -61,7 +62,7 @@ def terminal_view(result: Result) -> RenderableType:
 
 
 @terminal_view.register(RangeTest)
-def range_test_view(result: RangeTest, *, width: int | None = None, height: int = 14) -> RangeTestView:
+def range_test_view(result: RangeTest, *, width: int | None = None, height: int = HEIGHT) -> RangeTestView:
     """The curve of a range test in ``height`` lines of braille dots, as wide as ``width`` or the console, whichever is less.
 
     The smoothed curve is a line, raw losses are dots beside it; below are the rates in decades, the suggested rate and its
@@ -93,10 +94,13 @@ def comparison_table(comparison: Comparison) -> Table:
 
 @terminal_view.register(Suggestion)
 def suggestion_view(suggestion: Suggestion) -> RenderableType:
-    """The table of the probes; where there are none, the curve of the sweep."""
+    """The table of the probes; where there are none, the curve of the sweep with the rate that it was read for."""
     if suggestion.probes or suggestion.curve is None:
         return suggestion_table(suggestion)
-    return range_test_view(suggestion.curve)
+    lr, low, high = suggestion.lr, suggestion.low, suggestion.high
+    band = None if lr is None or low is None or high is None else Band(lr, low, high)
+    drawn = replace(curve(suggestion.curve), title=suggestion_title(suggestion), band=band)
+    return RangeTestView(drawn, None, HEIGHT)
 
 
 def suggestion_table(suggestion: Suggestion) -> Table:

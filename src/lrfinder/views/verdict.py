@@ -11,7 +11,7 @@ from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.views.plain import printable
-from lrfinder.views.probes import probe_ends
+from lrfinder.views.probes import probe_ends, under
 from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
@@ -138,20 +138,23 @@ def _searched(suggestion: Suggestion) -> str:
     if suggestion.horizon is None:
         return ""
     swept = 0 if suggestion.curve is None else len(suggestion.curve)
-    sweep = f"A sweep of {swept} iterations alone was made"
+    tried = f"A sweep of {swept} iterations was made, and no probe"
     if suggestion.probes:
         ends = probe_ends(suggestion)
         short, long = min(end.length for end in ends), max(end.length for end in ends)
         each = f"{long}" if short == long else f"{short} to {long}"
         rates = "one learning rate was" if len(ends) == 1 else f"{len(ends)} learning rates were"
         where = "from the same start and on the same batches"
-        sweep = f"After a sweep of {swept} iterations, {rates} tried for {each} iterations each, {where}"
-    return f"{sweep}: {suggestion.iterations} iterations in all, for a training of {suggestion.horizon}."
+        tried = f"After a sweep of {swept} iterations, {rates} tried for {each} iterations each, {where}"
+    training = f"a training of {suggestion.horizon}{under(suggestion)}"
+    return f"{tried}: {suggestion.iterations} iterations in all, for {training}."
 
 
 def _bounds(suggestion: Suggestion) -> str:
     if suggestion.base_lr is None or suggestion.max_lr is None or not suggestion.probes:
         return ""
+    if suggestion.schedule != "constant":
+        return "It is the highest rate of that schedule."
     base, highest = f"{suggestion.base_lr:.3g}", f"{suggestion.max_lr:.3g}"
     return f"A cyclical schedule would move between {base} and {highest}, one cycle would reach up to {highest}."
 
