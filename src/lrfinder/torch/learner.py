@@ -15,7 +15,8 @@ from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch.batches import own_source, to_device
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.state import Memory, generators, generators_of
+from lrfinder.torch.sources import generators_of
+from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
@@ -155,9 +156,10 @@ class TorchLearner:
         self._roots = [*modules, *optimizers, *stateful]
         self._device = device
         self._rates = Rates(optimizers, group)
-        of_data = generators_of(data)
+        source = own_source(data)
+        of_data = generators_of(source)
         self._generators = lambda: (*generators(), *of_data)
-        self._batches = stream(own_source(data), self._generators, replay_bytes)
+        self._batches = stream(source, self._generators, replay_bytes)
         self._first_forward: Callable[[nn.Module, Any], Tensor] | None
 
     def _draw(self) -> Any:

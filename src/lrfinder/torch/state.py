@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
-from lrfinder.randomness import Generator, capture, global_generators, own_generator, put_back
+from lrfinder.randomness import Generator, capture, global_generators, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,9 +24,9 @@ class Memory(memory.Memory):
     """A copy of everything that can be reached from ``roots`` and that training changes; ``restore()`` puts it back.
 
     The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes) and takes tensors
-    (values, memory, ``requires_grad``, ``grad`` or its absence) and random generators. A tensor comes back as the same
-    object in the same memory, so that tied weights stay tied and compiled models and captured graphs go on working. Copies
-    of tensors on an accelerator are kept on the host.
+    (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A tensor comes
+    back as the same object in the same memory, so that tied weights stay tied and compiled models and captured graphs go
+    on working. Copies of tensors on an accelerator are kept on the host.
 
     Args:
         roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
@@ -48,7 +47,7 @@ class Memory(memory.Memory):
             return vars(root)
         load, state_dict = getattr(root, "load_state_dict", None), getattr(root, "state_dict", None)
         if load is None or state_dict is None:
-            if isinstance(root, dict | list | set | deque) or _own_generator(root) is not None:
+            if isinstance(root, dict | list | set | deque) or own_generator(root) is not None:
                 return None
             message = (
                 f"stateful holds a {type(root).__name__}, which has neither attributes nor state_dict() and "
@@ -71,26 +70,44 @@ def _take(value: object) -> memory.Taken | None:
         return _of_tensor(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
-    generator = _own_generator(value)
+    generator = own_generator(value)
     return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
 
 
 def _of_tensor(tensor: Tensor) -> memory.Taken:
     grad = tensor.grad if tensor.is_leaf else None
-    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
-    saved = _memory(alias).to("cpu", copy=True)
+    contents = _of_contents(tensor) if tensor.layout is torch.strided else _of_sparse(tensor)
     requires_grad = tensor.requires_grad
 
     def restore() -> None:
-        if tensor.layout is torch.strided and tensor.data_ptr() != alias.data_ptr():
-            tensor.data = alias  # the step had given it other memory
-        _memory(alias).copy_(saved)
+        contents()
         if tensor.is_leaf:
             tensor.requires_grad_(requires_grad)
             if tensor.grad is not grad:
                 tensor.grad = grad
 
-    return memory.Taken(restore, [grad])
+    return memory.Taken(restore, [grad, vars(tensor)])
+
+
+def _of_contents(tensor: Tensor) -> Callable[[], None]:
+    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
+    saved = _memory(alias).to("cpu", copy=True)
+
+    def restore() -> None:
+        if _lies(tensor) != _lies(alias):
+            tensor.data = alias  # the step had given it other memory
+        _memory(alias).copy_(saved)
+
+    return restore
+
+
+def _lies(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _of_sparse(tensor: Tensor) -> Callable[[], object]:
+    saved = tensor.detach().to("cpu", copy=True)
+    return lambda: tensor.copy_(saved.clone())  # in place it takes the memory that it is given, for good
 
 
 def _memory(tensor: Tensor) -> Tensor:
@@ -133,10 +150,6 @@ def _tensor(state: bytes) -> Tensor:
     return torch.frombuffer(bytearray(state), dtype=torch.uint8)
 
 
-def _own_generator(value: object) -> Generator | None:
-    return _torch_generator(value) if isinstance(value, torch.Generator) else own_generator(value)
-
-
-def generators_of(data: object) -> tuple[Generator, ...]:
-    """The generators that belong to the data: a loader's, its samplers', its data sets'."""
-    return randomness.generators_of(data, (DataLoader, Dataset, Sampler), _own_generator)
+def own_generator(value: object) -> Generator | None:
+    """``value`` as a :class:`Generator`, where it is one of torch's, numpy's or python's."""
+    return _torch_generator(value) if isinstance(value, torch.Generator) else randomness.own_generator(value)
