@@ -84,7 +84,8 @@ class _Look:
 
     def attributes(self, name, value):
         for key, item in getattr(value, "__dict__", {}).items():
-            if not (isinstance(value, DataLoader) and key == "_iterator"):  # a process of its own, which goes on
+            open_pass = isinstance(value, DataLoader) and key == "_iterator"  # processes of its own, which go on
+            if not (open_pass or key.startswith("_dynamo")):  # a mark of compiled code on a parameter
                 self.at(f"{name}.{key}", item)
 
     def key(self, key):

@@ -46,7 +46,7 @@ def nets_for(name):
 
 
 @st.composite
-def cases(draw, rare=60):
+def cases(draw, rare=100):
     """A case. Workers come in one of ``rare`` cases, compiled models likewise: both are slow to start."""
     optimizer = draw(st.sampled_from([name for name in OPTIMIZERS if name not in REFUSED]))
     closure = needs_closure(optimizer)

@@ -3,6 +3,7 @@
 import gc
 import os
 import tempfile
+import time
 import warnings
 from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
@@ -45,7 +46,7 @@ def prove(case, cls=TorchLearner):
         training.reach()
         before, around = observe(training), process()
         raised = run(training, cls)
-        same(process(), around, "around the training")
+        same(settled(around), around, "around the training")
         after = observe(training)
         same(after.values, there, "in the training")
         if not training.was_lazy:
@@ -90,6 +91,15 @@ def run(training, cls):
                 message = f"{action} gave another result the second time."
                 raise TraceError(message)
     return raised
+
+
+def settled(around):
+    """The process, once the threads and the workers that were told to end have ended."""
+    for _ in range(100):
+        if (now := process()) == around:
+            break
+        time.sleep(0.05)
+    return now
 
 
 def same(seen, expected, where):

@@ -77,16 +77,18 @@ def _take(value: object) -> memory.Taken | None:
 def _of_tensor(tensor: Tensor) -> memory.Taken:
     grad = tensor.grad if tensor.is_leaf else None
     contents = _of_contents(tensor) if tensor.layout is torch.strided else _of_sparse(tensor)
+    attributes = vars(tensor).copy()
     requires_grad = tensor.requires_grad
 
     def restore() -> None:
         contents()
+        _put_attributes(tensor, attributes)
         if tensor.is_leaf:
             tensor.requires_grad_(requires_grad)
             if tensor.grad is not grad:
                 tensor.grad = grad
 
-    return memory.Taken(restore, [grad, vars(tensor)])
+    return memory.Taken(restore, [grad, *attributes.values()])
 
 
 def _of_contents(tensor: Tensor) -> Callable[[], None]:
@@ -108,6 +110,13 @@ def _lies(tensor: Tensor) -> tuple[object, ...]:
 def _of_sparse(tensor: Tensor) -> Callable[[], object]:
     saved = tensor.detach().to("cpu", copy=True)
     return lambda: tensor.copy_(saved.clone())  # in place it takes the memory that it is given, for good
+
+
+def _put_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:
+    now = vars(tensor)
+    marks = {name: value for name, value in now.items() if name.startswith("_dynamo")}  # compiled code goes on with its own
+    now.clear()
+    now.update(attributes | marks)
 
 
 def _memory(tensor: Tensor) -> Tensor:
