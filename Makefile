@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint bench-import clean
+.PHONY: help demo test lint bench-import bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,11 +22,19 @@ lint: $(VENV)/nox  ## style and types alone
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
 
+bench-suggestion: .venv-benchmark/ready  ## every finder on every development task: hours; goes on where it was stopped
+	.venv-benchmark/bin/python benchmarks/suggestion/run.py --set development --seeds 10 $(ARGS)
+
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) .venv-benchmark .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
+
+.venv-benchmark/ready: benchmarks/suggestion/requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv-benchmark
+	.venv-benchmark/bin/python -m pip install --quiet --disable-pip-version-check --editable . -r benchmarks/suggestion/requirements.txt
+	@touch $@
 
 $(VENV)/demo: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' $(TORCH)

@@ -26,7 +26,8 @@ from lrfinder.files import load
 from lrfinder.finder import LRFinder
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import Comparison, RangeTest, Record, Settings, Status, Stop, Suggestion
+from lrfinder.records import Comparison, Probe, RangeTest, Record, Result, Settings, Status, Stop, Suggestion
+from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
 
@@ -50,10 +51,12 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OptimizerError",
+    "Probe",
     "RangeTest",
     "RatesError",
     "Record",
     "RestoreError",
+    "Result",
     "ResultFileError",
     "RisingLoss",
     "Settings",
@@ -62,9 +65,11 @@ __all__ = [
     "StoppingCriterion",
     "Suggestion",
     "Validated",
+    "constant",
     "geometric",
     "linear",
     "load",
+    "one_cycle",
     "restored",
 ]
 

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
+from lrfinder.analysis.bracketing import CURVE_ALONE, check_search, conclude, ladder_of, next_probe, start_rate
 from lrfinder.errors import DataEndedError, LRFinderError, RatesError
 from lrfinder.learner import restored
+from lrfinder.probing import Probing
 from lrfinder.rates import checked, geometric
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
-from lrfinder.stopping import LRFinderStoppingCriteria
+from lrfinder.schedules import constant
+from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lrfinder.learner import Learner
+    from lrfinder.records import Suggestion
+    from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
 
     OnRecord = Callable[[Record], object]
@@ -119,9 +124,59 @@ class LRFinder:
             array.setflags(write=False)
         return Comparison(rates, losses, tuple(stops))
 
+    def suggest(
+        self,
+        horizon: int = 300,
+        *,
+        max_iterations: int = 650,
+        rates: Iterable[float] | None = None,
+        schedule: Schedule = constant,
+        on_record: OnRecord | None = None,
+    ) -> Suggestion:
+        """The rate at which a training of ``horizon`` iterations ends lowest: a sweep, then probes on the same batches.
+
+        The learner is afterwards as it was before, also after an exception, which passes through with a note of where it was
+        raised.
+
+        Args:
+            horizon: iterations of the training that the rate is for.
+            max_iterations: no more iterations than this, sweep, probes and checks together; with 150 or fewer the curve of
+                the sweep alone is read.
+            rates: those of the sweep, in place of its own ladder.
+            schedule: how the rate moves through that training, a function of its progress from 0 to 1; the suggestion is the
+                highest rate then.
+            on_record: called with each :class:`lrfinder.Record` as it comes.
+
+        Raises:
+            RatesError: a setting is out of range.
+        """
+        check_search(horizon, max_iterations)
+        lrs = checked(ladder_of(max_iterations) if rates is None else rates, max_iterations)
+        criterion = RisingLoss()
+        records: list[Record] = []
+        with restored(self.learner) as state:
+            with _told(records, lrs):
+                stop = _sweep(self.learner, lrs, records, criterion, on_record)
+            settings = Settings(None, None, None, max_iterations, criterion.smoothing, repr(criterion))
+            curve = RangeTest(tuple(records), stop, settings)
+            probing = Probing(self.learner, state, schedule, on_record)
+            if max_iterations > CURVE_ALONE:
+                _probe(probing, curve, horizon, max_iterations)
+        return conclude(curve, probing.probes, horizon)
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax)
+
+
+def _probe(probing: Probing, curve: RangeTest, horizon: int, max_iterations: int) -> None:
+    """Probe for as long as there is something to find out and iterations are left for it."""
+    start = start_rate(curve)
+    while start is not None:
+        ask = next_probe(probing.probes, start, horizon, max_iterations - len(curve) - probing.iterations)
+        if ask is None:
+            return
+        probing.train(*ask)
 
 
 def _sweep(

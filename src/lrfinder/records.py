@@ -57,22 +57,45 @@ class Status(StrEnum):
     LOW_SIGNAL = "low signal"
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A rate, its interval, how far to trust it and why.
+class Result:
+    """What every result can do; a subclass says what its table is."""
 
-    ``lr``, ``low`` and ``high`` are numbers with ``low <= lr <= high`` exactly where ``status`` is ``"ok"``, and ``None``
-    otherwise. ``notes`` say what is worth knowing beside the number. ``iterations`` counts every call of ``iteration`` that
-    was made for it.
-    """
+    def to_columns(self) -> Mapping[str, Sequence[float]]:
+        """The table of the result: columns by name, all of one length."""
+        raise NotImplementedError
 
-    lr: float | None
-    low: float | None
-    high: float | None
-    confidence: Confidence
-    status: Status
-    notes: tuple[str, ...]
-    iterations: int
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the result on ``ax``, or on new axes; returns them, shows nothing."""
+        from lrfinder.views.matplotlib import plot
+
+        return plot(self, ax)
+
+    def to_json(self, path: str | PathLike[str]) -> None:
+        """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
+        from lrfinder.files import save
+
+        save(self, path)
+
+    def to_csv(self, path: str | PathLike[str]) -> None:
+        """Write the table of the result to ``path``, one line a row."""
+        from lrfinder.files import write_csv
+
+        write_csv(self.to_columns(), path)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of the result as a pandas ``DataFrame``.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from lrfinder.files import data_frame
+
+        return data_frame(self.to_columns())
+
+    def _repr_html_(self) -> str:
+        from lrfinder.views.html import html
+
+        return html(self)
 
 
 @dataclass(frozen=True)
@@ -88,7 +111,7 @@ class Settings:
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTest(Sequence[Record]):
+class RangeTest(Result, Sequence[Record]):
     """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with why it ended and what was asked.
 
     Losses are raw, one per iteration, each of its own batch before the update; they may be NaN or infinite at the end.
@@ -150,46 +173,88 @@ class RangeTest(Sequence[Record]):
 
         return suggestion_from_curve(self.lrs, self.losses)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the curve on ``ax``, or on new axes; returns them, shows nothing."""
-        from lrfinder.views.matplotlib import plot_range_test
-
-        return plot_range_test(self, ax)
-
-    def to_json(self, path: str | PathLike[str]) -> None:
-        """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
-        from lrfinder.files import save
-
-        save(self, path)
-
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write ``iteration,lr,loss`` lines to ``path``."""
-        from lrfinder.files import write_csv
-
-        write_csv(self.to_columns(), path)
-
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """The table of the result: columns ``iteration``, ``lr``, ``loss``, all of one length."""
         return {"iteration": range(len(self)), "lr": self.lrs.tolist(), "loss": self.losses.tolist()}
 
-    def to_frame(self) -> pd.DataFrame:
-        """The table of the result as a pandas ``DataFrame``.
 
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        from lrfinder.files import data_frame
+@dataclass(frozen=True)
+class Probe:
+    """A short training at one rate: the loss of each iteration, before its update, and why it ended.
 
-        return data_frame(self.to_columns())
+    Under a schedule ``lr`` is the highest rate of the training.
+    """
 
-    def _repr_html_(self) -> str:
-        from lrfinder.views.html import html
+    lr: float
+    losses: tuple[float, ...]
+    stop: Stop
 
-        return html(self)
+    def __eq__(self, other: object) -> bool:
+        """Same rate, same losses bit for bit (NaN equals NaN), same end."""
+        if not isinstance(other, Probe):
+            return NotImplemented
+        return (self.lr, self.stop, self._bits()) == (other.lr, other.stop, other._bits())
+
+    def __hash__(self) -> int:
+        return hash((self.lr, self.stop, self._bits()))
+
+    def _bits(self) -> bytes:
+        return _bits(np.array(self.losses))
+
+
+@dataclass(frozen=True)
+class Suggestion(Result):
+    """A rate, its interval, how far to trust it and why.
+
+    ``lr``, ``low`` and ``high`` are numbers with ``low <= lr <= high`` exactly where ``status`` is ``"ok"``, and ``None``
+    otherwise. ``notes`` say what is worth knowing beside the number. ``iterations`` counts every call of ``iteration`` that
+    was made for it. From ``finder.suggest`` it also has the ``horizon`` that the rate is for, the ``curve`` of the sweep
+    that came first and the ``probes``, by rising rate; from a curve alone it has none of them.
+    """
+
+    lr: float | None
+    low: float | None
+    high: float | None
+    confidence: Confidence
+    status: Status
+    notes: tuple[str, ...]
+    iterations: int
+    horizon: int | None = None
+    curve: RangeTest | None = None
+    probes: tuple[Probe, ...] = ()
+
+    @property
+    def landmarks(self) -> Landmarks | None:
+        """Those of the sweep; ``None`` where there is none."""
+        return None if self.curve is None else self.curve.landmarks
+
+    @property
+    def max_lr(self) -> float | None:
+        """The upper bound of a cyclical schedule, and the highest rate of one cycle; ``None`` without a rate."""
+        from lrfinder.analysis.cycle import max_lr
+
+        return None if self.lr is None else max_lr(self.lr, self.probes)
+
+    @property
+    def base_lr(self) -> float | None:
+        """The lower bound of a cyclical schedule: a quarter of the upper one (Smith 2017, section 3.3)."""
+        return None if self.max_lr is None else self.max_lr / 4
+
+    def explain(self) -> str:
+        """The suggestion in plain words, one paragraph."""
+        from lrfinder.views.verdict import verdict
+
+        return verdict(self)
+
+    def to_columns(self) -> Mapping[str, Sequence[float]]:
+        """Columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each probe."""
+        rows = [(k, probe.lr, loss) for probe in self.probes for k, loss in enumerate(probe.losses)]
+        iterations, lrs, losses = zip(*rows, strict=True) if rows else ((), (), ())
+        return {"iteration": iterations, "lr": lrs, "loss": losses}
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Result):
     """Trainings at a few rates from one start on the same batches.
 
     ``losses[i, k]`` is the loss of iteration ``k`` at ``lrs[i]``, before its update; NaN from where a training ended early.
@@ -233,24 +298,6 @@ class Comparison:
         best = int(finals.argmin())
         return float(self.lrs[best]) if np.isfinite(finals[best]) else None
 
-    def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the trainings on ``ax``, or on new axes; returns them, shows nothing."""
-        from lrfinder.views.matplotlib import plot_comparison
-
-        return plot_comparison(self, ax)
-
-    def to_json(self, path: str | PathLike[str]) -> None:
-        """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
-        from lrfinder.files import save
-
-        save(self, path)
-
-    def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write ``iteration,lr,loss`` lines to ``path``, one training after the other."""
-        from lrfinder.files import write_csv
-
-        write_csv(self.to_columns(), path)
-
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """The result as a table: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
         trainings = len(self.lrs)
@@ -259,21 +306,6 @@ class Comparison:
             "lr": np.repeat(self.lrs, self.iterations).tolist(),
             "loss": self.losses.ravel().tolist(),
         }
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table of the result as a pandas ``DataFrame``.
-
-        Raises:
-            MissingExtraError: pandas is not installed.
-        """
-        from lrfinder.files import data_frame
-
-        return data_frame(self.to_columns())
-
-    def _repr_html_(self) -> str:
-        from lrfinder.views.html import html
-
-        return html(self)
 
 
 def _frozen(values: Sequence[float]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
-from lrfinder.records import RangeTest
+from lrfinder.records import Comparison, RangeTest
 from lrfinder.views.curve import curve
 from lrfinder.views.trainings import comparison_axis, headline, trainings
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from lrfinder.records import Comparison
+    from lrfinder.records import Result
     from lrfinder.views.curve import Band, LossAxis, Stopped
     from lrfinder.views.trainings import Training
 
@@ -34,6 +34,14 @@ DASHES = ("--", "-.", ":", (0, (8, 2)), (0, (8, 2, 1, 2, 1, 2)))  # 5 and 4 shar
 SIZE_INCHES = (7.6, 4.6)
 INSIDE: Mapping[str, Any] = {"loc": "best"}  # the limits leave room above and below the curve
 BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}  # many lines fill the axes
+
+
+def plot(result: Result, ax: Axes | None = None) -> Axes:
+    """Draw a result of any kind on ``ax``, or on axes of a new figure; returns them, shows nothing."""
+    if isinstance(result, RangeTest):
+        return plot_range_test(result, ax)
+    assert isinstance(result, Comparison)
+    return plot_comparison(result, ax)
 
 
 def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
