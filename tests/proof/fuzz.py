@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+import operator
 import platform
 import random
 import subprocess
@@ -21,6 +22,7 @@ from proof_twin import RefusedError, prove
 KINDS = (
     "net",
     "optimizer",
+    "settings",
     "scheduler",
     "feed",
     "moment",
@@ -38,39 +40,50 @@ KINDS = (
 )
 
 
+ROUND = 100
+BY_HAND = "## Found and put right"
+APART = 3  # every two cases differ in at least so many of the kinds
+
+
 class Log:
     """What became of the cases."""
 
-    def __init__(self):
+    def __init__(self, count, minutes):
+        self.count, self.end = count, time.monotonic() + 60 * minutes
         self.proved, self.lost, self.raised = set(), {}, collections.Counter()
-        self.refused, self.drawn = collections.Counter(), set()
+        self.refused, self.drawn = collections.Counter(), []
+
+    def is_full(self):
+        return len(self.proved) + len(self.lost) == self.count or time.monotonic() > self.end
 
     def run(self, case):
-        if case in self.drawn:
+        """Run the case, unless it is too much like an earlier one."""
+        chosen = tuple(getattr(case, kind) for kind in KINDS)
+        if self.is_full() or any(sum(map(operator.ne, chosen, other)) < APART for other in self.drawn):
             return
-        self.drawn.add(case)
+        self.drawn.append(chosen)
         try:
             raised = prove(case)
         except RefusedError as error:
             self.refused[str(error)[:100]] += 1
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (whatever it is, it goes into the log)
             self.lost[case] = f"{type(error).__name__}: {error}"
-            traceback.print_exc(limit=-3)
+            print(case, flush=True)
+            traceback.print_exc(limit=-4)
         else:
             self.proved.add(case)
             self.raised[raised] += raised != ""
-        if len(self.drawn) % 100 == 0:
-            print(f"{len(self.proved)} cases proved, {len(self.lost)} lost", file=sys.stderr)
+        if len(self.drawn) % 50 == 0:
+            print(f"{len(self.proved)} cases proved, {len(self.lost)} lost", file=sys.stderr, flush=True)
 
 
-def draw_until(log, count, seed):
-    """Draw and run cases until ``count`` of them have run; hypothesis gives them, in rounds."""
-    while len(log.proved) + len(log.lost) < count:
-        missing = count - len(log.proved) - len(log.lost)
+def draw_until(log, seed):
+    """Draw and run cases until the log is full. Hypothesis gives them, in rounds, each from a seed of its own."""
+    while not log.is_full():
 
         @hypothesis.seed(seed)
         @hypothesis.settings(
-            max_examples=missing,
+            max_examples=ROUND,
             deadline=None,
             database=None,
             phases=[Phase.generate],
@@ -98,13 +111,14 @@ def settings_counts(log):
 
 def report(log, seed, minutes):
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    versions = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     lines = [
         "# The fuzz",
         "Output of `make fuzz`. Each case is a training that meets the finder in its middle, beside a twin that never does:",
         "everything that can be seen of it, bit for bit, with its addresses, right after the finder, and the next 20 steps.",
         "",
-        f"{len(log.proved) + len(log.lost):,} different cases were run, and **{len(log.lost)} of them lost anything.**",
+        f"{len(log.proved) + len(log.lost):,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at",
+        f"least {APART} of the choices counted below.",
         "",
         f"On {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}, {versions}; hypothesis",
         f"{hypothesis.__version__}; one process, {minutes:.0f} minutes.",
@@ -115,7 +129,7 @@ def report(log, seed, minutes):
         "",
         "## Counts",
     ]
-    lines += [f"- **{kind}**: {counts(log, kind)}" for kind in KINDS]
+    lines += [f"- **{kind}**: {counts(log, kind)}" for kind in KINDS if kind != "settings"]
     lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## What the step raised"]
     lines += [f"- {name}: {count}" for name, count in log.raised.most_common() if count] or ["- nothing"]
     lines += ["", "## What PyTorch refused"]
@@ -125,20 +139,27 @@ def report(log, seed, minutes):
     return "\n".join(lines) + "\n"
 
 
+def kept_of(path):
+    """What people wrote at the end of the log that is about to be replaced."""
+    _, heading, rest = (path.read_text("utf-8") if path.is_file() else "").partition(BY_HAND)
+    return f"\n{heading}{rest}" if heading else ""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=600.0, help="end after so many, however many cases have run")
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     random.seed(given.seed)
-    log, start = Log(), time.monotonic()
-    draw_until(log, given.cases, given.seed)
+    log, start = Log(given.cases, given.minutes), time.monotonic()
+    draw_until(log, 1000 * given.seed)
     text = report(log, given.seed, (time.monotonic() - start) / 60)
     print(text)
     if given.log is not None:
-        given.log.write_text(text, encoding="utf-8")
+        given.log.write_text(text + kept_of(given.log), encoding="utf-8")
     return 1 if log.lost else 0
 
 

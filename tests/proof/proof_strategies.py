@@ -12,11 +12,16 @@ from proof_training import AVERAGES, COMPILED, GROUPS, MODES, MOMENTS, PRECISION
 WHAT = (
     ("find",),
     ("compare",),
+    ("suggest",),
     ("law",),
     ("find", "find"),
     ("compare", "compare"),
     ("find", "compare"),
     ("compare", "find"),
+    ("suggest", "suggest"),
+    ("suggest with probes",),
+    ("find", "suggest", "compare"),
+    ("suggest", "compare"),
 )
 TAKE_SPARSE = ("SGD", "Adagrad", "SparseAdam")
 
@@ -46,12 +51,16 @@ def nets_for(name):
 
 
 @st.composite
-def cases(draw, rare=100):
+def cases(draw, rare=250):
     """A case. Workers come in one of ``rare`` cases, compiled models likewise: both are slow to start."""
+
+    def rarely():
+        return draw(st.integers(1, rare)) == rare // 3  # the ends of a range are drawn more often than the rest
+
     optimizer = draw(st.sampled_from([name for name in OPTIMIZERS if name not in REFUSED]))
     closure = needs_closure(optimizer)
     form = draw(st.sampled_from(["class", "step"]))
-    plain = FEEDS if draw(st.integers(1, rare)) < rare else WITH_WORKERS
+    feeds = WITH_WORKERS if rarely() else FEEDS
     return Case(
         net=draw(st.sampled_from(nets_for(optimizer))),
         optimizer=optimizer,
@@ -62,8 +71,8 @@ def cases(draw, rare=100):
         accumulate=draw(mostly(1, 2)) if form == "class" else 1,
         clip=draw(st.booleans()),
         average=draw(mostly(*AVERAGES)),
-        compiled=draw(st.sampled_from(COMPILED[1:])) if draw(st.integers(1, rare)) == rare else "no",
-        feed=draw(st.sampled_from(sorted(plain))),
+        compiled=draw(st.sampled_from(COMPILED[1:])) if rarely() else "no",
+        feed=draw(st.sampled_from(sorted(feeds))),
         moment=draw(st.sampled_from(list(MOMENTS))),
         mode=draw(mostly(*MODES)),
         form=form,

@@ -18,8 +18,10 @@ from lrfinder import LRFinder, LRFinderError, LRFinderWarning
 from lrfinder.torch import TorchLearner
 
 STEPS = 20
-ACTIONS = {  # `suggest` gets its line here
+ACTIONS = {
     "find": lambda finder: finder.find(1e-5, 2.0, lr_end=1e3, max_iterations=25),
+    "suggest": lambda finder: finder.suggest(horizon=4, max_iterations=50),  # the smallest budget allowed
+    "suggest with probes": lambda finder: finder.suggest(horizon=10, max_iterations=200),
     "compare": lambda finder: finder.compare([1e-3, 0.3], iterations=6),
     "law": lambda finder: lrfinder.testing.check_time_repeats(finder.learner, lrs=[1e-3, 1e-2, 0.1, 1.0]),
 }
@@ -44,6 +46,7 @@ def prove(case, cls=TorchLearner):
         there, end = without_finder(case)
         training = Training(case)
         training.reach()
+        collect(case)
         before, around = observe(training), process()
         raised = run(training, cls)
         same(settled(around), around, "around the training")
@@ -143,5 +146,10 @@ def apart(case):
     finally:
         if case.compiled != "no":
             torch.compiler.reset()
-        if case.feed in WITH_WORKERS:
-            gc.collect()
+        collect(case)
+
+
+def collect(case):
+    """End the workers of passes that nobody can reach any more, or they end in the middle of what is watched."""
+    if case.feed in WITH_WORKERS:
+        gc.collect()
