@@ -2,8 +2,9 @@
 
 import argparse
 import collections
-import datetime
+import datetime as dt
 import operator
+import os
 import platform
 import random
 import subprocess
@@ -109,33 +110,37 @@ def settings_counts(log):
     return ", ".join(f"{name}: {count}" for name, count in sorted(counted.items()))
 
 
-def report(log, seed, minutes):
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    versions = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+def report(log, asked.stdout.strip(), seed, minutes):
+    count = len(log.proved) + len(log.lost)
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     lines = [
         "# The fuzz",
-        "Output of `make fuzz`. Each case is a training that meets the finder in its middle, beside a twin that never does:",
-        "everything that can be seen of it, bit for bit, with its addresses, right after the finder, and the next 20 steps.",
         "",
-        f"{len(log.proved) + len(log.lost):,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at",
-        f"least {APART} of the choices counted below.",
+        "What `make fuzz` wrote. Each case is a training that meets the finder in its middle, beside a twin that never does.",
+        "Compared, bit for bit: everything that can be seen of it and around it, with its addresses, right after the finder;",
+        "and its next 20 steps.",
         "",
-        f"On {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}, {versions}; hypothesis",
-        f"{hypothesis.__version__}; one process, {minutes:.0f} minutes.",
+        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at least {APART}",
+        "of the choices counted below.",
         "",
-        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (the reasons are below).",
-        f"In {log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the",
-        "exception pass, and all came back as in the others.",
+        f"On {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
+        f"hypothesis {hypothesis.__version__}; one process, {minutes:.0f} minutes.",
+        "",
+        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (reasons below). In",
+        f"{log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the exception",
+        "pass, and all came back as in the others.",
         "",
         "## Counts",
+        "",
     ]
     lines += [f"- **{kind}**: {counts(log, kind)}" for kind in KINDS if kind != "settings"]
-    lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## What the step raised"]
+    lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## What the step raised", ""]
     lines += [f"- {name}: {count}" for name, count in log.raised.most_common() if count] or ["- nothing"]
-    lines += ["", "## What PyTorch refused"]
-    lines += [f"- {count} × {why}" for why, count in log.refused.most_common()] or ["- nothing"]
+    lines += ["", "## What PyTorch refused", ""]
+    lines += [f"- {count}: {why}" for why, count in log.refused.most_common()] or ["- nothing"]
     if log.lost:
-        lines += ["", "## What was lost", *(f"- `{case!r}`: {what}" for case, what in log.lost.items())]
+        lines += ["", "## What was lost", "", *(f"- `{case!r}`: {what}" for case, what in log.lost.items())]
     return "\n".join(lines) + "\n"
 
 
@@ -154,9 +159,12 @@ def main():
     given = parser.parse_args()
     torch.set_num_threads(1)
     random.seed(given.seed)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     log, start = Log(given.cases, given.minutes), time.monotonic()
     draw_until(log, 1000 * given.seed)
-    text = report(log, given.seed, (time.monotonic() - start) / 60)
+    text = report(log, asked.stdout.strip(), given.seed, (time.monotonic() - start) / 60)
     print(text)
     if given.log is not None:
         given.log.write_text(text + kept_of(given.log), encoding="utf-8")

@@ -31,7 +31,13 @@ def mlp(*middle, first=None, width=12):
 
 def conv():
     return nn.Sequential(
-        nn.Unflatten(1, (1, 2, 3)), nn.Conv2d(1, 4, 2), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout2d(0.2), nn.Flatten(), nn.Linear(8, 2)
+        nn.Unflatten(1, (1, 2, 3)),
+        nn.Conv2d(1, 4, 2),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.Dropout2d(0.2),
+        nn.Flatten(),
+        nn.Linear(8, 2),
     )
 
 
@@ -41,9 +47,7 @@ def instance_norm():
 
 
 def group_norm():
-    return nn.Sequential(
-        nn.Linear(6, 12), nn.Unflatten(1, (4, 3)), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(12, 2)
-    )
+    return nn.Sequential(nn.Linear(6, 12), nn.Unflatten(1, (4, 3)), nn.GroupNorm(2, 4), nn.Flatten(), nn.Linear(12, 2))
 
 
 def tied():
@@ -273,9 +277,7 @@ NETS = {
     "teacher inside": Averages,
     "containers of modules and parameters": containers,
     "fake quantization": quantized,
-    "lazy": lambda: nn.Sequential(
-        nn.LazyLinear(12), nn.LazyBatchNorm1d(), nn.ReLU(), nn.Dropout(0.3), nn.LazyLinear(2)
-    ),
+    "lazy": lambda: nn.Sequential(nn.LazyLinear(12), nn.LazyBatchNorm1d(), nn.ReLU(), nn.Dropout(0.3), nn.LazyLinear(2)),
     "bfloat16 weights": bfloat16,
     "float64 weights": float64,
 }

@@ -34,7 +34,9 @@ def sequential(optimizer):
 
 
 def chained(optimizer):
-    return lr_scheduler.ChainedScheduler([lr_scheduler.ConstantLR(optimizer, 0.5), lr_scheduler.ExponentialLR(optimizer, 0.9)])
+    return lr_scheduler.ChainedScheduler(
+        [lr_scheduler.ConstantLR(optimizer, 0.5), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+    )
 
 
 SCHEDULERS = {

@@ -34,9 +34,11 @@ def mostly(usual, *rarer, times=3):
 @st.composite
 def settings(draw, name):
     """Up to 3 settings that PyTorch takes together."""
-    chosen = draw(st.lists(st.sampled_from(options), max_size=3, unique_by=lambda one: one[0])) if (
-        options := proof_optimizers.settings_of(name)
-    ) else []
+    chosen = (
+        draw(st.lists(st.sampled_from(options), max_size=3, unique_by=lambda one: one[0]))
+        if (options := proof_optimizers.settings_of(name))
+        else []
+    )
     kept = ()
     for one in sorted(chosen):
         if not proof_optimizers.why_not(name, (*kept, one)):

@@ -193,16 +193,22 @@ class Training:
     # --- the finder's side ---
 
     def learner(self, cls=TorchLearner):
-        """The learner that a user would make of this training."""
-        if self.case.form == "step":
-            others = [self.scheduler, self.scaler, self.average, self.counter]
-            return cls.from_step(
-                lambda batch: self.update([batch]),
-                self.feed,
-                modules=[self.forward],
-                optimizers=[self.optimizer],
-                stateful=[one for one in others if one is not None],
-            )
+        """The learner that a user would make of this training; it knows the training, for those that forget a part of it."""
+        learner = self.of_step(cls) if self.case.form == "step" else self.of_class(cls)
+        learner.training = self
+        return learner
+
+    def of_step(self, cls):
+        others = [self.scheduler, self.scaler, self.average, self.counter]
+        return cls.from_step(
+            lambda batch: self.update([batch]),
+            self.feed,
+            modules=[self.forward],
+            optimizers=[self.optimizer],
+            stateful=[one for one in others if one is not None],
+        )
+
+    def of_class(self, cls):
         return cls(
             self.forward,
             self.optimizer,

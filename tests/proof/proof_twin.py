@@ -35,28 +35,39 @@ class RefusedError(Exception):
     """PyTorch itself does not run the training of the case."""
 
 
-def prove(case, cls=TorchLearner):
+def prove(case, cls=TorchLearner, patience=5.0):
     """Run the case with the finder and without; what the user's own step raised at absurd rates, or an empty string.
+
+    Threads and workers that were told to end get ``patience`` seconds for it.
 
     Raises:
         TraceError: something did not come back, or the training went on otherwise.
         RefusedError: the training does not run, finder or not.
     """
-    with room(), quiet(), apart(case):
-        there, end = without_finder(case)
-        training = Training(case)
-        training.reach()
-        collect(case)
-        before, around = observe(training), process()
-        raised = run(training, cls)
-        same(settled(around), around, "around the training")
-        after = observe(training)
-        same(after.values, there, "in the training")
-        if not training.was_lazy:
-            same(after.places, before.places, "among its objects and addresses")
-        training.train(STEPS)
-        same(told(training), end, f"in the {STEPS} steps that followed")
-        return raised
+    with room(), quiet():
+        try:
+            return compare(case, cls, patience)
+        finally:  # what the case leaves for the garbage collector must not go away in the middle of the next
+            if case.compiled != "no":
+                torch.compiler.reset()
+            collect(case)
+
+
+def compare(case, cls, patience):
+    there, end = without_finder(case)
+    training = Training(case)
+    training.reach()
+    collect(case)
+    before, around = observe(training), process()
+    raised = run(training, cls)
+    same(settled(around, patience), around, "around the training")
+    after = observe(training)
+    same(after.values, there, "in the training")
+    if not training.was_lazy:
+        same(after.places, before.places, "among its objects and addresses")
+    training.train(STEPS)
+    same(told(training), end, f"in the {STEPS} steps that followed")
+    return raised
 
 
 def without_finder(case):
@@ -87,7 +98,7 @@ def run(training, cls):
                 result = ACTIONS[action](finder)
             except LRFinderError:
                 raise
-            except Exception as error:  # of the user's step, at a rate that no step can bear
+            except Exception as error:  # noqa: BLE001  (of the user's step, at a rate that no step can bear)
                 raised = type(error).__name__
                 continue
             if repr(results.setdefault(action, result)) != repr(result):
@@ -96,11 +107,10 @@ def run(training, cls):
     return raised
 
 
-def settled(around):
+def settled(around, patience):
     """The process, once the threads and the workers that were told to end have ended."""
-    for _ in range(100):
-        if (now := process()) == around:
-            break
+    end = time.monotonic() + patience
+    while (now := process()) != around and time.monotonic() < end:
         time.sleep(0.05)
     return now
 
@@ -108,7 +118,9 @@ def settled(around):
 def same(seen, expected, where):
     different = [name for name in {**expected, **seen} if seen.get(name, same) != expected.get(name, same)]
     if different:
-        told = "; ".join(f"{name}: {seen.get(name, 'gone')!s:.80}, not {expected.get(name, 'there')!s:.80}" for name in different[:4])
+        told = "; ".join(
+            f"{name}: {seen.get(name, 'gone')!s:.80}, not {expected.get(name, 'there')!s:.80}" for name in different[:4]
+        )
         message = f"{len(different)} traces {where}: {told}"
         raise TraceError(message)
 
@@ -136,17 +148,6 @@ def quiet():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", LRFinderWarning)
         yield
-
-
-@contextmanager
-def apart(case):
-    """What a case leaves for the garbage collector must not go away in the middle of the next."""
-    try:
-        yield
-    finally:
-        if case.compiled != "no":
-            torch.compiler.reset()
-        collect(case)
 
 
 def collect(case):
