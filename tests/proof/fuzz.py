@@ -110,26 +110,26 @@ def settings_counts(log):
     return ", ".join(f"{name}: {count}" for name, count in sorted(counted.items()))
 
 
-def report(log, asked.stdout.strip(), seed, minutes):
+def report(log, commit, seed, minutes):
     count = len(log.proved) + len(log.lost)
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     lines = [
         "# The fuzz",
         "",
-        "What `make fuzz` wrote. Each case is a training that meets the finder in its middle, beside a twin that never does.",
-        "Compared, bit for bit: everything that can be seen of it and around it, with its addresses, right after the finder;",
-        "and its next 20 steps.",
+        "What `make fuzz` wrote. Each case is a training that meets the finder in its middle, beside a twin that never",
+        "does. Compared, bit for bit: everything that can be seen of it and around it, with its addresses, right after the",
+        "finder; and its next 20 steps.",
         "",
-        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at least {APART}",
-        "of the choices counted below.",
+        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at least",
+        f"{APART} of the choices counted below.",
         "",
         f"On {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
         f"hypothesis {hypothesis.__version__}; one process, {minutes:.0f} minutes.",
         "",
-        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (reasons below). In",
-        f"{log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the exception",
-        "pass, and all came back as in the others.",
+        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (reasons below).",
+        f"In {log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the",
+        "exception pass, and all came back as in the others.",
         "",
         "## Counts",
         "",
@@ -159,9 +159,7 @@ def main():
     given = parser.parse_args()
     torch.set_num_threads(1)
     random.seed(given.seed)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     log, start = Log(given.cases, given.minutes), time.monotonic()
     draw_until(log, 1000 * given.seed)
     text = report(log, asked.stdout.strip(), given.seed, (time.monotonic() - start) / 60)
