@@ -3,9 +3,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint fuzz bench-import bench-suggestion clean
+.PHONY: help demo test lint fuzz bench-import bench-restore bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,11 +26,14 @@ fuzz: $(VENV)/fuzz  ## 2,000 generated trainings, each with the finder and witho
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
 
+bench-restore: $(PEERS)/made  ## what finders of other packages put back, by the same twin check (3 minutes)
+	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py
+
 bench-suggestion: .venv-benchmark/ready  ## every finder on every development task: hours; goes on where it was stopped
 	.venv-benchmark/bin/python benchmarks/suggestion/run.py --set development --seeds 10 $(ARGS)
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) .venv-benchmark .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) $(PEERS) .venv-benchmark .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -49,4 +53,14 @@ $(VENV)/fuzz: $(VENV)/demo
 
 $(VENV)/nox: $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'nox>=2024.10.9'
+	@touch $@
+
+# a peer that cannot be installed (-) is told in the tables
+$(PEERS)/made: benchmarks/restore/requirements.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check torch-lr-finder==0.2.2
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check pytorch-ignite==0.5.5
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check lightning==2.6.6
+	-$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps fastai==2.8.12 fastdownload
 	@touch $@

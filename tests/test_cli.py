@@ -19,6 +19,17 @@ def bowl():
     made.append(Bowl(curvature=100, noise=0.05))
     return made[-1]
 
+class Forgets(Bowl):
+    def restore(self, state):
+        super().restore(state._replace(position=self.position))
+
+    def observe(self):
+        return {"parameter: position": self.position}
+
+def forgets():
+    made.append(Forgets())
+    return made[-1]
+
 def raises():
     raise OSError("no images")
 
@@ -95,10 +106,34 @@ def test_plot_shows_any_result_again(train, tmp_path, command):
     assert (tmp_path / "again.csv").stat().st_size > 0
 
 
+def test_check_tells_an_honest_learner_and_exits_with_0(train):
+    result = run("check", f"{train}:bowl")
+    assert result.exit_code == 0, result.output
+    assert "obeys the law" in result.output
+    assert sys.modules["train_for_cli"].made[0].closed
+
+
+def test_check_tells_by_name_what_does_not_come_back_and_exits_with_1(train):
+    result = run("check", f"{train}:forgets", "--iterations", "5")
+    assert result.exit_code == 1
+    assert "NO" in result.stdout
+    assert "1 thing does not come back: parameter: position." in result.stdout
+    assert result.stderr == ""
+    assert sys.modules["train_for_cli"].made[0].closed
+
+
+def test_an_exception_during_a_check_is_told_in_one_sentence(train):
+    result = run("check", f"{train}:fails_at_the_third")
+    assert result.exit_code == 1
+    assert "ZeroDivisionError: mine lrfinder: raised while the learner was checked" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["find"],
+        ["check"],
+        ["check", "{train}:bowl", "--iterations", "1"],
         ["find", "{train}:bowl", "--lr-start", "-1"],
         ["find", "{train}:bowl", "--lr-multiplier", "1"],
         ["find", "{train}:bowl", "--lr-start", "1", "--lr-end", "0.5"],

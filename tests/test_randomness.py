@@ -23,7 +23,13 @@ def test_a_generator_that_was_put_back_draws_the_same(name):
 
 
 @pytest.mark.parametrize(
-    "own", [random.Random(0), np.random.default_rng(0), np.random.RandomState(0), np.random.Generator(np.random.SFC64(0))]
+    "own",
+    [
+        random.Random(0),
+        np.random.default_rng(0),
+        np.random.RandomState(0),
+        *(np.random.Generator(kind(0)) for kind in (np.random.SFC64, np.random.Philox, np.random.MT19937)),
+    ],
 )
 def test_somebodys_own_generator_is_known_and_put_back(own):
     generator = own_generator(own)

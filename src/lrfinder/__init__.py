@@ -3,6 +3,7 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
+from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
     CurveError,
@@ -24,9 +25,22 @@ from lrfinder.errors import (
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
+from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import Comparison, Probe, RangeTest, Record, Result, Settings, Status, Stop, Suggestion
+from lrfinder.records import (
+    Comparison,
+    Difference,
+    Order,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
@@ -34,12 +48,15 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "Check",
     "Comparison",
     "CurveError",
     "DataEndedError",
     "DataError",
+    "Difference",
     "EmptyDataError",
     "FactoryError",
+    "Finding",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
@@ -51,6 +68,8 @@ __all__ = [
     "MissingExtraError",
     "ModelError",
     "OptimizerError",
+    "Order",
+    "Outcome",
     "Probe",
     "RangeTest",
     "RatesError",
@@ -65,6 +84,7 @@ __all__ = [
     "StoppingCriterion",
     "Suggestion",
     "Validated",
+    "check",
     "constant",
     "geometric",
     "linear",

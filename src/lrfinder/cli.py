@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import closing, contextmanager
+from enum import StrEnum
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,13 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import lrfinder
 from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.files import write_whole
 from lrfinder.rates import geometric
+from lrfinder.testing import LRS
+from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from lrfinder.learner import Learner
-    from lrfinder.records import Comparison, RangeTest, Record
+    from lrfinder.records import Comparison, RangeTest, Record, Result, Suggestion
+    from lrfinder.schedules import Schedule
 
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
@@ -31,6 +37,19 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+
+
+class ScheduleName(StrEnum):
+    """The words for the schedules that a rate can be suggested for."""
+
+    CONSTANT = "constant"
+    ONE_CYCLE = "one-cycle"
+
+
+SCHEDULES: dict[ScheduleName, Schedule] = {
+    ScheduleName.CONSTANT: lrfinder.constant,
+    ScheduleName.ONE_CYCLE: lrfinder.one_cycle,
+}
 
 Factory = Annotated[
     str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")
@@ -124,6 +143,27 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
 
 
 @app.command()
+def suggest(  # noqa: PLR0913, PLR0917  (as above)
+    factory: Factory,
+    horizon: Annotated[int, typer.Option(help="Iterations of the training that the rate is for.")] = 300,
+    max_iterations: Annotated[int, typer.Option(help="No more iterations than this, sweep and probes together.")] = 650,
+    schedule: Annotated[ScheduleName, typer.Option(help="How the rate moves in that training.")] = ScheduleName.CONSTANT,
+    json: Json = None,
+    csv: Csv = None,
+    png: Png = None,
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """The rate at which a training of yours ends lowest: a sweep, then probes at a few rates on the same batches.
+
+    Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
+    """
+    with _told(debug), _made(factory, json, csv, png) as learner:
+        suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
+        _show(suggestion)
+        _write(suggestion, json, csv, png)
+
+
+@app.command()
 def compare(  # noqa: PLR0913, PLR0917  (as above)
     factory: Factory,
     lrs: Annotated[str, typer.Option(help="The rates, with commas between.")],
@@ -143,6 +183,25 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
             _show(comparison)
             _write(comparison, json, csv, png)
+
+
+@app.command()
+def check(
+    factory: Factory,
+    iterations: Annotated[int, typer.Option(min=2, help="Iterations of each of the trainings, about 20.")] = len(LRS),
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """Whether a learner of yours comes back whole, and what of it does not. Exits with 1 if anything does not.
+
+    Example:  lrfinder check train.py:make_learner
+    """
+    with _told(debug), _made(factory) as learner:
+        found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
+        from lrfinder.views.check import check_view
+
+        out.print(check_view(found))
+        if not found.ok:
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -180,7 +239,8 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        err.print(" ".join([said, *notes]), style="bold red", markup=False, highlight=False, soft_wrap=True)
+        told = printable(" ".join([said, *notes]))
+        err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
 
 
@@ -262,6 +322,13 @@ def _find(  # noqa: PLR0913  (those of find)
         )
 
 
+def _suggest(
+    finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
+) -> Suggestion:
+    with _progress("sweep and probes", max_iterations) as advance:
+        return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
+
+
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
     with _progress("comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
@@ -282,12 +349,11 @@ def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
         yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
 
 
-def _show(result: RangeTest | Comparison) -> None:
-    from lrfinder.views.terminal import comparison_table, range_test_view
+def _show(result: Result) -> None:
+    from lrfinder.views.terminal import terminal_view
     from lrfinder.views.verdict import other_rules_in_words, verdict
 
-    picture = range_test_view(result) if isinstance(result, lrfinder.RangeTest) else comparison_table(result)
-    out.print(picture)
+    out.print(terminal_view(result))
     out.print()
     out.print(verdict(result), highlight=False, markup=False)
     if isinstance(result, lrfinder.RangeTest) and len(result):
@@ -295,7 +361,7 @@ def _show(result: RangeTest | Comparison) -> None:
         out.print(other_rules_in_words(result), highlight=False, markup=False)
 
 
-def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, png: Path | None) -> None:
+def _write(result: Result, json: Path | None, csv: Path | None, png: Path | None) -> None:
     if json is not None:
         result.to_json(json)
     if csv is not None:
@@ -303,6 +369,6 @@ def _write(result: RangeTest | Comparison, json: Path | None, csv: Path | None, 
     if png is not None:
         from lrfinder.views.matplotlib import figure_png
 
-        png.write_bytes(figure_png(result))
+        write_whole(figure_png(result), png)
     for path in filter(None, (json, csv, png)):
-        out.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
+        out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)

@@ -1,22 +1,41 @@
 """Results on disk: JSON that comes back bit for bit, and CSV.
 
 A file is data, never code. It says what it holds (``"result"``) and in which version (``"schema"``); numbers that JSON lacks
-(NaN, the infinities) stand in it as strings.
+(NaN, the infinities) stand in it as strings. What a stranger wrote is read as far as it is such data, or refused.
+
+A file is whole or it is not there: it is written beside its place under the name ``.lrfinder-….tmp`` and then put into it.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
+import os
+import secrets
+import stat
+from contextlib import suppress
 from dataclasses import asdict
+from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 
 from lrfinder.errors import MissingExtraError, ResultFileError
-from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
+from lrfinder.records import (
+    Comparison,
+    Confidence,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,16 +44,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCHEMA = 1
+LARGEST_FILE = 1 << 27  # bytes; three million records take less
 
-Result = RangeTest | Comparison
 Document = dict[str, Any]
 
 
 def save(result: Result, path: str | PathLike[str]) -> None:
     """Write ``result`` to ``path`` as JSON."""
-    body = _range_test_document(result) if isinstance(result, RangeTest) else _comparison_document(result)
-    document = {"format": "lrfinder", "schema": SCHEMA, "result": type(result).__name__, **body}
-    Path(path).write_text(json.dumps(document, allow_nan=False) + "\n", encoding="utf-8")
+    document = {"format": "lrfinder", "schema": SCHEMA, "result": type(result).__name__, **_document(result)}
+    write_whole((json.dumps(document, allow_nan=False) + "\n").encode(), path)
 
 
 def load(path: str | PathLike[str]) -> Result:
@@ -45,33 +63,66 @@ def load(path: str | PathLike[str]) -> Result:
         ResultFileError: it holds no result of ours, or one of a newer version.
     """
     try:
-        document: object = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (ValueError, RecursionError) as error:
+        document = _json(_content(path))
+    except (ValueError, RecursionError, MemoryError) as error:
         message = f"{path} is no JSON file ({type(error).__name__}); give a file that to_json() wrote."
         raise ResultFileError(message) from error
     if not isinstance(document, dict) or cast("Document", document).get("format") != "lrfinder":
         message = f"{path} holds no result of lrfinder; give a file that to_json() wrote."
         raise ResultFileError(message)
     document = cast("Document", document)
-    if document.get("schema") != SCHEMA:
-        message = (
-            f"{path} has schema {document.get('schema')!r:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
-        )
+    schema: object = document.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        said = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
+        message = f"{path} has schema {said:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
         raise ResultFileError(message)
-    kinds: dict[object, Callable[[Document], Result]] = {"RangeTest": _range_test, "Comparison": _comparison}
+    kinds: dict[object, Callable[[Document], Result]] = {
+        "RangeTest": _range_test,
+        "Comparison": _comparison,
+        "Suggestion": _suggestion,
+    }
     try:
         return kinds[document["result"]](document)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         message = f"{path} is damaged: its part {str(error)!s:.80} cannot be read; give a file that to_json() wrote."
         raise ResultFileError(message) from error
 
 
 def write_csv(columns: Mapping[str, Sequence[float]], path: str | PathLike[str]) -> None:
     """Write a table, one line a row, floats so that they read back exactly."""
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*columns.values(), strict=True))
+    table = io.StringIO(newline="")
+    writer = csv.writer(table)
+    writer.writerow(columns)
+    writer.writerows(zip(*columns.values(), strict=True))
+    write_whole(table.getvalue().encode(), path)
+
+
+def write_whole(content: bytes, path: str | PathLike[str]) -> None:
+    """Write a file so that a full disk, a crash or Ctrl-C leaves the old one as it was, and nothing beside it.
+
+    A link goes on pointing where it points, and an old file's permissions stay. What is no plain file (``/dev/stdout``) is
+    written to directly.
+
+    Raises:
+        OSError: it cannot be written; in its folder, a new file must be possible.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        target.write_bytes(content)
+        return
+    beside = target.with_name(f".lrfinder-{secrets.token_hex(8)}.tmp")
+    try:
+        with beside.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # a disk that is full may say so only now
+        if target.exists():
+            beside.chmod(stat.S_IMODE(target.stat().st_mode))
+        beside.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            beside.unlink()
+        raise
 
 
 def data_frame(columns: Mapping[str, Sequence[float]]) -> pd.DataFrame:
@@ -83,6 +134,45 @@ def data_frame(columns: Mapping[str, Sequence[float]]) -> pd.DataFrame:
     return pd.DataFrame(dict(columns))
 
 
+def _content(path: str | PathLike[str]) -> bytes:
+    """The bytes of a plain file of bearable length; a pipe could keep us waiting, ``/dev/zero`` never ends."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # what a folder is, opening it says
+        message = "no plain file"
+        raise ValueError(message)
+    with Path(path).open("rb") as file:
+        content = file.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        message = f"more than {LARGEST_FILE} bytes"
+        raise ValueError(message)
+    return content
+
+
+def _json(content: bytes) -> object:
+    return json.loads(content.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_repetition)
+
+
+def _refuse(name: str) -> object:
+    message = f"{name} is no JSON"
+    raise ValueError(message)
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Two readers could take a name that stands twice for different things."""
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        message = "a name stands twice"
+        raise ValueError(message)
+    return unique
+
+
+@singledispatch
+def _document(result: Result) -> Document:
+    """What a file holds of a result, beside what it is."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@_document.register(RangeTest)
 def _range_test_document(result: RangeTest) -> Document:
     return {
         "stop": result.stop.name,
@@ -93,20 +183,21 @@ def _range_test_document(result: RangeTest) -> Document:
 
 
 def _range_test(document: Document) -> RangeTest:
-    lrs, losses = _floats(document["lrs"]), _floats(document["losses"])
+    lrs, losses = _rates(document["lrs"]), _floats(document["losses"])
     records = tuple(Record(lr, loss) for lr, loss in zip(lrs, losses, strict=True))
     return RangeTest(records, Stop[document["stop"]], _settings(document["settings"]))
 
 
 def _settings(document: Document) -> Settings:
     return Settings(
-        *(None if document[name] is None else _float(document[name]) for name in ("lr_start", "lr_multiplier", "lr_end")),
-        max_iterations=int(document["max_iterations"]),
+        *(None if document[name] is None else _rate(document[name]) for name in ("lr_start", "lr_multiplier", "lr_end")),
+        max_iterations=_exactly(int, document["max_iterations"]),
         smoothing=_float(document["smoothing"]),
-        stopping=str(document["stopping"]),
+        stopping=_exactly(str, document["stopping"]),
     )
 
 
+@_document.register(Comparison)
 def _comparison_document(result: Comparison) -> Document:
     return {
         "stops": [stop.name for stop in result.stops],
@@ -116,10 +207,10 @@ def _comparison_document(result: Comparison) -> Document:
 
 
 def _comparison(document: Document) -> Comparison:
-    lrs = np.array(_floats(document["lrs"]))
-    rows = [_floats(row) for row in document["losses"]]
-    stops = tuple(Stop[name] for name in document["stops"])
-    if not len(lrs) == len(rows) == len(stops) or len({len(row) for row in rows}) != 1:
+    lrs = np.array(_rates(document["lrs"]))
+    rows = [_floats(row) for row in _exactly(list, document["losses"])]
+    stops = tuple(Stop[name] for name in _exactly(list, document["stops"]))
+    if not len(lrs) == len(rows) == len(stops) or len({len(row) for row in rows}) != 1 or not rows[0]:
         message = "losses"
         raise ValueError(message)
     losses = np.array(rows)
@@ -128,20 +219,102 @@ def _comparison(document: Document) -> Comparison:
     return Comparison(lrs, losses, stops)
 
 
+@_document.register(Suggestion)
+def _suggestion_document(suggestion: Suggestion) -> Document:
+    curve = suggestion.curve
+    return {
+        "status": suggestion.status.name,
+        "lr": suggestion.lr,
+        "low": suggestion.low,
+        "high": suggestion.high,
+        "confidence": suggestion.confidence,
+        "notes": list(suggestion.notes),
+        "iterations": suggestion.iterations,
+        "horizon": suggestion.horizon,
+        "curve": None if curve is None else _range_test_document(curve),
+        "probes": [
+            {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name} for probe in suggestion.probes
+        ],
+    }
+
+
+def _suggestion(document: Document) -> Suggestion:
+    status = Status[document["status"]]
+    rates = [None if document[name] is None else _float(document[name]) for name in ("low", "lr", "high")]
+    low, lr, high = rates
+    if (status is Status.OK) == (None in rates) or (lr, low, high).count(None) not in {0, 3}:
+        message = "status"
+        raise ValueError(message)
+    if lr is not None and low is not None and high is not None and not 0 <= low <= lr <= high < math.inf:
+        message = "lr"
+        raise ValueError(message)
+    curve, horizon = document["curve"], document["horizon"]
+    return Suggestion(
+        lr,
+        low,
+        high,
+        _confidence(document["confidence"]),
+        status,
+        tuple(_exactly(str, note) for note in _exactly(list, document["notes"])),
+        _count(document["iterations"]),
+        None if horizon is None else _count(horizon),
+        None if curve is None else _range_test(curve),
+        tuple(_probe(probe) for probe in _exactly(list, document["probes"])),
+    )
+
+
+def _probe(document: Document) -> Probe:
+    return Probe(_rate(document["lr"]), tuple(_floats(document["losses"])), Stop[document["stop"]])
+
+
+def _confidence(value: object) -> Confidence:
+    if value in get_args(Confidence):
+        return cast("Confidence", value)
+    message = repr(value)[:40]
+    raise ValueError(message)
+
+
+def _count(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    message = repr(value)[:40]
+    raise TypeError(message)
+
+
 def _numbers(values: Iterable[float]) -> list[float | str]:
     """JSON has no NaN and no infinities: those become their names; every other float its shortest exact decimal."""
     return [float(value) if math.isfinite(value) else str(float(value)) for value in values]
 
 
-def _floats(values: Sequence[object]) -> list[float]:
-    if not isinstance(values, list):
-        message = repr(values)[:40]
-        raise TypeError(message)
-    return [_float(value) for value in values]
+def _rates(values: object) -> list[float]:
+    return [_rate(value) for value in _exactly(list, values)]
+
+
+def _rate(value: object) -> float:
+    rate = _float(value)
+    if not (rate >= 0 and math.isfinite(rate)):
+        raise TypeError(_said(value))
+    return rate
+
+
+def _floats(values: object) -> list[float]:
+    return [_float(value) for value in _exactly(list, values)]
 
 
 def _float(value: object) -> float:
-    if value in ("nan", "inf", "-inf") or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return float(cast("float | str", value))
-    message = repr(value)[:40]
-    raise TypeError(message)
+    if type(value) is str and value in ("nan", "inf", "-inf"):
+        return float(value)
+    if type(value) in (int, float) and math.isfinite(cast("float", value)):  # 1e999 is read as an infinity
+        return float(cast("float", value))
+    raise TypeError(_said(value))
+
+
+def _exactly(kind: type[Any], value: object) -> Any:
+    """The value, if it is of this very type: ``True`` is no number, whatever Python says."""
+    if type(value) is not kind:
+        raise TypeError(_said(value))
+    return value
+
+
+def _said(value: object) -> str:
+    return repr(value)[:40]

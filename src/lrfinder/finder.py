@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 
 import numpy as np
 
-from lrfinder.analysis.bracketing import CURVE_ALONE, check_search, conclude, ladder_of, next_probe, start_rate
+from lrfinder.analysis.conclusion import conclude, from_curve
 from lrfinder.errors import DataEndedError, LRFinderError, RatesError
 from lrfinder.learner import restored
 from lrfinder.probing import Probing
 from lrfinder.rates import checked, geometric
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
+from lrfinder.search import CURVE_ALONE, check_search, rates_of_sweep, search
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
 
 if TYPE_CHECKING:
@@ -141,8 +142,9 @@ class LRFinder:
         Args:
             horizon: iterations of the training that the rate is for.
             max_iterations: no more iterations than this, sweep, probes and checks together; with 150 or fewer the curve of
-                the sweep alone is read.
-            rates: those of the sweep, in place of its own ladder.
+                the sweep alone is read, against the losses of the same batches untrained.
+            rates: those of the sweep, in place of its own ladder, half of ``max_iterations`` at most; no probe leaves
+                their range.
             schedule: how the rate moves through that training, a function of its progress from 0 to 1; the suggestion is the
                 highest rate then.
             on_record: called with each :class:`lrfinder.Record` as it comes.
@@ -151,7 +153,8 @@ class LRFinder:
             RatesError: a setting is out of range.
         """
         check_search(horizon, max_iterations)
-        lrs = checked(ladder_of(max_iterations) if rates is None else rates, max_iterations)
+        alone = max_iterations <= CURVE_ALONE
+        lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
         criterion = RisingLoss()
         records: list[Record] = []
         with restored(self.learner) as state:
@@ -160,23 +163,17 @@ class LRFinder:
             settings = Settings(None, None, None, max_iterations, criterion.smoothing, repr(criterion))
             curve = RangeTest(tuple(records), stop, settings)
             probing = Probing(self.learner, state, schedule, on_record)
-            if max_iterations > CURVE_ALONE:
-                _probe(probing, curve, horizon, max_iterations)
-        return conclude(curve, probing.probes, horizon)
+            if alone:
+                untrained = probing.train(0.0, len(curve)).losses if len(curve) else ()
+                return from_curve(curve, untrained, horizon)
+            within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
+            evidence, exhausted = search(probing, curve, horizon, max_iterations, within)
+        probes = [probing.probes[lr] for lr in sorted(evidence.runs)]
+        return conclude(curve, evidence, probes, len(curve) + probing.iterations, exhausted=exhausted)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax)
-
-
-def _probe(probing: Probing, curve: RangeTest, horizon: int, max_iterations: int) -> None:
-    """Probe for as long as there is something to find out and iterations are left for it."""
-    start = start_rate(curve)
-    while start is not None:
-        ask = next_probe(probing.probes, start, horizon, max_iterations - len(curve) - probing.iterations)
-        if ask is None:
-            return
-        probing.train(*ask)
 
 
 def _sweep(

@@ -30,6 +30,9 @@ class Learner(Protocol[State]):
 
     A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
     late or in chunks. The finder takes the losses one by one and drops what ran past the stop.
+
+    And it may have ``observe() -> Mapping[str, object]``: all of it that can be compared, names (``"kind: name"``) to values
+    that compare with ``==``. :func:`lrfinder.check` tells by these names what does not come back.
     """
 
     def iteration(self, lr: float) -> SupportsFloat:

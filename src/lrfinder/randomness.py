@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pickle
 import random
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -85,18 +84,35 @@ def generators_of(
     return tuple(found)
 
 
-def _numpy_state() -> bytes:
+class _Array(NamedTuple):
+    """An array that compares to one truth value."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    content: bytes
+
+
+def _numpy_state() -> object:
     return _packed(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
 
 
-def _set_numpy_state(state: bytes) -> None:
+def _set_numpy_state(state: object) -> None:
     np.random.set_state(_unpacked(state))  # noqa: NPY002  (as above)
 
 
-def _packed(state: object) -> bytes:
-    """A state as bytes: the dictionaries that numpy gives hold arrays, which do not compare to one truth value."""
-    return pickle.dumps(state)
+def _packed(state: object) -> object:
+    """The dictionary that numpy gives for a state, without its arrays: those do not compare to one truth value."""
+    if isinstance(state, dict):
+        return {key: _packed(value) for key, value in cast("dict[str, object]", state).items()}
+    if isinstance(state, np.ndarray):
+        array = cast("np.ndarray[Any, Any]", state)
+        return _Array(array.dtype.str, array.shape, array.tobytes())
+    return state
 
 
-def _unpacked(state: bytes) -> Any:
-    return pickle.loads(state)  # noqa: S301  (bytes that this process wrote)
+def _unpacked(state: object) -> Any:
+    if isinstance(state, dict):
+        return {key: _unpacked(value) for key, value in cast("dict[str, object]", state).items()}
+    if isinstance(state, _Array):
+        return np.frombuffer(state.content, state.dtype).reshape(state.shape)
+    return state

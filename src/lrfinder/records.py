@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from functools import cached_property
+from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
@@ -253,6 +254,37 @@ class Suggestion(Result):
         return {"iteration": iterations, "lr": lrs, "loss": losses}
 
 
+class Order(StrEnum):
+    """How a training ended beside another. Compares equal to its text: ``order == "a tie"``."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    TIE = "a tie"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the training at ``lr`` ended beside the one at ``other``, on the same batches.
+
+    ``mean`` is by how much its loss was higher over the last tenth (negative where it was lower), with its
+    ``standard_error`` (4 degrees of freedom) and the ``chance`` of a difference as large where there is none. ``order`` says
+    which ended lower, or that the noise cannot tell them apart. Where a training did not reach its end, or was too short to
+    know its noise, the error and the chance are NaN.
+    """
+
+    lr: float
+    other: float
+    mean: float
+    standard_error: float
+    chance: float
+    order: Order
+
+    def turned(self) -> Difference:
+        """The same seen from the other rate."""
+        order = {Order.LOWER: Order.HIGHER, Order.HIGHER: Order.LOWER, Order.TIE: Order.TIE}[self.order]
+        return Difference(self.other, self.lr, -self.mean, self.standard_error, self.chance, order)
+
+
 @dataclass(frozen=True, eq=False)
 class Comparison(Result):
     """Trainings at a few rates from one start on the same batches.
@@ -297,6 +329,32 @@ class Comparison(Result):
         finals = self.final()
         best = int(finals.argmin())
         return float(self.lrs[best]) if np.isfinite(finals[best]) else None
+
+    @cached_property
+    def differences(self) -> tuple[Difference, ...]:
+        """Every pair of trainings, with its difference, standard error and order; see :mod:`lrfinder.analysis.paired`."""
+        from lrfinder.analysis.paired import differences
+
+        return differences(self.lrs, self.losses)
+
+    def against_best(self) -> tuple[Difference | None, ...]:
+        """For each training its difference to the one that ended lowest; ``None`` for that one, and where none is best."""
+        if self.best is None:
+            return (None,) * len(self.lrs)
+        best, pairs = int(self.final().argmin()), iter(self.differences)
+        found: list[Difference | None] = [None] * len(self.lrs)
+        for one, other in combinations(range(len(self.lrs)), 2):
+            pair = next(pairs)
+            if other == best:
+                found[one] = pair
+            elif one == best:
+                found[other] = pair.turned()
+        return tuple(found)
+
+    @property
+    def tied(self) -> tuple[float, ...]:
+        """The rates whose trainings cannot be told from the one that ended lowest."""
+        return tuple(pair.lr for pair in self.against_best() if pair is not None and pair.order is Order.TIE)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """The result as a table: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""

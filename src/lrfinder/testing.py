@@ -7,6 +7,8 @@
     def test_my_learner_obeys_the_law():
         lrfinder.testing.check(make_my_learner())
 
+:func:`lrfinder.check` asks the same and tells the answers instead of raising at the first.
+
 Each function leaves the learner as it found it, if the learner obeys the law, and raises :class:`lrfinder.LawError`, which
 says where time did not repeat, if it does not. They see what a finder sees, losses. What else must come back (a gradient,
 the rate in the optimizer) is compared through ``observe``: a function that gives a dict from names to anything comparable
@@ -30,6 +32,9 @@ Observe = Callable[[], Mapping[str, object]]
 LRS: tuple[float, ...] = tuple(1e-4 * 1.3**k for k in range(25))
 """Rising rates as a sweep has them, up to about 0.05."""
 
+ABSURD = (1e3, 1e6, 1e12, 1e18, 1e24)
+"""Rates at which any training runs away."""
+
 
 def _nothing() -> Mapping[str, object]:
     return {}
@@ -46,20 +51,20 @@ def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = 
         check_snapshot_changes_nothing,
         check_old_states_live,
         check_comes_back_from_divergence,
+        check_losses_are_kept,
     ):
         one(learner, lrs, observe)
-    check_losses_are_kept(learner, lrs)
 
 
 def check_time_repeats(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
     """After a restore the same losses come again, and the same once more after a second restore of the same state."""
     with restored(learner) as state:
         start = observe()
-        first, first_end = _losses(learner, lrs), observe()
+        first, first_end = losses(learner, lrs), observe()
         for time in ("first", "second"):
             learner.restore(state)
             _same(observe(), start, f"after the {time} restore")
-            again, again_end = _losses(learner, lrs), observe()
+            again, again_end = losses(learner, lrs), observe()
             _same_losses(again, first, f"after the {time} restore")
             _same(again_end, first_end, f"after {len(again)} iterations that followed the {time} restore")
     _same(observe(), start, "after the last restore")
@@ -68,13 +73,13 @@ def check_time_repeats(learner: Learner[Any], lrs: Sequence[float] = LRS, observ
 def check_snapshot_changes_nothing(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
     """A training with a snapshot before each iteration is the training without."""
     with restored(learner) as state:
-        without = _losses(learner, lrs)
+        without = losses(learner, lrs)
         end = observe()
         learner.restore(state)
         with_snapshots: list[float] = []
         for lr in lrs:
             learner.snapshot()
-            with_snapshots += _losses(learner, [lr])
+            with_snapshots += losses(learner, [lr])
         _same_losses(with_snapshots, without, "with a snapshot before each iteration")
         _same(observe(), end, "after a training with a snapshot before each iteration")
 
@@ -83,15 +88,15 @@ def check_old_states_live(learner: Learner[Any], lrs: Sequence[float] = LRS, obs
     """A state stands for its moment whatever was snapshot, trained or restored since."""
     half = len(lrs) // 2
     with restored(learner) as early:
-        first = _losses(learner, lrs[:half])
+        first = losses(learner, lrs[:half])
         late = learner.snapshot()
         middle = observe()
-        second = _losses(learner, lrs[half:])
+        second = losses(learner, lrs[half:])
         learner.restore(early)
-        _same_losses(_losses(learner, lrs), first + second, "after restoring an earlier state, with a later one alive")
+        _same_losses(losses(learner, lrs), first + second, "after restoring an earlier state, with a later one alive")
         learner.restore(late)
         _same(observe(), middle, "after restoring a later state, an earlier one having been restored before")
-        _same_losses(_losses(learner, lrs[half:]), second, "after restoring a later state")
+        _same_losses(losses(learner, lrs[half:]), second, "after restoring a later state")
 
 
 def check_comes_back_from_divergence(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
@@ -101,16 +106,16 @@ def check_comes_back_from_divergence(learner: Learner[Any], lrs: Sequence[float]
     """
     with restored(learner) as state:
         start = observe()
-        losses = _losses(learner, lrs)
+        expected = losses(learner, lrs)
         learner.restore(state)
         with suppress(ArithmeticError, RuntimeError, ValueError):
-            _losses(learner, [1e3, 1e6, 1e12, 1e18, 1e24])
+            losses(learner, ABSURD)
         learner.restore(state)
         _same(observe(), start, "after a training at absurd rates")
-        _same_losses(_losses(learner, lrs), losses, "after a training at absurd rates")
+        _same_losses(losses(learner, lrs), expected, "after a training at absurd rates")
 
 
-def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS) -> None:
+def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS, _: Observe = _nothing) -> None:
     """What ``iteration`` returned is not overwritten by later iterations."""
     with restored(learner):
         returned: list[SupportsFloat] = []
@@ -122,22 +127,30 @@ def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS) -> 
         _same_losses(list(map(float, returned)), at_once, "when read at the end, not at once")
 
 
-def _losses(learner: Learner[Any], lrs: Iterable[float]) -> list[float]:
-    losses: list[float] = []
-    with suppress(DataEndedError):  # a stream that ends must end at the same place again
+def losses(learner: Learner[Any], lrs: Iterable[float]) -> list[float]:
+    """The losses of iterations at ``lrs``; fewer where the stream of data ends, as it must at the same place again."""
+    found: list[float] = []
+    with suppress(DataEndedError):
         for lr in lrs:
-            losses.append(float(learner.iteration(lr)))  # noqa: PERF401  (those before the end count)
-    return losses
+            found.append(float(learner.iteration(lr)))  # noqa: PERF401  (those before the end count)
+    return found
 
 
-def _same_losses(losses: Sequence[float], expected: Sequence[float], when: str) -> None:
-    if len(losses) != len(expected):
-        message = f"The law is broken {when}: {len(losses)} iterations were possible, {len(expected)} before."
-        raise LawError(message)
-    for k, (loss, other) in enumerate(zip(losses, expected, strict=True)):
+def difference(found: Sequence[float], expected: Sequence[float]) -> str | None:
+    """Where losses first differ from others, in words; None where they are the same bit for bit."""
+    if len(found) != len(expected):
+        return f"{len(found)} iterations were possible, {len(expected)} before"
+    for k, (loss, other) in enumerate(zip(found, expected, strict=True)):
         if _bits(loss) != _bits(other):
-            message = f"The law is broken {when}: the loss of iteration {k} is {loss!r}, it was {other!r}."
-            raise LawError(message)
+            return f"the loss of iteration {k} is {loss!r}, it was {other!r}"
+    return None
+
+
+def _same_losses(found: Sequence[float], expected: Sequence[float], when: str) -> None:
+    told = difference(found, expected)
+    if told is not None:
+        message = f"The law is broken {when}: {told}."
+        raise LawError(message)
 
 
 def _same(seen: Mapping[str, object], expected: Mapping[str, object], when: str) -> None:

@@ -8,7 +8,7 @@ from lrfinder.errors import RatesError
 from lrfinder.learner import restored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lrfinder.learner import Learner
 
@@ -30,6 +30,11 @@ class Wrapping:
     def restore(self, state: object) -> None:
         """Put the learner within back."""
         self.learner.restore(state)
+
+    def observe(self) -> Mapping[str, object]:
+        """What can be looked into of the learner within; see :func:`lrfinder.check`."""
+        look: Callable[[], Mapping[str, object]] = getattr(self.learner, "observe", dict)
+        return look()
 
     def close(self) -> None:
         """Close the learner within."""

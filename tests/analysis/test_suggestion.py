@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfinder.analysis.rules import half_edge
+from lrfinder.analysis.landmarks import landmarks
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 LRS = np.geomspace(1e-6, 10, 170)
@@ -18,11 +18,11 @@ def status(losses, lrs=LRS):
     return suggestion.status
 
 
-def test_a_clear_curve_gets_the_rate_of_the_tutorials_rule_within_its_interval():
+def test_a_clear_curve_gets_an_eighth_of_the_rate_where_it_is_lowest_within_its_interval():
     noisy = BOWL + RNG(0).normal(0, 0.05, 170)
     suggestion = suggestion_from_curve(LRS, noisy)
     assert suggestion.status == "ok"
-    assert suggestion.lr == half_edge(LRS, noisy)
+    assert suggestion.lr == landmarks(LRS, noisy).lowest / 8
     assert suggestion.low < suggestion.lr < suggestion.high
 
 
@@ -34,9 +34,11 @@ def test_every_iteration_is_counted_also_those_that_cannot_be_read():
     assert suggestion_from_curve(LRS, np.where(LRS > 1, np.nan, BOWL)).iterations == 170
 
 
-def test_the_interval_is_never_narrower_than_an_octave():
+def test_the_interval_reaches_from_a_twentieth_of_the_rate_where_the_loss_is_lowest_to_that_rate():
     suggestion = suggestion_from_curve(LRS, BOWL)
-    assert suggestion.high / suggestion.low >= 2 - 1e-9
+    lowest = landmarks(LRS, BOWL).lowest
+    assert suggestion.low <= lowest / 20
+    assert suggestion.high >= lowest
 
 
 def test_noise_widens_the_interval():

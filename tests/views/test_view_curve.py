@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from curves import LRS, swept, usual
 
-from lrfinder import RangeTest, Stop
+from lrfinder import RangeTest, Record, Settings, Stop
 from lrfinder.views.curve import curve
 
 
@@ -86,3 +86,11 @@ def test_a_range_test_without_records_can_be_drawn():
     settings = usual().settings
     drawn = curve(RangeTest((), Stop.DATA_ENDED, settings))
     assert (len(drawn.lrs), drawn.stopped, drawn.band) == (0, None, None)
+
+
+@pytest.mark.parametrize("lrs", [[5e-324], [1e308], [5e-324, 1.0, 1e308], [0.0]])
+def test_rates_that_no_axis_reaches_are_drawn_at_its_ends(lrs):
+    settings = Settings(None, None, None, 3, 0.3, "x")
+    drawn = curve(RangeTest(tuple(Record(lr, 1.0) for lr in lrs), Stop.LAST_RATE, settings))
+    low, high = drawn.x_limits
+    assert 1e-101 < low < high < 1e101

@@ -1,4 +1,9 @@
-"""Bracket and lengthen: which probe to make next, and what all of them say. Pure functions of the losses so far."""
+"""Bracket and lengthen: which probe to make next. Pure functions of the losses so far.
+
+A first look at rates two octaves apart, from below the lowest point of the sweep, goes on until the best has a worse one on
+either side; then the best and its neighbours an octave apart are lengthened, and so again, until the horizon is reached or
+the iterations are spent.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +12,28 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder.errors import RatesError
-from lrfinder.rates import geometric
-from lrfinder.records import Status, Suggestion
+from lrfinder.analysis.evidence import DRIFT
+from lrfinder.analysis.interval import chosen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable
 
-    from lrfinder.records import Probe, RangeTest
+    from numpy.typing import NDArray
 
-CURVE_ALONE = 150  # iterations, up to which there is no room for probes
-FEWEST = 50  # iterations, below which a sweep does not reach where it should
+    from lrfinder.analysis.evidence import Evidence
+    from lrfinder.records import RangeTest
+
+USUAL = 650  # iterations, for which the lengths below are meant; with fewer all become shorter
+FIRST_LENGTH, SECOND_LENGTH = 40, 100  # iterations of the first and the second look; from there on lengths double
+BELOW_LOWEST = 3.0  # octaves between the lowest point of the sweep and the first probe
+MOST_WITHOUT_SIGNAL = 6  # probes of one length, none of which trains, before longer ones are tried
+
+
+class Look(NamedTuple):
+    """Probes of one length, so many octaves apart."""
+
+    length: int
+    octaves: float
 
 
 class Ask(NamedTuple):
@@ -27,75 +43,78 @@ class Ask(NamedTuple):
     length: int
 
 
+def looks(horizon: int, max_iterations: int) -> list[Look]:
+    """The looks of a search, shortest first; the last at the horizon itself, at every half octave."""
+    shorter = min(1.0, math.sqrt(max_iterations / USUAL))
+    lengths = [round(FIRST_LENGTH * shorter), round(SECOND_LENGTH * shorter)]
+    while lengths[-1] < horizon:
+        lengths.append(2 * lengths[-1])
+    below = [length for length in lengths if length < horizon]
+    return [Look(below[0] if below else horizon, 2.0), *(Look(n, 1.0) for n in [*below[1:], horizon]), Look(horizon, 0.5)]
+
+
+def start_rate(curve: RangeTest, untrained: NDArray[np.float64]) -> float:
+    """Where to begin: ``BELOW_LOWEST`` octaves below where the sweep lies lowest under the untrained losses.
+
+    Args:
+        curve: the sweep.
+        untrained: the losses of the same batches at the rate 0, shape ``(n,)``.
+    """
+    both = min(len(curve), len(untrained))
+    change = np.where(curve.lrs[:both] > 0, curve.losses[:both] - untrained[:both], np.inf)
+    lowest = int(np.where(np.isfinite(change), change, np.inf).argmin())
+    lr = float(curve.lrs[lowest])
+    return on_ladder(lr, -BELOW_LOWEST) if lr > 0 else float(curve.lrs.max())
+
+
 def on_ladder(lr: float, octaves: float = 0.0) -> float:
     """The rate of the ladder (powers of the root of two) that is nearest to ``lr``, so many octaves higher."""
     return 2.0 ** (round(2 * (math.log2(lr) + octaves)) / 2)
 
 
-def check_search(horizon: int, max_iterations: int) -> None:
-    """Refuse what no search can be made with.
+def next_probe(evidence: Evidence, plan: list[Look], start: float, within: Callable[[float], bool]) -> Ask | None:
+    """The next probe of the search, or ``None`` when it has ended.
 
-    Raises:
-        RatesError: ``horizon`` is below 1, or ``max_iterations`` below what one curve needs.
+    Args:
+        evidence: the probes so far.
+        plan: the looks of the search.
+        start: the rate to begin at.
+        within: whether a rate may be tried.
     """
-    if horizon < 1:
-        message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
-        raise RatesError(message)
-    if max_iterations < FEWEST:
-        message = f"max_iterations is {max_iterations!r}; a curve needs at least {FEWEST} (650 is usual)."
-        raise RatesError(message)
-
-
-def ladder_of(max_iterations: int) -> Iterable[float]:
-    """The rates of the sweep that comes first: coarse where probes follow it, fine where it stands alone."""
-    return geometric(1e-7, 1.15 if max_iterations <= CURVE_ALONE else 1.6, 100.0)
-
-
-def start_rate(curve: RangeTest) -> float | None:
-    """Where to begin probing: below the lowest point of the curve; ``None`` where it has none to show."""
-    lowest = curve.landmarks.lowest
-    return None if lowest is None else on_ladder(lowest / 3)
-
-
-def score(losses: Sequence[float], length: int) -> float:
-    """The mean of the last third of the first ``length`` losses; infinite where one of those is not finite."""
-    window = np.asarray(losses[:length])[-max(3, length // 3) :]
-    mean = float(window.mean()) if len(losses) >= length else math.inf
-    return mean if math.isfinite(mean) else math.inf
-
-
-def next_probe(probes: Mapping[float, Probe], start: float, horizon: int, left: int) -> Ask | None:
-    """The next probe, or ``None`` when the search has ended; ``start`` is the rate to begin at."""
-    rungs = ((horizon // 12, 2), (horizon // 12, 1), (horizon // 4, 1), (horizon // 2, 1))
-    for length, octaves in ((max(1, length), octaves) for length, octaves in rungs):
-        known = {lr: score(probe.losses, length) for lr, probe in probes.items() if _reached(probe, length)}
-        if not known:
-            start = start if not probes else min(probes, key=lambda lr: score(probes[lr].losses, len(probes[lr].losses)))
-            return _affordable(start, length, probes, left)
-        best = min(known, key=lambda lr: (known[lr], lr))
-        for neighbour in (on_ladder(best, -octaves), on_ladder(best, octaves)):
-            if neighbour not in known:
-                return _affordable(neighbour, length, probes, left)
+    for look in plan:
+        wanted = _wanted(evidence, look, start)
+        for lr in wanted:
+            if within(lr) and lr not in evidence.rates(look.length):
+                return Ask(lr, look.length)
+        start = _best(evidence, look.length, start)
     return None
 
 
-def _affordable(lr: float, length: int, probes: Mapping[float, Probe], left: int) -> Ask | None:
-    done = len(probes[lr].losses) if lr in probes else 0
-    return Ask(lr, length) if length - done <= left else None
+def _best(evidence: Evidence, length: int, start: float) -> float:
+    """The best rate of that length; where none trains, the highest that is too low to show."""
+    regrets = evidence.regrets(length)
+    if regrets is not None:
+        return min(regrets, key=lambda lr: (regrets[lr], lr))
+    return max((lr for lr in evidence.rates(length) if not evidence.harms(lr, length)), default=start)
 
 
-def _reached(probe: Probe, length: int) -> bool:
-    return len(probe.losses) >= length or not math.isfinite(probe.losses[-1])
+def _wanted(evidence: Evidence, look: Look, start: float) -> list[float]:
+    """The rates that a look needs: the best of its length, what all probes together say, and the neighbours of the best."""
+    rates = evidence.rates(look.length)
+    if not rates:
+        return [start]
+    regrets = evidence.regrets(look.length)
+    if regrets is None:
+        return _towards_signal(evidence, look, rates)
+    best = _best(evidence, look.length, start)
+    told = chosen(evidence, look.length) * 2 ** (DRIFT * evidence.doublings(look.length))
+    steps = round((math.log2(told) - math.log2(start)) / look.octaves)
+    return [start, on_ladder(start, steps * look.octaves), on_ladder(best, -look.octaves), on_ladder(best, look.octaves)]
 
 
-def conclude(curve: RangeTest, probes: Mapping[float, Probe], horizon: int) -> Suggestion:
-    """What the curve and the probes say of the rate for a training of ``horizon`` iterations."""
-    iterations = len(curve) + sum(len(probe.losses) for probe in probes.values())
-    alone = curve.suggestion
-    if not probes:
-        return Suggestion(alone.lr, alone.low, alone.high, "low", alone.status, alone.notes, iterations, horizon, curve)
-    length = max(len(probe.losses) for probe in probes.values())
-    best = min(probes, key=lambda lr: score(probes[lr].losses, length))
-    tried = tuple(probes[lr] for lr in sorted(probes))
-    low, high = on_ladder(best, -0.5), on_ladder(best, 0.5)
-    return Suggestion(best, low, high, "medium", Status.OK, (), iterations, horizon, curve, tried)
+def _towards_signal(evidence: Evidence, look: Look, rates: list[float]) -> list[float]:
+    """Lower where a rate does harm, higher where all are too low to show; nowhere once one is the neighbour of the other."""
+    if len(rates) >= MOST_WITHOUT_SIGNAL:
+        return []
+    harmful = [lr for lr in rates if evidence.harms(lr, look.length)]
+    return [on_ladder(min(harmful), -look.octaves) if harmful else on_ladder(max(rates), look.octaves)]

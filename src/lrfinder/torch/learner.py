@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -14,13 +15,14 @@ from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
 from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from torch.optim import Optimizer
 
@@ -154,6 +156,7 @@ class TorchLearner:
         self._step = step
         self._modules = modules
         self._roots = [*modules, *optimizers, *stateful]
+        self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
         self._rates = Rates(optimizers, group)
         source = own_source(data)
@@ -186,6 +189,11 @@ class TorchLearner:
         state.memory.restore()
         put_back(state.randomness)
         self._batches.go(state.place)
+
+    def observe(self) -> Mapping[str, object]:
+        """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""
+        place = self._batches.mark()
+        return self._look() | {"place in the data": getattr(place, "place", place)}
 
     def close(self) -> None:
         """Let go of the data's iterator, and so of the worker processes that it started."""

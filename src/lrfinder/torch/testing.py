@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 def fingerprint(*objects: Any) -> dict[str, object]:
     """Everything of modules and of objects with ``state_dict()``, bit for bit, under readable names; and the generators.
 
-    Of tensors: bytes, shape, dtype, ``requires_grad``; of parameters the gradient, or its absence; of modules
-    the modes, and buffers also where they are not persistent; of optimizers and the like their ``state_dict()``; python's,
-    numpy's and torch's global generators. It shares no code with the snapshot, so that neither hides the other's faults.
+    Of tensors: a digest of the bytes, shape, dtype; of parameters also ``requires_grad`` and the gradient, or its absence;
+    of modules the modes, and buffers also where they are not persistent; of optimizers and the like their ``state_dict()``;
+    python's, numpy's and torch's global generators. It shares no code with the snapshot, so that neither hides the other's
+    faults.
     """
     seen: dict[str, object] = {
         "python's generator": random.getstate(),
         "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (the one that users draw from)
         "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
-        "torch's generator": _content(torch.get_rng_state()),
+        "torch's generator": content(torch.get_rng_state()),
     }
     for k, one in enumerate(objects):
         kind = f"{type(one).__name__} {k}"
@@ -37,17 +39,17 @@ def fingerprint(*objects: Any) -> dict[str, object]:
 
 def _of_module(module: nn.Module) -> Iterator[tuple[str, object]]:
     for name, parameter in module.named_parameters(remove_duplicate=False):
-        yield name, (*_content(parameter), parameter.requires_grad)
-        yield f"{name}.grad", None if parameter.grad is None else _content(parameter.grad)
+        yield name, (*content(parameter), parameter.requires_grad)
+        yield f"{name}.grad", None if parameter.grad is None else content(parameter.grad)
     for name, buffer in module.named_buffers(remove_duplicate=False):
-        yield name, _content(buffer)
+        yield name, content(buffer)
     for name, submodule in module.named_modules():
         yield f"{name}.training", submodule.training
 
 
 def _of_state(name: str, value: object) -> Iterator[tuple[str, object]]:
     if isinstance(value, Tensor):
-        yield name, _content(value)
+        yield name, content(value)
     elif isinstance(value, dict):
         yield f"{name}, keys", tuple(map(str, cast("dict[object, object]", value)))
         for key, item in cast("dict[object, object]", value).items():
@@ -60,6 +62,8 @@ def _of_state(name: str, value: object) -> Iterator[tuple[str, object]]:
         yield name, repr(value)
 
 
-def _content(tensor: Tensor) -> tuple[object, ...]:
+def content(tensor: Tensor) -> tuple[object, ...]:
+    """A tensor bit for bit, in a few bytes: a digest of its memory, its shape, its dtype."""
     dense = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
-    return dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy().tobytes(), tuple(tensor.shape), tensor.dtype
+    memory = dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    return blake2b(memory.data, digest_size=16).digest(), tuple(tensor.shape), tensor.dtype

@@ -18,6 +18,7 @@ Limits = tuple[float, float]
 
 LARGEST = 1e300  # matplotlib adds margins to limits and loses its way where that overflows
 SMALLEST = 1e-300  # and where a logarithmic axis reaches numbers that are no longer normal
+RATES = 1e-100, 1e100  # matplotlib labels no logarithmic axis that ends much beyond these; nor is there such a rate
 DECADES_FOR_SYMLOG = 2  # a loss that falls through fewer than these before it is negative is plainer on a linear axis
 
 
@@ -157,10 +158,9 @@ def _within(value: float) -> float:
 
 def _rates_tried(result: RangeTest) -> Limits:
     lrs = result.lrs[result.lrs > 0]
-    if not len(lrs):
-        return result.settings.lr_start or 1e-6, result.settings.lr_end or 10.0
-    low, high = float(lrs.min()), float(lrs.max())
-    return (low, high) if low < high else (low / 2, high * 2)
+    ends = (lrs.min(), lrs.max()) if len(lrs) else (result.settings.lr_start or 1e-6, result.settings.lr_end or 10.0)
+    low, high = (float(np.clip(end, *RATES)) for end in ends)
+    return (low, high) if low < high else (low / 2, low * 2)
 
 
 def _smoothed(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,28 +3,46 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import singledispatch
 from html import escape
 from typing import TYPE_CHECKING
 
-from lrfinder.records import RangeTest
+from lrfinder.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import trainings
 from lrfinder.views.verdict import other_rules, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lrfinder.records import Comparison
 
-
-def html(result: RangeTest | Comparison) -> str:
+def html(result: Result) -> str:
     """The result as one ``<div>``; every text in it is escaped."""
     from lrfinder.views.matplotlib import figure_png
 
     words = escape(verdict(result))
     png = b64encode(figure_png(result)).decode("ascii")
-    table = _landmarks(result) + _rules(result) if isinstance(result, RangeTest) else _ends(result)
     image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="max-width: 100%">'
-    return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{table}</div>'
+    return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{_tables(result)}</div>'
+
+
+@singledispatch
+def _tables(result: Result) -> str:
+    """The numbers of a result."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@_tables.register(RangeTest)
+def _of_range_test(result: RangeTest) -> str:
+    return _landmarks(result) + _rules(result)
+
+
+@_tables.register(Suggestion)
+def _probes(suggestion: Suggestion) -> str:
+    header = ("learning rate", "iterations", "mean loss of the last third", "how it ended")
+    ends = probe_ends(suggestion)
+    rows = ((f"{end.lr:.3g}", str(end.length), f"{end.loss:.4g}", "lowest" if end.lowest else end.ended) for end in ends)
+    return _table(header, rows) if ends else ""
 
 
 def _landmarks(result: RangeTest) -> str:
@@ -43,10 +61,17 @@ def _rules(result: RangeTest) -> str:
     return _table(("rule", "learning rate"), ((name, "none" if lr is None else f"{lr:.3g}") for name, lr in rows))
 
 
+@_tables.register(Comparison)
 def _ends(comparison: Comparison) -> str:
     rows = zip(trainings(comparison), comparison.final(), strict=True)
-    header = ("learning rate", "mean loss of the last tenth", "how it ended")
-    return _table(header, ((training.label, f"{final:.4g}", training.ended) for training, final in rows))
+    header = ("learning rate", "mean loss of the last tenth", "above the lowest", "how it ended")
+    return _table(
+        header,
+        (
+            (f"{training.lr:.3g}", f"{final:.4g}", training.distance, "lowest" if training.best else training.ended)
+            for training, final in rows
+        ),
+    )
 
 
 def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -6,6 +6,7 @@ tell anything alone: each goes with a marker, a dash or a label. What is neutral
 
 from __future__ import annotations
 
+from functools import singledispatch
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
-from lrfinder.records import Comparison, RangeTest
-from lrfinder.views.curve import curve
+from lrfinder.analysis.paired import end_of
+from lrfinder.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder.views.curve import Band, curve
+from lrfinder.views.probes import by_length, probe_ends, rates_shown, suggestion_axis, suggestion_title
 from lrfinder.views.trainings import comparison_axis, headline, trainings
 
 if TYPE_CHECKING:
@@ -24,33 +27,40 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from lrfinder.records import Result
-    from lrfinder.views.curve import Band, LossAxis, Stopped
+    from lrfinder.views.curve import LossAxis, Stopped
+    from lrfinder.views.probes import ProbeEnd
     from lrfinder.views.trainings import Training
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 DASHES = ("--", "-.", ":", (0, (8, 2)), (0, (8, 2, 1, 2, 1, 2)))  # 5 and 4 share no factor: 20 lines all look different
+MARKERS = ("o", "D", "s", "^", "v", "P")
 SIZE_INCHES = (7.6, 4.6)
 INSIDE: Mapping[str, Any] = {"loc": "best"}  # the limits leave room above and below the curve
 BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}  # many lines fill the axes
 
 
 def plot(result: Result, ax: Axes | None = None) -> Axes:
-    """Draw a result of any kind on ``ax``, or on axes of a new figure; returns them, shows nothing."""
-    if isinstance(result, RangeTest):
-        return plot_range_test(result, ax)
-    assert isinstance(result, Comparison)
-    return plot_comparison(result, ax)
+    """Draw a result of any kind on ``ax``, or on axes of a new figure; returns them, shows nothing.
+
+    The legend of many lines stands beside new axes, and inside axes that were given, whose surroundings are not ours.
+    """
+    return _draw(result, _new_axes(), BESIDE) if ax is None else _draw(result, ax, INSIDE)
 
 
-def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
-    """Draw the curve of a range test on ``ax``, or on axes of a new figure; returns them, shows nothing.
+@singledispatch
+def _draw(result: Result, ax: Axes, beside: Mapping[str, Any]) -> Axes:
+    """Draw a result on axes; ``beside`` is where the legend of many lines goes."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@_draw.register(RangeTest)
+def _draw_range_test(result: RangeTest, ax: Axes, _: Mapping[str, Any]) -> Axes:
+    """The curve of a range test.
 
     The axes are limited to the rates tried and, where all losses are positive, to 0.8 times the lowest and 4 times the first
     loss, both logarithmic. Losses that are 0 or negative get a linear axis, or one that is linear around 0.
     """
-    ax = _new_axes() if ax is None else ax
     drawn = curve(result)
     _scale(ax, drawn.loss_axis)
     ax.set(xscale="log", xlim=drawn.x_limits, xlabel="learning rate", ylabel="loss", title=drawn.title)
@@ -66,26 +76,11 @@ def plot_range_test(result: RangeTest, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_comparison(comparison: Comparison, ax: Axes | None = None) -> Axes:
-    """Draw the trainings of a comparison on ``ax``, or on axes of a new figure; returns them, shows nothing.
-
-    Loss against iteration, a line a rate: raw faint, smoothed above it, the one that ended lowest thick and solid. The loss
-    axis is chosen as in :func:`plot_range_test`. The legend stands beside new axes, and inside axes that were given, whose
-    surroundings are not ours.
-    """
-    if ax is None:
-        return _draw_comparison(_new_axes(), comparison, BESIDE)
-    return _draw_comparison(ax, comparison, INSIDE)
-
-
-def figure_png(result: RangeTest | Comparison) -> bytes:
+def figure_png(result: Result) -> bytes:
     """The figure of a result as a PNG, made without pyplot: no figure stays open and no display is needed."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     canvas = FigureCanvasAgg(figure)
-    if isinstance(result, RangeTest):
-        plot_range_test(result, figure.add_subplot())
-    else:
-        _draw_comparison(figure.add_subplot(), result, BESIDE)
+    _draw(result, figure.add_subplot(), BESIDE)
     png = BytesIO()
     canvas.print_png(png)
     return png.getvalue()
@@ -128,14 +123,55 @@ def _mark_stop(ax: Axes, stopped: Stopped) -> None:
     ax.plot([stopped.lr], [stopped.loss], linestyle="none", color=_neutral(), label=f"stopped: {stopped.why}", **cross)
 
 
-def _draw_comparison(ax: Axes, comparison: Comparison, legend: Mapping[str, Any]) -> Axes:
+@_draw.register(Comparison)
+def _draw_comparison(comparison: Comparison, ax: Axes, legend: Mapping[str, Any]) -> Axes:
+    """The trainings of a comparison: loss against iteration, a line a rate.
+
+    Raw faint, smoothed above it, the one that ended lowest thick and solid. The loss axis is chosen as for a range test.
+    """
     loss_axis = comparison_axis(comparison)
     _scale(ax, loss_axis)
     ax.set(xlim=(0, max(1, comparison.iterations - 1)), xlabel="iteration", ylabel="loss", title=headline(comparison))
-    for number, training in enumerate(trainings(comparison)):
+    for number, (training, final) in enumerate(zip(trainings(comparison), comparison.final(), strict=True)):
         _draw_training(ax, training, number, loss_axis)
+        _draw_end(ax, training, float(final), number, comparison.iterations)
     _finish(ax, {**legend, "title": "learning rate"})
     return ax
+
+
+@_draw.register(Suggestion)
+def _draw_suggestion(suggestion: Suggestion, ax: Axes, legend: Mapping[str, Any]) -> Axes:
+    """Sweep, probes and interval over one axis of rates.
+
+    The sweep is faint; each probe is a mark at the mean of its last third, those of one length joined by a line, the longer
+    the larger; what diverged is a cross at the upper edge.
+    """
+    loss_axis = suggestion_axis(suggestion)
+    _scale(ax, loss_axis)
+    title = suggestion_title(suggestion)
+    ax.set(xscale="log", xlim=rates_shown(suggestion), xlabel="learning rate", ylabel="loss", title=title)
+    if suggestion.curve is not None:
+        swept = curve(suggestion.curve)
+        ax.plot(swept.lrs, swept.losses, ".", color=_neutral(), alpha=0.35, markersize=4, mew=0)
+        ax.plot(swept.lrs, swept.smoothed, color=_neutral(), alpha=0.6, linewidth=1.4, label="sweep, smoothed")
+    _draw_probes(ax, probe_ends(suggestion), loss_axis)
+    if suggestion.lr is not None and suggestion.low is not None and suggestion.high is not None:
+        _mark_suggestion(ax, Band(suggestion.lr, suggestion.low, suggestion.high))
+    _finish(ax, legend)
+    return ax
+
+
+def _draw_probes(ax: Axes, ends: tuple[ProbeEnd, ...], loss_axis: LossAxis) -> None:
+    for number, (length, group) in enumerate(by_length(ends).items()):
+        marker, colour = MARKERS[number % len(MARKERS)], COLOURS[(0, 2, 3)[number % 3]]
+        style: dict[str, Any] = {"marker": marker, "color": colour, "markersize": 6 + 1.5 * min(number, 3), "linewidth": 1.6}
+        lrs, losses = [end.lr for end in group], [end.loss for end in group]
+        ax.plot(lrs, losses, **style, zorder=4, label=f"probes of {length} iterations")
+    lost = [end.lr for end in ends if end.diverged]
+    if lost:
+        cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5, "linestyle": "none"}
+        top = [loss_axis.limits[1]] * len(lost)
+        ax.plot(lost, top, color=_neutral(), label="probes that diverged", **cross)
 
 
 def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxis) -> None:
@@ -148,6 +184,15 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
     if training.diverged and len(iterations):
         cross: dict[str, Any] = {"marker": "X", "markersize": 8, "clip_on": False, "zorder": 5}
         ax.plot(iterations[-1:], loss_axis.shown(training.losses[-1:]), color=colour, **cross)
+
+
+def _draw_end(ax: Axes, training: Training, final: float, number: int, iterations: int) -> None:
+    """The mean of the last tenth, with the standard error of its difference to the lowest."""
+    if training.above is None or training.diverged or not np.isfinite([final, training.above.standard_error]).all():
+        return
+    middle = iterations - 1 - end_of(iterations) / 2
+    bar: dict[str, Any] = {"fmt": "o", "capsize": 5, "markersize": 5, "elinewidth": 1.8, "zorder": 6}
+    ax.errorbar([middle], [final], yerr=[training.above.standard_error], color=COLOURS[number % len(COLOURS)], **bar)
 
 
 def _finish(ax: Axes, legend: Mapping[str, Any]) -> None:

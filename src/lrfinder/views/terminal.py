@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import singledispatch
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
@@ -13,14 +14,15 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import curve
-from lrfinder.views.trainings import trainings
+from lrfinder.views.probes import probe_ends, suggestion_title
+from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from lrfinder.records import Comparison, RangeTest
     from lrfinder.views.curve import Curve, LossAxis
 
 BRAILLE = 0x2800
@@ -52,6 +54,13 @@ UNICODE = Signs("│", "└", "─", "┬", "┊", "▲", "━", "×", "⠒", "�
 ASCII = Signs("|", "+", "-", "+", ":", "^", "=", "x", "*", ".", braille=False)
 
 
+@singledispatch
+def terminal_view(result: Result) -> RenderableType:
+    """A result of any kind as rich prints it."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@terminal_view.register(RangeTest)
 def range_test_view(result: RangeTest, *, width: int | None = None, height: int = 14) -> RangeTestView:
     """The curve of a range test in ``height`` lines of braille dots, as wide as ``width`` or the console, whichever is less.
 
@@ -61,8 +70,12 @@ def range_test_view(result: RangeTest, *, width: int | None = None, height: int 
     return RangeTestView(curve(result), width, height)
 
 
+@terminal_view.register(Comparison)
 def comparison_table(comparison: Comparison) -> Table:
-    """A row a rate: its loss at iterations 0, 100 and 200 (those there are), the mean of its last 20, and how it ended."""
+    """A row a rate: its loss at iterations 0, 100 and 200 (those there are), the mean of its last 20, and how it ended.
+
+    One that reached its end is told by how much it ended above the lowest, with the standard error, or that it is a tie.
+    """
     shown = [iteration for iteration in SHOWN_ITERATIONS if iteration < comparison.iterations]
     last = min(LAST, comparison.iterations)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
@@ -71,8 +84,33 @@ def comparison_table(comparison: Comparison) -> Table:
     table.add_column("how it\nended")
     for training, losses, final in zip(trainings(comparison), comparison.losses, comparison.final(last), strict=True):
         values = [_number(loss) if math.isfinite(loss) else "-" for loss in (*losses[shown], final)]
-        ended = "lowest" if training.best else training.ended
+        ended = (
+            "lowest" if training.best else (training.distance or COMPLETE) if training.ended == COMPLETE else training.ended
+        )
         table.add_row(_number(training.lr), *values, ended, style="bold" if training.best else None)
+    return table
+
+
+@terminal_view.register(Suggestion)
+def suggestion_view(suggestion: Suggestion) -> RenderableType:
+    """The table of the probes; where there are none, the curve of the sweep."""
+    if suggestion.probes or suggestion.curve is None:
+        return suggestion_table(suggestion)
+    return range_test_view(suggestion.curve)
+
+
+def suggestion_table(suggestion: Suggestion) -> Table:
+    """A row a probe: its rate, its length, where its loss began and ended, and what came of it."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=suggestion_title(suggestion), title_justify="left")
+    for header in ("learning\nrate", "iterations", "loss at\nthe first", "mean of the\nlast third"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("what came\nof it")
+    for end, probe in zip(probe_ends(suggestion), suggestion.probes, strict=True):
+        first = _number(probe.losses[0]) if probe.losses else "-"
+        last = "-" if end.diverged else _number(end.loss)
+        remarks = ["lowest"] * end.lowest + ["in the interval"] * end.within + [end.ended] * bool(end.ended)
+        style = "bold" if end.lowest else None
+        table.add_row(_number(end.lr), str(end.length), first, last, ", ".join(remarks), style=style)
     return table
 
 

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder.records import Stop
+from lrfinder.analysis.paired import ended_above
+from lrfinder.records import Order, Stop
 from lrfinder.views.curve import LossAxis, axis_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lrfinder.records import Comparison
+    from lrfinder.records import Comparison, Difference
 
 COMPLETE = "complete"
 ENDED_ABOVE = "ended above where it began"
-FEWEST = 50  # iterations of a training, below which its last tenth is too short to know its own noise
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training: ``losses`` up to its end (finite ones only), ``smoothed`` by a centred mean, has the same length."""
+    """One training: ``losses`` up to its end (finite ones only), ``smoothed`` by a centred mean, has the same length.
+
+    ``above`` is its difference to the training that ended lowest, ``None`` for that one.
+    """
 
     lr: float
     losses: NDArray[np.float64]
@@ -30,12 +34,26 @@ class Training:
     ended: str
     diverged: bool
     best: bool
+    above: Difference | None
 
     @property
     def label(self) -> str:
-        """The rate, and how the training ended where that is not plain from the picture."""
-        remark = ": lowest" if self.best else f": {self.ended}" if self.diverged else ""
-        return f"{self.lr:.3g}{remark}"
+        """The rate, and what came of the training."""
+        remark = "lowest" if self.best else self.ended if self.diverged else self.distance
+        return f"{self.lr:.3g}: {remark}" if remark else f"{self.lr:.3g}"
+
+    @property
+    def tied(self) -> bool:
+        """Whether it cannot be told from the one that ended lowest."""
+        return self.above is not None and self.above.order is Order.TIE
+
+    @property
+    def distance(self) -> str:
+        """By how much it ended above the lowest, with the standard error; empty where there is no such number."""
+        if self.above is None or not math.isfinite(self.above.mean):
+            return ""
+        error = "" if math.isnan(self.above.standard_error) else f" ± {self.above.standard_error:.1g}"
+        return f"{self.above.mean:+.3g}{error}" + (", a tie" if self.tied else "")
 
 
 def trainings(comparison: Comparison) -> tuple[Training, ...]:
@@ -43,13 +61,18 @@ def trainings(comparison: Comparison) -> tuple[Training, ...]:
     best = comparison.best
     best_row = int(comparison.final().argmin()) if best is not None else -1  # two rows may have one rate
     rows = enumerate(zip(comparison.lrs, comparison.losses, comparison.stops, strict=True))
-    return tuple(_training(float(lr), losses, stop, best=row == best_row) for row, (lr, losses, stop) in rows)
+    above = comparison.against_best()
+    return tuple(
+        _training(float(lr), losses, stop, best=row == best_row, above=above[row]) for row, (lr, losses, stop) in rows
+    )
 
 
 def headline(comparison: Comparison) -> str:
     """What came of the comparison, as a title."""
-    best = comparison.best
-    return "Learning rates compared: " + ("none reached the end" if best is None else f"{best:.3g} ended lowest")
+    best, tied = comparison.best, len(comparison.tied)
+    if best is None:
+        return "Learning rates compared: none reached the end"
+    return f"Learning rates compared: {best:.3g} ended lowest" + (f", {tied + 1} are a tie" if tied else "")
 
 
 def comparison_axis(comparison: Comparison) -> LossAxis:
@@ -57,11 +80,11 @@ def comparison_axis(comparison: Comparison) -> LossAxis:
     return axis_of(comparison.losses.T.ravel())  # by iteration, so that the first is the loss before any update
 
 
-def _training(lr: float, losses: NDArray[np.float64], stop: Stop, *, best: bool) -> Training:
+def _training(lr: float, losses: NDArray[np.float64], stop: Stop, *, best: bool, above: Difference | None) -> Training:
     finite = losses[: _finite_length(losses)]
     ended = _ended(losses, len(finite), stop)
     diverged = stop in (Stop.NOT_FINITE, Stop.DIVERGED) or ended == ENDED_ABOVE
-    return Training(lr, finite, _running_mean(finite, max(1, len(losses) // 20)), ended, diverged, best)
+    return Training(lr, finite, _running_mean(finite, max(1, len(losses) // 20)), ended, diverged, best, above)
 
 
 def _finite_length(losses: NDArray[np.float64]) -> int:
@@ -74,19 +97,7 @@ def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
         return f"diverged at iteration {length}"
     if length < len(losses):
         return f"{stop.value} (after {length} iterations)"
-    return ENDED_ABOVE if _ended_above(losses) else COMPLETE
-
-
-def _ended_above(losses: NDArray[np.float64]) -> bool:
-    """Whether the whole last tenth lies above the first loss, and by more than luck with the first batch explains.
-
-    That is, by more than it is spread itself; or, where it explodes, above the whole first tenth.
-    """
-    if len(losses) < FEWEST:
-        return False
-    tenth = len(losses) // 10
-    first, low, high = float(losses[0]), float(losses[-tenth:].min()), float(losses[-tenth:].max())
-    return low > first and (low - first > high - low or low > float(losses[:tenth].max()))
+    return ENDED_ABOVE if ended_above(losses) else COMPLETE
 
 
 def _running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:

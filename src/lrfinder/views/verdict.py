@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.records import RangeTest, Status
+from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
+from lrfinder.views.plain import printable
+from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
-    from lrfinder.records import Comparison, Confidence, Suggestion
+    from lrfinder.records import Confidence
     from lrfinder.views.trainings import Training
 
 TRUST: dict[Confidence, str] = {
-    "high": "Confidence is high: the curve is clear, and the rate can be used as it is.",
+    "high": "Confidence is high: what was measured is clear, and the rate can be used as it is.",
     "medium": "Confidence is medium: a good rate to start from, worth comparing with its neighbours before a long training.",
     "low": "Confidence is low: take it for a hint, and compare a few rates around it before training with it.",
 }
@@ -52,12 +56,12 @@ NOTES = {  # by how a note begins; one that is not here is shown as it is
     "budget exhausted": "The iterations allowed were used up before the answer was as narrow as it could be.",
     "extrapolated": "It is extrapolated to a training longer than any that was tried.",
 }
-CERTAIN = 2  # standard deviations of the number of higher losses, from which a difference counts as one
 
 
-def verdict(result: RangeTest | Comparison) -> str:
+@singledispatch
+def verdict(result: Result) -> str:
     """What was tried, what came of it and how far to trust it."""
-    return _of_range_test(result) if isinstance(result, RangeTest) else _of_comparison(result)
+    raise NotImplementedError(type(result).__name__)
 
 
 def suggestion_in_words(suggestion: Suggestion) -> str:
@@ -84,9 +88,10 @@ def _explained(note: str) -> str:
     for beginning, explanation in NOTES.items():
         if note.lower().startswith(beginning):
             return explanation
-    return note[:1].upper() + note[1:] + ("" if note.endswith(".") else ".")
+    return printable(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
 
 
+@verdict.register(RangeTest)
 def _of_range_test(result: RangeTest) -> str:
     if not len(result):
         return f"No learning rate was tried: {result.stop.value} before the first iteration."
@@ -123,41 +128,69 @@ def _listed(parts: list[str]) -> str:
     return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
+@verdict.register(Suggestion)
+def _of_suggestion(suggestion: Suggestion) -> str:
+    return " ".join(part for part in (_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)) if part)
+
+
+def _searched(suggestion: Suggestion) -> str:
+    """What the rate was read from, and what that took."""
+    if suggestion.horizon is None:
+        return ""
+    swept = 0 if suggestion.curve is None else len(suggestion.curve)
+    sweep = f"A sweep of {swept} iterations alone was made"
+    if suggestion.probes:
+        ends = probe_ends(suggestion)
+        short, long = min(end.length for end in ends), max(end.length for end in ends)
+        each = f"{long}" if short == long else f"{short} to {long}"
+        rates = "one learning rate was" if len(ends) == 1 else f"{len(ends)} learning rates were"
+        where = "from the same start and on the same batches"
+        sweep = f"After a sweep of {swept} iterations, {rates} tried for {each} iterations each, {where}"
+    return f"{sweep}: {suggestion.iterations} iterations in all, for a training of {suggestion.horizon}."
+
+
+def _bounds(suggestion: Suggestion) -> str:
+    if suggestion.base_lr is None or suggestion.max_lr is None or not suggestion.probes:
+        return ""
+    base, highest = f"{suggestion.base_lr:.3g}", f"{suggestion.max_lr:.3g}"
+    return f"A cyclical schedule would move between {base} and {highest}, one cycle would reach up to {highest}."
+
+
+@verdict.register(Comparison)
 def _of_comparison(comparison: Comparison) -> str:
     all_trainings = trainings(comparison)
     count = len(all_trainings)
     rates = "One learning rate was" if count == 1 else f"{count} learning rates were"
     where = "" if count == 1 else ", from the same start and on the same batches"
     tried = f"{rates} trained for {comparison.iterations} iterations{where}."
-    best = [row for row, training in enumerate(all_trainings) if training.best]
-    if not best:
+    if comparison.best is None:
         return " ".join([tried, "None reached its end, so that none is best; try lower rates.", *_remarks(all_trainings)])
-    return " ".join([tried, *_finals(comparison, best[0]), *_remarks(all_trainings)])
+    return " ".join([tried, *_finals(comparison, all_trainings), *_remarks(all_trainings)])
 
 
-def _finals(comparison: Comparison, best: int) -> list[str]:
-    window = max(1, comparison.iterations // 10)
+def _finals(comparison: Comparison, all_trainings: tuple[Training, ...]) -> list[str]:
+    window = end_of(comparison.iterations)
     finals = comparison.final()
+    best = int(finals.argmin())
     of = "the last loss" if window == 1 else f"mean of the last {window} iterations"
     sentences = [f"{comparison.lrs[best]:.3g} ended lowest, at {finals[best]:.4g} ({of})."]
-    others = [row for row in np.argsort(finals, kind="stable") if row != best and np.isfinite(finals[row])]
-    ends = comparison.losses[:, -window:]
-    ties = [row for row in others if not _differs(ends[row], ends[best])]
-    higher = [f"{comparison.lrs[row]:.3g} by {finals[row] - finals[best]:.3g}" for row in others if row not in ties]
+    others = [all_trainings[row] for row in np.argsort(finals, kind="stable") if row != best and np.isfinite(finals[row])]
+    higher = [f"{training.lr:.3g} by {_with_error(training)}" for training in others if not training.tied]
     if higher:
         sentences.append(f"The others ended higher: {_listed(higher)}.")
+    ties = [f"{training.lr:.3g} ({_with_error(training)})" for training in others if training.tied]
     if ties:
-        names = _listed([f"{comparison.lrs[row]:.3g}" for row in ties])
         sentences.append(
-            f"The difference to {names} is within the noise of these iterations: a tie that a longer comparison may settle."
+            f"The difference to {_listed(ties)} is within the noise of these iterations: a tie that a longer comparison may "
+            "settle."
         )
     return sentences
 
 
-def _differs(losses: np.ndarray, best: np.ndarray) -> bool:
-    """Whether losses are higher batch by batch more often than chance would have it (sign test): explosions say no more."""
-    higher, count = int((losses > best).sum()), len(losses)
-    return higher - count / 2 > CERTAIN * np.sqrt(count) / 2
+def _with_error(training: Training) -> str:
+    assert training.above is not None
+    error = training.above.standard_error
+    return f"{training.above.mean:.3g}" + ("" if np.isnan(error) else f" ± {error:.1g}")
 
 
 def _remarks(all_trainings: tuple[Training, ...]) -> list[str]:

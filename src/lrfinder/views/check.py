@@ -1,0 +1,90 @@
+"""A check as rich renderables: a line for each thing that does not come back, and for each kind that does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lrfinder.findings import Outcome
+from lrfinder.views.plain import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from lrfinder.findings import Check, Finding
+
+MOST_NAMES = 4
+MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Outcome.NOT_ASKED: ("-", "dim")}
+
+
+def check_view(check: Check) -> Group:
+    """What comes back, whether the training repeats by itself, the law, and the answer in a sentence."""
+    found = (
+        _table(_of_state(check.state))
+        if check.state
+        else Text("nothing of it can be looked into: losses alone are compared")
+    )
+    return Group(
+        Text("What comes back after a restore", style="bold"),
+        found,
+        Text("\nWhether the training repeats by itself", style="bold"),
+        _table([_line(check.deterministic)]),
+        Text("\nWhether the learner obeys the law", style="bold"),
+        _table([_line(finding) for finding in check.law]),
+        Text(f"\n{answer(check)}"),
+    )
+
+
+def answer(check: Check) -> str:
+    """The check in one sentence."""
+    if check.ok and check.state:
+        return "The learner obeys the law: a finder leaves no trace in it."
+    if check.ok:
+        return "As far as its losses show, the learner obeys the law."
+    if check.lost:
+        count = f"{len(check.lost)} thing does" if len(check.lost) == 1 else f"{len(check.lost)} things do"
+        more = ", …" if len(check.lost) > MOST_NAMES else ""
+        return f"{count} not come back: {printable(', '.join(check.lost[:MOST_NAMES]))}{more}."
+    if check.deterministic.outcome is Outcome.BROKEN:
+        return "The training does not repeat by itself; until it does, nothing can be said of what a finder leaves in it."
+    return "The learner breaks the law: after a restore, time does not repeat as it should."
+
+
+def _of_state(state: Sequence[Finding]) -> list[tuple[Outcome, str, str]]:
+    """Each that does not come back, then those that do, by the kind that stands before the colon of their names."""
+    broken = [_line(finding) for finding in state if finding.outcome is not Outcome.HOLDS]
+    kinds: dict[str, list[Finding]] = {}
+    for finding in state:
+        if finding.outcome is Outcome.HOLDS:
+            kinds.setdefault(finding.what.partition(": ")[0], []).append(finding)
+    return broken + [(Outcome.HOLDS, _names(kind, found), _changes(found)) for kind, found in kinds.items()]
+
+
+def _names(kind: str, found: Sequence[Finding]) -> str:
+    if len(found) == 1:
+        return found[0].what
+    if len(found) <= MOST_NAMES:
+        return f"{kind}: " + ", ".join(finding.what.partition(": ")[2] for finding in found)
+    return f"{kind}: {len(found)}"
+
+
+def _changes(found: Sequence[Finding]) -> str:
+    count = sum(finding.changed for finding in found)
+    if not count:
+        return "not changed by the training"
+    return "changed by the training" if count == len(found) else f"{count} of {len(found)} changed by the training"
+
+
+def _line(finding: Finding) -> tuple[Outcome, str, str]:
+    return finding.outcome, finding.what, finding.detail
+
+
+def _table(lines: Iterable[tuple[Outcome, str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for outcome, what, detail in lines:
+        sign, style = MARKS[outcome]
+        table.add_row(Text(f"  {sign}", style=style), Text(printable(what)), Text(printable(detail), style="dim"))
+    return table

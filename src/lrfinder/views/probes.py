@@ -1,0 +1,97 @@
+"""What is drawn and said of each probe of a suggestion, computed apart from drawing and saying it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrfinder.records import Stop
+from lrfinder.views.curve import axis_of
+
+if TYPE_CHECKING:
+    from lrfinder.records import Probe, Suggestion
+    from lrfinder.views.curve import Limits, LossAxis
+
+LAST_PART = 3  # the end of a probe is its last third: the last tenth of a short one is too noisy to look at
+
+
+@dataclass(frozen=True)
+class ProbeEnd:
+    """One probe: ``loss`` is the mean of its last third, NaN where it diverged; ``within`` says that its rate is suggested.
+
+    ``lowest`` is the one that ended lowest of those of the greatest length.
+    """
+
+    lr: float
+    length: int
+    loss: float
+    ended: str
+    lowest: bool
+    within: bool
+
+    @property
+    def diverged(self) -> bool:
+        """Whether it has no end to show."""
+        return not math.isfinite(self.loss)
+
+
+def probe_ends(suggestion: Suggestion) -> tuple[ProbeEnd, ...]:
+    """One for each probe, in their order."""
+    ends = [_loss_at_end(probe) for probe in suggestion.probes]
+    longest = max((len(probe.losses) for probe in suggestion.probes), default=0)
+    whole = [end if len(probe.losses) == longest else math.nan for probe, end in zip(suggestion.probes, ends, strict=True)]
+    lowest = int(np.nanargmin(whole)) if np.isfinite(whole).any() else -1
+    return tuple(
+        ProbeEnd(probe.lr, len(probe.losses), end, _ended(probe), row == lowest, _within(suggestion, probe.lr))
+        for row, (probe, end) in enumerate(zip(suggestion.probes, ends, strict=True))
+    )
+
+
+def by_length(ends: tuple[ProbeEnd, ...]) -> dict[int, tuple[ProbeEnd, ...]]:
+    """Those that have an end, by their number of iterations, the shortest first."""
+    lengths = sorted({end.length for end in ends if not end.diverged})
+    return {length: tuple(end for end in ends if end.length == length and not end.diverged) for length in lengths}
+
+
+def suggestion_axis(suggestion: Suggestion) -> LossAxis:
+    """One axis for the losses of the sweep and the ends of the probes."""
+    swept = np.array([]) if suggestion.curve is None else suggestion.curve.losses
+    return axis_of(np.append(swept, [end.loss for end in probe_ends(suggestion)]))
+
+
+def rates_shown(suggestion: Suggestion) -> Limits:
+    """From the lowest to the highest rate of sweep, probes and interval."""
+    swept = [] if suggestion.curve is None else suggestion.curve.lrs.tolist()
+    probed = [probe.lr for probe in suggestion.probes]
+    band = [rate for rate in (suggestion.low, suggestion.high) if rate is not None]
+    lrs = [lr for lr in (*swept, *probed, *band) if lr > 0] or [1e-6, 10.0]
+    low, high = min(lrs), max(lrs)
+    return (low, high) if low < high else (low / 2, high * 2)
+
+
+def suggestion_title(suggestion: Suggestion) -> str:
+    """What came of the search, as a title."""
+    if suggestion.lr is None:
+        return f"Learning rate: no suggestion ({suggestion.status})"
+    horizon = "" if suggestion.horizon is None else f" for {suggestion.horizon} iterations"
+    return f"Learning rate {suggestion.lr:.3g} suggested{horizon}"
+
+
+def _loss_at_end(probe: Probe) -> float:
+    last = np.array(probe.losses[-max(1, len(probe.losses) // LAST_PART) :])
+    whole = len(last) and probe.stop is Stop.MAX_ITERATIONS
+    end = float((last / len(last)).sum()) if whole else math.nan  # divided first, lest a sum of huge losses overflow
+    return end if math.isfinite(end) else math.nan
+
+
+def _ended(probe: Probe) -> str:
+    if probe.stop is Stop.NOT_FINITE:
+        return f"diverged at iteration {len(probe.losses) - 1}"
+    return "" if probe.stop is Stop.MAX_ITERATIONS else probe.stop.value
+
+
+def _within(suggestion: Suggestion, lr: float) -> bool:
+    return suggestion.low is not None and suggestion.high is not None and suggestion.low <= lr <= suggestion.high

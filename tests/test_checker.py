@@ -1,0 +1,214 @@
+"""The check that users run: honest learners pass, and what a dishonest one forgets is told by its name."""
+
+import os
+import random
+
+import numpy as np
+import pytest
+from fakes import Bowl, Scripted
+
+import lrfinder
+from lrfinder import Averaged, Outcome, RestoreError
+
+
+class Seen(Bowl):
+    """A bowl that can be looked into."""
+
+    def observe(self):
+        generator = repr(self.generator.bit_generator.state)
+        return {"position": self.position, "velocity": self.velocity, "generator": generator, "curvature": self.curvature}
+
+
+def seen(cls=Seen):
+    return cls(momentum=0.9, noise=0.1)
+
+
+def outcomes(findings):
+    return {finding.what: finding.outcome for finding in findings}
+
+
+def test_an_honest_learner_passes_with_a_line_for_each_thing_and_each_part_of_the_law():
+    check = lrfinder.check(seen())
+    assert check.ok
+    assert check.lost == ()
+    assert [finding.what for finding in check.state] == ["position", "velocity", "generator", "curvature"]
+    assert {finding.outcome for finding in (*check.state, check.deterministic, *check.law)} == {Outcome.HOLDS}
+    assert len(check.law) == 5
+
+
+def test_it_tells_what_the_training_changes_at_all():
+    changed = {finding.what: finding.changed for finding in lrfinder.check(seen()).state}
+    assert changed == {"position": True, "velocity": True, "generator": True, "curvature": False}
+
+
+@pytest.mark.parametrize("name", ["position", "velocity", "generator"])
+def test_what_a_learner_forgets_is_told_by_name(name):
+    class Forgets(Seen):
+        def restore(self, state):
+            kept = self.generator.bit_generator.state if name == "generator" else getattr(self, name)
+            super().restore(state._replace(**{name: kept}))
+
+    check = lrfinder.check(seen(Forgets))
+    assert not check.ok
+    assert check.lost == (name,)
+    assert check.deterministic.outcome is Outcome.NOT_ASKED
+    assert check.law[0].outcome is Outcome.BROKEN
+
+
+def test_what_no_loss_shows_is_told_and_the_law_is_asked_of_the_rest():
+    class LastRate(Seen):
+        lr = 0.1
+
+        def iteration(self, lr):
+            self.lr = lr
+            return super().iteration(lr)
+
+        def observe(self):
+            return super().observe() | {"lr": self.lr}
+
+    check = lrfinder.check(seen(LastRate))
+    assert check.lost == ("lr",)
+    assert set(outcomes(check.law).values()) == {Outcome.HOLDS}
+
+
+def test_what_comes_back_except_from_infinity_is_told_so():
+    class Scales(Seen):
+        def restore(self, state):
+            self.position += state.position - self.position
+            self.velocity, self.generator.bit_generator.state = state.velocity, state.generator
+
+    (position,) = (finding for finding in lrfinder.check(Scales()).state if finding.what == "position")
+    assert position.outcome is Outcome.BROKEN
+    assert "ran away" in position.detail
+
+
+def test_what_was_not_there_before_is_told():
+    class Grows(Seen):
+        count = 0
+
+        def iteration(self, lr):
+            self.count = 1
+            return super().iteration(lr)
+
+        def observe(self):
+            return super().observe() | ({"count": 1} if self.count else {})
+
+    check = lrfinder.check(seen(Grows))
+    assert check.lost == ("count",)
+    assert check.state[-1].detail == "not there before"
+
+
+class Chance(Seen):
+    """Not deterministic, although everything that can be seen comes back."""
+
+    def iteration(self, lr):
+        return super().iteration(lr) + int.from_bytes(os.urandom(6), "big") * 1e-9
+
+
+def test_a_training_that_is_not_deterministic_is_told_apart():
+    check = lrfinder.check(seen(Chance))
+    assert not check.ok
+    assert check.lost == ()
+    assert check.deterministic.outcome is Outcome.BROKEN
+    assert "the loss of iteration 0" in check.deterministic.detail
+    assert set(outcomes(check.law).values()) == {Outcome.NOT_ASKED}
+
+
+def test_it_tells_where_trainings_first_differ():
+    class Jumps(Seen):
+        def iteration(self, lr):
+            self.position += int.from_bytes(os.urandom(6), "big") * 1e-15
+            return super().iteration(lr)
+
+    assert "after 1 iteration: position, velocity" in lrfinder.check(seen(Jumps)).deterministic.detail
+
+
+def test_of_a_learner_that_cannot_be_looked_into_losses_alone_are_compared():
+    check = lrfinder.check(Bowl(momentum=0.9, noise=0.1))
+    assert check.ok
+    assert check.state == ()
+
+
+def test_a_learner_that_cannot_be_looked_into_is_not_called_indeterminate():
+    class Forgets(Bowl):
+        def restore(self, state):
+            super().restore(state._replace(velocity=self.velocity))
+
+    check = lrfinder.check(Forgets(momentum=0.9))
+    assert check.deterministic.outcome is Outcome.NOT_ASKED
+    assert "observe" in check.deterministic.detail
+    assert check.law[0].outcome is Outcome.BROKEN
+    assert "the loss of iteration 1" in check.law[0].detail
+
+
+def test_observe_can_be_given():
+    bowl = Bowl(momentum=0.9)
+    check = lrfinder.check(bowl, observe=lambda: {"position": bowl.position})
+    assert [finding.what for finding in check.state] == ["position"]
+
+
+def test_a_learner_that_wraps_one_is_looked_into():
+    assert len(lrfinder.check(Averaged(seen(), 2)).state) == 4
+    assert lrfinder.check(Averaged(Bowl(), 2)).state == ()
+
+
+def test_a_broken_part_of_the_law_is_told_in_its_line():
+    class Draws(Seen):
+        snapshots = 0
+
+        def snapshot(self):
+            self.snapshots += 1
+            if self.snapshots > 1:
+                self.generator.random()
+            return super().snapshot()
+
+        def observe(self):
+            return {}
+
+    law = outcomes(lrfinder.check(seen(Draws)).law)
+    assert law["a snapshot changes nothing"] is Outcome.BROKEN
+    assert law["a loss that was returned is not overwritten"] is Outcome.HOLDS
+
+
+def test_a_stream_that_ends_is_checked_as_far_as_it_goes():
+    assert lrfinder.check(Scripted([3.0, 2.0, 1.0])).ok
+
+
+def test_a_restore_that_refuses_is_told_and_not_raised():
+    class Refuses(Seen):
+        def restore(self, state):
+            raise RestoreError("the velocity is gone")
+
+    check = lrfinder.check(seen(Refuses))
+    assert not check.ok
+    assert "the velocity is gone" in check.law[0].detail
+    assert set(outcomes(check.state).values()) == {Outcome.NOT_ASKED}
+
+
+def test_a_learner_is_afterwards_as_it_was():
+    bowl = seen()
+    before = bowl.observe()
+    lrfinder.check(bowl)
+    assert bowl.observe() == before
+
+
+def test_global_generators_are_put_back_for_a_learner_that_forgets_them():
+    class Draws(Bowl):
+        def iteration(self, lr):
+            return super().iteration(lr) + random.random() + np.random.random()
+
+    random.seed(1)
+    np.random.seed(1)
+    expected = random.random(), np.random.random()
+    random.seed(1)
+    np.random.seed(1)
+    assert not lrfinder.check(Draws()).ok
+    assert (random.random(), np.random.random()) == expected
+
+
+def test_an_exception_of_the_users_own_passes_through_with_a_note():
+    learner = Scripted([1.0, ZeroDivisionError("mine")])
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
+        lrfinder.check(learner)
+    assert any("checked" in note for note in caught.value.__notes__)
+    assert learner.here == 0

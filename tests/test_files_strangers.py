@@ -1,0 +1,348 @@
+"""What a stranger's file can do is be refused; what is read can be shown; and a file of ours is whole or not there."""
+
+import io
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+from test_files import GOOD
+from typer.testing import CliRunner
+
+from lrfinder import Comparison, RangeTest, Record, ResultFileError, Settings, Status, Stop, Suggestion, load
+from lrfinder.cli import app
+from lrfinder.files import LARGEST_FILE, write_whole
+from lrfinder.views.html import html
+from lrfinder.views.matplotlib import figure_png
+from lrfinder.views.terminal import terminal_view
+from lrfinder.views.verdict import suggestion_in_words, verdict
+
+COMPARED = {
+    "format": "lrfinder",
+    "schema": 1,
+    "result": "Comparison",
+    "stops": ["MAX_ITERATIONS", "NOT_FINITE"],
+    "lrs": [0.1, 1],
+    "losses": [[3, 2, 1.5], [3, "inf", "nan"]],
+}
+SUGGESTED = {
+    "format": "lrfinder",
+    "schema": 1,
+    "result": "Suggestion",
+    "status": "OK",
+    "lr": 0.1,
+    "low": 0.05,
+    "high": 0.2,
+    "confidence": "low",
+    "notes": ["cliff nearby"],
+    "iterations": 9,
+    "horizon": 300,
+    "curve": {name: GOOD[name] for name in ("stop", "settings", "lrs", "losses")},
+    "probes": [
+        {"lr": 0.1, "losses": [3, 2, 1], "stop": "MAX_ITERATIONS"},
+        {"lr": 0.4, "losses": [3, "inf"], "stop": "NOT_FINITE"},
+    ],
+}
+OURS = pytest.mark.parametrize("good", [GOOD, COMPARED, SUGGESTED], ids=["range test", "comparison", "suggestion"])
+JSON = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.sampled_from(["nan", "inf", "-inf", "DIVERGED"])
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=5), st.dictionaries(st.text(), inner, max_size=5)),
+    max_leaves=10,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("strangers") / "result.json"
+
+
+def read_or_refused(place, content):
+    """The result, shown in every way there is, or None where the file was refused."""
+    place.write_bytes(content)
+    try:
+        result = load(place)
+    except ResultFileError:
+        return None
+    console = Console(file=io.StringIO(), width=80)  # takes the curve through all that a picture computes
+    console.print(terminal_view(result))
+    verdict(result)
+    assert load(place) == result
+    return result
+
+
+@given(st.binary())
+def test_bytes_are_refused(place, content):
+    assert read_or_refused(place, content) is None
+
+
+@given(JSON)
+def test_any_other_json_is_refused(place, value):
+    assert read_or_refused(place, json.dumps(value).encode()) is None
+
+
+@OURS
+@given(data=st.data())
+def test_a_file_cut_short_is_refused(place, good, data):
+    whole = json.dumps(good).encode()
+    assert read_or_refused(place, whole) is not None
+    assert read_or_refused(place, whole[: data.draw(st.integers(0, len(whole) - 1))]) is None
+
+
+@OURS
+@given(data=st.data())
+def test_a_file_with_a_few_bytes_changed_is_read_or_refused(place, good, data):
+    changed = bytearray(json.dumps(good).encode())
+    for at in data.draw(st.lists(st.integers(0, len(changed) - 1), max_size=4)):
+        changed[at] = data.draw(st.integers(0, 255))
+    read_or_refused(place, bytes(changed))
+
+
+@st.composite
+def replaced(draw, value):
+    """The document with one of its parts, at any depth, replaced by some other JSON."""
+    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 3)) == 0:
+        return draw(JSON)
+    key = draw(st.sampled_from(list(value) if isinstance(value, dict) else range(len(value))))
+    changed = value.copy()
+    changed[key] = draw(replaced(value[key]))
+    return changed
+
+
+@OURS
+@given(data=st.data())
+def test_a_file_with_a_part_of_another_type_is_read_or_refused(place, good, data):
+    read_or_refused(place, json.dumps(data.draw(replaced(good))).encode())
+
+
+@given(
+    lrs=st.lists(st.one_of(st.floats(0, allow_infinity=False), st.sampled_from([0, 5e-324, 1e308]))),
+    data=st.data(),
+)
+def test_any_numbers_that_a_file_may_hold_can_be_shown(place, lrs, data):
+    loss = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(["nan", "inf", "-inf"]))
+    losses = data.draw(st.lists(loss, min_size=len(lrs), max_size=len(lrs)))
+    assert read_or_refused(place, json.dumps({**GOOD, "lrs": lrs, "losses": losses}).encode()) is not None
+
+
+@given(
+    rates=st.lists(
+        st.one_of(st.floats(0, allow_infinity=False), st.sampled_from([0, 5e-324, 1e308])), min_size=5, max_size=5
+    )
+)
+def test_any_rates_and_losses_of_a_suggestion_can_be_shown(place, rates):
+    low, lr, high, *probed = sorted(rates)
+    losses = [rates, [*rates, "nan"]]
+    probes = [{"lr": at, "losses": of, "stop": "MAX_ITERATIONS"} for at, of in zip(probed, losses, strict=True)]
+    document = {**SUGGESTED, "low": low, "lr": lr, "high": high, "probes": probes}
+    assert read_or_refused(place, json.dumps(document).encode()) is not None
+
+
+def changed_in_text(old, new):
+    text = json.dumps(GOOD)
+    assert old in text
+    return text.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        changed_in_text("[1.0]", "[NaN]"),
+        changed_in_text("[1.0]", "[-Infinity]"),
+        changed_in_text("[1.0]", "[1e999]"),
+        changed_in_text("[0.1]", "[-0.1]"),
+        changed_in_text("[0.1]", '["nan"]'),
+        changed_in_text('"max_iterations": 3', '"max_iterations": "3"'),
+        changed_in_text('"max_iterations": 3', '"max_iterations": true'),
+        changed_in_text('"stopping": "x"', '"stopping": ["x"]'),
+        changed_in_text('"schema": 1', '"schema": true'),
+        changed_in_text('"schema": 1', '"schema": 1.0'),
+        changed_in_text('"schema": 1', '"schema": 1, "schema": 1'),
+        changed_in_text('"schema": 1', f'"schema": {"[" * 900 + "]" * 900}'),
+        changed_in_text("[1.0]", "[" * 950 + "]" * 950),
+        json.dumps({**SUGGESTED, "lr": 0.3}),
+        json.dumps({**SUGGESTED, "lr": None}),
+        json.dumps({**SUGGESTED, "status": "LOW_SIGNAL"}),
+        json.dumps({**SUGGESTED, "low": -0.1}),
+        json.dumps({**SUGGESTED, "high": "inf"}),
+        json.dumps({**SUGGESTED, "confidence": "certain"}),
+        json.dumps({**SUGGESTED, "notes": "cliff nearby"}),
+        json.dumps({**SUGGESTED, "notes": [1]}),
+        json.dumps({**SUGGESTED, "iterations": True}),
+        json.dumps({**SUGGESTED, "iterations": -1}),
+        json.dumps({**SUGGESTED, "horizon": 10**400}),
+        json.dumps({**SUGGESTED, "curve": []}),
+        json.dumps({**SUGGESTED, "probes": [{"lr": -1, "losses": [1], "stop": "MAX_ITERATIONS"}]}),
+        json.dumps({**SUGGESTED, "probes": [{"lr": 0.1, "losses": [1], "stop": "x"}]}),
+        json.dumps({**COMPARED, "losses": [[], []]}),
+        json.dumps({**COMPARED, "losses": {"0": [1.0], "1": [1.0]}}),
+        json.dumps({**COMPARED, "lrs": [], "losses": [], "stops": []}),
+    ],
+)
+def test_what_no_result_of_ours_holds_is_refused(place, text):
+    place.write_text(text)
+    with pytest.raises(ResultFileError):
+        load(place)
+
+
+def test_a_million_records_are_read(place):
+    count = 1_000_000
+    place.write_text(json.dumps({**GOOD, "lrs": [0.1] * count, "losses": [1.5] * count}))
+    assert len(load(place)) == count
+
+
+def test_a_file_longer_than_any_result_is_refused_unread(place):
+    with place.open("wb") as file:
+        file.truncate(LARGEST_FILE + 1)  # a hole, which takes no room on the disk
+    with pytest.raises(ResultFileError):
+        load(place)
+
+
+def test_what_never_ends_or_never_begins_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    for name in ("pipe", "zero"):
+        with pytest.raises(ResultFileError):
+            load(tmp_path / name)
+
+
+def test_folders_and_links_in_a_circle_are_told_by_the_system(tmp_path):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    for path in (tmp_path, tmp_path / "circle"):
+        with pytest.raises(OSError):
+            load(path)
+
+
+HOSTILE = "\x1b]0;title\x07\x1b[31m[bold]<script>alert(1)</script>$\\frac{1}{0}$\u202e\ud800"
+
+
+def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
+    (tmp_path / "r.json").write_text(json.dumps({**GOOD, "settings": {**GOOD["settings"], "stopping": HOSTILE}}))
+    result = load(tmp_path / "r.json")
+    assert result.settings.stopping == HOSTILE
+    assert "<script" not in html(result)
+    assert figure_png(result).startswith(b"\x89PNG")
+    shown = CliRunner().invoke(app, ["plot", str(tmp_path / "r.json")])
+    assert shown.exit_code == 0
+    assert "\x1b" not in shown.output
+    assert "\u202e" not in shown.output
+
+
+def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
+    (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE]}))
+    result = load(tmp_path / "s.json")
+    assert result.notes == (HOSTILE,)
+    assert "<script" not in html(result)
+    assert figure_png(result).startswith(b"\x89PNG")
+    shown = CliRunner().invoke(app, ["plot", str(tmp_path / "s.json")])
+    assert shown.exit_code == 0
+    assert "\x1b" not in shown.output
+    assert "\u202e" not in shown.output
+
+
+def test_a_note_is_shown_without_what_a_terminal_would_obey():
+    words = suggestion_in_words(Suggestion(0.1, 0.05, 0.2, "low", Status.OK, (HOSTILE,), 3))
+    assert "\\x1b]0;title\\x07" in words
+    assert "\x1b" not in words
+    words.encode()  # and without what no encoding has
+
+
+@pytest.mark.parametrize("part", ["stop", "result", "schema", "lrs"])
+def test_a_refusal_does_not_repeat_what_a_terminal_would_obey(tmp_path, part):
+    (tmp_path / "\x1b[31m.json").write_text(json.dumps({**GOOD, part: HOSTILE}))
+    refused = CliRunner().invoke(app, ["plot", str(tmp_path / "\x1b[31m.json")])
+    assert refused.exit_code == 1
+    assert "\x1b" not in refused.output
+
+
+def test_showing_a_result_runs_no_code_that_lies_beside_it(tmp_path):
+    for name in ("numpy", "rich", "typer", "matplotlib", "json", "torch", "result", "sitecustomize", "conftest"):
+        (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
+    (tmp_path / "result.json").write_text(json.dumps(GOOD))
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "lrfinder").write_text("from lrfinder.cli import main; main()")  # as installing it makes one
+    done = subprocess.run(
+        [sys.executable, "bin/lrfinder", "plot", "result.json", "--png", "result.png"],
+        cwd=tmp_path, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "result.png").exists()
+    assert not (tmp_path / "ran").exists()
+
+
+RESULT = RangeTest((Record(0.1, 1.0),), Stop.DIVERGED, Settings(1.0, 1.1, 2.0, 3, 0.3, "x"))
+
+
+def test_writing_leaves_the_file_and_nothing_beside_it(tmp_path):
+    for _ in range(2):
+        RESULT.to_json(tmp_path / "r.json")
+        RESULT.to_csv(tmp_path / "r.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.csv", "r.json"]
+    assert load(tmp_path / "r.json") == RESULT
+
+
+FULL_DISK = """
+import resource, signal, sys
+from lrfinder.files import write_whole
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_whole(bytes(5000), sys.argv[1])
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+def test_a_disk_without_room_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    (tmp_path / "r.json").write_text("old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "r.json")],
+        capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+    )  # fmt: skip
+    assert done.stdout == "OSError\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["r.json"]
+    assert (tmp_path / "r.json").read_text() == "old"
+
+
+def test_a_folder_that_is_not_there_is_told_by_the_system(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        RESULT.to_json(tmp_path / "nowhere" / "r.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_goes_on_pointing_where_it_points(tmp_path):
+    (tmp_path / "real.json").write_text("old")
+    (tmp_path / "link.json").symlink_to("real.json")
+    RESULT.to_json(tmp_path / "link.json")
+    assert (tmp_path / "link.json").is_symlink()
+    assert load(tmp_path / "real.json") == RESULT
+
+
+def test_permissions_are_the_old_files_or_the_usual_ones(tmp_path):
+    (tmp_path / "usual").write_text("")
+    (tmp_path / "old").write_text("")
+    (tmp_path / "old").chmod(0o640)
+    for name in ("new", "old"):
+        write_whole(b"x", tmp_path / name)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == {"usual": modes["usual"], "new": modes["usual"], "old": 0o640}
+
+
+def test_what_is_no_plain_file_is_written_to():
+    write_whole(b"x", "/dev/null")
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_comparison_from_a_file_is_the_one_that_was_meant(place):
+    result = read_or_refused(place, json.dumps(COMPARED).encode())
+    assert isinstance(result, Comparison)
+    assert result.best == 0.1

@@ -1,0 +1,172 @@
+"""finder.suggest: a rate for a training, from a sweep and probes."""
+
+import math
+
+import numpy as np
+import pytest
+from fakes import Bowl, Scripted
+
+import lrfinder
+from lrfinder import LRFinder, RatesError
+
+
+def suggest(learner, horizon=300, **settings):
+    return LRFinder(learner).suggest(horizon, **settings)
+
+
+def end(learner, lr, horizon):
+    state = learner.snapshot()
+    losses = [learner.iteration(lr) for _ in range(horizon)]
+    learner.restore(state)
+    return np.mean(losses[-max(1, horizon // 10) :])
+
+
+@pytest.mark.parametrize("curvature", [1e-3, 1.0, 1e4])
+@pytest.mark.parametrize("budget", [150, 350, 650, 1050])
+def test_the_rate_trains_the_bowl_to_its_bottom_whatever_its_scale(curvature, budget):
+    bowl = Bowl(curvature, noise=0.01 * curvature, momentum=0.5)
+    suggestion = suggest(bowl, max_iterations=budget)
+    assert suggestion.status == "ok"
+    assert end(bowl, suggestion.lr, 300) < 0.02 * curvature
+
+
+@pytest.mark.parametrize("budget", [50, 75, 150, 151, 200, 350, 650, 1050, 3000])
+def test_no_budget_is_overdrawn_and_every_iteration_is_told(budget):
+    class Counted(Bowl):
+        made = 0
+
+        def iteration(self, lr):
+            self.made += 1
+            return super().iteration(lr)
+
+    learner = Counted(noise=0.1)
+    suggestion = suggest(learner, max_iterations=budget)
+    assert learner.made == suggestion.iterations <= budget
+
+
+def test_the_learner_is_afterwards_as_it_was():
+    bowl = Bowl(noise=0.1, momentum=0.9)
+    before = bowl.snapshot()
+    suggest(bowl)
+    assert bowl.snapshot() == before
+
+
+def test_the_same_learner_gets_the_same_answer_twice():
+    bowl = Bowl(noise=0.1)
+    assert suggest(bowl) == suggest(bowl)
+
+
+@pytest.mark.parametrize("horizon", [5, 30, 300, 3000])
+def test_any_horizon_is_served(horizon):
+    suggestion = suggest(Bowl(noise=0.01), horizon)
+    assert suggestion.status == "ok"
+    assert suggestion.low <= suggestion.lr <= suggestion.high
+    assert max(len(probe.losses) for probe in suggestion.probes) <= horizon
+
+
+def test_a_long_training_is_extrapolated_to_and_that_is_told():
+    assert "extrapolated" in suggest(Bowl(noise=0.01), 3000).notes
+
+
+def test_with_few_iterations_the_curve_is_read_alone_and_trusted_little():
+    suggestion = suggest(Bowl(), max_iterations=150)
+    assert suggestion.probes == ()
+    assert suggestion.confidence == "low"
+
+
+def test_probes_stay_within_the_rates_that_are_given():
+    suggestion = suggest(Bowl(), rates=lrfinder.geometric(1e-4, 2, 0.01))
+    assert all(1e-4 <= probe.lr <= 0.01 for probe in suggestion.probes)
+    assert "at the boundary" in suggestion.notes
+
+
+def test_under_one_cycle_the_rate_may_be_higher_than_a_constant_one():
+    def rate(schedule):
+        return suggest(Bowl(curvature=1.0, noise=0.01), max_iterations=1050, schedule=schedule)
+
+    assert rate(lrfinder.one_cycle).status == "ok"
+    assert rate(lrfinder.one_cycle).lr > rate(lrfinder.constant).lr
+
+
+class Frozen(Bowl):
+    """Learns nothing."""
+
+    def iteration(self, lr):
+        return super().iteration(0.0)
+
+
+def test_a_rate_without_effect_is_no_suggestion():
+    suggestion = suggest(Frozen(noise=0.1))
+    assert (suggestion.status, suggestion.lr) == ("the rate has no effect", None)
+
+
+class Uphill(Bowl):
+    """Only ever gets worse."""
+
+    def iteration(self, lr):
+        return super().iteration(-lr)
+
+
+def test_a_loss_that_only_rises_is_no_suggestion():
+    suggestion = suggest(Uphill())
+    assert suggestion.status == "unstable from the start"
+    assert (suggestion.lr, suggestion.low, suggestion.high) == (None, None, None)
+
+
+def test_losses_that_are_not_finite_from_the_start_are_unstable():
+    assert suggest(Bowl(position=math.nan)).status == "unstable from the start"
+
+
+def test_data_that_end_at_once_are_no_suggestion():
+    assert suggest(Scripted([])).lr is None
+
+
+class Forgetful(Bowl):
+    """Does not put its generator back: a learner that breaks the law."""
+
+    def restore(self, state):
+        generator = self.generator.bit_generator.state
+        super().restore(state)
+        self.generator.bit_generator.state = generator
+
+
+@pytest.mark.parametrize("budget", [150, 650])
+def test_a_learner_that_does_not_repeat_is_told_of_and_trusted_little(budget):
+    suggestion = suggest(Forgetful(noise=0.1), max_iterations=budget)
+    assert any(note.startswith("not repeatable") for note in suggestion.notes)
+    assert suggestion.confidence == "low"
+
+
+class Fragile(Bowl):
+    """Raises in its 100th iteration: in a probe."""
+
+    left = 100
+
+    def iteration(self, lr):
+        self.left -= 1
+        if not self.left:
+            message = "out of luck"
+            raise ArithmeticError(message)
+        return super().iteration(lr)
+
+
+def test_what_is_raised_in_a_probe_passes_with_its_rate_and_iteration_and_the_learner_is_as_before():
+    learner = Fragile()
+    with pytest.raises(ArithmeticError, match="out of luck") as caught:
+        suggest(learner)
+    assert "raised in the probe at the learning rate" in caught.value.__notes__[0]
+    assert learner.position == 1.0
+
+
+@pytest.mark.parametrize(("horizon", "settings"), [(0, {}), (-3, {}), (300, {"max_iterations": 49}), (300, {"rates": []})])
+def test_settings_that_make_no_search_are_refused_before_anything_is_trained(horizon, settings):
+    learner = Scripted([1.0] * 100)
+    with pytest.raises(RatesError):
+        suggest(learner, horizon, **settings)
+    assert learner.lrs == []
+
+
+def test_records_are_told_as_they_come():
+    heard = []
+    suggestion = suggest(Bowl(), on_record=heard.append)
+    assert len(heard) == suggestion.iterations
