@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint bench-import bench-restore bench-suggestion clean
+.PHONY: help demo test lint fuzz bench-import bench-restore bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -19,6 +19,9 @@ test: $(VENV)/nox  ## every check and every test, each in the environment that i
 
 lint: $(VENV)/nox  ## style and types alone
 	$(BIN)/nox --session lint
+
+fuzz: $(VENV)/fuzz  ## 2,000 generated trainings, each with the finder and without: 20 minutes; ARGS="--cases 500 --seed 2"
+	PYTHONPATH=src OMP_NUM_THREADS=1 $(BIN)/python tests/proof/fuzz.py --log docs/fuzz.md $(ARGS)
 
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
@@ -42,6 +45,10 @@ $(BIN)/python:
 
 $(VENV)/demo: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' $(TORCH)
+	@touch $@
+
+$(VENV)/fuzz: $(VENV)/demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'hypothesis>=6.100'
 	@touch $@
 
 $(VENV)/nox: $(BIN)/python

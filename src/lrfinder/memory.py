@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
+import operator
 from collections import deque
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from lrfinder.restoring import put_back_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-_MISSING = object()
+    from collections.abc import Callable, Iterable, Iterator
 
 
 def _nothing() -> None:
@@ -98,7 +98,7 @@ def _of_container(value: object) -> Taken | None:
 def _put_contents(container: Any, contents: Any) -> None:
     if isinstance(container, dict):
         now = cast("dict[object, object]", container)
-        if len(now) != len(contents) or any(now.get(key, _MISSING) is not value for key, value in contents.items()):
+        if len(now) != len(contents) or any(map(operator.is_not, _flat(now), _flat(contents))):
             now.clear()
             now.update(contents)
     elif isinstance(container, list):
@@ -106,3 +106,8 @@ def _put_contents(container: Any, contents: Any) -> None:
     else:
         container.clear()
         (container.update if isinstance(container, set) else container.extend)(contents)
+
+
+def _flat(mapping: dict[object, object]) -> Iterator[object]:
+    """Keys and values in their order."""
+    return chain(mapping, mapping.values())

@@ -205,19 +205,21 @@ class _Streamed(Generic[Batch]):
 
     def _pull(self) -> Batch:
         """The next batch of the open iterator, or of a new pass; what it drew is noted down."""
-        for _ in range(2):  # the pass that is open, then a new one
-            start = capture(self._generators())
+        start = before = capture(self._generators())
+        for _ in range(3):  # the pass that is open, a new one, and another: one that resumes at its end is empty at first
             if self._iterator is None or self._at is None:
-                self._iterator, self._at = iter(self._data), (_Epoch(start), 0)
+                opening = capture(self._generators())
+                self._iterator, self._at = iter(self._data), (_Epoch(opening), 0)
             epoch, index = self._at
-            before = capture(self._generators()) if index == 0 else start  # opening a pass may have drawn
+            if index == 0:  # opening a pass may have drawn
+                before = capture(self._generators())
             batch = self._next(self._iterator)
             if batch is not _END:
                 after = capture(self._generators())
                 epoch.draws.append((changed(before, after), changed(after, start)))
                 self._at = (epoch, index + 1)
                 return cast("Batch", batch)
-            if self._only_once or index == 0:
+            if self._only_once:
                 break
             self._iterator = self._at = None
         if self._frontier is None:

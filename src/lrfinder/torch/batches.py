@@ -23,9 +23,9 @@ def own_source(data: Iterable[Any]) -> Iterable[Any]:
 
     ``iter()`` of a ``DataLoader`` with ``persistent_workers`` resets the one iterator that all its users share. Ours starts
     its workers anew for each pass, as persistent ones go on with their random numbers where the last pass left them and
-    could not repeat it.
+    could not repeat it. Where a loader has a ``state_dict()``, that tells the place of the pass that was opened last.
     """
-    if not (isinstance(data, DataLoader) and data.persistent_workers):
+    if not (isinstance(data, DataLoader) and (data.persistent_workers or hasattr(data, "state_dict"))):
         return data
     ours = cast("DataLoader[Any]", copy.copy(data))
     vars(ours).update(_iterator=None, persistent_workers=False)  # a loader refuses to have the latter set as an attribute

@@ -18,7 +18,8 @@ from lrfinder.restoring import put_back_all
 from lrfinder.torch.batches import own_source, to_device
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.state import Memory, generators, generators_of
+from lrfinder.torch.sources import generators_of
+from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
@@ -160,9 +161,10 @@ class TorchLearner:
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
         self._rates = Rates(optimizers, group)
-        of_data = generators_of(data)
+        source = own_source(data)
+        of_data = generators_of(source)
         self._generators = lambda: (*generators(), *of_data)
-        self._batches = stream(own_source(data), self._generators, replay_bytes)
+        self._batches = stream(source, self._generators, replay_bytes)
         self._first_forward: Callable[[nn.Module, Any], Tensor] | None
 
     def _draw(self) -> Any:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
-from lrfinder.randomness import Generator, capture, global_generators, own_generator, put_back
+from lrfinder.randomness import Generator, capture, global_generators, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,9 +24,9 @@ class Memory(memory.Memory):
     """A copy of everything that can be reached from ``roots`` and that training changes; ``restore()`` puts it back.
 
     The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes) and takes tensors
-    (values, memory, ``requires_grad``, ``grad`` or its absence) and random generators. A tensor comes back as the same
-    object in the same memory, so that tied weights stay tied and compiled models and captured graphs go on working. Copies
-    of tensors on an accelerator are kept on the host.
+    (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A tensor comes
+    back as the same object in the same memory, so that tied weights stay tied and compiled models and captured graphs go
+    on working. Copies of tensors on an accelerator are kept on the host.
 
     Args:
         roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
@@ -60,7 +59,7 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
         return {name: vars(root)}
     load, state_dict = getattr(root, "load_state_dict", None), getattr(root, "state_dict", None)
     if load is None or state_dict is None:
-        if isinstance(root, dict | list | set | deque) or _own_generator(root) is not None:
+        if isinstance(root, dict | list | set | deque) or own_generator(root) is not None:
             return None
         message = (
             f"stateful holds a {name}, which has neither attributes nor state_dict() and load_state_dict(); give objects "
@@ -77,38 +76,58 @@ def _take(value: object) -> memory.Taken | None:
         return _of_tensor(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
-    generator = _own_generator(value)
+    generator = own_generator(value)
     return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
 
 
 def _of_tensor(tensor: Tensor) -> memory.Taken:
     grad = tensor.grad if tensor.is_leaf else None
-    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
-    saved = _memory(alias).to("cpu", copy=True)
+    place, fill = _of_contents(tensor) if tensor.layout is torch.strided else _of_sparse(tensor)
+    attributes = vars(tensor).copy()
     requires_grad = tensor.requires_grad
-    nbytes = _storage_bytes(alias)
 
     def restore() -> None:
-        if tensor.layout is torch.strided and not _same_memory(tensor, alias):
-            tensor.data = alias  # the step had given it other memory, or another shape
+        place()
+        _put_attributes(tensor, attributes)
         if tensor.is_leaf:
             tensor.requires_grad_(requires_grad)
             if tensor.grad is not grad:
                 tensor.grad = grad
-        if _storage_bytes(alias) < nbytes:
+        fill()  # comes last, as what may fail: there may be no room
+
+    return memory.Taken(restore, {"grad": grad, **attributes})
+
+
+def _of_contents(tensor: Tensor) -> tuple[Callable[[], None], Callable[[], object]]:
+    """How to give a tensor its memory and shape back, and how to fill that memory."""
+    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
+    saved = _memory(alias).to("cpu", copy=True)
+    nbytes = alias.untyped_storage().nbytes()
+
+    def place() -> None:
+        if _lies(tensor) != _lies(alias):
+            tensor.data = alias  # the step had given it other memory, or another shape
+        if alias.untyped_storage().nbytes() < nbytes:
             alias.untyped_storage().resize_(nbytes)  # the step had freed it; a copy into nothing ends the process
-        _memory(alias).copy_(saved)  # comes last, as what may fail: there may be no room
 
-    return memory.Taken(restore, {"grad": grad})
-
-
-def _storage_bytes(tensor: Tensor) -> int:
-    return tensor.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
+    return place, lambda: _memory(alias).copy_(saved)
 
 
-def _same_memory(one: Tensor, other: Tensor) -> bool:
-    layouts = [(tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype) for tensor in (one, other)]
-    return layouts[0] == layouts[1]
+def _lies(tensor: Tensor) -> tuple[object, ...]:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
+
+
+def _of_sparse(tensor: Tensor) -> tuple[Callable[[], None], Callable[[], object]]:
+    saved = tensor.detach().to("cpu", copy=True)
+    # in place it takes the memory that it is given, for good
+    return lambda: None, lambda: tensor.copy_(saved.clone())
+
+
+def _put_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:
+    now = vars(tensor)
+    marks = {name: value for name, value in now.items() if name.startswith("_dynamo")}  # compiled code goes on with its own
+    now.clear()
+    now.update(attributes | marks)
 
 
 def _memory(tensor: Tensor) -> Tensor:
@@ -151,10 +170,6 @@ def _tensor(state: bytes) -> Tensor:
     return torch.frombuffer(bytearray(state), dtype=torch.uint8)
 
 
-def _own_generator(value: object) -> Generator | None:
-    return _torch_generator(value) if isinstance(value, torch.Generator) else own_generator(value)
-
-
-def generators_of(data: object) -> tuple[Generator, ...]:
-    """The generators that belong to the data: a loader's, its samplers', its data sets'."""
-    return randomness.generators_of(data, (DataLoader, Dataset, Sampler), _own_generator)
+def own_generator(value: object) -> Generator | None:
+    """``value`` as a :class:`Generator`, where it is one of torch's, numpy's or python's."""
+    return _torch_generator(value) if isinstance(value, torch.Generator) else randomness.own_generator(value)

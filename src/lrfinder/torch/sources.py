@@ -1,0 +1,70 @@
+"""What belongs to the data and changes as batches are drawn: random generators of their own, and attributes."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lrfinder.randomness import Generator
+from lrfinder.torch.state import own_generator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_KINDS = (DataLoader, Dataset, Sampler)
+_PLAIN = (type(None), bool, int, float, str, bytes)
+_OTHER = object()
+
+
+def generators_of(data: object) -> tuple[Generator, ...]:
+    """What comes back with the data's place: found in ``data``, and in its loaders, samplers and data sets.
+
+    Attributes that are plain values (the number of the pass, a place, a counter) count as a generator for each object: a
+    replayed batch leaves them where the drawn one left them. Other attributes are left as they are: to keep what they held
+    at each batch could keep a data set's worth of memory.
+    """
+    return tuple(own_generator(part) or _attributes(part) for part in _parts(data))
+
+
+def _parts(data: object) -> Iterator[object]:
+    pending, seen = [data], set[int]()
+    while pending:
+        value = pending.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if own_generator(value) is not None:
+            yield value
+        elif hasattr(value, "__dict__") and (value is data or isinstance(value, _KINDS)):
+            yield value
+            pending.extend(vars(value).values())
+        else:
+            pending.extend(_joined(value))
+
+
+def _joined(value: object) -> Iterable[object]:
+    """The data sets of a ``ConcatDataset`` and its like, which hold them in a list, a tuple or a dict."""
+    items: Any = cast("dict[object, object]", value).values() if isinstance(value, dict) else value
+    first = next(iter(items), None) if isinstance(value, list | tuple | dict) else None
+    return items if isinstance(first, _KINDS) else ()
+
+
+def _attributes(part: object) -> Generator:
+    return Generator(f"attributes of {type(part).__name__}", partial(_plain, part), partial(_put_plain, part))
+
+
+def _plain(part: object) -> dict[str, object]:
+    return {
+        name: value if isinstance(value, _PLAIN) else _OTHER
+        for name, value in vars(part).items()
+        if name != "_iterator"  # of a loader: the pass that its other users have open
+    }
+
+
+def _put_plain(part: object, state: dict[str, object]) -> None:
+    now = vars(part)
+    for name in now.keys() - state.keys() - {"_iterator"}:
+        del now[name]
+    now.update((name, value) for name, value in state.items() if value is not _OTHER)

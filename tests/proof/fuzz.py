@@ -1,0 +1,173 @@
+"""Proves many drawn cases and writes what was run: ``python tests/proof/fuzz.py --cases 2000 --log docs/fuzz.md``."""
+
+import argparse
+import collections
+import datetime as dt
+import operator
+import os
+import platform
+import random
+import subprocess
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import hypothesis
+import numpy as np
+import torch
+from hypothesis import HealthCheck, Phase
+from proof_strategies import cases
+from proof_twin import RefusedError, prove
+
+KINDS = (
+    "net",
+    "optimizer",
+    "settings",
+    "scheduler",
+    "feed",
+    "moment",
+    "what",
+    "form",
+    "groups",
+    "precision",
+    "average",
+    "mode",
+    "compiled",
+    "accumulate",
+    "clip",
+    "hooks",
+    "close",
+)
+
+
+ROUND = 100
+BY_HAND = "## Found and put right"
+APART = 3  # every two cases differ in at least so many of the kinds
+
+
+class Log:
+    """What became of the cases."""
+
+    def __init__(self, count, minutes):
+        self.count, self.end = count, time.monotonic() + 60 * minutes
+        self.proved, self.lost, self.raised = set(), {}, collections.Counter()
+        self.refused, self.drawn = collections.Counter(), []
+
+    def is_full(self):
+        return len(self.proved) + len(self.lost) == self.count or time.monotonic() > self.end
+
+    def run(self, case):
+        """Run the case, unless it is too much like an earlier one."""
+        chosen = tuple(getattr(case, kind) for kind in KINDS)
+        if self.is_full() or any(sum(map(operator.ne, chosen, other)) < APART for other in self.drawn):
+            return
+        self.drawn.append(chosen)
+        try:
+            raised = prove(case)
+        except RefusedError as error:
+            self.refused[str(error)[:100]] += 1
+        except Exception as error:  # noqa: BLE001  (whatever it is, it goes into the log)
+            self.lost[case] = f"{type(error).__name__}: {error}"
+            print(case, flush=True)
+            traceback.print_exc(limit=-4)
+        else:
+            self.proved.add(case)
+            self.raised[raised] += raised != ""
+        if len(self.drawn) % 50 == 0:
+            print(f"{len(self.proved)} cases proved, {len(self.lost)} lost", file=sys.stderr, flush=True)
+
+
+def draw_until(log, seed):
+    """Draw and run cases until the log is full. Hypothesis gives them, in rounds, each from a seed of its own."""
+    while not log.is_full():
+
+        @hypothesis.seed(seed)
+        @hypothesis.settings(
+            max_examples=ROUND,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
+        @hypothesis.given(cases())
+        def one_round(case):
+            log.run(case)
+
+        one_round()
+        seed += 1
+
+
+def counts(log, kind):
+    run = [*log.proved, *log.lost]
+    counted = collections.Counter(str(getattr(case, kind)) for case in run)
+    return ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
+
+
+def settings_counts(log):
+    run = [*log.proved, *log.lost]
+    counted = collections.Counter(f"{case.optimizer} {name}={value}" for case in run for name, value in case.settings)
+    return ", ".join(f"{name}: {count}" for name, count in sorted(counted.items()))
+
+
+def report(log, commit, seed, minutes):
+    count = len(log.proved) + len(log.lost)
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    lines = [
+        "# The fuzz",
+        "",
+        "What `make fuzz` wrote. Each case is a training that meets the finder in its middle, beside a twin that never",
+        "does. Compared, bit for bit: everything that can be seen of it and around it, with its addresses, right after the",
+        "finder; and its next 20 steps.",
+        "",
+        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at least",
+        f"{APART} of the choices counted below.",
+        "",
+        f"On {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
+        f"hypothesis {hypothesis.__version__}; one process, {minutes:.0f} minutes.",
+        "",
+        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (reasons below).",
+        f"In {log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the",
+        "exception pass, and all came back as in the others.",
+        "",
+        "## Counts",
+        "",
+    ]
+    lines += [f"- **{kind}**: {counts(log, kind)}" for kind in KINDS if kind != "settings"]
+    lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## What the step raised", ""]
+    lines += [f"- {name}: {count}" for name, count in log.raised.most_common() if count] or ["- nothing"]
+    lines += ["", "## What PyTorch refused", ""]
+    lines += [f"- {count}: {why}" for why, count in log.refused.most_common()] or ["- nothing"]
+    if log.lost:
+        lines += ["", "## What was lost", "", *(f"- `{case!r}`: {what}" for case, what in log.lost.items())]
+    return "\n".join(lines) + "\n"
+
+
+def kept_of(path):
+    """What people wrote at the end of the log that is about to be replaced."""
+    _, heading, rest = (path.read_text("utf-8") if path.is_file() else "").partition(BY_HAND)
+    return f"\n{heading}{rest}" if heading else ""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=600.0, help="end after so many, however many cases have run")
+    parser.add_argument("--log", type=Path)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    random.seed(given.seed)
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    log, start = Log(given.cases, given.minutes), time.monotonic()
+    draw_until(log, 1000 * given.seed)
+    text = report(log, asked.stdout.strip(), given.seed, (time.monotonic() - start) / 60)
+    print(text)
+    if given.log is not None:
+        given.log.write_text(text + kept_of(given.log), encoding="utf-8")
+    return 1 if log.lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""All that can be seen of a training and of the process around it. It shares no code with the snapshot."""
+
+import hashlib
+import os
+import random
+import signal
+import tempfile
+import threading
+import types
+import weakref
+from collections import deque
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.layout, type)
+CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, weakref.ref, property)
+STRANGERS = ("multiprocessing", "threading", "_thread", "torch._dynamo", "torch._C", "concurrent")
+
+
+class Seen(NamedTuple):
+    """``values``: what two trainings can share. ``places``: which object, at which address; one training's alone."""
+
+    values: dict
+    places: dict
+
+
+def observe(training):
+    """Everything that can be reached from the training's objects, attribute by attribute, and the random generators."""
+    look = _Look()
+    for name in ("model", "forward", "optimizer", "scheduler", "scaler", "average", "counter", "feed"):
+        look.at(name, getattr(training, name))
+    look.values.update(generators())
+    return Seen(look.values, look.places)
+
+
+class _Look:
+    def __init__(self):
+        self.values, self.places, self.names, self.alive = {}, {}, {}, []
+
+    def at(self, name, value):
+        if isinstance(value, PLAIN):
+            self.values[name] = f"{type(value).__name__} {value!r}"
+            return
+        if id(value) in self.names:
+            self.values[name] = f"the same as {self.names[id(value)]}"
+            return
+        self.names[id(value)] = name
+        self.alive.append(value)  # or its id could be another's
+        self.values[name] = type(value).__qualname__
+        if not isinstance(value, types.MethodType):  # made anew whenever one asks
+            self.places[name] = id(value)
+        self.inside(name, value)
+
+    def inside(self, name, value):  # noqa: C901  (one line for each kind of object)
+        if isinstance(value, torch.Tensor):
+            self.tensor(name, value)
+        elif isinstance(value, torch.Generator):
+            self.values[name] = digest(value.get_state().numpy())
+        elif isinstance(value, random.Random):
+            self.values[name] = digest(repr(value.getstate()).encode())
+        elif isinstance(value, np.random.Generator):
+            self.values[name] = repr(value.bit_generator.state)
+        elif isinstance(value, np.ndarray):
+            self.values[name] = digest(value)
+        elif isinstance(value, dict):
+            keys = [self.key(key) for key in value]
+            if name.endswith("hooks"):  # which the process numbers through
+                keys, self.places[f"{name}, keys"] = list(range(len(keys))), keys
+            self.values[f"{name}, keys"] = keys
+            for key, item in zip(keys, value.values(), strict=True):
+                self.at(f"{name}[{key}]", item)
+        elif isinstance(value, (list, tuple, deque)):
+            self.values[f"{name}, length"] = len(value)
+            for k, item in enumerate(value):
+                self.at(f"{name}[{k}]", item)
+        elif isinstance(value, (set, frozenset)):
+            self.values[name] = sorted(map(repr, value))
+        elif not isinstance(value, CODE) and not type(value).__module__.startswith(STRANGERS):
+            self.attributes(name, value)
+
+    def attributes(self, name, value):
+        for key, item in getattr(value, "__dict__", {}).items():
+            open_pass = isinstance(value, DataLoader) and key == "_iterator"  # processes of its own, which go on
+            if not (open_pass or key.startswith("_dynamo")):  # a mark of compiled code on a parameter
+                self.at(f"{name}.{key}", item)
+
+    def key(self, key):
+        return self.names.get(id(key), f"tensor of {tuple(key.shape)}") if isinstance(key, torch.Tensor) else repr(key)
+
+    def tensor(self, name, tensor):
+        if torch.nn.parameter.is_lazy(tensor):
+            self.values[name] = "does not exist yet"
+            return
+        self.values[name] = (content(tensor), tensor.requires_grad, tensor.is_leaf, tensor.is_inference())
+        if tensor.layout is torch.strided:
+            self.places[f"{name}, address"] = tensor.data_ptr()
+        hooks = tensor._backward_hooks
+        self.values[f"{name}, hooks"] = None if hooks is None else len(hooks)
+        if tensor.is_leaf:
+            self.at(f"{name}.grad", tensor.grad)
+        self.attributes(name, tensor)
+
+
+def content(tensor):
+    """Bit for bit, with shape, strides and dtype; of a sparse one the indices and the values as they lie."""
+    tensor = tensor.detach()
+    if tensor.layout is torch.sparse_coo:
+        return "sparse", tensor.is_coalesced(), content(tensor._indices()), content(tensor._values())
+    data = tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    return digest(data), tuple(tensor.shape), tensor.stride(), str(tensor.dtype), str(tensor.device)
+
+
+def digest(data):
+    return hashlib.blake2b(np.ascontiguousarray(data).tobytes() if isinstance(data, np.ndarray) else data).hexdigest()
+
+
+def generators():
+    """The global generators: python's, numpy's, torch's on the CPU and on every CUDA device."""
+    seen = {
+        "python's generator": digest(repr(random.getstate()).encode()),
+        "numpy's generator": digest(repr([np.asarray(part).tolist() for part in np.random.get_state()]).encode()),
+        "torch's generator": digest(torch.get_rng_state().numpy()),
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        for k, state in enumerate(torch.cuda.get_rng_state_all()):
+            seen[f"generator of CUDA device {k}"] = digest(state.numpy())
+    return seen
+
+
+def process():
+    """What a finder could leave around it: files, descriptors, threads, child processes, global settings."""
+    return {
+        "files in the working directory": files(Path.cwd()),
+        "files in the temporary directory": files(Path(tempfile.gettempdir())),
+        "open file descriptors": descriptors(),
+        "threads": sorted(thread.name for thread in threading.enumerate()),
+        "threads of the system": tasks(),
+        "child processes": children(),
+        "working directory": str(Path.cwd()),
+        "environment": dict(os.environ),
+        "handler of SIGINT": signal.getsignal(signal.SIGINT),
+        "gradients on": torch.is_grad_enabled(),
+        "autocast on": (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+        "default dtype": torch.get_default_dtype(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "threads of torch": torch.get_num_threads(),
+    }
+
+
+def files(folder):
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, digest(path.read_bytes()) if path.is_file() else "")
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def descriptors():
+    """Each open descriptor with what it points to, where the system tells (Linux)."""
+    seen = {}
+    folder = Path("/proc/self/fd")
+    for path in list(folder.iterdir()) if folder.is_dir() else []:
+        try:
+            seen[path.name] = str(path.readlink())
+        except FileNotFoundError:  # the listing's own
+            continue
+    return seen
+
+
+def tasks():
+    folder = Path("/proc/self/task")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
+
+
+def children():
+    """Ids of the processes whose parent is this one, zombies included, where the system tells (Linux)."""
+    return sorted(
+        int(number) for path in Path("/proc/self/task").glob("*/children") for number in path.read_text("ascii").split()
+    )

@@ -1,0 +1,223 @@
+"""A training as a script has it, made from a case."""
+
+import hashlib
+import random
+from contextlib import nullcontext
+
+import numpy as np
+import proof_feeds
+import proof_optimizers
+import proof_schedulers
+import torch
+from proof_nets import NETS
+from torch import nn
+from torch.nn.parameter import is_lazy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from lrfinder.torch import TorchLearner
+
+MOMENTS = {
+    "fresh": 0,
+    "in the middle of an epoch": 3,
+    "between two epochs": 5,
+    "after 7 steps": 7,
+    "between backward and step": 4,
+}
+GROUPS = ("one", "two", "named", "of rate zero", "of named parameters")
+PRECISIONS = ("float32", "bfloat16", "scaler", "bfloat16 and scaler")
+AVERAGES = ("none", "equal", "exponential with buffers")
+MODES = ("training", "evaluation", "mixed")
+COMPILED = ("no", "eager", "aot_eager")
+
+
+class Counter:
+    """What the script's hooks write to; named as stateful."""
+
+    def __init__(self):
+        self.forwards, self.steps, self.norms = 0, 0, []
+
+    def of_forward(self, *_):
+        self.forwards += 1
+
+    def of_step(self, optimizer, *_):
+        self.steps += 1
+        self.norms = [*self.norms[-3:], sum(len(group["params"]) for group in optimizer.param_groups) + self.steps]
+
+
+class Training:
+    """Model, optimizer, scheduler, scaler, averaged model, hooks and data feed of a case, and the loop over them."""
+
+    def __init__(self, case):
+        random.seed(case.seed)
+        np.random.seed(case.seed)
+        torch.manual_seed(case.seed)
+        self.case = case
+        self.model = NETS[case.net]().to(case.device)
+        self.was_lazy = self.is_lazy()
+        if case.form == "step" or case.average != "none":
+            self.first_forward()  # what nobody but the script can make, or copy, before it is there
+        self.forward = self.model if case.compiled == "no" else torch.compile(self.model, backend=case.compiled)
+        self.optimizer = proof_optimizers.make(case.optimizer, self.groups(), case.settings)
+        make_scheduler = proof_schedulers.SCHEDULERS[case.scheduler]
+        self.scheduler = make_scheduler(self.optimizer) if make_scheduler else None
+        scaled = "scaler" in case.precision
+        self.scaler = torch.amp.GradScaler(case.device, init_scale=64.0, growth_interval=5) if scaled else None
+        self.autocast = torch.bfloat16 if "bfloat16" in case.precision else None
+        self.average = self.averaged()
+        self.counter = Counter()
+        if case.hooks:
+            self.hook()
+        self.feed = proof_feeds.ALL[case.feed]()
+        self.batches = self.endless()
+        self.losses, self.drawn = [], []
+        self.set_modes()
+
+    # --- what it is made of ---
+
+    def groups(self):
+        """The parameters as the case groups them; Muon takes matrices alone, SparseAdam embeddings alone."""
+        named = list(self.model.named_parameters())
+        if self.case.optimizer == "Muon":
+            named = [(name, one) for name, one in named if one.ndim == 2]
+        if self.case.optimizer == "SparseAdam":
+            named = [(name, one) for name, one in named if name == "1.weight"]
+        ones = [one for _, one in named]
+        half = len(ones) // 2
+        if self.case.groups == "one" or half == 0:
+            return ones
+        if self.case.groups == "of named parameters":
+            return named
+        entries = {"two": {"lr": 0.003}, "named": {"name": "head"}, "of rate zero": {"lr": 0.0}}[self.case.groups]
+        first = {"name": "body"} if self.case.groups == "named" else {}
+        return [{"params": ones[:half], **first}, {"params": ones[half:], **entries}]
+
+    def averaged(self):
+        if self.case.average == "none":
+            return None
+        if self.case.average == "equal":
+            return AveragedModel(self.model)
+        return AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
+
+    def hook(self):
+        self.model.register_forward_hook(self.counter.of_forward)
+        self.optimizer.register_step_post_hook(self.counter.of_step)
+        weight = self.optimizer.param_groups[0]["params"][0]
+        if not self.case.net.startswith("sparse") and weight.requires_grad:
+            weight.register_hook(lambda gradient: 0.9 * gradient)
+
+    def set_modes(self):
+        if self.case.mode == "evaluation":
+            self.model.eval()
+        elif self.case.mode == "mixed":
+            for module in list(self.model.modules())[2::2]:
+                module.eval()
+
+    def is_lazy(self):
+        return any(map(is_lazy, (*self.model.parameters(), *self.model.buffers())))
+
+    def first_forward(self):
+        """What a snapshot does for a lazy net; for others nothing."""
+        if not self.is_lazy():
+            return
+        modes = [(module, module.training) for module in self.model.modules()]
+        with torch.no_grad():
+            self.model.eval()(torch.ones(4, 6, device=self.case.device))
+        for module, training in modes:
+            module.training = training
+
+    # --- the loop ---
+
+    def endless(self):
+        while True:
+            yield from self.feed
+
+    def reach(self):
+        """Train up to the case's moment."""
+        self.train(MOMENTS[self.case.moment])
+        if self.case.moment == "between two epochs" and isinstance(self.feed, (list, tuple)):
+            self.batches = self.endless()
+        if self.case.moment == "between backward and step":
+            self.gradients([self.draw()])
+
+    def train(self, steps):
+        for _ in range(steps):
+            loss = self.update([self.draw() for _ in range(self.case.accumulate)])
+            self.losses.append(loss.item())
+
+    def draw(self):
+        given, target = next(self.batches)
+        self.drawn.append(hashlib.blake2b(given.numpy().tobytes() + target.numpy().tobytes()).hexdigest())
+        return given.to(self.case.device), target.to(self.case.device)
+
+    def loss(self, model, batch):
+        given, target = batch
+        return nn.functional.cross_entropy(model(given).float(), target) + 1e-4 * self.counter.forwards
+
+    def gradients(self, batches):
+        self.optimizer.zero_grad()
+        losses = []
+        for batch in batches:
+            with nullcontext() if self.autocast is None else torch.autocast(self.case.device, dtype=self.autocast):
+                loss = self.loss(self.forward, batch)
+            losses.append(loss.detach())
+            loss = loss / len(batches)
+            (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        return torch.stack(losses).mean()
+
+    def clip(self, parameters):
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+
+    def update(self, batches):
+        """One update, the scheduler's and the average's included."""
+        if proof_optimizers.needs_closure(self.case.optimizer):
+            loss = self.optimizer.step(lambda: self.gradients(batches))
+        else:
+            loss = self.gradients(batches)
+            if self.scaler is None:
+                self.clip_where_asked()
+                self.optimizer.step()
+            else:
+                self.scaler.unscale_(self.optimizer)
+                self.clip_where_asked()
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+        proof_schedulers.step(self.scheduler, loss)
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return loss
+
+    def clip_where_asked(self):
+        if self.case.clip:
+            self.clip([one for group in self.optimizer.param_groups for one in group["params"]])
+
+    # --- the finder's side ---
+
+    def learner(self, cls=TorchLearner):
+        """The learner that a user would make of this training; it knows the training, for those that forget a part of it."""
+        learner = self.of_step(cls) if self.case.form == "step" else self.of_class(cls)
+        learner.training = self
+        return learner
+
+    def of_step(self, cls):
+        others = [self.scheduler, self.scaler, self.average, self.counter]
+        return cls.from_step(
+            lambda batch: self.update([batch]),
+            self.feed,
+            modules=[self.forward],
+            optimizers=[self.optimizer],
+            stateful=[one for one in others if one is not None],
+        )
+
+    def of_class(self, cls):
+        return cls(
+            self.forward,
+            self.optimizer,
+            None,
+            self.feed,
+            forward=self.loss,
+            autocast=self.autocast,
+            scaler=self.scaler,
+            accumulate=self.case.accumulate,
+            clip=self.clip if self.case.clip else None,
+            stateful=[self.counter],
+        )
