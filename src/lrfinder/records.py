@@ -272,9 +272,9 @@ class Difference:
     """How the training at ``lr`` ended beside the one at ``other``, on the same batches.
 
     ``mean`` is by how much its loss was higher over the last tenth (negative where it was lower), with its
-    ``standard_error`` (4 degrees of freedom) and the ``chance`` of a difference as large where there is none. ``order`` says
-    which ended lower, or that the noise cannot tell them apart. Where a training did not reach its end, or was too short to
-    know its noise, the error and the chance are NaN.
+    ``standard_error`` (4 degrees of freedom). ``chance`` is that of losses as far apart where neither training is lower,
+    from their ranks, which spikes do not trouble. ``order`` says which ended lower, or that the noise cannot tell them apart.
+    Where a training did not reach its end, or was too short to know its noise, the error and the chance are NaN.
     """
 
     lr: float

@@ -115,3 +115,20 @@ def test_whatever_the_losses_are_every_pair_has_an_order(losses):
 
 def test_the_end_of_a_training_has_an_iteration():
     assert [end_of(n) for n in (1, 9, 10, 300)] == [1, 1, 1, 30]
+
+
+def test_a_spike_does_not_make_a_tie_of_what_is_higher_at_every_iteration():
+    low = 0.1 + 0.01 * correlated(1, 300, 0.3)[0]
+    high = low + 0.3
+    high[250] += 30
+    (pair,) = differences([0.1, 0.2], [low, high])
+    assert pair.order is Order.LOWER
+
+
+def test_where_ranks_and_means_disagree_it_is_a_tie():
+    low = 0.01 * correlated(1, 300, 0.3)[0]
+    spiked = low - 0.05
+    spiked[280:283] += 100
+    (pair,) = differences([0.1, 0.2], [low, spiked])
+    assert pair.mean < 0
+    assert pair.order is Order.TIE

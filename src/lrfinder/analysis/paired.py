@@ -32,8 +32,9 @@ class Estimate(NamedTuple):
 def differences(lrs: ArrayLike, losses: ArrayLike) -> tuple[Difference, ...]:
     """All pairs of trainings, in the order of the rates; together they err with a probability of one in twenty.
 
-    Two trainings are told apart where Student's t says so at 0.05 divided by the number of pairs (Bonferroni). One that
-    ended above where it began, or never reached its end, is higher than one that did, whatever the noise.
+    Two trainings are told apart where Student's t says so of their losses' ranks, at 0.05 divided by the number of pairs
+    (Bonferroni), and the means of their ends agree. One that ended above where it began, or never reached its end, is higher
+    than one that did, whatever the noise.
 
     Args:
         lrs: the rates, shape ``(trainings,)``.
@@ -41,12 +42,14 @@ def differences(lrs: ArrayLike, losses: ArrayLike) -> tuple[Difference, ...]:
     """
     rates, rows = np.asarray(lrs, dtype=np.float64), np.asarray(losses, dtype=np.float64)
     pairs = list(combinations(range(len(rates)), 2))
-    lost = [ended_above(row) or not np.isfinite(row[-end_of(len(row)) :]).all() for row in rows]
+    end = end_of(rows.shape[1])
+    lost = [ended_above(row) or not np.isfinite(row[-end:]).all() for row in rows]
     found: list[Difference] = []
     for one, other in pairs:
-        estimate = difference(rows[one], rows[other])
-        chance = math.nan if math.isnan(estimate.standard_error) else _chance(estimate)
-        order = _order(estimate.mean, chance, CERTAIN / len(pairs))
+        read = rows[[one, other], -_read(rows.shape[1]) :]
+        estimate, of_ranks = _estimate(read, end), _estimate(_ranks(read), end)
+        chance = math.nan if math.isnan(estimate.standard_error) else _chance(of_ranks)
+        order = _order(estimate.mean, chance, CERTAIN / len(pairs)) if estimate.mean * of_ranks.mean > 0 else Order.TIE
         if lost[one] != lost[other]:
             order = Order.HIGHER if lost[one] else Order.LOWER
         found.append(Difference(float(rates[one]), float(rates[other]), *estimate, chance, order))
@@ -64,8 +67,11 @@ def difference(losses: NDArray[np.float64], others: NDArray[np.float64]) -> Esti
     Source: Müller 2007 (J. Econometrics 141) and Lazarus, Lewis, Stock & Watson 2018 (J. Bus. Econ. Stat. 36), the
     equal-weighted cosine estimator; detrending and the longer window are ours.
     """
-    end = end_of(len(losses))
-    read = np.stack([losses, others])[:, -max(WINDOWS * end, FEWEST_READ) :]
+    return _estimate(np.stack([losses, others])[:, -_read(len(losses)) :], end_of(len(losses)))
+
+
+def _estimate(read: NDArray[np.float64], end: int) -> Estimate:
+    """The difference of the means of the last ``end`` of two rows, its noise from all of them."""
     scale = float(np.abs(read).max()) or 1.0
     if not math.isfinite(scale):
         return Estimate(_gap(read[:, -end:]), math.nan)
@@ -80,6 +86,18 @@ def difference(losses: NDArray[np.float64], others: NDArray[np.float64]) -> Esti
 def end_of(iterations: int) -> int:
     """How many iterations the end of a training has: the last tenth, at least one."""
     return max(1, iterations // 10)
+
+
+def _read(iterations: int) -> int:
+    """How many of the last iterations the noise is read from."""
+    return max(WINDOWS * end_of(iterations), FEWEST_READ)
+
+
+def _ranks(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The place of each loss among those of both trainings, equal ones at their mean; a spike is the highest, no more."""
+    _, inverse, counts = np.unique(losses, return_inverse=True, return_counts=True)
+    places = np.cumsum(counts) - (counts - 1) / 2
+    return np.where(np.isfinite(losses), places[inverse].reshape(losses.shape), np.nan)
 
 
 def ended_above(losses: NDArray[np.float64]) -> bool:
