@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, compiled, keras, layers, net, nothing
+from keras_nets import BACK_END, batches, compiled, evaluated, keras, layers, net, nothing
 
 import lrfinder
 from lrfinder import BatchError, EmptyDataError, LossError, LRFinder, ModelError, OptimizerError, Stop, restored
@@ -23,7 +23,7 @@ def weights(model):
 def test_a_loss_is_a_float_of_its_batch_before_the_update():
     model = net("sgd", inside=[])
     learner = KerasLearner(model, batches(2))
-    expected = [float(model.test_on_batch(*batch, return_dict=True)["loss"]) for batch in batches(2)]
+    expected = [evaluated(model, batch) for batch in batches(2)]
     losses = [learner.iteration(0.0) for _ in range(4)]
     assert losses == pytest.approx(expected * 2, rel=1e-6)
     assert {type(loss) for loss in losses} == {float}
@@ -100,7 +100,7 @@ def test_nothing_is_compiled_anew_for_each_restore():
 
 def test_one_iteration_is_one_update_where_gradients_are_accumulated():
     model = net(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3), inside=[])
-    expected = [float(model.test_on_batch(*batch, return_dict=True)["loss"]) for batch in batches()[:3]]
+    expected = [evaluated(model, batch) for batch in batches()[:3]]
     loss = KerasLearner(model, batches()).iteration(0.1)
     assert int(model.optimizer.iterations) == 1
     assert loss == pytest.approx(sum(expected) / 3, rel=1e-5)
@@ -128,7 +128,7 @@ def test_a_snapshot_makes_variables_for_the_next_batch_which_stays_the_next():
     learner.snapshot()
     assert drawn == [0]
     assert model.built
-    expected = float(model.test_on_batch(*batches()[0], return_dict=True)["loss"])
+    expected = evaluated(model, batches()[0])
     assert 0.3 * expected < learner.iteration(0.0) < 3 * expected
     assert drawn == [0]
 

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, compiled, keras, layers, net, nothing
+from keras_nets import BACK_END, batches, compiled, evaluated, keras, layers, net, nothing
 
 import lrfinder
 from lrfinder import LRFinder, restored
@@ -196,7 +196,7 @@ def test_fit_goes_on_as_if_the_callback_had_never_been_in_one():
 def test_the_losses_of_the_finder_are_those_of_the_batches():
     model = net("sgd", inside=[])
     (x, y), *_ = batches()
-    expected = model.test_on_batch(x, y, return_dict=True)["loss"]
+    expected = evaluated(model, (x, y))
     result = LRFinder(KerasLearner(model, [(x, y)])).find(rates=[0.0, 0.0, 0.5, 0.5], stopping=nothing)
     assert result.losses[:3].tolist() == pytest.approx([expected] * 3, rel=1e-6)
     assert result.losses[3] < expected
