@@ -273,7 +273,7 @@ class Difference:
 
     ``mean`` is by how much its loss was higher over the last tenth (negative where it was lower), with its
     ``standard_error`` (4 degrees of freedom). ``chance`` is that of losses as far apart where neither training is lower,
-    from their ranks, which spikes do not trouble. ``order`` says which ended lower, or that the noise cannot tell them apart.
+    from their ranks, which spikes do not trouble. ``order`` says which ended lower, or that noise cannot tell them apart.
     Where a training did not reach its end, or was too short to know its noise, the error and the chance are NaN.
     """
 
