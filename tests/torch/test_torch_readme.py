@@ -16,4 +16,4 @@ def test_the_readmes_code_runs_and_prints_about_what_is_shown(tmp_path, monkeypa
     assert re.sub(NUMBER, "#", printed) == re.sub(NUMBER, "#", shown)
     rates, expected = ([float(number) for number in re.findall(NUMBER, text)] for text in (printed, shown))
     assert rates == pytest.approx(expected, rel=0.5)  # floats differ between processors
-    assert (tmp_path / "range-test.png").is_file()
+    assert (tmp_path / "suggestion.png").is_file()
