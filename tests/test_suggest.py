@@ -84,7 +84,7 @@ def test_under_one_cycle_the_rate_may_be_higher_than_a_constant_one():
     def rate(schedule):
         return suggest(Bowl(curvature=1.0, noise=0.01), max_iterations=1050, schedule=schedule)
 
-    assert rate(lrfinder.one_cycle).status == "ok"
+    assert (rate(lrfinder.one_cycle).status, rate(lrfinder.one_cycle).schedule) == ("ok", "one_cycle")
     assert rate(lrfinder.one_cycle).lr > rate(lrfinder.constant).lr
 
 

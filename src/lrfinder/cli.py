@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import sys
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from enum import StrEnum
 from itertools import cycle, islice
 from pathlib import Path
@@ -330,8 +329,7 @@ def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
     with _progress("sweep and probes", max_iterations) as advance:
-        suggestion = finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
-    return replace(suggestion, schedule=schedule.__name__)
+        return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 import numpy as np
@@ -171,11 +172,12 @@ class LRFinder:
             probing = Probing(self.learner, state, schedule, on_record)
             if alone:
                 untrained = probing.train(0.0, len(curve)).losses if len(curve) else ()
-                return from_curve(curve, untrained, horizon)
+                return replace(from_curve(curve, untrained, horizon), schedule=_name(schedule))
             within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
             evidence, exhausted = search(probing, curve, horizon, max_iterations, within)
         probes = [probing.probes[lr] for lr in sorted(evidence.runs)]
-        return conclude(curve, evidence, probes, len(curve) + probing.iterations, exhausted=exhausted)
+        suggestion = conclude(curve, evidence, probes, len(curve) + probing.iterations, exhausted=exhausted)
+        return replace(suggestion, schedule=_name(schedule))
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
@@ -246,3 +248,7 @@ def _told(records: Sequence[Record], lrs: Sequence[float]) -> Generator[None]:
     except Exception as error:
         error.add_note(f"lrfinder: raised at iteration {len(records)}, learning rate {lrs[len(records)]:.4g}.")
         raise
+
+
+def _name(schedule: Schedule) -> str:
+    return str(getattr(schedule, "__name__", type(schedule).__name__))

@@ -53,7 +53,7 @@ def interval(evidence: Evidence, length: int) -> Interval:
     room = REGRET + REGRET_PER_DOUBLING * evidence.doublings(length)
     good = octaves[blurred <= np.interp(at, octaves, blurred) + room]
     low, high = min(good.min(initial=at), at - LEAST), max(good.max(initial=at), at + LEAST)
-    return Interval(lr, 2.0**low, 2.0**high)
+    return Interval(float(lr), float(2.0**low), float(2.0**high))
 
 
 def _measured(evidence: Evidence, length: int) -> float:
