@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 from lrfinder.errors import LossError
 from lrfinder.keras.batches import arrays, portable, three_parts
 from lrfinder.keras.building import build, check_compiled, check_loss, is_built
+from lrfinder.keras.framework import RESETS_METRICS
 from lrfinder.keras.randomness import generators, generators_of, has_seed_generator
 from lrfinder.keras.rates import Rate, innermost
 from lrfinder.keras.state import take
@@ -104,7 +105,8 @@ class KerasLearner:
 
     def _train(self, batch: tuple[Any, Any, Any]) -> float:
         x, y, sample_weight = batch
-        self._model.reset_metrics()  # train_on_batch does so from Keras 3.15 on, and gives a running mean before
+        if not RESETS_METRICS:
+            self._model.reset_metrics()  # or the loss is a running mean
         logs = self._model.train_on_batch(x, y, sample_weight, return_dict=True)
         return one_number(logs)
 
