@@ -1,11 +1,7 @@
 """Whatever strikes a finder, the training goes on bit for bit as its twin, which never met one."""
 
-import gc
-import multiprocessing
 import signal
-import threading
 import traceback
-from pathlib import Path
 
 import pytest
 from fault_outcomes import Outcome, numbers
@@ -36,12 +32,6 @@ def _signals():
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     for number, handler in before.items():
         signal.signal(number, handler)
-
-
-def left_over():
-    """What the process holds beside memory."""
-    gc.collect()
-    return sum(1 for _ in Path("/proc/self/fd").iterdir()), threading.active_count(), len(multiprocessing.active_children())
 
 
 def ending(finder_call, training):
