@@ -14,6 +14,7 @@ by one forward without gradients in evaluation mode on the next batch, which sta
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, Protocol, SupportsFloat, TypeVar
+from weakref import WeakMethod
 
 from lrfinder.claims import Claim
 from lrfinder.errors import RestoreError
@@ -81,7 +82,8 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
     def __init__(self, learner: Learner[State]) -> None:
         self._learner = learner
         self._claim = Claim([learner, *parts_of(learner)])
-        self._signals = Signals(self._leaving)
+        leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected
+        self._signals = Signals(lambda frame: (asked := leaving()) is not None and asked(frame))
 
     def __enter__(self) -> State:
         try:
