@@ -121,6 +121,34 @@ def test_data_that_end_at_once_are_no_suggestion():
     assert suggest(Scripted([])).lr is None
 
 
+def test_losses_that_are_infinite_from_the_start_are_unstable_and_nothing_is_warned_of():
+    assert suggest(Scripted([math.inf] * 100)).status == "unstable from the start"
+
+
+@pytest.mark.parametrize("learner", [Bowl(), Scripted([1.0])])
+def test_where_no_rate_above_0_is_reached_the_search_ends_without_a_rate(learner):
+    rates = [0.0, 0.0] if isinstance(learner, Bowl) else [0.0, 0.1]
+    assert suggest(learner, rates=rates).status == "the rate has no effect"
+
+
+class Unrewound(Scripted):
+    """Goes on in its data after a restore: a learner that breaks the law."""
+
+    def restore(self, state):
+        self.restores += 1
+
+
+@pytest.mark.parametrize("count", [10, 30, 35, 50])
+def test_data_that_end_and_do_not_come_back_are_no_suggestion(count):
+    suggestion = suggest(Unrewound(np.linspace(2, 1, count).tolist()))
+    assert (suggestion.lr, suggestion.iterations) == (None, count)
+
+
+def test_a_refusal_tells_that_the_learner_does_not_repeat():
+    suggestion = suggest(Unrewound(np.linspace(2, 1, 35).tolist()))
+    assert suggestion.notes[0].startswith("not repeatable")
+
+
 class Forgetful(Bowl):
     """Does not put its generator back: a learner that breaks the law."""
 

@@ -61,6 +61,8 @@ def search(
         return evidence, False
     lowest, highest = within
     start = min(max(start_rate(curve, untrained), lowest), highest)
+    if not start > 0:  # of the rates given, only 0 was reached
+        return evidence, False
     while (ask := next_probe(evidence, plan, start, lambda lr: lowest <= lr <= highest)) is not None:
         latest = evidence.latest()
         blind = ask.length > len(untrained) and not latest  # then at least with the untrained losses of the same batches
@@ -69,7 +71,8 @@ def search(
             return evidence, True
         if blind:
             untrained = np.array(probing.train(0.0, ask.length).losses)
-        probing.train(*ask)
+        if not probing.train(*ask).losses:  # the data have ended, and did not come back
+            return evidence, False
         evidence = _evidence(probing, curve, untrained, horizon)
         latest = evidence.latest()
         probing.keep([ask.lr, *sorted(latest, key=latest.__getitem__)[:KEPT]] if latest else [0.0, *evidence.runs])
@@ -78,7 +81,7 @@ def search(
 
 def _evidence(probing: Probing, curve: RangeTest, untrained: NDArray[np.float64], horizon: int) -> Evidence:
     both = min(len(curve), len(untrained))
-    change = curve.losses[:both] - untrained[:both]
-    fall = max(0.0, -min(filter(math.isfinite, change.tolist()), default=0.0))
+    changes = (loss - before for loss, before in zip(curve.losses[:both].tolist(), untrained[:both].tolist(), strict=True))
+    fall = max(0.0, -min(filter(math.isfinite, changes), default=0.0))
     runs = {lr: {n: np.array(losses) for n, losses in by.items()} for lr, by in probing.runs.items() if lr > 0}
     return Evidence(untrained, fall, runs, horizon)
