@@ -186,7 +186,24 @@ def test_what_is_raised_in_a_probe_passes_with_its_rate_and_iteration_and_the_le
     assert learner.position == 1.0
 
 
-@pytest.mark.parametrize(("horizon", "settings"), [(0, {}), (-3, {}), (300, {"max_iterations": 49}), (300, {"rates": []})])
+def test_counts_of_numpy_are_taken_and_the_suggestion_can_be_written_and_read(tmp_path):
+    suggestion = suggest(Bowl(noise=0.1), np.int64(300), max_iterations=np.int64(200))
+    suggestion.to_json(tmp_path / "suggestion.json")
+    assert lrfinder.load(tmp_path / "suggestion.json") == suggestion
+
+
+@pytest.mark.parametrize(
+    ("horizon", "settings"),
+    [
+        (0, {}),
+        (-3, {}),
+        (1e3, {}),
+        (math.nan, {}),
+        (300, {"max_iterations": 650.0}),
+        (300, {"max_iterations": 49}),
+        (300, {"rates": []}),
+    ],
+)
 def test_settings_that_make_no_search_are_refused_before_anything_is_trained(horizon, settings):
     learner = Scripted([1.0] * 100)
     with pytest.raises(RatesError):

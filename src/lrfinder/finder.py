@@ -16,7 +16,7 @@ from lrfinder.probing import Probing
 from lrfinder.rates import checked, geometric
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
-from lrfinder.search import CURVE_ALONE, check_search, rates_of_sweep, search
+from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ class LRFinder:
         Raises:
             RatesError: a setting is out of range.
         """
-        check_search(horizon, max_iterations)
+        horizon, max_iterations = checked_search(horizon, max_iterations)
         alone = max_iterations <= CURVE_ALONE
         lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
         criterion = RisingLoss()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,18 +27,24 @@ LOWEST, HIGHEST = 1e-7, 100.0  # rates of the sweep
 KEPT = 4  # ends of probes that are kept beside the last, to be lengthened: as many copies of the learner's state
 
 
-def check_search(horizon: int, max_iterations: int) -> None:
-    """Refuse what no search can be made with.
+def checked_search(horizon: int, max_iterations: int) -> tuple[int, int]:
+    """Both as plain ints, numpy's among them; what no search can be made with is refused.
 
     Raises:
-        RatesError: ``horizon`` is below 1, or ``max_iterations`` below what one curve needs.
+        RatesError: one is not whole, ``horizon`` is below 1, or ``max_iterations`` below what one curve needs.
     """
+    try:
+        horizon, max_iterations = operator.index(horizon), operator.index(max_iterations)
+    except TypeError as error:
+        message = f"horizon is {horizon!r} and max_iterations {max_iterations!r}; both count iterations: give ints."
+        raise RatesError(message) from error
     if horizon < 1:
         message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
         raise RatesError(message)
     if max_iterations < FEWEST:
         message = f"max_iterations is {max_iterations!r}; a curve needs at least {FEWEST} (650 is usual)."
         raise RatesError(message)
+    return horizon, max_iterations
 
 
 def rates_of_sweep(max_iterations: int) -> Iterable[float]:
