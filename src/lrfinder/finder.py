@@ -152,8 +152,8 @@ class LRFinder:
                 the sweep alone is read, against the losses of the same batches untrained.
             rates: those of the sweep, in place of its own ladder, half of ``max_iterations`` at most; no probe leaves
                 their range.
-            schedule: how the rate moves through that training, a function of its progress from 0 to 1; the suggestion is the
-                highest rate then.
+            schedule: how the rate moves through that training, a function of its progress from 0 to 1 whose highest
+                value is 1; the suggestion is the highest rate then.
             on_record: called with each :class:`lrfinder.Record` as it comes.
 
         Raises:
