@@ -121,6 +121,34 @@ def test_data_that_end_at_once_are_no_suggestion():
     assert suggest(Scripted([])).lr is None
 
 
+def test_losses_that_are_infinite_from_the_start_are_unstable_and_nothing_is_warned_of():
+    assert suggest(Scripted([math.inf] * 100)).status == "unstable from the start"
+
+
+@pytest.mark.parametrize("learner", [Bowl(), Scripted([1.0])])
+def test_where_no_rate_above_0_is_reached_the_search_ends_without_a_rate(learner):
+    rates = [0.0, 0.0] if isinstance(learner, Bowl) else [0.0, 0.1]
+    assert suggest(learner, rates=rates).status == "the rate has no effect"
+
+
+class Unrewound(Scripted):
+    """Goes on in its data after a restore: a learner that breaks the law."""
+
+    def restore(self, state):
+        self.restores += 1
+
+
+@pytest.mark.parametrize("count", [10, 30, 35, 50])
+def test_data_that_end_and_do_not_come_back_are_no_suggestion(count):
+    suggestion = suggest(Unrewound(np.linspace(2, 1, count).tolist()))
+    assert (suggestion.lr, suggestion.iterations) == (None, count)
+
+
+def test_a_refusal_tells_that_the_learner_does_not_repeat():
+    suggestion = suggest(Unrewound(np.linspace(2, 1, 35).tolist()))
+    assert suggestion.notes[0].startswith("not repeatable")
+
+
 class Forgetful(Bowl):
     """Does not put its generator back: a learner that breaks the law."""
 
@@ -158,7 +186,24 @@ def test_what_is_raised_in_a_probe_passes_with_its_rate_and_iteration_and_the_le
     assert learner.position == 1.0
 
 
-@pytest.mark.parametrize(("horizon", "settings"), [(0, {}), (-3, {}), (300, {"max_iterations": 49}), (300, {"rates": []})])
+def test_counts_of_numpy_are_taken_and_the_suggestion_can_be_written_and_read(tmp_path):
+    suggestion = suggest(Bowl(noise=0.1), np.int64(300), max_iterations=np.int64(200))
+    suggestion.to_json(tmp_path / "suggestion.json")
+    assert lrfinder.load(tmp_path / "suggestion.json") == suggestion
+
+
+@pytest.mark.parametrize(
+    ("horizon", "settings"),
+    [
+        (0, {}),
+        (-3, {}),
+        (1e3, {}),
+        (math.nan, {}),
+        (300, {"max_iterations": 650.0}),
+        (300, {"max_iterations": 49}),
+        (300, {"rates": []}),
+    ],
+)
 def test_settings_that_make_no_search_are_refused_before_anything_is_trained(horizon, settings):
     learner = Scripted([1.0] * 100)
     with pytest.raises(RatesError):

@@ -16,7 +16,7 @@ from lrfinder.probing import Probing
 from lrfinder.rates import checked, geometric
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
-from lrfinder.search import CURVE_ALONE, check_search, rates_of_sweep, search
+from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
 
 if TYPE_CHECKING:
@@ -152,14 +152,14 @@ class LRFinder:
                 the sweep alone is read, against the losses of the same batches untrained.
             rates: those of the sweep, in place of its own ladder, half of ``max_iterations`` at most; no probe leaves
                 their range.
-            schedule: how the rate moves through that training, a function of its progress from 0 to 1; the suggestion is the
-                highest rate then.
+            schedule: how the rate moves through that training, a function of its progress from 0 to 1 whose highest
+                value is 1; the suggestion is the highest rate then.
             on_record: called with each :class:`lrfinder.Record` as it comes.
 
         Raises:
             RatesError: a setting is out of range.
         """
-        check_search(horizon, max_iterations)
+        horizon, max_iterations = checked_search(horizon, max_iterations)
         alone = max_iterations <= CURVE_ALONE
         lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
         criterion = RisingLoss()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,18 +27,24 @@ LOWEST, HIGHEST = 1e-7, 100.0  # rates of the sweep
 KEPT = 4  # ends of probes that are kept beside the last, to be lengthened: as many copies of the learner's state
 
 
-def check_search(horizon: int, max_iterations: int) -> None:
-    """Refuse what no search can be made with.
+def checked_search(horizon: int, max_iterations: int) -> tuple[int, int]:
+    """Both as plain ints, numpy's among them; what no search can be made with is refused.
 
     Raises:
-        RatesError: ``horizon`` is below 1, or ``max_iterations`` below what one curve needs.
+        RatesError: one is not whole, ``horizon`` is below 1, or ``max_iterations`` below what one curve needs.
     """
+    try:
+        horizon, max_iterations = operator.index(horizon), operator.index(max_iterations)
+    except TypeError as error:
+        message = f"horizon is {horizon!r} and max_iterations {max_iterations!r}; both count iterations: give ints."
+        raise RatesError(message) from error
     if horizon < 1:
         message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
         raise RatesError(message)
     if max_iterations < FEWEST:
         message = f"max_iterations is {max_iterations!r}; a curve needs at least {FEWEST} (650 is usual)."
         raise RatesError(message)
+    return horizon, max_iterations
 
 
 def rates_of_sweep(max_iterations: int) -> Iterable[float]:
@@ -61,6 +68,8 @@ def search(
         return evidence, False
     lowest, highest = within
     start = min(max(start_rate(curve, untrained), lowest), highest)
+    if not start > 0:  # of the rates given, only 0 was reached
+        return evidence, False
     while (ask := next_probe(evidence, plan, start, lambda lr: lowest <= lr <= highest)) is not None:
         latest = evidence.latest()
         blind = ask.length > len(untrained) and not latest  # then at least with the untrained losses of the same batches
@@ -69,7 +78,8 @@ def search(
             return evidence, True
         if blind:
             untrained = np.array(probing.train(0.0, ask.length).losses)
-        probing.train(*ask)
+        if not probing.train(*ask).losses:  # the data have ended, and did not come back
+            return evidence, False
         evidence = _evidence(probing, curve, untrained, horizon)
         latest = evidence.latest()
         probing.keep([ask.lr, *sorted(latest, key=latest.__getitem__)[:KEPT]] if latest else [0.0, *evidence.runs])
@@ -78,7 +88,7 @@ def search(
 
 def _evidence(probing: Probing, curve: RangeTest, untrained: NDArray[np.float64], horizon: int) -> Evidence:
     both = min(len(curve), len(untrained))
-    change = curve.losses[:both] - untrained[:both]
-    fall = max(0.0, -min(filter(math.isfinite, change.tolist()), default=0.0))
+    changes = (loss - before for loss, before in zip(curve.losses[:both].tolist(), untrained[:both].tolist(), strict=True))
+    fall = max(0.0, -min(filter(math.isfinite, changes), default=0.0))
     runs = {lr: {n: np.array(losses) for n, losses in by.items()} for lr, by in probing.runs.items() if lr > 0}
     return Evidence(untrained, fall, runs, horizon)

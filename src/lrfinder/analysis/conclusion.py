@@ -62,19 +62,20 @@ def conclude(
         exhausted: whether the search ended for want of iterations.
     """
     horizon = evidence.horizon
+    told = evidence.untrained.tolist()
+    not_repeatable = [] if repeats(curve, told) else [_not_repeatable(curve, told)]
     length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1 and evidence.regrets(n)), None)
     if length is None:
         status = _why_none(curve, evidence)
-        return Suggestion(None, None, None, "low", status, (), iterations, horizon, curve, tuple(probes))
+        return Suggestion(None, None, None, "low", status, tuple(not_repeatable), iterations, horizon, curve, tuple(probes))
     found = interval(evidence, length)
     notes = _notes(curve, evidence, found, length)
     if exhausted and length < min(horizon, evidence.lengths[0], 2 * len(evidence.untrained)):
         notes.append("budget exhausted")
-    repeatable = repeats(curve, evidence.untrained.tolist())
-    if not repeatable:
-        notes.append(_not_repeatable(curve, evidence.untrained.tolist()))
+    if not_repeatable:
         found = found._replace(low=found.low / TWICE, high=found.high * TWICE)
-    confidence = _confidence(found, horizon / length) if repeatable else "low"
+    confidence = "low" if not_repeatable else _confidence(found, horizon / length)
+    notes += not_repeatable
     return Suggestion(*found, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
@@ -114,7 +115,7 @@ def _why_none(curve: RangeTest, evidence: Evidence) -> Status:
         return Status.UNSTABLE
     longest = {lr: max(runs) for lr, runs in evidence.runs.items()}
     changes = [_changed(evidence, lr, length) for lr, length in longest.items()]
-    if not any(changes) and (curve.losses == evidence.untrained[: len(curve)]).all():
+    if not any(changes) and np.array_equal(curve.losses, evidence.untrained[: len(curve)]):
         return Status.NO_EFFECT
     alone = curve.suggestion.status
     return alone if alone in {Status.NO_EFFECT, Status.UNSTABLE, Status.LOW_SIGNAL} else Status.NO_DESCENT
