@@ -52,7 +52,7 @@ SNAPSHOT = {"the snapshot": 1}
 RESTORE = {"the restore": 1}
 RANDOM = {f"iteration {call}": call for call in sorted(random.Random(23).sample(range(1, ITERATIONS + 1), 5))}
 SWEEP = {"the sweep": 3}
-PROBE = {"a probe": SWEEP_OF_SUGGEST + 5}  # a call of a place that there is once in each iteration
+PROBE = {"a probe": 2 * SWEEP_OF_SUGGEST + 5}  # past the sweep, and as many at the rate 0
 OPENINGS = {FIRST: 1, "the second pass over the data": 2}
 
 VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them
