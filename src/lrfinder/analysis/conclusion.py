@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 SAME = 1e-5  # relative difference, within which two first losses are one: devices that add in any order differ by less
 CLIFF_WITHIN = 2.0  # octaves above the rate
 NARROW, WIDE = 2.5, 5.0  # octaves, width of an interval up to which confidence is high, and from which it is low
-TWICE = 2.0  # a horizon this many times as long as the longest probe is extrapolated to
+EXTRAPOLATED, FAR = 2.0, 16.0  # horizons this many times as long as the probes compared: told, and trusted little
+UNPAIRED = 2.0  # factor by which the interval is wider to either side where probes did not see the same batches
 
 
 def repeats(curve: RangeTest, untrained: Sequence[float]) -> bool:
@@ -70,17 +71,16 @@ def conclude(
         return Suggestion(None, None, None, "low", status, tuple(not_repeatable), iterations, horizon, curve, tuple(probes))
     found = interval(evidence, length)
     notes = _notes(curve, evidence, found, length)
-    if exhausted and length < min(horizon, evidence.lengths[0], 2 * len(evidence.untrained)):
+    if exhausted and length < min(evidence.lengths[0], 2 * len(evidence.untrained)):  # cut off within the first looks
         notes.append("budget exhausted")
     if not_repeatable:
-        found = found._replace(low=found.low / TWICE, high=found.high * TWICE)
+        found = found._replace(low=found.low / UNPAIRED, high=found.high * UNPAIRED)
     confidence = "low" if not_repeatable else _confidence(found, horizon / length)
     notes += not_repeatable
     return Suggestion(*found, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
 def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -> list[str]:
-    rates = evidence.rates(length)
     regrets = evidence.regrets(length) or {}
     best = min(regrets, key=lambda lr: (regrets[lr], lr))
     lower = [lr for lr in evidence.runs if lr < best]
@@ -88,10 +88,10 @@ def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -
     broken = [lr for lr in evidence.runs if _breaks(evidence, lr)]
     diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or bool(broken)
     holds = {
-        "at the boundary": not (lower and higher) and len(rates) > 1,
+        "at the boundary": not (lower and higher),
         "never diverges": not diverges,
         "cliff nearby": any(found.lr < lr <= found.lr * 2**CLIFF_WITHIN for lr in broken),
-        "extrapolated": evidence.horizon >= TWICE * length,
+        "extrapolated": evidence.horizon >= EXTRAPOLATED * length,
     }
     return [note for note, true in holds.items() if true]
 
@@ -104,9 +104,9 @@ def _breaks(evidence: Evidence, lr: float) -> bool:
 
 def _confidence(found: Interval, short_of: float) -> Confidence:
     octaves = math.log2(found.high / found.low)
-    if octaves > WIDE or short_of > 8 * TWICE:
+    if octaves > WIDE or short_of > FAR:
         return "low"
-    return "high" if octaves <= NARROW and short_of <= TWICE else "medium"
+    return "high" if octaves <= NARROW and short_of <= EXTRAPOLATED else "medium"
 
 
 def _why_none(curve: RangeTest, evidence: Evidence) -> Status:
