@@ -236,7 +236,7 @@ def leave_a_process(_, stack):
 
 def leave_a_handler(_, stack):
     stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, lambda *_: None)  # a background shell has it ignored already
 
 
 def leave_gradients_off(_, stack):
