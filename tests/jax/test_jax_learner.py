@@ -1,5 +1,8 @@
 """What a JAX training varies in, one behaviour each; and what is refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -391,3 +394,11 @@ def test_an_iteration_that_donates_overwrites_what_the_one_before_made():
     before = one.params
     one.iteration(0.5)
     assert before.is_deleted()
+
+
+@pytest.mark.parametrize("package", ["jax", "optax"])
+def test_a_package_that_is_not_installed_is_named_with_the_extra(package):
+    code = f"import sys; sys.modules[{package!r}] = None; import lrfinder.jax"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.splitlines()[-1]
+    assert "MissingExtraError" in said
+    assert f'{package} is needed for this and is not installed: run  pip install "lrfinder[jax]"' in said

@@ -20,9 +20,10 @@ def _keras() -> Any:
     except ModuleNotFoundError as error:
         if error.name == "keras":
             raise MissingExtraError.of(error.name, "keras") from error
+        package = asked or error.name
         message = (
-            f"Keras's back end {asked or error.name!r} needs {error.name}, which is not installed: run  pip install {asked or error.name}  "
-            f"or set KERAS_BACKEND to one of {', '.join(BACK_ENDS)} that is installed."
+            f"Keras's back end {package!r} needs {error.name}, which is not installed: run  pip install {package}  or set "
+            f"KERAS_BACKEND to one of {', '.join(BACK_ENDS)} that is installed."
         )
         raise MissingExtraError(message, name=error.name) from error
     except ValueError as error:
