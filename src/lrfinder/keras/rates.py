@@ -53,6 +53,9 @@ class Rate:
             self._optimizer, self._function = optimizer, None
             self._variable = keras.Variable(0.0, name="learning_rate", trainable=False, aggregation="only_first_replica")
         optimizer._learning_rate = self._variable  # which tracks it: JAX's step is given what is tracked
+        placed: Any = getattr(self._model, "_record_training_state_sharding_spec", None)
+        if placed is not None:  # where each lies; fit() of older Keras notes it down before its callbacks begin
+            placed()
         self._use_own()
 
     def _use_own(self) -> None:
