@@ -25,7 +25,7 @@ import numpy as np
 import lrfinder
 from lrfinder.keras import KerasLearner
 
-ITERATIONS, ROUNDS, BATCH, WIDTH = 60, 15, 128, 512
+ITERATIONS, ROUNDS, BATCH, WIDTH = 40, 15, 128, 384
 LRS = np.geomspace(1e-6, 1e-3, ITERATIONS).tolist()
 LOW, HIGH = 3, 11  # of 15 in their order, the median lies between these with 96.5 %: 1 - 2 P(binomial(15, 1/2) < 4)
 

@@ -53,6 +53,7 @@ RESETS_METRICS = _version(keras) >= (3, 15)
 
 torch: Any = sys.modules.get("torch") if BACK_END == "torch" else None
 tensorflow: Any = sys.modules.get("tensorflow") if BACK_END == "tensorflow" else None
+jax: Any = sys.modules.get("jax") if BACK_END == "jax" else None
 """The back end itself, where it is that one: what the user's own layers may hold of it is taken too."""
 
 
