@@ -1,20 +1,21 @@
-"""How the site is built: `make docs`. Pages are Markdown, the reference comes from docstrings, the gallery from examples that run."""
+"""How the site is built: `make docs`. Pages are Markdown, the reference is docstrings, the gallery examples that ran."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sphinx.util import logging
 from sphinx_gallery.sorting import FileNameSortKey
 
 import lrfinder
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("LRFINDER_DATA", HERE.parents[1] / "shared" / "data"))
@@ -43,8 +44,8 @@ copybutton_exclude = ".linenos, .gp, .go"
 pygments_style, pygments_dark_style = "tango", "monokai"
 
 # The reference. A framework that is not installed is mocked: its wing is described all the same.
-FRAMEWORKS = ("torch", "jax", "jaxlib", "optax", "keras", "tensorflow", "mxnet", "lightning", "transformers", "ignite", "skorch")
-FRAMEWORKS += ("fastai", "accelerate", "pandas", "ray", "dask", "mlflow", "wandb", "tensorboard", "sklearn")
+FRAMEWORKS = ("torch", "jax", "jaxlib", "optax", "keras", "tensorflow", "mxnet", "sklearn", "pandas")
+FRAMEWORKS += ("lightning", "transformers", "ignite", "skorch", "fastai", "accelerate", "ray", "dask")
 autodoc_mock_imports = [name for name in FRAMEWORKS if find_spec(name) is None]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -69,7 +70,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "show_memory": False,
     "show_signature": False,
-    "min_reported_time": 3600,
+    "write_computation_times": False,
     "remove_config_comments": True,
     "matplotlib_animations": False,
 }
@@ -83,11 +84,9 @@ def take_up_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("(the rest)", "\n".join(rest))
 
 
-def every_public_name_has_its_place(app: Sphinx, env: object) -> None:
+def every_public_name_has_its_place(_: Sphinx, env: BuildEnvironment) -> None:
     """Warn, which is an error here, of a public name that the reference leaves out."""
-    from sphinx.util import logging
-
-    described = set(app.env.get_domain("py").objects)
+    described = set(env.get_domain("py").objects)
     for name in sorted({f"lrfinder.{name}" for name in lrfinder.__all__} - described):
         logging.getLogger(__name__).warning("%s is public and in no page of docs/reference", name)
 

@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import lrfinder
 from lrfinder.demo import digits_learner
 from lrfinder.torch import TorchLearner
+from lrfinder.views.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,10 +51,10 @@ def textbook() -> TorchLearner:
 
 
 def flat() -> TorchLearner:
-    """An optimizer that was made for the model's predecessor, and so holds none of its parameters that train."""
+    """An optimizer that holds nothing but the layer that is frozen."""
     model = perceptron()
     for parameter in model[0].parameters():
-        parameter.requires_grad_(False)  # frozen, and the optimizer holds these alone
+        parameter.requires_grad_(requires_grad=False)
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.01)
     return TorchLearner(model, optimizer, nn.CrossEntropyLoss(), digits(64))
 
@@ -106,8 +107,7 @@ def main() -> None:
         result = lrfinder.LRFinder(shape()).find()
         result.plot().figure.savefig(folder / f"shape-{shape.__name__.replace('_', '-')}.png", dpi=100)
         plt.close("all")
-        print(f"{shape.__name__}\n  {result.suggestion.status}, {result.suggestion.lr}, {result.suggestion.notes}, {result.stop.value}")
-        print(f"  {len(result)} iterations, {result.landmarks}")
+        print(f"{shape.__name__}: {verdict(result)}\n")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,8 @@ result = finder.find()
 result.plot()
 
 # %%
-# The network, its optimizer and its data are now what they were before. What is left is a sequence of records with an end and a
-# meaning: where the loss starts to fall, falls fastest, is lowest and diverges.
+# The network, its optimizer and its data are now what they were before. What is left is a sequence of records with an end
+# and a meaning: where the loss starts to fall, falls fastest, is lowest and diverges.
 
 print(len(result), "iterations, because", result.stop.value)
 print(result.landmarks)

@@ -2,8 +2,8 @@
 A rate that was measured
 ========================
 
-``suggest`` does not trust the curve. After a coarse sweep it trains at a few rates, each from the same start and on the same
-batches; the best of them go on for longer.
+``suggest`` does not trust the curve. After a coarse sweep it trains at a few rates, each from the same start and on the
+same batches; the best of them go on for longer.
 """
 
 import lrfinder
@@ -14,8 +14,8 @@ suggestion = finder.suggest(horizon=300)
 suggestion.plot()
 
 # %%
-# Dots and the grey line are the sweep. A coloured line joins what the probes had come to after so many iterations: the longer, the
-# lower the rate that is best. That drift is why ``suggest`` asks how long the training will be.
+# Dots and the grey line are the sweep. A coloured line joins what the probes had come to after so many iterations: the
+# longer, the lower the rate that is best. That drift is why ``suggest`` asks how long the training will be.
 
 print(suggestion.explain())
 

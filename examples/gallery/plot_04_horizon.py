@@ -24,8 +24,8 @@ horizons = [30, 100, 300, 1000, 3000]
 suggestions = [finder.suggest(horizon) for horizon in horizons]
 
 # %%
-# Up to about 100 iterations, 650 are enough to try the whole training at several rates. Beyond, the rate is extrapolated from
-# shorter ones, and the interval says so.
+# Up to about 100 iterations, 650 are enough to try the whole training at several rates. Beyond, the rate is extrapolated
+# from shorter ones, and the interval says so.
 
 rates = [suggestion.lr for suggestion in suggestions]
 ranges = [[one.lr - one.low for one in suggestions], [one.high - one.lr for one in suggestions]]

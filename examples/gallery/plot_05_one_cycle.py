@@ -26,7 +26,8 @@ suggestion = finder.suggest(iterations, schedule=lrfinder.one_cycle)
 print(suggestion.explain())
 
 # %%
-# ``lrfinder.torch.schedules`` makes PyTorch's own scheduler of it. The loop below is the usual one; nothing of the finder is left in it.
+# ``lrfinder.torch.schedules`` makes PyTorch's own scheduler of it. The loop below is the usual one; nothing of the finder
+# is left in it.
 
 scheduler = schedules.one_cycle(optimizer, suggestion, iterations)
 rates, losses = [], []

@@ -23,7 +23,8 @@ learner = TorchLearner(model, torch.optim.SGD(model.parameters(), lr=0.01), nn.C
 alone = lrfinder.LRFinder(learner).find()
 
 # %%
-# :class:`lrfinder.Averaged` gives each rate several batches, eight here. It is a learner around a learner: the finder does not know.
+# :class:`lrfinder.Averaged` gives each rate several batches, eight here. It is a learner around a learner: the finder does
+# not know.
 
 averaged = lrfinder.LRFinder(lrfinder.Averaged(learner, batches=8)).find()
 _, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, layout="constrained")

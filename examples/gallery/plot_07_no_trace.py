@@ -15,7 +15,7 @@ import lrfinder
 from lrfinder.torch import TorchLearner
 
 
-def train(pause=lambda learner: None):
+def train(pause):
     torch.manual_seed(0)
     images, labels = map(torch.tensor, load_digits(return_X_y=True))
     loader = DataLoader(TensorDataset(images.float() / 16, labels), batch_size=64, shuffle=True)
@@ -26,12 +26,12 @@ def train(pause=lambda learner: None):
     return losses + [float(learner.iteration(1e-3)) for _ in range(100)]
 
 
-without = train()
+without = train(lambda _: None)
 with_finder = train(lambda learner: lrfinder.LRFinder(learner).find())
 
 # %%
-# Weights, Adam's moments, BatchNorm's statistics, the batches to come and the dropout masks to be drawn: all of it came back. The two
-# trainings are equal bit for bit, not nearly.
+# Weights, Adam's moments, BatchNorm's statistics, the batches to come and the dropout masks to be drawn: all of it came
+# back. The two trainings are equal bit for bit, not nearly.
 
 ax = plt.subplots(layout="constrained")[1]
 ax.plot(without, linewidth=5, alpha=0.4, label="without")

@@ -2,8 +2,8 @@
 Adult: each optimizer has its own rate
 ======================================
 
-One network on one table (48,842 people, income above 50,000 dollars or not), three optimizers. A rate found with one of them
-says nothing about another.
+One network on one table (48,842 people, income above 50,000 dollars or not), three optimizers. A rate found with one of
+them says nothing about another.
 """
 
 import csv

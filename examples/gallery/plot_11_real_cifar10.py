@@ -2,8 +2,8 @@
 CIFAR-10: does a larger batch want a larger rate?
 =================================================
 
-It is often said that twice the batch allows twice the rate. A small convolutional network on real pictures, with batches of three
-sizes, each given 100 iterations.
+It is often said that twice the batch allows twice the rate. A small convolutional network on real pictures, with batches of
+three sizes, each given 100 iterations.
 """
 
 import os
@@ -43,5 +43,9 @@ for size in (8, 32, 128):
     (line,) = ax.plot(*zip(*ends, strict=True), "o-", label=f"batches of {size}")
     ax.axvline(suggestion.lr, color=line.get_color(), linestyle="--")
     print(f"{size:4}: {suggestion.lr:.3g}, from {suggestion.low:.3g} to {suggestion.high:.3g}, {suggestion.confidence}")
-ax.set(xscale="log", xlabel="learning rate", ylabel="mean loss of iterations 90 to 100")
+ax.set(xscale="log", xlabel="learning rate", ylabel="mean loss of the last 10 iterations")
 ax.legend(title="dashed: suggested")
+
+# %%
+# The printed rates are what this run measured. Small batches want low rates, for their noise does harm at high ones. From
+# some size on noise is not what limits the rate, and a larger batch allows hardly more.

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
+from itertools import dropwhile
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -91,8 +92,9 @@ def _imported(source):
 
 
 def commands(block):
-    """The commands of a shell block, one a line, as lists of words."""
-    return [words for line in block.code.splitlines() if (words := shlex.split(line, comments=True))]
+    """The commands of a shell block, one a line, as lists of words; variables that are set before them left out."""
+    lines = [shlex.split(line, comments=True) for line in block.code.splitlines()]
+    return [[*dropwhile(lambda word: re.match(r"[A-Z_]+=", word), line)] for line in lines if line]
 
 
 def numbers(text):
