@@ -14,8 +14,8 @@ suggestion = finder.suggest(horizon=300)
 suggestion.plot()
 
 # %%
-# Dots and the grey line are the sweep. A coloured line joins what the probes had come to after so many iterations: the
-# longer, the lower the rate that is best. That drift is why ``suggest`` asks how long the training will be.
+# Dots and the grey line are the sweep. A coloured line joins what the probes had come to after so many iterations. The more
+# iterations, the lower the best rate tends to be: that is why ``suggest`` asks how long the training will be.
 
 print(suggestion.explain())
 

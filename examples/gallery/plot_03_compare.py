@@ -10,7 +10,7 @@ import lrfinder
 from lrfinder.demo import digits_learner
 
 finder = lrfinder.LRFinder(digits_learner())
-comparison = finder.compare([0.001, 0.1, 0.2, 2.0], iterations=200)
+comparison = finder.compare([0.001, 0.1, 0.2, 1.0], iterations=200)
 comparison.plot()
 
 # %%
