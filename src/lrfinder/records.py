@@ -71,6 +71,12 @@ class Result:
 
         return plot(self, ax)
 
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the result to ``path`` as a page to look at, which needs nothing beside itself; see :mod:`lrfinder.views.report`."""
+        from lrfinder.views.report import write_report
+
+        write_report({"": self}, path)
+
     def to_json(self, path: str | PathLike[str]) -> None:
         """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
         from lrfinder.files import save

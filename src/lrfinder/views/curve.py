@@ -76,11 +76,12 @@ class Stopped:
 class Curve:
     """All that is drawn of a range test.
 
-    ``lrs``, ``losses`` and ``smoothed`` have one length and rising rates; records that no logarithmic axis can show (a loss
-    that is not finite, a rate of 0) are not among them. ``x_limits`` are the rates tried.
+    ``iterations`` (counted from 0), ``lrs``, ``losses`` and ``smoothed`` have one length and rising rates; records that no
+    logarithmic axis can show (a loss that is not finite, a rate of 0) are not among them. ``x_limits`` are the rates tried.
     """
 
     title: str
+    iterations: NDArray[np.int_]
     lrs: NDArray[np.float64]
     losses: NDArray[np.float64]
     smoothed: NDArray[np.float64]
@@ -97,12 +98,13 @@ class Curve:
 
 def curve(result: RangeTest) -> Curve:
     """What to draw of ``result``, whatever its losses are: none, one, equal, negative, huge, NaN."""
-    drawable = np.isfinite(result.losses) & (result.lrs > 0)
-    rising = np.argsort(result.lrs[drawable], kind="stable")  # rates= may come in any order
-    lrs, losses = result.lrs[drawable][rising], result.losses[drawable][rising]
+    drawable = np.flatnonzero(np.isfinite(result.losses) & (result.lrs > 0))
+    iterations = drawable[np.argsort(result.lrs[drawable], kind="stable")]  # rates= may come in any order
+    lrs, losses = result.lrs[iterations], result.losses[iterations]
     loss_axis = axis_of(result.losses)
     return Curve(
         title=_title(result),
+        iterations=iterations,
         lrs=lrs,
         losses=losses,
         smoothed=_smoothed(lrs, loss_axis.shown(losses)),  # an explosion, averaged in, would lift the losses before it
