@@ -72,7 +72,7 @@ class Result:
         return plot(self, ax)
 
     def report(self, path: str | PathLike[str]) -> None:
-        """Write the result to ``path`` as a page to look at, which needs nothing beside itself; see :mod:`lrfinder.views.report`."""
+        """Write the result to ``path`` as a page of HTML that needs nothing beside it; see :mod:`lrfinder.views.report`."""
         from lrfinder.views.report import write_report
 
         write_report({"": self}, path)

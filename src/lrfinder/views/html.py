@@ -41,7 +41,10 @@ def _of_range_test(result: RangeTest) -> str:
 def _probes(suggestion: Suggestion) -> str:
     header = ("learning rate", "iterations", "mean loss of the last third", "how it ended")
     ends = probe_ends(suggestion)
-    rows = ((f"{end.lr:.3g}", str(end.length), f"{end.loss:.4g}", "lowest" if end.lowest else end.ended) for end in ends)
+    rows = (
+        (f"{end.lr:.3g}", str(end.length), "-" if end.diverged else f"{end.loss:.4g}", "lowest" if end.lowest else end.ended)
+        for end in ends
+    )
     return table(header, rows) if ends else ""
 
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
@@ -35,6 +35,8 @@ BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 DASHES = ("--", "-.", ":", (0, (8, 2)), (0, (8, 2, 1, 2, 1, 2)))  # 5 and 4 share no factor: 20 lines all look different
 MARKERS = ("o", "D", "s", "^", "v", "P")
+Kind = Literal["png", "pdf", "svg"]
+DATELESS: Mapping[Kind, Mapping[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 SIZE_INCHES = (7.6, 4.6)
 INSIDE: Mapping[str, Any] = {"loc": "best"}  # the limits leave room above and below the curve
 BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}  # many lines fill the axes
@@ -76,14 +78,23 @@ def _draw_range_test(result: RangeTest, ax: Axes, _: Mapping[str, Any]) -> Axes:
     return ax
 
 
-def figure_png(result: Result) -> bytes:
-    """The figure of a result as a PNG, made without pyplot: no figure stays open and no display is needed."""
+def picture(result: Result, kind: Kind) -> bytes:
+    """The figure of a result as a file, made without pyplot: no figure stays open and no display is needed.
+
+    The same result gives the same bytes: no date is in them.
+    """
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     _draw(result, figure.add_subplot(), BESIDE)
-    png = BytesIO()
-    canvas.print_png(png)
-    return png.getvalue()
+    content = BytesIO()
+    with rc_context({"svg.hashsalt": "lrfinder"}):
+        figure.savefig(content, format=kind, dpi="figure", metadata=DATELESS[kind])
+    return content.getvalue()
+
+
+def figure_png(result: Result) -> bytes:
+    """The figure of a result as a PNG."""
+    return picture(result, "png")
 
 
 class _PlainNumbers(LogFormatter):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import singledispatch
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, axis_of, curve
-from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, under
+from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
 from lrfinder.views.report.figures import Figure, Look, Mark, Series, iteration_axis_of, loss_axis_of, rate_axis_of
 from lrfinder.views.trainings import comparison_axis, headline, running_mean, trainings
 
@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from lrfinder.records import Probe
     from lrfinder.views.curve import Curve, Limits
+    from lrfinder.views.report.figures import Side
     from lrfinder.views.trainings import Training
 
 SUGGESTED = Look("1", (8, 5), 1.8)
 MARGIN = 1.4  # factor of room beside the lowest and highest probe
-PLACES: tuple[tuple[str, str, Literal["above", "below", "left", "right"]], ...] = (  # name, label, the side the curve leaves free
+PLACES: tuple[tuple[str, str, Side], ...] = (  # of the landmarks: name, label, and the side that the curve leaves free
     ("falls_from", "starts to fall", "above"),
     ("steepest", "falls fastest", "right"),
     ("lowest", "is lowest", "below"),
@@ -38,14 +39,13 @@ def figures_of(result: Result) -> Sequence[Figure]:
 
 @figures_of.register(RangeTest)
 def _of_range_test(result: RangeTest) -> Sequence[Figure]:
-    drawn = curve(result)
-    return (_sweep(result, drawn.title, drawn.band),)
+    return (_sweep(result, band_of(result.suggestion)),)
 
 
 @figures_of.register(Suggestion)
 def _of_suggestion(suggestion: Suggestion) -> Sequence[Figure]:
     band = band_of(suggestion)
-    sweep = () if suggestion.curve is None else (_sweep(suggestion.curve, "The sweep", band),)
+    sweep = () if suggestion.curve is None else (_sweep(suggestion.curve, band),)
     return (*sweep, _probe_ends(suggestion, band), _probe_losses(suggestion)) if suggestion.probes else sweep
 
 
@@ -53,14 +53,27 @@ def _of_suggestion(suggestion: Suggestion) -> Sequence[Figure]:
 def _of_comparison(comparison: Comparison) -> Sequence[Figure]:
     axis, drawn = comparison_axis(comparison), trainings(comparison)
     crosses = [
-        Mark("cross", f"{training.lr:.3g} {training.ended}", len(training.losses) - 1.0, float(top), look=_look(training, row))
+        Mark(
+            "cross", f"{training.lr:.3g} {training.ended}", len(training.losses) - 1.0, float(top), look=_look(training, row)
+        )
         for row, training in enumerate(drawn)
         if training.diverged and len(training.losses)
         for top in axis.shown(training.losses[-1:])
     ]
     series = [part for row, training in enumerate(drawn) for part in _lines(training, _look(training, row))]
     words = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."
-    return (Figure(headline(comparison), words, iteration_axis_of(comparison.iterations), loss_axis_of(axis), series, crosses),)
+    return (Figure("The trainings", words, iteration_axis_of(comparison.iterations), loss_axis_of(axis), series, crosses),)
+
+
+@singledispatch
+def headline_of(result: Result) -> str:
+    """What came of it, in one line."""
+    raise NotImplementedError(type(result).__name__)
+
+
+headline_of.register(RangeTest, lambda result: curve(result).title)
+headline_of.register(Suggestion, suggestion_title)
+headline_of.register(Comparison, headline)
 
 
 def band_of(suggestion: Suggestion) -> Band | None:
@@ -77,14 +90,14 @@ def sweep_series(drawn: Curve, group: str, raw: Look, smoothed: Look) -> list[Se
     ]
 
 
-def _sweep(result: RangeTest, title: str, band: Band | None) -> Figure:
+def _sweep(result: RangeTest, band: Band | None) -> Figure:
     drawn = curve(result)
     marks = [*_band_marks(band), *_places(result, drawn)]
     if drawn.stopped is not None:
         marks.append(Mark("cross", f"stopped: {drawn.stopped.why}", drawn.stopped.lr, drawn.stopped.loss))
     words = "The loss of each batch while the learning rate rises, one iteration at each rate, and the smoothed loss."
     series = sweep_series(drawn, "sweep", Look(), Look("0", (), 2.4))
-    return Figure(title, words, rate_axis_of(drawn.x_limits), loss_axis_of(drawn.loss_axis), series, marks)
+    return Figure("The sweep", words, rate_axis_of(drawn.x_limits), loss_axis_of(drawn.loss_axis), series, marks)
 
 
 def _band_marks(band: Band | None) -> list[Mark]:
@@ -96,13 +109,13 @@ def _band_marks(band: Band | None) -> list[Mark]:
 
 def _places(result: RangeTest, drawn: Curve) -> list[Mark]:
     """The landmarks, on the smoothed curve."""
-    found = [(label, beside, getattr(result.landmarks, name)) for name, label, beside in PLACES]
     log_lrs = np.log(drawn.lrs)
-    return [
-        Mark("place", label, lr, float(np.interp(np.log(lr), log_lrs, drawn.smoothed)), beside=beside)
-        for label, beside, lr in found
-        if lr is not None and lr > 0 and len(drawn.lrs)
-    ]
+    marks: list[Mark] = []
+    for name, label, beside in PLACES:
+        lr: float | None = getattr(result.landmarks, name)
+        if lr and len(drawn.lrs):
+            marks.append(Mark("place", label, lr, float(np.interp(np.log(lr), log_lrs, drawn.smoothed)), beside=beside))
+    return marks
 
 
 def _probe_ends(suggestion: Suggestion, band: Band | None) -> Figure:

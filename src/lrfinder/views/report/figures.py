@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lrfinder.views.curve import Limits, LossAxis
 
 Scale = Literal["log", "symlog", "linear"]
+Side = Literal["above", "below", "left", "right"]
 Colour = Literal["ink", "0", "1", "2", "3"]  # "ink" is that of the text, the numbers those of the style sheet
 
 COLOURS: tuple[Colour, ...] = ("0", "1", "2", "3")
@@ -78,7 +79,7 @@ class Mark:
     x: float
     y: float | None = None
     to: float | None = None
-    beside: Literal["above", "below", "left", "right"] = "right"
+    beside: Side = "right"
     look: Look = field(default_factory=Look)
 
 

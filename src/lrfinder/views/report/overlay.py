@@ -9,18 +9,19 @@ import numpy as np
 
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import LossAxis, curve
-from lrfinder.views.report.drawing import band_of, sweep_series
+from lrfinder.views.report.drawing import MARGIN, band_of, sweep_series
 from lrfinder.views.report.figures import Figure, Look, Mark, Series, loss_axis_of, rate_axis_of
 from lrfinder.views.trainings import comparison_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from lrfinder.views.curve import Curve
 
 Row = tuple[str, ...]
-HEADER: Row = ("run", "suggested rate", "interval", "against the first run", "lowest loss, smoothed", "there", "diverges at")
-NONE = "none"
+HEADER: Row = ("run", "rate", "interval", "against the first", "lowest loss", "at rate", "diverges at")
 
 
 def overlay(runs: Mapping[str, Result]) -> Sequence[Figure]:
@@ -32,10 +33,13 @@ def overlay(runs: Mapping[str, Result]) -> Sequence[Figure]:
 
 
 def differences(runs: Mapping[str, Result]) -> list[Row]:
-    """A row for each run, under :data:`HEADER`: its rate beside that of the first run that has one, and its curve."""
-    rates = {name: rate for name, run in runs.items() if (rate := rate_of(run)) is not None}
-    first = next((rate for rate in rates.values() if rate.lr is not None), None)
-    return [(name, *_rate_columns(rates.get(name), first), *_curve_columns(sweep_of(run))) for name, run in runs.items()]
+    """A row for each run, under :data:`HEADER`: its rate beside the first that was suggested, and its lowest loss."""
+    rates = (rate for run in runs.values() if (rate := rate_of(run)) is not None)
+    first = next((rate for rate in rates if rate.lr is not None), None)
+    return [
+        (name, *(_of_comparison(run) if isinstance(run, Comparison) else _of_search(run, first)))
+        for name, run in runs.items()
+    ]
 
 
 def sweep_of(result: Result) -> RangeTest | None:
@@ -76,10 +80,22 @@ def _ends(comparisons: Mapping[str, Comparison]) -> Figure:
         rising = shown[np.argsort(comparison.lrs[shown], kind="stable")]
         series.append(Series(name, name, "ends", "both", Look.of(row), comparison.lrs[rising], final[rising]))
     lrs = np.concatenate([one.x for one in series])
-    limits = (float(lrs.min() / 1.4), float(lrs.max() * 1.4)) if len(lrs) else (1e-6, 10.0)
-    axis = _one_for_all([comparison_axis(comparison) for comparison in comparisons.values()])
+    limits = (float(lrs.min() / MARGIN), float(lrs.max() * MARGIN)) if len(lrs) else (1e-6, 10.0)
+    top = _one_for_all([comparison_axis(comparison) for comparison in comparisons.values()]).limits[1]
+    axis = _around(np.concatenate([one.y[one.y <= top] for one in series]))
     words = "The mean loss of the last tenth of each training, against its learning rate."
     return Figure("Where the trainings ended", words, rate_axis_of(limits), loss_axis_of(axis), series)
+
+
+def _around(losses: NDArray[np.float64]) -> LossAxis:
+    """An axis that holds these losses, with room around them."""
+    if not len(losses):
+        return LossAxis((0.1, 10.0), "log")
+    low, high = float(losses.min()), float(losses.max())
+    if low > 0:
+        return LossAxis((low / MARGIN, high * MARGIN), "log")
+    room = (high - low or abs(high) or 1.0) / 10
+    return LossAxis((low - room, high + room), "linear")
 
 
 def _one_for_all(axes: Sequence[LossAxis]) -> LossAxis:
@@ -87,11 +103,27 @@ def _one_for_all(axes: Sequence[LossAxis]) -> LossAxis:
     return LossAxis(limits, "log" if all(axis.scale == "log" for axis in axes) else "linear")
 
 
-def _rate_columns(rate: Suggestion | None, first: Suggestion | None) -> Row:
-    if rate is None:
-        return "-", "-", "-"
+def _of_comparison(run: Comparison) -> Row:
+    if run.best is None:
+        return ("none reached its end", *["-"] * 5)
+    ties = ", ".join(f"{lr:.3g}" for lr in run.tied)
+    return (
+        f"{run.best:.3g} ended lowest",
+        f"ties with {ties}" if ties else "-",
+        "-",
+        f"{run.final().min():.4g}",
+        f"{run.best:.3g}",
+        "-",
+    )
+
+
+def _of_search(run: Result, first: Suggestion | None) -> Row:
+    return (*_rate_columns(cast("Suggestion", rate_of(run)), first), *_curve_columns(sweep_of(run)))
+
+
+def _rate_columns(rate: Suggestion, first: Suggestion | None) -> Row:
     if rate.lr is None or rate.low is None or rate.high is None:
-        return NONE, str(rate.status), "-"
+        return "none", str(rate.status), "-"
     return f"{rate.lr:.3g}", f"{rate.low:.3g} to {rate.high:.3g}", _against(rate, first)
 
 

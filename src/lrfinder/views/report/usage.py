@@ -73,7 +73,10 @@ USUAL_HORIZON = 300  # of a suggestion that was not told
 
 
 def usage(suggestion: Suggestion) -> dict[str, str]:
-    """Code for each framework by its name, those that are loaded first; none without a rate, or for a schedule of the user's."""
+    """Code for each framework by its name, those that are loaded first.
+
+    None where there is no rate, or where it is for a schedule of the user's own.
+    """
     codes = {constant.__name__: CONSTANT, one_cycle.__name__: ONE_CYCLE}.get(suggestion.schedule, {})
     if not suggestion.lr:
         return {}
@@ -92,5 +95,9 @@ def versions() -> dict[str, str]:
 
     import lrfinder
 
-    frameworks = {name: str(getattr(sys.modules[module], "__version__", "unknown")) for module, name in MODULES.items() if module in sys.modules}
+    frameworks = {
+        name: str(getattr(sys.modules[module], "__version__", "unknown"))
+        for module, name in MODULES.items()
+        if module in sys.modules
+    }
     return {"lrfinder": lrfinder.__version__, "Python": platform.python_version(), "numpy": np.__version__, **frameworks}
