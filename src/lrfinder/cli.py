@@ -412,4 +412,8 @@ def _write(result: Result, json: Path | None, csv: Path | None, picture: Path | 
 
         write_whole(matplotlib.picture(result, PICTURES[picture.suffix.lower()]), picture)
     for path in filter(None, (json, csv, picture)):
-        out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)
+        _say_written(path)
+
+
+def _say_written(path: Path) -> None:
+    out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)

@@ -1,7 +1,7 @@
 """The report: one HTML page that needs nothing beside itself, to look at, to send, to print.
 
-``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several, and
-draws them over one another.
+``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several
+and draws them over one another.
 """
 
 from __future__ import annotations
