@@ -3,6 +3,7 @@
 
 const DISTRIBUTIONS = { linear: 1, log: 3, symlog: 4 };  // uPlot's numbers for them
 const DEEPEST = 1e-5;  // part of the whole width, below which zooming ends: floats run out
+const ROUNDING = 1e-9;  // part of the width, by which limits move when they are spaced and back
 const LEAP = 0.1;  // part of a line that Page Up and Page Down go
 
 class Plot {
@@ -75,11 +76,12 @@ class Plot {
     return [...this.series.keys()].filter((number) => this.visible(this.series[number]) && this.series[number].x.length);
   }
 
+  /** Some points further; the first of these steps goes to the first point. */
   step(by) {
-    const start = this.point ?? { series: this.shown()[0], at: by === Infinity ? 0 : -by };
-    if (start.series === undefined) return false;
-    const last = this.series[start.series].x.length - 1;
-    this.show({ series: start.series, at: Math.min(Math.max(start.at + by, 0), last) });
+    const series = this.point?.series ?? this.shown()[0];
+    if (series === undefined) return false;
+    const at = this.point && Number.isFinite(by) ? this.point.at + by : by === Infinity ? Infinity : 0;
+    this.show({ series, at: Math.min(Math.max(at, 0), this.series[series].x.length - 1) });
     return true;
   }
 
@@ -111,7 +113,8 @@ class Plot {
     const [even, back] = spacing(this.figure[which], this.scales[which]);
     const [low, high] = this.limits[which].map(even);
     const [lowest, highest] = this.figure[which].limits.map(even);
-    const inside = middle !== undefined && even(middle) >= low && even(middle) <= high;
+    const slack = (high - low) * ROUNDING;
+    const inside = middle !== undefined && even(middle) >= low - slack && even(middle) <= high + slack;
     const fixed = inside ? even(middle) : (low + high) / 2;
     const wide = [fixed - (fixed - low) / factor, fixed + (high - fixed) / factor];
     return [back(Math.max(wide[0], lowest)), back(Math.min(wide[1], highest))];
@@ -191,7 +194,8 @@ class Plot {
       const [low, high] = limits[which].map(even);
       const [lowest, highest] = this.figure[which].limits.map(even);
       const at = Math.min(Math.max(even(value), lowest), highest);
-      if (at >= low && at <= high) continue;
+      const slack = (high - low) * ROUNDING;
+      if (at >= low - slack && at <= high + slack) continue;
       const start = Math.min(Math.max(at - (high - low) / 2, lowest), highest - (high - low));
       limits[which] = [back(start), back(start + high - low)];
     }
