@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import lrfinder
 from lrfinder.errors import FactoryError, LRFinderError, RatesError
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
+from lrfinder.views.live import view_so_far
 from lrfinder.views.plain import printable
+from lrfinder.views.progress import progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from lrfinder.learner import Learner
-    from lrfinder.records import Comparison, RangeTest, Record, Result, Suggestion
+    from lrfinder.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.schedules import Schedule
     from lrfinder.views.matplotlib import Kind
 
@@ -357,7 +358,7 @@ def _find(  # noqa: PLR0913  (those of find)
     max_iterations: int = 1000,
 ) -> RangeTest:
     most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
-    with _progress("range test", most) as advance:
+    with progress(err, "range test", most, view_so_far) as advance:
         return finder.find(
             lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
         )
@@ -366,28 +367,13 @@ def _find(  # noqa: PLR0913  (those of find)
 def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
-    with _progress("sweep and probes", max_iterations) as advance:
+    with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
         return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
-    with _progress("comparison", len(lrs) * iterations) as advance:
+    with progress(err, "comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
-    """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total, at="")
-        yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
 
 
 def _show(result: Result) -> None:
