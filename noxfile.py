@@ -8,6 +8,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    report   3 minutes
 """
 
 import sys
@@ -35,7 +36,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
     session.run("pytest", *session.posargs)
 
 
@@ -71,3 +72,10 @@ def keras(session: nox.Session) -> None:
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
         session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """The report in a real browser (skipped where there is no chromium), results in a notebook and on boards."""
+    session.install("-e", ".[pandas,mlflow,wandb,notebook]", "playwright==1.65.2", "nbclient", "ipykernel", *TESTING)
+    session.run("pytest", "tests/report", "tests/boards", *session.posargs)

@@ -73,6 +73,10 @@ def test_the_library_is_unchanged(name, digest):
     assert sha256(files("lrfinder.views.report").joinpath("uplot", name).read_bytes()).hexdigest() == digest
 
 
+def test_the_page_holds_the_librarys_licence_as_what_is_given_away_must():
+    assert files("lrfinder.views.report").joinpath("uplot", "LICENSE").read_text() in report_page({"": usual()})
+
+
 def test_a_part_for_each_result_and_one_for_all():
     page = report_page({"adam": usual(), "sgd": suggested()})
     assert re.findall(r"<h2>(.*?)</h2>", page)[:3] == [

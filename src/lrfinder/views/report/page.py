@@ -46,6 +46,7 @@ def report_page(runs: Mapping[str, Result]) -> str:
     scripts, styles = [_asset(name) for name in SCRIPTS], [_asset(name) for name in STYLES]
     return Template(_asset("page.html")).substitute(
         title=text(titles[0] if alone else " · ".join(runs)),
+        licence=_asset("uplot/LICENSE"),
         policy=_policy(scripts, styles),
         styles="\n".join(f"<style>{style}</style>" for style in styles),
         body="\n".join(body),
