@@ -111,11 +111,11 @@ def test_keys_zoom_around_the_point_and_the_point_stays_in_view(opened):
 
 def test_zooming_in_for_ever_ends_and_zooming_out_ends_at_the_whole(opened):
     page = opened({"": usual()})
-    for _ in range(60):
+    for _ in range(20):
         press(page, "Zoom in")
     low, high = page.limits("x")
     assert low < high
-    for _ in range(60):
+    for _ in range(20):
         press(page, "Zoom out")
     assert page.limits("x") == pytest.approx([1e-5, usual().lrs[-1]])
 
@@ -179,6 +179,13 @@ def test_runs_are_drawn_over_one_another_and_each_can_be_hidden(opened):
     assert page.read().startswith("adam, ")
     low, high = page.limits("x")
     assert (low, high) == pytest.approx((one.lrs[0], other.lrs[-1]))
+
+
+def test_the_marks_of_a_run_are_hidden_with_it(opened):
+    page = opened({"adam": usual(), "sgd": swept(np.array(usual().losses) * 1.3, usual().lrs * 3)})
+    assert page.evaluate("plots[0].marks().map((mark) => mark.group)") == ["adam", "sgd"]
+    press(page, "sgd")
+    assert page.evaluate("plots[0].marks().map((mark) => mark.group)") == ["adam"]
 
 
 def test_how_runs_differ_is_a_table(opened):

@@ -53,12 +53,10 @@ def _of_suggestion(suggestion: Suggestion) -> Sequence[Figure]:
 def _of_comparison(comparison: Comparison) -> Sequence[Figure]:
     axis, drawn = comparison_axis(comparison), trainings(comparison)
     crosses = [
-        Mark(
-            "cross", f"{training.lr:.3g} {training.ended}", len(training.losses) - 1.0, float(top), look=_look(training, row)
-        )
+        Mark("cross", f"{training.lr:.3g} {training.ended}", *end, look=_look(training, row), group=training.label)
         for row, training in enumerate(drawn)
         if training.diverged and len(training.losses)
-        for top in axis.shown(training.losses[-1:])
+        for end in [(len(training.losses) - 1.0, float(axis.shown(training.losses[-1:])[0]))]
     ]
     series = [part for row, training in enumerate(drawn) for part in _lines(training, _look(training, row))]
     words = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."

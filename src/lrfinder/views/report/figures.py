@@ -71,7 +71,7 @@ class Mark:
     """What is pointed out.
 
     A ``"rate"`` is an upright line at ``x``, a ``"band"`` reaches from ``x`` to ``to``; a ``"place"`` and a ``"cross"`` are
-    at ``(x, y)``. ``label`` stands in the legend, that of a place ``beside`` it.
+    at ``(x, y)``. ``label`` stands in the legend, that of a place ``beside`` it. It is hidden with its ``group``.
     """
 
     kind: Literal["rate", "band", "place", "cross"]
@@ -80,6 +80,7 @@ class Mark:
     y: float | None = None
     to: float | None = None
     beside: Side = "right"
+    group: str = ""
     look: Look = field(default_factory=Look)
 
 

@@ -65,7 +65,7 @@ def _sweeps(sweeps: Mapping[str, Curve], runs: Mapping[str, Result]) -> Figure:
         series += sweep_series(drawn, name, Look(look.colour), Look(look.colour, look.dash, 2.2))
         rate = cast("Suggestion", rate_of(runs[name]))
         if (band := band_of(rate)) is not None:
-            marks.append(Mark("rate", f"{name}: {band.lr:.3g} suggested", band.lr, look=look))
+            marks.append(Mark("rate", f"{name}: {band.lr:.3g} suggested", band.lr, look=look, group=name))
     words = f"The sweeps of {len(sweeps)} runs over one another: {', '.join(sweeps)}."
     x = rate_axis_of((min(lows), max(highs)))
     y = loss_axis_of(_one_for_all([drawn.loss_axis for drawn in sweeps.values()]))

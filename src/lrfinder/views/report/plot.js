@@ -71,6 +71,10 @@ class Plot {
     return !this.hidden.has(`group ${series.group}`) && !this.hidden.has(`layer ${series.layer}`);
   }
 
+  marks() {
+    return this.figure.marks.filter((mark) => !this.hidden.has(`group ${mark.group}`));
+  }
+
   /** The numbers of the series that can be stepped through. */
   shown() {
     return [...this.series.keys()].filter((number) => this.visible(this.series[number]) && this.series[number].x.length);
@@ -245,8 +249,8 @@ class Plot {
       axes: [this.axis("x"), this.axis("y")],
       series: [null, ...this.series.map((series) => this.line(series))],
       hooks: {
-        drawAxes: [(u) => drawMarks(u, this.figure.marks.filter((mark) => mark.kind === "band"))],
-        draw: [(u) => drawMarks(u, this.figure.marks.filter((mark) => mark.kind !== "band"))],
+        drawAxes: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind === "band"))],
+        draw: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind !== "band"))],
         setCursor: [() => this.uplot && this.hover()],
         setSelect: [() => this.select()],
       },
