@@ -24,6 +24,11 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
+REPORT = """
+import lrfinder, sys
+settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
+lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
+"""  # it needs what lies beside the code
 WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
@@ -51,6 +56,7 @@ def package(session: nox.Session) -> None:
         session.run(str(empty / "bin" / "pip"), "install", "--quiet", file, external=True)
         for command in ("--version", "doctor", "find --help"):
             session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
+        session.run(str(empty / "bin" / "python"), "-c", REPORT, str(room / "page.html"), external=True)
 
 
 @nox.session

@@ -12,8 +12,8 @@ import pytest
 from curves import suggested, swept, usual
 from fakes import Bowl, Scripted
 
-from lrfinder import LRFinder, RangeTest, Record, Status, Stop
-from lrfinder.views.report import report_page
+from lrfinder import LRFinder, LRFinderError, RangeTest, Record, Status, Stop
+from lrfinder.views.report import report_page, write_report
 from lrfinder.views.report.overlay import HEADER, differences
 from lrfinder.views.report.usage import usage
 
@@ -28,6 +28,12 @@ def test_report_writes_the_page_and_the_same_again(tmp_path):
     result = usual()
     result.report(tmp_path / "page.html")
     assert (tmp_path / "page.html").read_text() == report_page({"": result})
+
+
+def test_no_result_is_told_before_anything_is_written(tmp_path):
+    with pytest.raises(LRFinderError, match="no result"):
+        write_report({}, tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_data_are_those_of_the_result_to_seven_digits():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder.errors import LRFinderError
 from lrfinder.views.report.drawing import figures_of, headline_of
 from lrfinder.views.report.elements import facts, section, text
 from lrfinder.views.report.frames import frame
@@ -36,7 +37,14 @@ STYLES = ("uplot/uPlot.min.css", "page.css")
 
 
 def report_page(runs: Mapping[str, Result]) -> str:
-    """The page for results by their names, which head their parts; several are also drawn over one another."""
+    """The page for results by their names, which head their parts; several are also drawn over one another.
+
+    Raises:
+        LRFinderError: there is no result.
+    """
+    if not runs:
+        message = "There is no result to report: give one or more, each by a name."
+        raise LRFinderError(message)
     titles = [": ".join(filter(None, (name, headline_of(run)))) for name, run in runs.items()]
     alone = len(runs) == 1
     figures: list[Figure] = []
