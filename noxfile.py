@@ -10,6 +10,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     jax      4 minutes
     keras    6 minutes, for all three back ends
     docs     4 minutes, most of them the gallery's
+    report   3 minutes
 """
 
 import shutil
@@ -28,6 +29,11 @@ PEERS = ("torch-lr-finder==0.2.2", "pytorch-ignite==0.5.5", "lightning==2.6.6")
 FASTAI = ("fastai==2.8.12", "fastdownload==0.0.8", "fastprogress==1.0.3", "fasttransform==0.0.5")
 FASTAI_NEEDS = ("fastcore==2.2.39", "plum-dispatch==2.10.1", "cloudpickle", "pandas", "scipy", "requests")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
+REPORT = """
+import lrfinder, sys
+settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
+lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
+"""  # it needs what lies beside the code
 WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
@@ -55,12 +61,13 @@ def package(session: nox.Session) -> None:
         session.run(str(empty / "bin" / "pip"), "install", "--quiet", file, external=True)
         for command in ("--version", "doctor", "find --help"):
             session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
+        session.run(str(empty / "bin" / "python"), "-c", REPORT, str(room / "page.html"), external=True)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
     session.run("pytest", *session.posargs)
 
 
@@ -101,7 +108,14 @@ def keras(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The site, any warning an error, its gallery run; and the pages that put other finders beside ours."""
-    session.install("-e", ".[docs]", TORCH, *PEERS, *FASTAI_NEEDS, *TESTING)
+    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *PEERS, *FASTAI_NEEDS, *TESTING)
     session.install("--no-deps", *FASTAI)  # it asks for spacy and torchvision, which its finder does not need
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
     session.run("pytest", PAGES, *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """The report in a real browser (skipped where there is no chromium), results in a notebook and on boards."""
+    session.install("-e", ".[pandas,mlflow,wandb,notebook]", "playwright==1.65.2", "nbclient", "ipykernel", *TESTING)
+    session.run("pytest", "tests/report", "tests/boards", *session.posargs)

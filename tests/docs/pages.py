@@ -23,9 +23,16 @@ SESSIONS = {
     "jax": {"jax", "optax", "flax", "equinox"},
     "keras": {"keras", "torch", "jax", "tensorflow"},
     "gluon": {"mxnet"},
-    "docs": {"torch", "lightning", "ignite", "fastai", "torch_lr_finder"},
+    "docs": {"torch", "sklearn", "lightning", "ignite", "fastai", "torch_lr_finder", "mlflow", "wandb", "tensorboard"},
 }
-WINGS = {"torch": {"torch"}, "jax": {"jax", "optax"}, "keras": {"keras"}, "gluon": {"mxnet"}, "demo": {"torch", "sklearn"}}
+PARTS = {
+    "torch": {"torch"},
+    "jax": {"jax", "optax"},
+    "keras": {"keras"},
+    "gluon": {"mxnet"},
+    "demo": {"torch", "sklearn"},
+    "boards": {"mlflow", "wandb", "tensorboard"},
+}
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,7 @@ class Page:
     @cached_property
     def blocks(self):
         tokens = MarkdownIt().parse(self.path.read_text(encoding="utf-8"))
-        code = [token for token in tokens if token.type in {"fence", "code_block"}]
+        code = [token for token in tokens if token.type in {"fence", "code_block"} and not token.info.startswith("{")]
         return [Block(token.info.strip().split(" ")[0], token.map[0] + 1, token.content) for token in code]
 
     @property
@@ -58,9 +65,9 @@ class Page:
         """The top-level packages that its code needs beyond the core's."""
         code = [self.before, *(block.code for block in self.blocks if block.language == "python")]
         names = {name for source in code for name in _imported(source)}
-        wings = {name.split(".")[1] for name in names if name.startswith("lrfinder.")}
+        parts = {name.split(".")[1] for name in names if name.startswith("lrfinder.")}
         packages = {name.partition(".")[0] for name in names} - CORE - sys.stdlib_module_names
-        return packages.union(*(WINGS.get(wing, set()) for wing in wings))
+        return packages.union(*(PARTS.get(part, set()) for part in parts))
 
     @property
     def session(self):

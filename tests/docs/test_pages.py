@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+import warnings
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -26,6 +27,13 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
     if page.why_not_here:
         pytest.skip(page.why_not_here)
     monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        if page.session == "docs":  # other packages warn, each of something else
+            warnings.simplefilter("ignore")
+        run_page(page)
+
+
+def run_page(page):
     names, printed = {"__name__": "page"}, ""
     exec(page.before, names)
     for block in page.blocks:
@@ -38,7 +46,7 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
                 printed = RUNNERS[command[0]](command[1:])
         else:
             pytest.fail(f"{page}:{block.line}: blocks are python, sh or text, not {block.language!r}")
-    for name in [name for name in names if name.startswith("test_")]:
+    for name in [name for name in names if name.startswith("test_") or name == "after"]:
         names[name]()
 
 
