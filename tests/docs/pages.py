@@ -100,7 +100,8 @@ def _imported(source):
 
 def commands(block):
     """The commands of a shell block, one a line, as lists of words; variables that are set before them left out."""
-    lines = [shlex.split(line, comments=True) for line in block.code.splitlines()]
+    whole = block.code.replace("\\\n", " ")
+    lines = [shlex.split(line, comments=True) for line in whole.splitlines()]
     return [[*dropwhile(lambda word: re.match(r"[A-Z_]+=", word), line)] for line in lines if line]
 
 
