@@ -7,7 +7,8 @@ from torch import nn
 from lrfinder.torch import TorchLearner
 
 class Meter:
-    mean = 0.0
+    def __init__(self):
+        self.mean = 0.0
 
 class M(nn.Module):
     def __init__(self):
