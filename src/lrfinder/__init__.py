@@ -3,6 +3,9 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
+from lrfinder.analysis.recommendation import Combination, Recommendation
+from lrfinder.asking import suggest
+from lrfinder.cells import Cell, Grid
 from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
@@ -11,7 +14,9 @@ from lrfinder.errors import (
     DataEndedError,
     DataError,
     EmptyDataError,
+    ExecutorError,
     FactoryError,
+    GridError,
     LawError,
     LearnerError,
     LossError,
@@ -27,6 +32,7 @@ from lrfinder.errors import (
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
 from lrfinder.findings import Check, Finding, Outcome
+from lrfinder.gridding import grid
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.records import (
@@ -50,15 +56,20 @@ __all__ = [
     "Averaged",
     "BatchError",
     "BusyError",
+    "Cell",
     "Check",
+    "Combination",
     "Comparison",
     "CurveError",
     "DataEndedError",
     "DataError",
     "Difference",
     "EmptyDataError",
+    "ExecutorError",
     "FactoryError",
     "Finding",
+    "Grid",
+    "GridError",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
@@ -75,6 +86,7 @@ __all__ = [
     "Probe",
     "RangeTest",
     "RatesError",
+    "Recommendation",
     "Record",
     "RestoreError",
     "Result",
@@ -89,10 +101,12 @@ __all__ = [
     "check",
     "constant",
     "geometric",
+    "grid",
     "linear",
     "load",
     "one_cycle",
     "restored",
+    "suggest",
 ]
 
 

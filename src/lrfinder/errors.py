@@ -16,7 +16,9 @@
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
-    ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
+    ├── FactoryError (ValueError)      what is to make learners does not: another name, other keywords, another learner
+    ├── GridError (ValueError)         axes that make no grid, or another grid than that of a file
+    ├── ExecutorError (RuntimeError)   what is to work on a grid or a search cannot: a cluster that does not answer
     ├── ResultFileError (ValueError)   a file that holds no result of ours
     └── MissingExtraError (ImportError)    an optional package is not installed
 
@@ -101,7 +103,18 @@ class LawError(LRFinderError, AssertionError):
 
 
 class FactoryError(LRFinderError, ValueError):
-    """``FILE.py:FACTORY`` names nothing that makes a learner. Its cause is the factory's own exception, if it raised."""
+    """``FILE.py:FACTORY`` names nothing that makes a learner, or a factory does not make the one that is asked for.
+
+    Its cause is the factory's own exception, if it raised.
+    """
+
+
+class GridError(LRFinderError, ValueError):
+    """The axes make no grid, or the file that a grid is to go on from holds another one."""
+
+
+class ExecutorError(LRFinderError, RuntimeError):
+    """An executor cannot work: no cluster answers, none has what is to be reserved, or its workers are lost."""
 
 
 class ResultFileError(LRFinderError, ValueError):

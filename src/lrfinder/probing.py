@@ -11,6 +11,7 @@ from lrfinder.records import Probe, Record, Stop
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from lrfinder.analysis.bracketing import Ask
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
 
@@ -30,9 +31,9 @@ class Probing:
     def __init__(
         self, learner: Learner[Any], start: object, schedule: Schedule, on_record: Callable[[Record], object] | None
     ) -> None:
-        self._learner = learner
+        self.learner = learner
         self._start = start
-        self._schedule = schedule
+        self.schedule = schedule
         self._on_record = on_record
         self._ends: dict[float, object] = {}
         self.probes: dict[float, Probe] = {}
@@ -45,18 +46,26 @@ class Probing:
         if self._broke_off(lr):
             self.runs[lr][length] = tuple(losses)
             return self.probes[lr]
-        self._learner.restore(self._ends.pop(lr) if losses else self._start)
-        self._ends.pop(lr, None)
         try:
-            stop = self._go_on(losses, self._rates(lr, length)[len(losses) :])
-            if stop is Stop.MAX_ITERATIONS:
-                self._ends[lr] = self._learner.snapshot()
+            stop = self._lengthen(losses, lr, length)
         except Exception as error:
             error.add_note(f"lrfinder: raised in the probe at the learning rate {lr:.4g}, at iteration {len(losses)}.")
             raise
         self.probes[lr] = Probe(lr, tuple(losses), stop)
         self.runs.setdefault(lr, {})[length] = tuple(losses)
         return self.probes[lr]
+
+    def begin(self, asks: Iterable[Ask]) -> None:
+        """Begin probes that may be asked for, the likeliest first; here, where one is made after another, none."""
+
+    def _lengthen(self, losses: list[float], lr: float, length: int) -> Stop:
+        """Append to ``losses`` those up to ``length``, and keep where the probe ended; why it did."""
+        self.learner.restore(self._ends.pop(lr) if losses else self._start)
+        self._ends.pop(lr, None)
+        stop = self._go_on(losses, self._rates(lr, length)[len(losses) :])
+        if stop is Stop.MAX_ITERATIONS:
+            self._ends[lr] = self.learner.snapshot()
+        return stop
 
     def _go_on(self, losses: list[float], rates: Iterable[float]) -> Stop:
         """Train at each rate and append its loss to ``losses``; why it ended."""
@@ -95,10 +104,10 @@ class Probing:
         return ended and self._rates(1.0, 2) == [1.0, 1.0]
 
     def _rates(self, lr: float, length: int) -> list[float]:
-        return [lr * self._schedule(k / length) for k in range(length)]
+        return [lr * self.schedule(k / length) for k in range(length)]
 
     def _iteration(self, rate: float) -> float:
-        loss = float(self._learner.iteration(rate))
+        loss = float(self.learner.iteration(rate))
         self.iterations += 1
         if self._on_record is not None:
             self._on_record(Record(rate, loss))
