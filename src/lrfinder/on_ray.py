@@ -70,8 +70,7 @@ class Ray:
         with self._connected() as ray:
             settings = {"max_restarts": self.max_retries, "max_task_retries": self.max_retries, **self._resources()}
             actor: Any = ray.remote(**settings)(ProbeWorker)
-            shared = ray.put((factory, schedule))
-            actors = [actor.remote(shared) for _ in range(self._crew_size(ray))]
+            actors = [actor.remote(factory, schedule) for _ in range(self._crew_size(ray))]
             try:
                 yield RayCrew(ray, actors)
             finally:
@@ -150,18 +149,21 @@ def _done(ray: Any, ready: Any, number: int, max_retries: int) -> Done:
     try:
         attempts, outcome = ray.get(ready)
     except ray.exceptions.RayError as error:
-        said = str(error).strip().splitlines()
-        lost = f"{type(error).__name__}, after {max_retries} retries: {said[0] if said else 'no worker finished it'}"
-        return Done(number, None, max_retries + 1, lost)
+        return Done(number, None, None, f"lost by Ray, which may retry {max_retries} times: {_last_line(error)}")
     return Done(number, outcome, attempts)
+
+
+def _last_line(error: Exception) -> str:
+    """Of the many that Ray tells an error in: the last says what was raised."""
+    return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
 
 
 class ProbeWorker:
     """What runs in a Ray actor: a learner from the factory, and probes from its start."""
 
-    def __init__(self, shared: tuple[Callable[[], Learner[Any]], Schedule]) -> None:
-        factory, self._schedule = shared
+    def __init__(self, factory: Callable[[], Learner[Any]], schedule: Schedule) -> None:
         self._learner = factory()
+        self._schedule = schedule
         self._start = self._learner.snapshot()
         self._probings: dict[float, Probing] = {}
 
@@ -206,7 +208,10 @@ class RayCrew:
         try:
             probe, iterations = self._ray.get(self._running[ask])
         except self._ray.exceptions.RayActorError as error:
-            message = f"The worker of the probe at the rate {ask.lr:.4g} was lost, and so were those begun in its place."
+            message = (
+                f"The worker of the probe at the rate {ask.lr:.4g} was lost, and so were those begun in its place: "
+                f"{_last_line(error)}"
+            )
             raise ExecutorError(message) from error
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error

@@ -129,9 +129,9 @@ def combinations(cells: Sequence[Cell]) -> tuple[Combination, ...]:
 def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommendation | None:
     """The combination with the largest weight decay, then the largest momentum, of those that do not suffer from it.
 
-    A combination does not suffer where every seed gave a rate, where its loss came as low as the lowest within a tenth
-    of the fall of that one (means over the seeds), and where its effective rate is at least half the largest of those that came
-    as low. Of several that are left the one that came lowest is taken.
+    A combination does not suffer where every seed gave a rate, where its loss came as low as the lowest within a tenth of
+    the fall of that one (means over the seeds), and where its effective rate is at least half the largest of those that
+    came as low. Of several that are left the one that came lowest is taken.
 
     Args:
         found: the combinations.
