@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
+from socket import create_connection
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.errors import ExecutorError, MissingExtraError
@@ -101,18 +102,14 @@ class Ray:
                 ray.shutdown()
 
     def _connect(self, ray: Any) -> None:
+        if self.address is not None:
+            _require_answer(ray, self.address)
         local = {"include_dashboard": False} if self.address is None else {"address": self.address}
         runtime_env = None if self.runtime_env is None else dict(self.runtime_env)
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", runtime_env=runtime_env, **local)
         except (ConnectionError, RuntimeError, ValueError, TimeoutError, ray.exceptions.RayError) as error:
-            where = "on this machine" if self.address is None else f"at {self.address!r}"
-            said = str(error).strip().splitlines()
-            message = (
-                f"Ray cannot be reached {where} ({said[0] if said else type(error).__name__}): start a cluster with "
-                "`ray start --head`, check the address, or leave it out to start Ray here."
-            )
-            raise ExecutorError(message) from error
+            raise _unreachable(self.address, error) from error
 
     def _require_resources(self, ray: Any) -> None:
         """No machine has what a cell is to reserve: Ray would wait for one for ever."""
@@ -128,6 +125,7 @@ class Ray:
 
 
 MOST_WORKERS = 4
+SECONDS_TO_ANSWER = 10.0
 
 
 def _imported() -> Any:
@@ -136,6 +134,30 @@ def _imported() -> Any:
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "ray", "ray") from error
     return ray
+
+
+def _require_answer(ray: Any, address: str) -> None:
+    """Something listens at HOST:PORT. Ray itself would try for minutes."""
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return
+    hosts = [host, ray.util.get_node_ip_address()] if host in {"127.0.0.1", "localhost"} else [host]  # as Ray takes them
+    for number, at in enumerate(hosts, 1):
+        try:
+            with create_connection((at, int(port)), timeout=SECONDS_TO_ANSWER):
+                return
+        except (OSError, OverflowError) as error:
+            if number == len(hosts):
+                raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str | None, error: Exception) -> ExecutorError:
+    where = "on this machine" if address is None else f"at {address!r}"
+    said = str(error).strip().splitlines()
+    return ExecutorError(
+        f"Ray cannot be reached {where} ({said[0] if said else type(error).__name__}): start a cluster with "
+        "`ray start --head`, check the address, or leave it out to start Ray here."
+    )
 
 
 def _attempt(work: Callable[[Item], Outcome], item: Item) -> tuple[int | None, Outcome]:
