@@ -104,8 +104,15 @@ def value_told(value: Value) -> str:
 
 
 def failures(cells: Sequence[Cell]) -> list[str]:
-    """A sentence for each cell that failed."""
-    return [printable(f"{settings_told(cell.settings)}: {cell.error}") for cell in cells if cell.error is not None]
+    """What failed, in a sentence for each error: how many cells, the first of them, and what it said."""
+    failed: dict[str, list[Cell]] = {}
+    for cell in cells:
+        if cell.error is not None:
+            failed.setdefault(cell.error, []).append(cell)
+    return [
+        f"{len(same)} failed, the first at {settings_told(same[0].settings)}: {printable(error)}."
+        for error, same in failed.items()
+    ]
 
 
 def _line(grid: Grid, combination: Combination, family: str) -> Line:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lrfinder.views.curve import LossAxis
     from lrfinder.views.grids import Line, Multiples
 
-ACROSS, DOWN = 0.04, 0.1  # of a panel's width and height, between two panels
+ACROSS, DOWN = 0.09, 0.12  # of a panel's width and height, between two panels
 PANEL_INCHES = (2.9, 2.5)
 BESIDE_INCHES, ABOVE_INCHES = 2.4, 0.9
 

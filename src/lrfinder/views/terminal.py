@@ -112,19 +112,19 @@ def grid_table(grid: Grid) -> Table:
     """A row a combination: its settings, its rate and how low its loss came, with their spread over the seeds."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, title=grid_title(grid), title_justify="left")
     axes = [name for name in grid.axes if name != "seed"]
-    for header in (*map(printable, axes), "cells", "rate", "from", "to", "lowest\nloss", "±"):
+    for header in (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "±"):
         table.add_column(header, justify="right", overflow="fold")
     table.add_column("what came\nof it")
     recommended = None if grid.recommended is None else grid.recommended.combination
     for one in grid.combinations:
-        rates = [_number(lr) for lr in (one.lr, *((min(one.lrs), max(one.lrs)) if one.lrs else ())) if lr is not None]
-        figures = [
-            *(rates or ["-"] * 3),
-            *(_number(value) if math.isfinite(value) else "-" for value in (one.lowest, one.spread)),
-        ]
         values = [printable(value_told(one.settings[name])) for name in axes]
+        rate = "-" if one.lr is None else _number(one.lr)
+        rates = f"{min(one.lrs):.2g} to {max(one.lrs):.2g}" if len(one.lrs) > 1 else "-"
+        losses = [
+            f"{value:.{digits}g}" if math.isfinite(value) else "-" for value, digits in ((one.lowest, 3), (one.spread, 1))
+        ]
         style = "bold" if one == recommended else None
-        table.add_row(*values, str(len(one.cells)), *figures, _came_of(one, recommended), style=style)
+        table.add_row(*values, str(len(one.cells)), rate, rates, *losses, _came_of(one, recommended), style=style)
     return table
 
 

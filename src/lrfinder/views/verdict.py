@@ -207,8 +207,7 @@ def _of_grid(grid: Grid) -> str:
     tried = f"{len(grid)} of {grid.size} cells were made, in each {grid.each} of {grid.factory}."
     again = [cell for cell in grid.cells if cell.attempts is not None and cell.attempts > 1]
     lost = f"{len(again)} of them were begun again, as their worker was lost." if again else ""
-    failed = [f"Failed at {sentence}" for sentence in failures(grid.cells)]
-    return printable(" ".join(part for part in (tried, lost, _recommended(grid), *failed) if part))
+    return printable(" ".join(part for part in (tried, lost, _recommended(grid), *failures(grid.cells)) if part))
 
 
 def _recommended(grid: Grid) -> str:
