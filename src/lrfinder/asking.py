@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.analysis.bracketing import Ask
@@ -21,7 +20,7 @@ from lrfinder.schedules import constant
 from lrfinder.search import checked_search
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
     from lrfinder.executors import Crew, Executor
@@ -75,7 +74,7 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the probes are 
             own.append(Probing(learner, state, schedule, on_record))
             first = curve[0].loss if len(curve) and (crew.elsewhere or journal.curve is not None) else None
             journal.swept(curve)
-            asked.append(AskedProbing(own[0], crew, journal, first, on_record))
+            asked.append(AskedProbing(learner, schedule, crew, journal, first, on_record))
             return asked[0]
 
         told = suggested(
@@ -102,21 +101,22 @@ class AskedProbing(Probing):
 
     def __init__(
         self,
-        own: Probing,
+        learner: Learner[Any],
+        schedule: Schedule,
         crew: Crew,
         journal: Journal,
         first: float | None,
         on_record: Callable[[Record], object] | None,
     ) -> None:
-        super().__init__(own.learner, None, own.schedule, on_record)
+        super().__init__(learner, None, schedule, on_record)
         self._crew, self._journal, self._first = crew, journal, first
         self.asked = 0
 
-    def begin(self, asks: Iterable[Ask]) -> None:
-        """Have the crew begin as many as it can."""
-        for ask in islice(asks, self._crew.size):
-            if self._journal.probe(ask) is None:
-                self._crew.begin(ask)
+    def prepare(self, asks: Sequence[tuple[float, int]]) -> None:
+        """Have the crew begin as many as it can at once."""
+        known = [ask for ask in asks if self._journal.probe(Ask(*ask)) is not None or self._broke_off(ask[0])]
+        if left := [Ask(*ask) for ask in asks if ask not in known]:
+            self._crew.begin(left)
 
     def keep(self, lrs: Iterable[float]) -> None:
         """See :meth:`Probing.keep`."""
@@ -124,22 +124,22 @@ class AskedProbing(Probing):
         super().keep(lrs)
         self._crew.keep(lrs)
 
-    def _lengthen(self, losses: list[float], lr: float, length: int) -> Stop:
-        ask, known = Ask(lr, length), len(losses)
+    def _go_on(self, lr: float, length: int, records: list[Record]) -> Stop:
+        ask, before, left = Ask(lr, length), len(self._before(lr, length)), self._left(lr, length)
         found = self._journal.probe(ask)
-        probe = self._made(ask, known) if found is None else found
-        losses.extend(probe.losses[known:])
-        self.iterations += len(losses) - known
+        probe = self._made(ask, before) if found is None else found
+        records.extend(Record(rate, loss) for rate, loss in zip(left, probe.losses[before:], strict=False))
         if self._on_record is not None and (self._crew.elsewhere or found is not None):
-            for rate, loss in zip(self._rates(lr, length)[known:], losses[known:], strict=False):
-                self._on_record(Record(rate, loss))
+            for record in records:
+                self._on_record(record)
+        self._ends.pop(lr, None)
         if probe.stop is Stop.MAX_ITERATIONS:
             self._ends[lr] = None  # where its end lies is the crew's business
         return probe.stop
 
-    def _made(self, ask: Ask, known: int) -> Probe:
+    def _made(self, ask: Ask, before: int) -> Probe:
         probe = self._crew.probe(ask)
-        self.asked += len(probe.losses) - known
+        self.asked += len(probe.losses) - before
         self._require_same(probe)
         self._journal.made(ask, probe)
         return probe

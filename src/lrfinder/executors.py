@@ -51,8 +51,8 @@ class Crew(Protocol):
         """How many iterations were made in all, those of probes that nobody asked for in the end among them."""
         ...
 
-    def begin(self, ask: Ask) -> None:
-        """Begin a probe, so that it is there sooner when it is asked for."""
+    def begin(self, asks: Sequence[Ask]) -> None:
+        """Begin probes that are likely to be asked for, as many as there are workers for, so that they are there sooner."""
         ...
 
     def probe(self, ask: Ask) -> Probe:
@@ -115,8 +115,8 @@ class _Alone:
     def made(self) -> int:
         return self._own().iterations
 
-    def begin(self, ask: Ask) -> None:
-        pass
+    def begin(self, asks: Sequence[Ask]) -> None:
+        self._own().prepare(asks)
 
     def probe(self, ask: Ask) -> Probe:
         return self._own().train(*ask)

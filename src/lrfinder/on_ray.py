@@ -218,10 +218,11 @@ class RayCrew:
         """See :class:`lrfinder.executors.Crew`; of a probe that still runs, all its iterations."""
         return self._iterations + sum(ask.length for ask in self._running)
 
-    def begin(self, ask: Ask) -> None:
-        """See :class:`lrfinder.executors.Crew`; nothing while every actor has something to do."""
-        if ask not in self._running and self._idle():
-            self._start(ask)
+    def begin(self, asks: Sequence[Ask]) -> None:
+        """See :class:`lrfinder.executors.Crew`."""
+        for ask in asks:
+            if ask not in self._running and self._idle():
+                self._start(ask)
 
     def probe(self, ask: Ask) -> Probe:
         """See :class:`lrfinder.executors.Crew`."""

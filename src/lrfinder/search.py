@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder.analysis.bracketing import looks, next_probe, start_rate
+from lrfinder.analysis.bracketing import looks, next_probes, start_rate
 from lrfinder.analysis.evidence import Evidence
-from lrfinder.analysis.foresight import foreseen
 from lrfinder.errors import RatesError
 
 if TYPE_CHECKING:
@@ -71,8 +70,8 @@ def search(
     start = min(max(start_rate(curve, untrained), lowest), highest)
     if not start > 0:  # of the rates given, only 0 was reached
         return evidence, False
-    allowed = lambda lr: lowest <= lr <= highest  # noqa: E731  (as short as what it says)
-    while (ask := next_probe(evidence, plan, start, allowed)) is not None:
+    while asks := next_probes(evidence, plan, start, lambda lr: lowest <= lr <= highest):
+        ask = asks[0]
         latest = evidence.latest()
         blind = ask.length > len(untrained) and not latest  # then at least with the untrained losses of the same batches
         cost = probing.cost(*ask) + (probing.cost(0.0, ask.length) if blind else 0)
@@ -80,7 +79,7 @@ def search(
             return evidence, True
         if blind:
             untrained = np.array(probing.train(0.0, ask.length).losses)
-        probing.begin(foreseen(evidence, ask, lambda known: next_probe(known, plan, start, allowed)))
+        probing.prepare(asks)
         if not probing.train(*ask).losses:  # the data have ended, and did not come back
             return evidence, False
         evidence = _evidence(probing, curve, untrained, horizon)
