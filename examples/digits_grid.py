@@ -1,6 +1,6 @@
-"""Weight decay and momentum for a small network on scikit-learn's handwritten digits, for ``lrfinder grid``.
+r"""Weight decay and momentum for a small network on scikit-learn's handwritten digits, for ``lrfinder grid``.
 
-lrfinder grid examples/digits_grid.py:make_learner --seeds 3 -o grid.json \\
+lrfinder grid examples/digits_grid.py:make_learner --seeds 3 -o grid.json \
         --set weight_decay=0,0.001,0.01,0.1 --set momentum=0.5,0.9,0.95,0.99
 """
 

@@ -51,7 +51,8 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the probes are 
         schedule: how the rate moves through the training.
         executor: where the probes are made: in this process where it is ``None``, or :class:`lrfinder.grid.Ray`.
         path: where what was found is kept until the search ends, when the file is removed; a search that was interrupted
-            goes on from there, and makes no probe twice that was finished.
+            goes on from there. No probe that was finished is made again, but one that is to be lengthened is made anew from
+            its beginning, since its end was in memory.
         on_record: called with each :class:`Record` that is used, in the order of the search; of other workers, when a probe
             is done.
 
@@ -99,7 +100,7 @@ class AskedProbing(Probing):
         asked: iterations of this run that the search used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  (all that stands behind a probe)
         self,
         learner: Learner[Any],
         schedule: Schedule,

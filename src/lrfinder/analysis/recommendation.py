@@ -97,8 +97,8 @@ class Recommendation:
     """The combination to train with.
 
     ``lr`` is the geometric mean of its seeds' rates, ``low`` and ``high`` are the lowest and the highest of them. ``excess``
-    is by how much its loss lies above that of the combination that came lowest, with its ``standard_error`` over the seeds
-    (NaN with one seed). ``reason`` says how it was chosen, ``notes`` what speaks against trusting it.
+    is by how much its loss lies above that of the lowest of
+    the others (below it where it is negative), with its ``standard_error`` over the seeds (NaN with one seed). ``reason`` says how it was chosen, ``notes`` what speaks against trusting it.
     """
 
     combination: Combination
@@ -146,8 +146,10 @@ def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommenda
     fit = [one for one in low if AS_LARGE * _rate(one) >= largest]
     axes = [name for name in LARGER_IS_BETTER if all(_is_number(one.settings.get(name)) for one in found)]
     chosen = max(fit, key=lambda one: (*(_number(one.settings[name]) for name in axes), -one.lowest))
-    excess, error = _excess(chosen, best)
-    notes = _notes(found, chosen, best, error, axes, missing)
+    other = min((one for one in training if one is not chosen), key=lambda one: one.lowest, default=chosen)
+    excess, error = _excess(chosen, other)
+    doubt = max((_excess(chosen, one)[1] for one in low if one is not chosen), default=math.nan)
+    notes = _notes(found, chosen, doubt > AS_LOW * best.fall, axes, missing)
     reason = _reason(len(found), len(training), len(low), len(fit), axes)
     lrs = chosen.lrs
     return Recommendation(chosen, chosen.lr or 0.0, min(lrs), max(lrs), excess, error, reason, notes)
@@ -162,11 +164,10 @@ def _reason(all_of_them: int, training: int, low: int, fit: int, axes: Sequence[
     )
 
 
-def _notes(  # noqa: PLR0913, PLR0917  (what the choice was made from)
+def _notes(
     found: Sequence[Combination],
     chosen: Combination,
-    best: Combination,
-    error: float,
+    doubtful: bool,  # noqa: FBT001  (one of the notes)
     axes: Sequence[str],
     missing: int,
 ) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ def _notes(  # noqa: PLR0913, PLR0917  (what the choice was made from)
     holds = {
         f"{' and '.join(at_end)}: the largest tried was taken, and a larger one may do as well": bool(at_end),
         "one seed: by how much seeds differ is not known": len(chosen.figures) < 2,  # noqa: PLR2004
-        "the seeds differ by more than what was decided on: more of them would tell": error > AS_LOW * best.fall,
+        "the seeds differ by more than what was decided on: more of them would tell": doubtful,
         f"{missing} cells are missing": missing > 0,
     }
     return tuple(note for note, true in holds.items() if true)
@@ -185,8 +186,8 @@ def _excess(one: Combination, other: Combination) -> tuple[float, float]:
     """By how much ``one`` came less low than ``other``, seed by seed where they have the same, and its standard error."""
     lows = [dict(zip(map(_seed, _there(which)), which.figures, strict=True)) for which in (one, other)]
     both = [seed for seed in lows[0] if seed in lows[1]]
-    if one is other or len(both) < 2:  # noqa: PLR2004  (an error needs two)
-        return one.lowest - other.lowest, 0.0 if one is other and len(both) > 1 else math.nan
+    if len(both) < 2:  # noqa: PLR2004  (an error needs two)
+        return one.lowest - other.lowest, math.nan
     excesses = np.array([lows[0][seed].lowest - lows[1][seed].lowest for seed in both])
     return float(excesses.mean()), float(excesses.std(ddof=1) / math.sqrt(len(excesses)))
 

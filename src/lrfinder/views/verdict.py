@@ -217,7 +217,8 @@ def _recommended(grid: Grid) -> str:
     seeds = len(told.combination.figures)
     rate = f"a rate of {told.lr:.3g}" + (f" ({told.low:.3g} to {told.high:.3g} over {seeds} seeds)" if seeds > 1 else "")
     error = "" if np.isnan(told.standard_error) else f" ± {told.standard_error:.1g}"
-    excess = f"Its loss came to {told.excess:.2g}{error} above that of the combination that came lowest."
+    where = "above" if told.excess > 0 else "below"
+    excess = f"Its loss came to {abs(told.excess):.2g}{error} {where} that of the other combination that came lowest."
     notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in told.notes)
     reason = f"{told.reason[:1].upper()}{told.reason[1:]}"
     return f"Recommended: {settings_told(told.settings)}, at {rate}. {reason} {excess} {notes}"
