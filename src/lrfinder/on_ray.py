@@ -171,7 +171,9 @@ def _done(ray: Any, ready: Any, number: int, max_retries: int) -> Done:
     try:
         attempts, outcome = ray.get(ready)
     except ray.exceptions.RayError as error:
-        return Done(number, None, None, f"lost by Ray, which may retry {max_retries} times: {_last_line(error)}")
+        early = isinstance(error, ray.exceptions.RayTaskError)  # what a cell raises is part of its outcome
+        why = "not begun" if early else f"lost by Ray, which was to retry it {max_retries} times"
+        return Done(number, None, None, f"{why}: {_last_line(error)}")
     return Done(number, outcome, attempts)
 
 

@@ -97,8 +97,9 @@ class Recommendation:
     """The combination to train with.
 
     ``lr`` is the geometric mean of its seeds' rates, ``low`` and ``high`` are the lowest and the highest of them. ``excess``
-    is by how much its loss lies above that of the lowest of
-    the others (below it where it is negative), with its ``standard_error`` over the seeds (NaN with one seed). ``reason`` says how it was chosen, ``notes`` what speaks against trusting it.
+    is by how much its loss lies above that of the lowest of the others (below it where it is negative), with its
+    ``standard_error`` over the seeds (NaN with one seed). ``reason`` says how it was chosen, ``notes`` what speaks against
+    trusting it.
     """
 
     combination: Combination
