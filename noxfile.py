@@ -8,6 +8,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    distributed  4 minutes
 """
 
 import sys
@@ -71,3 +72,10 @@ def keras(session: nox.Session) -> None:
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
         session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})
+
+
+@nox.session
+def distributed(session: nox.Session) -> None:
+    """Several processes: grids and searches on Ray, on this machine alone."""
+    session.install("-e", ".[ray]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs)
