@@ -24,7 +24,7 @@ AXES: dict[str, list[float]] = {"weight_decay": [0.0, 1e-3, 1e-2, 1e-1], "moment
 
 
 def make_learner(weight_decay: float = 0.0, momentum: float = 0.9) -> TorchLearner:
-    """A convolutional network on scikit-learn's digits: about 10 ms an iteration on one processor."""
+    """A convolutional network on scikit-learn's digits: some milliseconds an iteration on one processor."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pixels, labels = load_digits(return_X_y=True)
@@ -32,7 +32,7 @@ def make_learner(weight_decay: float = 0.0, momentum: float = 0.9) -> TorchLearn
     layers = [nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.Flatten()]
     model = nn.Sequential(*layers, nn.Linear(32 * 64, 10))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=momentum, weight_decay=weight_decay)
-    data = DataLoader(TensorDataset(images, torch.tensor(labels)), batch_size=128, shuffle=True)
+    data = DataLoader(TensorDataset(images, torch.tensor(labels)), batch_size=64, shuffle=True)
     return TorchLearner(model, optimizer, nn.CrossEntropyLoss(), data)
 
 
