@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from lrfinder.analysis.bracketing import Ask
 from lrfinder.errors import ResultFileError
@@ -19,13 +19,14 @@ from lrfinder.files import (
     told_where,
     write_whole,
 )
+from lrfinder.records import RangeTest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
     from lrfinder.files import Document
-    from lrfinder.records import Probe, RangeTest
+    from lrfinder.records import Probe
 
 
 class Journal:
@@ -70,7 +71,8 @@ class Journal:
         if head.get("result") != "Search":
             message = f"{path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
             raise ResultFileError(message)
-        differing = [name for name, value in self._asked.items() if head.get("asked", {}).get(name) != value]
+        held = told_where(lambda: dict(head["asked"]), path)
+        differing = [name for name, value in self._asked.items() if held.get(name) != value]
         if differing:
             message = (
                 f"{path} holds the first part of a search with another {', '.join(differing)}; go on with that one, give "
@@ -80,7 +82,10 @@ class Journal:
 
     def _take(self, lines: Sequence[Document]) -> None:
         curve, *probes = map(dict, lines)
-        self.curve = cast("RangeTest", result_of(curve))
+        swept = result_of(curve)
+        if not isinstance(swept, RangeTest):
+            raise TypeError(type(swept).__name__)
+        self.curve = swept
         self._probes = {Ask(float(line["probe"]["lr"]), int(line["length"])): probe_of(line["probe"]) for line in probes}
 
 
