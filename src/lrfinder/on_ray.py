@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import dataclass
-from socket import create_connection
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.errors import ExecutorError, MissingExtraError
@@ -130,7 +129,7 @@ SECONDS_TO_ANSWER = 10.0
 
 def _imported() -> Any:
     try:
-        import ray
+        import ray  # pyright: ignore[reportMissingImports]  (types are checked where it is not installed)
     except ModuleNotFoundError as error:
         raise MissingExtraError.of(error.name or "ray", "ray") from error
     return ray
@@ -138,6 +137,8 @@ def _imported() -> Any:
 
 def _require_answer(ray: Any, address: str) -> None:
     """Something listens at HOST:PORT. Ray itself would try for minutes."""
+    from socket import create_connection
+
     host, colon, port = address.rpartition("://")[2].rpartition(":")
     if not colon or not port.isdecimal():
         return
