@@ -157,7 +157,7 @@ def _unreachable(address: str | None, error: Exception) -> ExecutorError:
     said = str(error).strip().splitlines()
     return ExecutorError(
         f"Ray cannot be reached {where} ({said[0] if said else type(error).__name__}): start a cluster with "
-        "`ray start --head`, check the address, or leave it out to start Ray here."
+        "`ray start --head`, check the address, or start Ray on this machine (address=None, --ray-address local)."
     )
 
 

@@ -112,6 +112,13 @@ def test_the_words_tell_the_settings_the_rate_its_range_and_the_reason(grid):
     assert "the largest weight_decay" in words
 
 
+def test_a_combination_without_others_is_compared_with_none():
+    words = verdict(lrfinder.grid(bowl, seed=range(2)))
+    assert "Recommended" in words
+    assert "combination that came lowest" not in words
+    assert "  " not in words
+
+
 def test_cells_that_failed_alike_are_told_once():
     words = verdict(lrfinder.grid(breaking, weight_decay=[0.0, 0.1, 0.2], seed=[1]))
     assert "3 failed, the first at weight_decay 0, seed 1: OSError: no images" in words

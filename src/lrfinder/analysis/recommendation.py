@@ -98,8 +98,8 @@ class Recommendation:
 
     ``lr`` is the geometric mean of its seeds' rates, ``low`` and ``high`` are the lowest and the highest of them. ``excess``
     is by how much its loss lies above that of the lowest of the others (below it where it is negative), with its
-    ``standard_error`` over the seeds (NaN with one seed). ``reason`` says how it was chosen, ``notes`` what speaks against
-    trusting it.
+    ``standard_error`` over the seeds; NaN where there is no other, and the error with one seed. ``reason`` says how it was
+    chosen, ``notes`` what speaks against trusting it.
     """
 
     combination: Combination
@@ -147,8 +147,8 @@ def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommenda
     fit = [one for one in low if AS_LARGE * _rate(one) >= largest]
     axes = [name for name in LARGER_IS_BETTER if all(_is_number(one.settings.get(name)) for one in found)]
     chosen = max(fit, key=lambda one: (*(_number(one.settings[name]) for name in axes), -one.lowest))
-    other = min((one for one in training if one is not chosen), key=lambda one: one.lowest, default=chosen)
-    excess, error = _excess(chosen, other)
+    other = min((one for one in training if one is not chosen), key=lambda one: one.lowest, default=None)
+    excess, error = (math.nan, math.nan) if other is None else _excess(chosen, other)
     doubt = max((_excess(chosen, one)[1] for one in low if one is not chosen), default=math.nan)
     notes = _notes(found, chosen, doubt > AS_LOW * best.fall, axes, missing)
     reason = _reason(len(found), len(training), len(low), len(fit), axes)

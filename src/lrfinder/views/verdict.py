@@ -220,5 +220,5 @@ def _recommended(grid: Grid) -> str:
     where = "above" if told.excess > 0 else "below"
     excess = f"Its loss came to {abs(told.excess):.2g}{error} {where} that of the other combination that came lowest."
     notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in told.notes)
-    reason = f"{told.reason[:1].upper()}{told.reason[1:]}"
-    return f"Recommended: {settings_told(told.settings)}, at {rate}. {reason} {excess} {notes}"
+    recommended = f"Recommended: {settings_told(told.settings)}, at {rate}."
+    return " ".join(part for part in (recommended, told.reason, "" if np.isnan(told.excess) else excess, notes) if part)
