@@ -118,6 +118,13 @@ def test_the_largest_that_was_tried_is_said_to_be_so():
     ]
 
 
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_a_range_test_is_said_to_be_short_for_a_weight_decay(decay):
+    cells = (Cell({"weight_decay": decay, "seed": 0}, curve()),)
+    notes = Grid({"weight_decay": (decay,), "seed": (0,)}, "LRFinder.find", "factory", cells).recommended.notes
+    assert any("range tests are short" in note for note in notes) == (decay > 0)
+
+
 def test_cells_that_are_missing_are_said_to_be():
     whole = grid(curve_of=lambda d, m, s: curve(at=0.1 * (1 - m)))
     part = Grid(whole.axes, whole.each, whole.factory, whole.cells[:7])

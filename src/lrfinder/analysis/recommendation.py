@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lrfinder.records import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
-AS_LOW = 0.1  # of the fall of the lowest: combinations that end no higher than that came as low
+AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low
 AS_LARGE = 2.0  # factor, within which rates count as equally large: what one suggestion is known to
 LAST = 0.2  # part of a probe, at its end, whose mean loss says how low it came
 
@@ -130,8 +130,8 @@ def combinations(cells: Sequence[Cell]) -> tuple[Combination, ...]:
 def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommendation | None:
     """The combination with the largest weight decay, then the largest momentum, of those that do not suffer from it.
 
-    A combination does not suffer where every seed gave a rate, where its loss came as low as the lowest within a tenth of
-    the fall of that one (means over the seeds), and where its effective rate is at least half the largest of those that
+    A combination does not suffer where every seed gave a rate, where its loss came as low as the lowest within a twentieth
+    of the fall of that one (means over the seeds), and where its effective rate is at least half the largest of those that
     came as low. Of several that are left the one that came lowest is taken.
 
     Args:
@@ -161,7 +161,7 @@ def _reason(all_of_them: int, training: int, low: int, fit: int, axes: Sequence[
     chosen = f"of these it has {largest}" if axes else "of these it came lowest"
     return (
         f"{training} of {all_of_them} combinations gave a rate with every seed; the loss of {low} came as low as the lowest "
-        f"(within a tenth of its fall), {fit} of them at an effective rate of at least half the largest; {chosen}."
+        f"(within a twentieth of its fall), {fit} of them at an effective rate of at least half the largest; {chosen}."
     )
 
 
@@ -174,10 +174,13 @@ def _notes(
 ) -> tuple[str, ...]:
     values = {name: {_number(one.settings[name]) for one in found} for name in axes}
     at_end = [name for name in axes if len(values[name]) > 1 and _number(chosen.settings[name]) == max(values[name])]
+    decayed = _number(chosen.settings.get("weight_decay")) > 0
+    swept = decayed and any(isinstance(cell.result, RangeTest) for cell in chosen.cells)
     holds = {
         f"{' and '.join(at_end)}: the largest tried was taken, and a larger one may do as well": bool(at_end),
         "one seed: by how much seeds differ is not known": len(chosen.figures) < 2,  # noqa: PLR2004
         "the seeds differ by more than what was decided on: more of them would tell": doubtful,
+        "range tests are short: what a weight decay costs later they do not show; a suggest in each cell does": swept,
         f"{missing} cells are missing": missing > 0,
     }
     return tuple(note for note, true in holds.items() if true)
