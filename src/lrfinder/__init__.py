@@ -9,6 +9,7 @@ from lrfinder.cells import Cell, Grid
 from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
+    BoardError,
     BusyError,
     CurveError,
     DataEndedError,
@@ -55,6 +56,7 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "BoardError",
     "BusyError",
     "Cell",
     "Check",

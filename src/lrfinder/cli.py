@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import lrfinder
 from lrfinder.errors import LRFinderError, RatesError
@@ -20,17 +19,20 @@ from lrfinder.factories import FileFactory
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
+from lrfinder.views.live import view_so_far
 from lrfinder.views.plain import printable
+from lrfinder.views.progress import cells_progress, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
-    from lrfinder.cells import Cell, Grid, Value
+    from lrfinder.cells import Grid, Value
     from lrfinder.executors import Executor
     from lrfinder.gridding import Each
     from lrfinder.learner import Learner
-    from lrfinder.records import Comparison, RangeTest, Record, Result, Suggestion
+    from lrfinder.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.schedules import Schedule
+    from lrfinder.views.matplotlib import Kind
 
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
@@ -41,6 +43,17 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
+
+
+PICTURES: dict[str, Kind] = {".png": "png", ".pdf": "pdf", ".svg": "svg", "": "png"}
+
+
+def _picture(path: Path | None) -> Path | None:
+    """The path, which says by its ending what picture it is."""
+    if path is not None and path.suffix.lower() not in PICTURES:
+        message = f"{path} ends with {path.suffix}; a picture ends with .png, .pdf or .svg."
+        raise typer.BadParameter(message)
+    return path
 
 
 class ScheduleName(StrEnum):
@@ -65,7 +78,6 @@ Smoothing = Annotated[float, typer.Option(help="Weight of the past in the runnin
 MaxIterations = Annotated[int, typer.Option(help="No more iterations than this.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, for `lrfinder plot` and lrfinder.load().")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write iteration, lr, loss here.")]
-Png = Annotated[Path | None, typer.Option("--png", help="Write the picture here.")]
 RayAddress = Annotated[
     str | None,
     typer.Option(help="Work on Ray: HOST:PORT of a cluster, auto for this machine's, local to start one here."),
@@ -73,6 +85,10 @@ RayAddress = Annotated[
 NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
 NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each, fractions too.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
+Picture = Annotated[
+    Path | None,
+    typer.Option("--picture", "--png", callback=_picture, help="Write the picture here; it ends with .png, .pdf or .svg."),
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
@@ -136,14 +152,14 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
     max_iterations: MaxIterations = 1000,
     json: Json = None,
     csv: Csv = None,
-    png: Png = None,
+    picture: Picture = None,
     debug: Debug = False,  # noqa: FBT002
 ) -> None:
     """The range test of a learner of yours: the curve, and the rate that it suggests.
 
     Example:  lrfinder find train.py:make_learner --png curve.png
     """
-    with _told(debug), _made(factory, json, csv, png) as learner:
+    with _told(debug), _made(factory, json, csv, picture) as learner:
         result = _find(
             lrfinder.LRFinder(learner),
             lr_start=lr_start,
@@ -153,7 +169,7 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
             max_iterations=max_iterations,
         )
         _show(result)
-        _write(result, json, csv, png)
+        _write(result, json, csv, picture)
 
 
 @app.command()
@@ -164,7 +180,7 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     schedule: Annotated[ScheduleName, typer.Option(help="How the rate moves in that training.")] = ScheduleName.CONSTANT,
     json: Json = None,
     csv: Csv = None,
-    png: Png = None,
+    picture: Picture = None,
     ray_address: RayAddress = None,
     num_cpus: NumCpus = 1,
     num_gpus: NumGpus = 0,
@@ -178,12 +194,12 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
     """
     with _told(debug):
-        _require_folders(json, csv, png)
+        _require_folders(json, csv, picture)
         journal = _journal(json, resume=resume)
         if json is not None and journal is not None and resume and json.exists() and not journal.exists():
             message = f"{json} is there and complete: show it with `lrfinder plot {json}`."
             raise typer.BadParameter(message)
-        with _progress("sweep and probes", max_iterations) as advance:
+        with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
             suggestion = lrfinder.suggest(
                 FileFactory.named(factory),
                 horizon,
@@ -194,7 +210,7 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
                 on_record=advance,
             )
         _show(suggestion)
-        _write(suggestion, json, csv, png)
+        _write(suggestion, json, csv, picture)
 
 
 @app.command()
@@ -212,7 +228,7 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
     max_iterations: Annotated[int | None, typer.Option(help="No more iterations in a cell than this.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write each cell here as it finishes.")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="Write a line for each cell here.")] = None,
-    png: Png = None,
+    picture: Picture = None,
     ray_address: RayAddress = None,
     num_cpus: NumCpus = 1,
     num_gpus: NumGpus = 0,
@@ -226,7 +242,7 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
     Example:  lrfinder grid train.py:make_learner --set weight_decay=0,1e-4 --set momentum=0.8,0.9 --seeds 3 -o grid.json
     """
     with _told(debug):
-        _require_folders(output, csv, png)
+        _require_folders(output, csv, picture)
         _require_no_other(output, resume=resume)
         asked = dict(map(_axis, axes or []))
         if seeds is not None:
@@ -239,9 +255,9 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
             output,
         )
         _show(made)
-        _write(made, None, csv, png)
+        _write(made, None, csv, picture)
         if output is not None:
-            _tell_written(output)
+            _say_written(output)
         if len(made.pending):
             raise typer.Exit(1)
 
@@ -253,7 +269,7 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
     iterations: Annotated[int, typer.Option(help="Iterations at each rate.")] = 300,
     json: Json = None,
     csv: Csv = None,
-    png: Png = None,
+    picture: Picture = None,
     debug: Debug = False,  # noqa: FBT002
 ) -> None:
     """Train at a few rates from the same start on the same batches.
@@ -262,10 +278,10 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
     """
     with _told(debug):
         rates = _rates(lrs)
-        with _made(factory, json, csv, png) as learner:
+        with _made(factory, json, csv, picture) as learner:
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
             _show(comparison)
-            _write(comparison, json, csv, png)
+            _write(comparison, json, csv, picture)
 
 
 @app.command()
@@ -292,7 +308,7 @@ def plot(
     result: Annotated[
         Path, typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="What --json or to_json() wrote.")
     ],
-    png: Png = None,
+    picture: Picture = None,
     csv: Csv = None,
     debug: Debug = False,  # noqa: FBT002
 ) -> None:
@@ -301,10 +317,33 @@ def plot(
     Example:  lrfinder plot curve.json --png curve.png
     """
     with _told(debug):
-        _require_folders(csv, png)
+        _require_folders(csv, picture)
         loaded = lrfinder.load(result)
         _show(loaded)
-        _write(loaded, None, csv, png)
+        _write(loaded, None, csv, picture)
+
+
+@app.command()
+def report(
+    results: Annotated[
+        list[Path],
+        typer.Argument(metavar="RESULT.json...", exists=True, dir_okay=False, help="What --json or to_json() wrote."),
+    ],
+    page: Annotated[Path, typer.Option("--output", "-o", help="Write the page here.")],
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """A page to look at, to send and to print: figures to move in, several results over one another, code for the rate.
+
+    Example:  lrfinder report adam.json sgd.json -o page.html
+    """
+    with _told(debug):
+        _require_folders(page)
+        from lrfinder.views.report import write_report
+
+        names = [path.stem for path in results]
+        unique = names if len(set(names)) == len(names) else [str(path) for path in results]
+        write_report({name: lrfinder.load(path) for name, path in zip(unique, results, strict=True)}, page)
+        _say_written(page)
 
 
 @app.command()
@@ -361,7 +400,7 @@ def _require_folders(*paths: Path | None) -> None:
 def _grid(
     factory: FileFactory, axes: dict[str, list[Value]], each: Each, executor: Executor | None, output: Path | None
 ) -> Grid:
-    with _progress("cells", prod(map(len, axes.values()))) as advance:
+    with cells_progress(err, prod(map(len, axes.values()))) as advance:
         return lrfinder.grid(factory, axes, each=each, executor=executor, path=output, on_cell=advance)
 
 
@@ -440,7 +479,7 @@ def _find(  # noqa: PLR0913  (those of find)
     max_iterations: int = 1000,
 ) -> RangeTest:
     most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
-    with _progress("range test", most) as advance:
+    with progress(err, "range test", most, view_so_far) as advance:
         return finder.find(
             lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
         )
@@ -449,36 +488,13 @@ def _find(  # noqa: PLR0913  (those of find)
 def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
-    with _progress("sweep and probes", max_iterations) as advance:
+    with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
         return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
-    with _progress("comparison", len(lrs) * iterations) as advance:
+    with progress(err, "comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
-
-
-@contextmanager
-def _progress(what: str, total: int) -> Generator[Callable[[Record | Cell], object]]:
-    """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-    )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(what, total=total, at="")
-        yield lambda done: bar.update(task, advance=1, at=_at(done))
-
-
-def _at(done: Record | Cell) -> str:
-    if isinstance(done, lrfinder.Record):
-        return f"rate {done.lr:.2g}  loss {done.loss:.4g}"
-    return printable(
-        ", ".join(f"{name} {value}" for name, value in done.settings.items()) + ("" if done.error is None else " failed")
-    )
 
 
 def _show(result: Result) -> None:
@@ -493,18 +509,18 @@ def _show(result: Result) -> None:
         out.print(other_rules_in_words(result), highlight=False, markup=False)
 
 
-def _write(result: Result, json: Path | None, csv: Path | None, png: Path | None) -> None:
+def _write(result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
     if json is not None:
         result.to_json(json)
     if csv is not None:
         result.to_csv(csv)
-    if png is not None:
-        from lrfinder.views.matplotlib import figure_png
+    if picture is not None:
+        from lrfinder.views import matplotlib
 
-        write_whole(figure_png(result), png)
-    for path in filter(None, (json, csv, png)):
-        _tell_written(path)
+        write_whole(matplotlib.picture(result, PICTURES[picture.suffix.lower()]), picture)
+    for path in filter(None, (json, csv, picture)):
+        _say_written(path)
 
 
-def _tell_written(path: Path) -> None:
+def _say_written(path: Path) -> None:
     out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)

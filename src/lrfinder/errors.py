@@ -20,6 +20,7 @@
     ├── GridError (ValueError)         axes that make no grid, or another grid than that of a file
     ├── ExecutorError (RuntimeError)   what is to work on a grid or a search cannot: a cluster that does not answer
     ├── ResultFileError (ValueError)   a file that holds no result of ours
+    ├── BoardError (TypeError)         what was given to log to is no writer or run of that board
     └── MissingExtraError (ImportError)    an optional package is not installed
 
 An exception of the user's own code is never wrapped in one of these (a factory's is, by :class:`FactoryError`): it passes
@@ -119,6 +120,10 @@ class ExecutorError(LRFinderError, RuntimeError):
 
 class ResultFileError(LRFinderError, ValueError):
     """A file that holds no result of lrfinder's, or one of a newer version."""
+
+
+class BoardError(LRFinderError, TypeError):
+    """What a result was to be logged to is no writer, or no run, of that board."""
 
 
 class MissingExtraError(LRFinderError, ImportError):

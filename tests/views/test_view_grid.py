@@ -95,6 +95,14 @@ def test_whatever_there_is_of_a_grid_is_shown(grid):
     assert "<table>" in html(grid)
 
 
+@pytest.mark.parametrize("grid", OTHERS.values(), ids=OTHERS)
+def test_whatever_there_is_of_a_grid_has_a_report(grid, tmp_path):
+    grid.report(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text()
+    assert f"{len(grid)} of {grid.size} cells" in page
+    assert grid.factory in page
+
+
 @pytest.mark.parametrize("width", [40, 80, 120])
 def test_the_table_is_no_wider_than_the_console(grid, width):
     assert max(map(len, in_terminal(grid, width).splitlines())) <= width
