@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lrfinder.glance import Remembered
 from lrfinder.randomness import Generator
 from lrfinder.torch.state import own_generator
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 _KINDS = (DataLoader, Dataset, Sampler)
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _OTHER = object()
+
+Values = tuple[tuple[str, ...], tuple[object, ...]]
 
 
 def generators_of(data: object) -> tuple[Generator, ...]:
@@ -52,7 +56,19 @@ def _joined(value: object) -> Iterable[object]:
 
 
 def _attributes(part: object) -> Generator:
-    return Generator(f"attributes of {type(part).__name__}", partial(_plain, part), partial(_put_plain, part))
+    read = Remembered(partial(_plain, part), partial(_values, part), _are_the_same)
+    return Generator(f"attributes of {type(part).__name__}", read, partial(_put_plain, part))
+
+
+def _values(part: object) -> Values:
+    values = vars(part).copy()
+    values.pop("_iterator", None)  # of a loader: the pass that its other users have open, and are to close
+    return tuple(values), tuple(values.values())
+
+
+def _are_the_same(one: Values, other: Values) -> bool:
+    """Whether both hold the very same objects; what these hold is asked by no one, and plain values do not change."""
+    return one[0] == other[0] and all(map(operator.is_, one[1], other[1]))
 
 
 def _plain(part: object) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -139,14 +139,20 @@ def _memory(tensor: Tensor) -> Tensor:
 
 def generators() -> tuple[Generator, ...]:
     """Every global generator that a PyTorch training may draw from: python, numpy, torch on the CPU and on accelerators."""
-    return (*global_generators(), _torch_generator(torch.default_generator), *_accelerator_generators())
-
-
-def _accelerator_generators() -> Iterator[Generator]:
     # an accelerator that nothing has used yet has no generator to keep, and asking for one would start it
-    if torch.cuda.is_initialized():
+    return _generators(cuda=torch.cuda.is_initialized(), xpu=torch.xpu.is_initialized())
+
+
+@cache
+def _generators(*, cuda: bool, xpu: bool) -> tuple[Generator, ...]:
+    accelerators = _accelerator_generators(cuda=cuda, xpu=xpu)
+    return (*global_generators(), _torch_generator(torch.default_generator), *accelerators)
+
+
+def _accelerator_generators(*, cuda: bool, xpu: bool) -> Iterator[Generator]:
+    if cuda:
         yield from map(_torch_generator, torch.cuda.default_generators)
-    if torch.xpu.is_initialized():
+    if xpu:
         yield from map(_torch_generator, torch.xpu.default_generators)
     if torch.backends.mps.is_available():
         yield Generator(
