@@ -23,6 +23,7 @@ from lrfinder.errors import (
     RatesError,
     RestoreError,
     ResultFileError,
+    SnapshotError,
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
@@ -81,6 +82,7 @@ __all__ = [
     "ResultFileError",
     "RisingLoss",
     "Settings",
+    "SnapshotError",
     "Status",
     "Stop",
     "StoppingCriterion",

@@ -1,8 +1,9 @@
 """Whether a generator has moved, seen at a glance: reading the state of python's takes 5 us, of numpy's 30, a glance 1.
 
-The glance is at the memory in which the generator keeps its state, all of it, so that no draw is missed. Where in memory
-that is was never promised: it is tried out on generators of our own, and where it does not fit nothing is looked at and every
-state is read.
+Both are Mersenne Twisters, 624 words and a place among them. A draw moves the place; one that comes round to the same place
+has made all words anew; so has a new seed. The glance is therefore at the place and at eight words in memory: that all of
+these stay while the state changes has a chance of 2**-256. Where they lie in memory was never promised: it is tried out on
+generators of our own, and where it does not fit nothing is looked at and every state is read.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 Seen = TypeVar("Seen")
 
-_WORDS = 624  # of a Mersenne Twister, and one for its place among them
+_WORDS = 624
+_SEEN = 8  # words, those beside the place
 _HEAD = object.__basicsize__  # the count of references and the type, which are no state
 
 
@@ -55,7 +57,8 @@ def of_python(generator: random.Random, read: Callable[[], Any]) -> Callable[[],
     """``read``, remembered where the memory of python's generators is as it is taken to be."""
     if type(generator) is not random.Random or not _python_is_as_taken():
         return read
-    return Remembered(read, lambda: (_python_words(generator), cast("Any", generator).gauss_next))
+    address = id(generator) + _HEAD
+    return Remembered(read, lambda: (ctypes.string_at(address, 4 * (1 + 1 + _SEEN)), cast("Any", generator).gauss_next))
 
 
 def of_numpy(generator: np.random.RandomState, read: Callable[[], Any]) -> Callable[[], Any]:
@@ -63,19 +66,14 @@ def of_numpy(generator: np.random.RandomState, read: Callable[[], Any]) -> Calla
     bits: Any = cast("Any", generator)._bit_generator  # noqa: SLF001  (numpy 1.23 has no public name for it)
     if type(generator) is not np.random.RandomState or type(bits) is not np.random.MT19937 or not _numpy_is_as_taken():
         return read
-    address = _address(bits)
+    address = _address(bits) + 4 * (_WORDS - _SEEN)
 
     def glance() -> object:
         if cast("Any", generator)._bit_generator is not bits:  # noqa: SLF001  (another was set: nothing is known of it)
             return object()
-        return ctypes.string_at(address, 4 * (_WORDS + 1)), _body(generator)
+        return ctypes.string_at(address, 4 * (_SEEN + 1)), _body(generator)
 
     return Remembered(read, glance)
-
-
-def _python_words(generator: random.Random) -> bytes:
-    """``int index; uint32_t state[624]``, which follow the head."""
-    return ctypes.string_at(id(generator) + _HEAD, 4 * (_WORDS + 1))
 
 
 def _body(generator: np.random.RandomState) -> bytes:
@@ -84,7 +82,7 @@ def _body(generator: np.random.RandomState) -> bytes:
 
 
 def _address(bits: Any) -> int:
-    """Of ``uint32_t key[624]; int pos``."""
+    """Of ``uint32_t key[624]; int pos``; python's begin with the place, and the first word is the same for many seeds."""
     return bits.ctypes.state_address
 
 
@@ -95,7 +93,7 @@ def _python_is_as_taken() -> bool:
     generator = random.Random(1)  # noqa: S311  (not for secrets)
     for _ in range(3):
         *words, index = generator.getstate()[1]
-        if _python_words(generator) != struct.pack(f"i{_WORDS}I", index, *words):
+        if ctypes.string_at(id(generator) + _HEAD, 4 * (_WORDS + 1)) != struct.pack(f"i{_WORDS}I", index, *words):
             return False
         generator.random()
     return True

@@ -51,7 +51,7 @@ def changed(states: States, others: States) -> States:
 def global_generators() -> tuple[Generator, ...]:
     """Python's and numpy's global generators."""
     python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
-    numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]  # noqa: NPY002
+    numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
     return (
         Generator("python", glance.of_python(python, random.getstate), random.setstate),
         Generator("numpy", glance.of_numpy(numpy, _numpy_state), _set_numpy_state),
