@@ -1,28 +1,20 @@
-"""Where the copies of a snapshot lie: on the host, on the accelerator where there is room to spare, or on disk."""
+"""Where the copies of a snapshot lie: on the host, or on the accelerator where there is room to spare."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from importlib.util import find_spec
-from itertools import groupby
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from lrfinder.errors import MissingExtraError, SnapshotError
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from os import PathLike
+    from collections.abc import Callable, Sequence
 
-_PACKAGE = "safetensors"  # the extra is named alike
+Key = TypeVar("Key")
+
 SPARE = 16  # times the state's bytes must be free on an accelerator for a copy to lie there
 _ALIGNED = 64  # bytes; also a multiple of every dtype's size
-_SHARD = 1 << 28  # bytes of a file: from an accelerator, that much lies on the host meanwhile
 
 
 class Copies(Protocol):
@@ -45,18 +37,16 @@ class InMemory:
 
     def keep(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
         """See :class:`Copies`."""
-        places: dict[torch.device, list[int]] = {}
-        for k, source in enumerate(sources):
-            places.setdefault(source.device, []).append(k)
         copies: dict[int, Tensor] = {}
         blocks: list[_Block] = []
-        for device, indices in places.items():
-            chosen = [sources[k] for k in indices]
-            block = self._pool(device, sum(map(_room, chosen))).take(sum(map(_room, chosen)))
-            blocks.append(block)
-            views = _views(block.memory, chosen)
+        for device, places in _by(sources, lambda source: source.device):
+            chosen = [sources[k] for k in places]
+            kinds = _by(chosen, lambda source: source.dtype)
+            nbytes = sum(_rounded(sum(chosen[k].nbytes for k in indices)) for _, indices in kinds)
+            blocks.append(self._pool(device, nbytes).take(nbytes))
+            views = _views(blocks[-1].memory, chosen, kinds)
             copy_together(views, chosen)
-            copies.update(zip(indices, views, strict=True))
+            copies.update(zip(places, views, strict=True))
         return [copies[k] for k in range(len(sources))], blocks
 
     def _pool(self, device: torch.device, nbytes: int) -> _Pool:
@@ -65,82 +55,6 @@ class InMemory:
         if device.type == "cuda" and has_room_to_spare(nbytes, torch.cuda.mem_get_info(device)[0]):
             return self._pools.setdefault(device, _Pool(lambda size: torch.empty(size, dtype=torch.uint8, device=device)))
         return self._pools.setdefault("pinned", _Pool(lambda size: _pinned_memory(size, device)))
-
-
-class OnDisk:
-    """Copies in files of a folder, read through a memory map: for models of which memory holds no second.
-
-    The files have no name any more once they are mapped, so that none is left whatever ends the process; where the system
-    does not allow that (Windows), they go with the copies.
-
-    Raises:
-        MissingExtraError: safetensors is not installed.
-        SnapshotError: ``folder`` is none.
-    """
-
-    def __init__(self, folder: str | PathLike[str]) -> None:
-        if find_spec(_PACKAGE) is None:
-            raise MissingExtraError.of(_PACKAGE, _PACKAGE)
-        self._folder = Path(folder)
-        if not self._folder.is_dir():
-            message = f"snapshot_dir is {str(folder)!r}, which is no folder; make it, or give one that is there."
-            raise SnapshotError(message)
-
-    def keep(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
-        """See :class:`Copies`.
-
-        Raises:
-            SnapshotError: there is not enough space.
-        """
-        from safetensors import safe_open
-
-        self._check_space(sum(map(_room, sources)))
-        files = _Files(tempfile.mkdtemp(prefix="lrfinder-", dir=self._folder))
-        copies: list[Tensor] = []
-        try:
-            for number, shard in enumerate(_shards(sources)):
-                path = Path(files.folder) / f"{number}.safetensors"
-                self._write(shard, path)
-                with safe_open(path, framework="pt") as file:
-                    copies += [file.get_tensor(str(k)) for k in range(len(shard))]
-        finally:
-            files.remove()
-        return copies, files
-
-    def _check_space(self, nbytes: int) -> None:
-        free = shutil.disk_usage(self._folder).free
-        if free < nbytes:
-            message = (
-                f"A snapshot takes {nbytes:,} bytes, and {free:,} are free in snapshot_dir={str(self._folder)!r}; make "
-                "room, or give a folder on another disk. Nothing was changed."
-            )
-            raise SnapshotError(message)
-
-    def _write(self, shard: Sequence[Tensor], path: Path) -> None:
-        from safetensors.numpy import save_file
-
-        arrays = {str(k): _bytes_of(tensor).numpy() for k, tensor in enumerate(shard)}
-        try:
-            save_file(arrays, path)
-        except Exception as error:  # its own class, which holds the system's as text
-            message = (
-                f"The snapshot could not be written to snapshot_dir={str(self._folder)!r}: {error}. Nothing was changed."
-            )
-            raise SnapshotError(message) from error
-
-
-class _Files:
-    """A folder of our own, removed at once where the system lets open files be removed, or else with this object."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __del__(self) -> None:
-        if Path is not None and Path(self.folder).exists():  # pyright: ignore[reportUnnecessaryComparison]  (at exit it is)
-            self.remove()
 
 
 class _Pool:
@@ -200,26 +114,25 @@ def _pinned_memory(nbytes: int, device: torch.device) -> Tensor:
         return _host_memory(nbytes)
 
 
-def _room(tensor: Tensor) -> int:
-    """Bytes in a block."""
-    return -(-tensor.nbytes // _ALIGNED) * _ALIGNED
+def _by(sources: Sequence[Tensor], key: Callable[[Tensor], Key]) -> list[tuple[Key, list[int]]]:
+    """The places of the tensors of each kind."""
+    places: dict[Key, list[int]] = {}
+    for k, source in enumerate(sources):
+        places.setdefault(key(source), []).append(k)
+    return list(places.items())
 
 
-def _views(memory: Tensor, sources: Sequence[Tensor]) -> list[Tensor]:
-    """For each source a 1-D part of ``memory`` of its dtype and length."""
-    parts = memory.split([_room(source) for source in sources] + [memory.numel() - sum(map(_room, sources))])
-    return [part[: source.nbytes].view(source.dtype) for part, source in zip(parts, sources, strict=False)]
+def _rounded(nbytes: int) -> int:
+    return -(-nbytes // _ALIGNED) * _ALIGNED
 
 
-def _shards(sources: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    before = 0
-    numbered: list[tuple[int, Tensor]] = []
-    for source in sources:
-        numbered.append((before // _SHARD, source))
-        before += source.nbytes
-    for _, shard in groupby(numbered, key=lambda pair: pair[0]):
-        yield [tensor for _, tensor in shard]
-
-
-def _bytes_of(tensor: Tensor) -> Tensor:
-    return tensor.view(torch.uint8).cpu()
+def _views(memory: Tensor, sources: Sequence[Tensor], kinds: list[tuple[torch.dtype, list[int]]]) -> list[Tensor]:
+    """For each source a part of ``memory`` of its dtype and length."""
+    views: dict[int, Tensor] = {}
+    start = 0
+    for dtype, places in kinds:
+        lengths = [sources[k].numel() for k in places]
+        end = start + sum(lengths) * dtype.itemsize
+        views.update(zip(places, memory[start:end].view(dtype).split(lengths), strict=True))
+        start += _rounded(end - start)
+    return [views[k] for k in range(len(sources))]

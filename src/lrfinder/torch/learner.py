@@ -17,7 +17,8 @@ from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
 from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device
-from lrfinder.torch.copies import InMemory, OnDisk
+from lrfinder.torch.copies import InMemory
+from lrfinder.torch.disk import OnDisk
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
