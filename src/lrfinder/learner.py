@@ -31,7 +31,8 @@ class Learner(Protocol[State]):
     """What the finder asks of a learner.
 
     A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
-    late or in chunks. The finder takes the losses one by one and drops what ran past the stop.
+    late or in chunks. The finder takes the losses one by one and drops what ran past the stop; once all were taken, the
+    learner is where so many calls of ``iteration`` leave it. An ``iterations`` that is ``None`` is none.
 
     And it may have ``trainings(states, lrs, iterations) -> (losses, states) | None``: from each state so many iterations at
     its rate, all trainings at once on the same batches; losses of shape ``(states, iterations)``, narrower where the data
