@@ -7,6 +7,7 @@ import tempfile
 import time
 import warnings
 from importlib.metadata import version
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,7 +15,7 @@ from tasks import EPOCH, Task, loader, model_of
 from torch import nn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOWEST, HIGHEST = 1e-8, 1e-7  # rates at which no finder has a reason to stop
 
@@ -34,23 +35,24 @@ class Training:
         return [LOWEST * (HIGHEST / LOWEST) ** (k / self.iterations) for k in range(self.iterations)]
 
 
-def bare(of: Training) -> None:
-    """The loop of a script that sets the rate and writes the loss down."""
+def steps(of: Training) -> Iterator[float]:
+    """The loop of a script that sets the rate and writes the loss down, without end."""
     of.model.train()
-    batches, losses = iter(of.loader), []
-    for lr in of.rates():
-        for group in of.optimizer.param_groups:
-            group["lr"] = lr
-        batch = next(batches, None)
-        if batch is None:
-            batches = iter(of.loader)
-            batch = next(batches)
-        inputs, target = batch
-        of.optimizer.zero_grad()
-        loss = of.loss_fn(of.model(inputs), target)
-        loss.backward()
-        of.optimizer.step()
-        losses.append(loss.item())
+    while True:
+        for inputs, target in of.loader:
+            for group in of.optimizer.param_groups:
+                group["lr"] = LOWEST
+            of.optimizer.zero_grad()
+            loss = of.loss_fn(of.model(inputs), target)
+            loss.backward()
+            of.optimizer.step()
+            yield loss.item()
+
+
+def bare(of: Training) -> None:
+    """That loop, for as long as the finders."""
+    losses = list(islice(steps(of), of.iterations))
+    assert len(losses) == of.iterations
 
 
 def lrfinder_(of: Training) -> None:

@@ -6,14 +6,15 @@ import statistics
 import time
 from typing import TYPE_CHECKING
 
-import lrfinder
 import torch
 from finders import Training
-from lrfinder.torch import TorchLearner
 from own import Nothing
 from spread import table
 from tasks import TASKS
 from torch import nn
+
+import lrfinder
+from lrfinder.torch import TorchLearner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,7 +35,7 @@ class Descending(Nothing):
 
 def section() -> str:
     """Three tables."""
-    return "\n".join([_tensors(), _steps(), _probes()])
+    return f"{_tensors()}\n{_steps()}\n{_probes()}"
 
 
 def _tensors() -> str:
@@ -46,7 +47,9 @@ def _tensors() -> str:
         state = learner.snapshot()
         snapshot = _median(learner.snapshot)
         restore = _median(lambda learner=learner, state=state: learner.restore(state))
-        rows.append([f"{count:,}", f"{1e3 * snapshot:.2f}", f"{1e3 * restore:.2f}", f"{1e6 * (snapshot + restore) / count:.1f}"])
+        rows.append(
+            [f"{count:,}", f"{1e3 * snapshot:.2f}", f"{1e3 * restore:.2f}", f"{1e6 * (snapshot + restore) / count:.1f}"]
+        )
     return table(["tensors of 10 numbers", "snapshot, ms", "restore, ms", "both, µs a tensor"], rows)
 
 
@@ -58,7 +61,9 @@ def _steps() -> str:
         sweep = _median(lambda finder=finder, rates=rates, count=count: finder.find(rates=rates, max_iterations=count))
         result = finder.find(rates=rates, max_iterations=count)
         analysis = _median(lambda result=result: lrfinder.RangeTest(result.records, result.stop, result.settings).suggestion)
-        rows.append([f"{len(result):,}", f"{1e6 * sweep / count:.2f}", f"{1e3 * analysis:.1f}", f"{1e6 * analysis / count:.2f}"])
+        rows.append(
+            [f"{len(result):,}", f"{1e6 * sweep / count:.2f}", f"{1e3 * analysis:.1f}", f"{1e6 * analysis / count:.2f}"]
+        )
     return table(["records", "µs a record of `find`", "the curve's suggestion, ms", "that, µs a record"], rows)
 
 

@@ -1,5 +1,6 @@
 """Snapshot and restore against a copy of the same bytes, and the memory that a finder takes beside the training; a process
-each, as peaks are of a process."""
+each, as peaks are of a process.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ def section(sizes: list[str], optimizers: list[str]) -> str:
         for optimizer in optimizers:
             needed = SIZES[size] * 4 * {"fresh SGD": 4, "warm Adam": 8}.get(optimizer, 10)
             if needed > _free():
-                rows.append([size, optimizer, f"not run: takes {needed / 1e9:.0f} GB, {_free() / 1e9:.0f} are free"] + [""] * 5)
+                rows.append(
+                    [size, optimizer, f"not run: takes {needed / 1e9:.0f} GB, {_free() / 1e9:.0f} are free"] + [""] * 5
+                )
                 continue
             found, plain = _in_a_process("find", size, optimizer), _in_a_process("bare", size, optimizer)
             more = 1024 * (found["peak"] - plain["peak"])
