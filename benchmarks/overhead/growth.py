@@ -72,9 +72,9 @@ def _probes() -> str:
     for iterations in (650, 2_000, 6_000):
         of = Training(TASKS["MLP, batch 64"])
         finder = lrfinder.LRFinder(TorchLearner(of.model, of.optimizer, of.loss_fn, list(of.loader)))
-        start = time.perf_counter()
+        start = time.process_time()
         suggestion = finder.suggest(horizon=iterations, max_iterations=iterations)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
         rows.append([f"{suggestion.iterations:,}", len(suggestion.probes), f"{1e6 * seconds / suggestion.iterations:.0f}"])
     return table(["iterations of `suggest`", "probes", "µs an iteration, all included"], rows)
 
@@ -82,7 +82,7 @@ def _probes() -> str:
 def _median(call: Callable[[], object]) -> float:
     times = []
     for _ in range(5):
-        start = time.perf_counter()
+        start = time.process_time()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times)

@@ -1,4 +1,7 @@
-"""Medians with an interval: machines are noisy, and a single figure says nothing."""
+"""Medians with an interval: machines are noisy, and a single figure says nothing.
+
+All times are of the processor: on a machine that does other things too, the clock on the wall tells about those.
+"""
 
 from __future__ import annotations
 
@@ -38,4 +41,4 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
 def machine() -> str:
     """Date and machine of a measurement."""
     what = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, torch {version('torch')}"
-    return f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {what}, 1 thread"
+    return f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {what}, 1 thread; processor time, not the clock on the wall"

@@ -45,9 +45,9 @@ def _resnet() -> nn.Module:
 
 
 TASKS = {
-    "MLP, batch 64": Task(_mlp, (64, 64), 400, 9),
-    "CNN, batch 32": Task(_cnn, (32, 3, 32, 32), 60, 9),
-    "ResNet-18, batch 128": Task(_resnet, (128, 3, 32, 32), 3, 7),
+    "MLP, batch 64": Task(_mlp, (64, 64), 200, 9),
+    "CNN, batch 32": Task(_cnn, (32, 3, 32, 32), 30, 9),
+    "ResNet-18, batch 128": Task(_resnet, (128, 3, 32, 32), 2, 7),
 }
 
 

@@ -7,6 +7,7 @@ import torch
 from nets import loader, net
 from torch import nn
 
+import lrfinder.testing
 from lrfinder import LRFinder
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.arriving import LATE, Pinned, in_order
@@ -170,6 +171,12 @@ def test_when_all_losses_were_taken_the_learner_is_where_single_iterations_leave
     model, optimizer, learner = training(OnDevice)
     assert list(learner.late_by(takes).iterations(rates)) == losses
     assert (fingerprint(model, optimizer), float(learner.iteration(0.1))) == single
+
+
+@pytest.mark.parametrize("takes", [0, 3, 50])
+def test_a_learner_with_late_losses_obeys_the_law(takes):
+    model, optimizer, learner = training(OnDevice)
+    lrfinder.testing.check(learner.late_by(takes), observe=lambda: fingerprint(model, optimizer))
 
 
 def test_a_restore_after_late_losses_were_dropped_midway_brings_everything_back():
