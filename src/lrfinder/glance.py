@@ -57,8 +57,8 @@ def of_python(generator: random.Random, read: Callable[[], Any]) -> Callable[[],
     """``read``, remembered where the memory of python's generators is as it is taken to be."""
     if type(generator) is not random.Random or not _python_is_as_taken():
         return read
-    address = id(generator) + _HEAD
-    return Remembered(read, lambda: (ctypes.string_at(address, 4 * (1 + 1 + _SEEN)), cast("Any", generator).gauss_next))
+    words = _memory(id(generator) + _HEAD, 4 * (1 + 1 + _SEEN))
+    return Remembered(read, lambda: (words.raw, cast("Any", generator).gauss_next))
 
 
 def of_numpy(generator: np.random.RandomState, read: Callable[[], Any]) -> Callable[[], Any]:
@@ -66,19 +66,24 @@ def of_numpy(generator: np.random.RandomState, read: Callable[[], Any]) -> Calla
     bits: Any = cast("Any", generator)._bit_generator  # noqa: SLF001  (numpy 1.23 has no public name for it)
     if type(generator) is not np.random.RandomState or type(bits) is not np.random.MT19937 or not _numpy_is_as_taken():
         return read
-    address = _address(bits) + 4 * (_WORDS - _SEEN)
+    words, body = _memory(_address(bits) + 4 * (_WORDS - _SEEN), 4 * (_SEEN + 1)), _body(generator)
 
     def glance() -> object:
         if cast("Any", generator)._bit_generator is not bits:  # noqa: SLF001  (another was set: nothing is known of it)
             return object()
-        return ctypes.string_at(address, 4 * (_SEEN + 1)), _body(generator)
+        return words.raw, body.raw
 
     return Remembered(read, glance)
 
 
-def _body(generator: np.random.RandomState) -> bytes:
+def _memory(address: int, nbytes: int) -> ctypes.Array[ctypes.c_char]:
+    """What lies there, whenever its ``raw`` is asked for."""
+    return (ctypes.c_char * nbytes).from_address(address)
+
+
+def _body(generator: np.random.RandomState) -> ctypes.Array[ctypes.c_char]:
     """Whether a normal number is held for the next call, and which; pointers beside them, which do not change."""
-    return ctypes.string_at(id(generator) + _HEAD, type(generator).__basicsize__ - _HEAD)
+    return _memory(id(generator) + _HEAD, type(generator).__basicsize__ - _HEAD)
 
 
 def _address(bits: Any) -> int:
@@ -93,7 +98,7 @@ def _python_is_as_taken() -> bool:
     generator = random.Random(1)  # noqa: S311  (not for secrets)
     for _ in range(3):
         *words, index = generator.getstate()[1]
-        if ctypes.string_at(id(generator) + _HEAD, 4 * (_WORDS + 1)) != struct.pack(f"i{_WORDS}I", index, *words):
+        if _memory(id(generator) + _HEAD, 4 * (_WORDS + 1)).raw != struct.pack(f"i{_WORDS}I", index, *words):
             return False
         generator.random()
     return True
@@ -105,12 +110,12 @@ def _numpy_is_as_taken() -> bool:
     address = _address(cast("Any", generator)._bit_generator)  # noqa: SLF001  (as above)
     for _ in range(3):
         state: Any = generator.get_state(legacy=False)["state"]
-        if ctypes.string_at(address, 4 * (_WORDS + 1)) != state["key"].tobytes() + struct.pack("i", state["pos"]):
+        if _memory(address, 4 * (_WORDS + 1)).raw != state["key"].tobytes() + struct.pack("i", state["pos"]):
             return False
-        before = _body(generator)
-        if before != _body(generator):
+        before = _body(generator).raw
+        if before != _body(generator).raw:
             return False
         generator.standard_normal()  # makes two, holds one; the next call gives that one and draws nothing
-        if before == _body(generator):
+        if before == _body(generator).raw:
             return False
     return True

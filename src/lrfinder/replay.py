@@ -288,6 +288,8 @@ class _Streamed(Generic[Batch]):
 
 def nbytes(batch: object) -> int:
     """Bytes that a batch takes: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
+    if type(batch) is list or type(batch) is tuple:
+        return sum(map(nbytes, cast("list[object]", batch)))
     size = getattr(batch, "nbytes", None)
     if isinstance(size, int):
         return size
