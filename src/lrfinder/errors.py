@@ -14,6 +14,7 @@
     │   │   ├── BatchError (TypeError)         a batch that cannot be unpacked
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
+    │   ├── RankError (RuntimeError)       another process of the same training raised, ended, or is set up differently
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
@@ -82,6 +83,18 @@ class DataEndedError(DataError):
 
 class BusyError(LearnerError, RuntimeError):
     """Another thread is sweeping the same model. Nothing was changed."""
+
+
+class RankError(LearnerError, RuntimeError):
+    """Of a training that several processes make, another one raised, has ended, or is set up differently. It is named.
+
+    Attributes:
+        rank: the process with which it began; None where it is none alone.
+    """
+
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        super().__init__(message)
+        self.rank = rank
 
 
 class RestoreError(LearnerError, RuntimeError):

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
+from lrfinder.torch import spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,7 +75,9 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
 
 def _take(value: object) -> memory.Taken | None:
     if isinstance(value, Tensor):
-        return _of_tensor(value)
+        return spread.of_shard(value) if spread.is_shard(value) else _of_tensor(value)
+    if isinstance(value, DistributedDataParallel):
+        return spread.of_data_parallel(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
     generator = own_generator(value)
