@@ -7,6 +7,7 @@ they meet at is held by the parent, as the agent of ``torchrun`` holds it: it ou
 import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
@@ -95,6 +96,7 @@ def _collect(pipes, deadline):
 
 def _rank(pipe, rank, ranks, port, function, arguments):
     faulthandler.enable(sys.stderr)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(ranks), LOCAL_RANK=str(rank))
     started = time.monotonic()

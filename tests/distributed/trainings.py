@@ -36,7 +36,7 @@ def sharded(model, **settings):
     return fully_shard(model, **settings)
 
 
-def learner(kind="ddp", data=None, optimizer=torch.optim.SGD, norm=False, **settings):
+def learner(kind="ddp", data=None, *, optimizer=torch.optim.SGD, norm=False, loss_fn=None, **settings):
     """This rank's learner: of a model in ``DistributedDataParallel``, sharded, with a sharded optimizer; or in one process."""
     alone = kind == "alone"
     rank, ranks = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
@@ -51,4 +51,4 @@ def learner(kind="ddp", data=None, optimizer=torch.optim.SGD, norm=False, **sett
         owner = ZeroRedundancyOptimizer(model.parameters(), optimizer_class=optimizer, lr=0.1, **keys)
     else:
         owner = optimizer(model.parameters(), lr=0.1, **keys)
-    return TorchLearner(model, owner, nn.CrossEntropyLoss(), data, **settings)
+    return TorchLearner(model, owner, loss_fn or nn.CrossEntropyLoss(), data, **settings)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from torch.distributed import ProcessGroup
 
+BROKEN = "The process group is broken; end all processes and start them again."
 _CHARACTERS = 300
 _made: Counter[tuple[int, ...]] = Counter()  # how many channels there were between these ranks: the same on each of them
 
@@ -61,7 +62,7 @@ class Account(NamedTuple):
         else:
             named = " and ".join(map(str, self.missing))
             told = f"{'Ranks' if len(self.missing) > 1 else 'Rank'} {named} did not answer in time: ended, or hanging."
-        return f"{told} The process group is broken; end all processes and start them again." if self.is_broken else told
+        return f"{told} {BROKEN}" if self.is_broken else told
 
 
 class Channel:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lrfinder.errors import DataEndedError, LRFinderWarning, ModelError, RankError
 from lrfinder.torch import spread
-from lrfinder.torch.agreement import Account, Channel
+from lrfinder.torch.agreement import BROKEN, Account, Channel
 from lrfinder.torch.alike import difference, elsewhere, size_of
 from lrfinder.torch.step import check_loss
 
@@ -49,7 +49,7 @@ _STAGES = list(Stage)
 _FINE, _RAISED, _DATA_ENDED = range(3)
 
 
-def together(
+def over_ranks(
     modules: Sequence[nn.Module],
     optimizers: Sequence[Optimizer],
     settings: Settings,
@@ -130,7 +130,7 @@ class Alone:
 
 
 class Ranks(Alone):
-    """A training that several processes make together; see :func:`together` for the arguments."""
+    """A training that several processes make together; see :func:`over_ranks` for the arguments."""
 
     def __init__(  # noqa: PLR0913  (called from one place alone)
         self,
@@ -306,7 +306,8 @@ class Ranks(Alone):
         if _is_of_a_collective(error) and account.cause != self.rank:
             return told
         if self._broken:
-            error.add_note(f"lrfinder: raised on rank {self.rank}, and other ranks waited for it. {told}")
+            why = BROKEN if account.cause == self.rank else told
+            error.add_note(f"lrfinder: raised on rank {self.rank}, for which others waited. {why}")
         return error
 
     def _lost(self) -> RankError:

@@ -17,7 +17,7 @@ from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
 from lrfinder.torch.alike import settings_of
 from lrfinder.torch.batches import own_source, to_device
-from lrfinder.torch.distributed import Alone, together
+from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
@@ -111,7 +111,7 @@ class TorchLearner:
             data,
             {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None},
         )
-        ranks = together([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
+        ranks = over_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
         step = SupervisedStep(
             model,
             optimizer,
@@ -170,7 +170,7 @@ class TorchLearner:
 
         device = _device_of(modules)
         settings = partial(settings_of, modules, optimizers, data, {})
-        ranks = together(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
+        ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
         learner._set_up(ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes)  # noqa: SLF001  (a constructor)
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
