@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from contextlib import closing, contextmanager
 from enum import StrEnum
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import lrfinder
-from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.errors import FactoryError, LRFinderError, RankError, RatesError
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
@@ -141,8 +142,7 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
             lr_end=lr_end,
             max_iterations=max_iterations,
         )
-        _show(result)
-        _write(result, json, csv, png)
+        _conclude(learner, result, json, csv, png)
 
 
 @app.command()
@@ -162,8 +162,7 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     """
     with _told(debug), _made(factory, json, csv, png) as learner:
         suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
-        _show(suggestion)
-        _write(suggestion, json, csv, png)
+        _conclude(learner, suggestion, json, csv, png)
 
 
 @app.command()
@@ -184,8 +183,7 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
         rates = _rates(lrs)
         with _made(factory, json, csv, png) as learner:
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
-            _show(comparison)
-            _write(comparison, json, csv, png)
+            _conclude(learner, comparison, json, csv, png)
 
 
 @app.command()
@@ -202,7 +200,8 @@ def check(
         found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
         from lrfinder.views.check import check_view
 
-        out.print(check_view(found))
+        if _leads(learner):
+            out.print(check_view(found))
         if not found.ok:
             raise typer.Exit(1)
 
@@ -242,9 +241,20 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        told = printable(" ".join([said, *notes]))
+        told = printable(" ".join([*_of_rank(), said, *notes]))
+        if isinstance(error, RankError) and _rank() and error.rank != 0:  # the first process tells it, if it is there
+            raise typer.Exit(1) from None
         err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
+
+
+def _rank() -> int:
+    """The number that a launcher, torchrun say, has given this process."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _of_rank() -> list[str]:
+    return [f"Rank {_rank()}:"] if os.environ.get("WORLD_SIZE", "1") != "1" else []
 
 
 @contextmanager
@@ -319,7 +329,7 @@ def _find(  # noqa: PLR0913  (those of find)
     max_iterations: int = 1000,
 ) -> RangeTest:
     most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
-    with _progress("range test", most) as advance:
+    with _progress("range test", most, finder.learner) as advance:
         return finder.find(
             lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
         )
@@ -328,17 +338,17 @@ def _find(  # noqa: PLR0913  (those of find)
 def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
-    with _progress("sweep and probes", max_iterations) as advance:
+    with _progress("sweep and probes", max_iterations, finder.learner) as advance:
         return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
-    with _progress("comparison", len(lrs) * iterations) as advance:
+    with _progress("comparison", len(lrs) * iterations, finder.learner) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
 
 
 @contextmanager
-def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
+def _progress(what: str, total: int, learner: Learner[Any]) -> Generator[Callable[[Record], object]]:
     """A bar in a terminal, nothing elsewhere; drawn at most 10 times a second."""
     columns = (
         TextColumn("{task.description}"),
@@ -347,9 +357,20 @@ def _progress(what: str, total: int) -> Generator[Callable[[Record], object]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[at]}"),
     )
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    with Progress(*columns, console=err, transient=True, disable=not (err.is_terminal and _leads(learner))) as bar:
         task = bar.add_task(what, total=total, at="")
         yield lambda record: bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
+
+
+def _leads(learner: Learner[Any]) -> bool:
+    """Whether this process tells: of several that train together the first does."""
+    return getattr(learner, "rank", 0) == 0
+
+
+def _conclude(learner: Learner[Any], result: Result, json: Path | None, csv: Path | None, png: Path | None) -> None:
+    if _leads(learner):
+        _show(result)
+        _write(result, json, csv, png)
 
 
 def _show(result: Result) -> None:
