@@ -98,16 +98,20 @@ def training(kind, place, strike, **settings):
         loss = cross_entropy(output, target)
         return loss * torch.nan if poisoned and poisoned.pop() else loss
 
-    data = Data(trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")())  # which ``observe`` does not see into
+    data = Data(
+        trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")()
+    )  # which ``observe`` does not see into
     learner = trainings.learner(kind, data, loss_fn=loss_fn, rank_timeout=PATIENCE, **settings)
     model = learner._modules[0]
     getattr(model, "module", model)[1].register_forward_hook(here("forward"))
-    getattr(model, "module", model)[1].register_forward_hook(lambda *given: given[-1].register_hook(here("backward")) and None)
+    getattr(model, "module", model)[1].register_forward_hook(
+        lambda *given: given[-1].register_hook(here("backward")) and None
+    )
     learner._optimizers[0].register_step_pre_hook(here("update"))
     return learner, here("callback")
 
 
-def struck(rank, kind, place, what, who=1, count=3):
+def struck(rank, kind, place, what, who=1, count=3):  # noqa: PLR0913, PLR0917  (what a fault varies in)
     """A sweep, a longer one with a fault on one rank, and the first again."""
     strike = Struck(what, count)
     learner, on_record = training(kind, place, strike)
@@ -118,7 +122,7 @@ def struck(rank, kind, place, what, who=1, count=3):
     error, stop = None, None
     try:
         stop = finder.find(rates=LONGER, on_record=on_record).stop.name
-    except BaseException as raised:
+    except BaseException as raised:  # noqa: BLE001  (told)
         error = raised
     strike.armed = False
     restored = learner.observe() == start

@@ -94,22 +94,23 @@ def _collect(pipes, deadline):
     return found
 
 
-def _rank(pipe, rank, ranks, port, function, arguments):
+def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR0917  (what a process is started with)
     faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     torch.set_num_threads(1)
-    os.environ.update(RANK=str(rank), WORLD_SIZE=str(ranks), LOCAL_RANK=str(rank))
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in names.items()}, MASTER_ADDR="127.0.0.1")
     started = time.monotonic()
     store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=timedelta(seconds=30))
     dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
     try:
         outcome = Outcome(function(rank, *arguments))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  (told)
         told = "".join(traceback.format_exception(error))
         outcome = Outcome(error=error, traceback=told)
     outcome = outcome._replace(seconds=time.monotonic() - started)
     try:
         pipe.send(outcome)
-    except Exception as error:  # what cannot be pickled is told
+    except Exception as error:  # noqa: BLE001  (what cannot be pickled is told)
         pipe.send(Outcome(error=RuntimeError(repr(outcome.error)), traceback=outcome.traceback + repr(error)))
     pipe.close()

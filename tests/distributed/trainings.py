@@ -4,7 +4,6 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.fsdp import fully_shard
-from torch.distributed.optim import ZeroRedundancyOptimizer
 from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder.torch import TorchLearner
@@ -37,7 +36,7 @@ def sharded(model, **settings):
 
 
 def learner(kind="ddp", data=None, *, optimizer=torch.optim.SGD, norm=False, loss_fn=None, **settings):
-    """This rank's learner: of a model in ``DistributedDataParallel``, sharded, with a sharded optimizer; or in one process."""
+    """This rank's learner, of a model that is wrapped, sharded, or has a sharded optimizer; or one in one process."""
     alone = kind == "alone"
     rank, ranks = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
     data = batches(rank, ranks) if data is None else data
@@ -48,6 +47,8 @@ def learner(kind="ddp", data=None, *, optimizer=torch.optim.SGD, norm=False, los
         model = sharded(model)
     keys = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
     if kind == "zero":
+        from torch.distributed.optim import ZeroRedundancyOptimizer  # it warns of PyTorch's own doings when it is imported
+
         owner = ZeroRedundancyOptimizer(model.parameters(), optimizer_class=optimizer, lr=0.1, **keys)
     else:
         owner = optimizer(model.parameters(), lr=0.1, **keys)

@@ -76,7 +76,7 @@ class Channel:
     def __init__(self, ranks: Sequence[int], seconds: float) -> None:
         self.ranks = tuple(ranks)
         self._seconds = seconds
-        self._group: ProcessGroup | None = None
+        self._group: ProcessGroup | int | None = None
         self._world: object = None
         self._prefix = ""
         self._turn = 0
@@ -102,7 +102,7 @@ class Channel:
     def close(self) -> None:
         """Let go of the group."""
         if self.is_open:
-            dist.destroy_process_group(self._group)
+            dist.destroy_process_group(cast("ProcessGroup", self._group))
         self._group = None
 
     def exchange(self, numbers: Sequence[float]) -> list[list[float]]:
@@ -113,13 +113,13 @@ class Channel:
         """
         mine = torch.tensor(numbers, dtype=torch.float64)
         found = [torch.empty_like(mine) for _ in self.ranks]
-        dist.all_gather(found, mine, group=self._group)
+        dist.all_gather(found, mine, group=cast("ProcessGroup", self._group))
         return [one.tolist() for one in found]
 
     def share(self, thing: object) -> list[Any]:
         """Every rank's thing, pickled, in the order of the ranks."""
         found: list[Any] = [None] * len(self.ranks)
-        dist.all_gather_object(found, thing, group=self._group)
+        dist.all_gather_object(found, thing, group=cast("ProcessGroup", self._group))
         return found
 
     def post(self, said: str, *, follows: bool) -> None:
@@ -152,4 +152,5 @@ class Channel:
         self._turn += 1
 
     def _store(self) -> Any:
-        return dist.PrefixStore(f"{self._prefix}/{self._turn}", distributed_c10d._get_default_store())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way to it)
+        everybodys: Any = distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
+        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._turn}", everybodys)

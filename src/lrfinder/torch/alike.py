@@ -40,7 +40,7 @@ def settings_of(
 
 
 def difference(ranks: Sequence[int], every: Sequence[Settings]) -> str | None:
-    """How the ranks' settings differ, if they do. Data of different length only give a warning: each begins anew by itself."""
+    """How the ranks' settings differ, if they do. Data of different length give a warning alone."""
     first, rest = every[0], list(zip(ranks, every, strict=True))[1:]
     for rank, one in rest:
         different = [name for name in {**first, **one} if name != _BATCHES and first.get(name) != one.get(name)]

@@ -104,8 +104,8 @@ class Alone:
         self._refuse_if_sharded_since()
         if self._beside:
             message = (
-                f"There are {self._beside} processes beside this one, but the model is in this one alone, so each searches by "
-                "itself. Wrap the model before the learner is made (DistributedDataParallel, fully_shard); or give "
+                f"There are {self._beside} processes beside this one, but the model is in this one alone, so each searches "
+                "by itself. Wrap the model before the learner is made (DistributedDataParallel, fully_shard); or give "
                 "process_group=torch.distributed.group.WORLD where your own code brings the gradients together."
             )
             self._beside = 0

@@ -122,7 +122,8 @@ class TorchLearner:
             clip=clip,
             device=device,
         )
-        stateful = [*stateful, *([] if scaler is None else [scaler])]
+        of_accelerate = getattr(optimizer, "gradient_state", None)  # which its loaders write into
+        stateful = [*stateful, *(one for one in (scaler, of_accelerate) if one is not None)]
         self._set_up(ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes)
         self._first_forward = forward
 

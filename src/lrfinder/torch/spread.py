@@ -68,7 +68,7 @@ def whole(loss: object) -> object:
 
 
 def reshard(modules: Sequence[nn.Module]) -> None:
-    """Let go of the whole parameters that a forward gathered; they are gathered anew from the shards, whatever these hold."""
+    """Let go of the whole parameters that a forward gathered: the next gathers them anew, from what the shards then hold."""
     kind: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
     if kind is None:
         return
