@@ -48,7 +48,7 @@ def check(learner: Learner[Any], lrs: Sequence[float] = testing.LRS, observe: Ob
         deterministic = _deterministic(seen, found, lambda: _first_to_differ(learner, state, lrs, look))
         if seen.difference is None:
             rest = _but(found, look)
-            laws = (*LAWS, *(AT_ONCE if hasattr(learner, "iterations") else ()))
+            laws = (*LAWS, *(AT_ONCE if getattr(learner, "iterations", None) else ()))
             law = tuple(_asked(what, partial(ask, learner, lrs, rest)) for what, ask in laws)
         else:
             law = _after_a_difference(seen.difference, deterministic)
