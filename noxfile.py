@@ -9,6 +9,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    distributed  4 minutes
 """
 
 import shutil
@@ -23,7 +24,7 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
@@ -54,9 +55,9 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with PyTorch."""
+    """All tests of one process, with PyTorch."""
     session.install("-e", ".[demo,pandas]", TORCH, *TESTING)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--ignore=tests/distributed", *session.posargs)
 
 
 @nox.session
@@ -91,3 +92,10 @@ def keras(session: nox.Session) -> None:
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
         session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})
+
+
+@nox.session
+def distributed(session: nox.Session) -> None:
+    """Several processes, on this machine alone."""
+    session.install("-e", ".[accelerate]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", *session.posargs, env={"OMP_NUM_THREADS": "1"})

@@ -7,7 +7,6 @@ the store that the processes met at, where a rank that raised says why, and wher
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,7 +16,7 @@ import torch.distributed as dist
 from torch.distributed import distributed_c10d
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from torch.distributed import ProcessGroup
 
@@ -129,23 +128,28 @@ class Channel:
         if not store.check([key]):
             store.set(key, json.dumps([store.add("raised", 1), dist.get_rank(), said[:_CHARACTERS], follows]))
 
-    def account(self) -> Account:
-        """The notes that there are."""
+    def account(self, ranks: Iterable[int]) -> Account:
+        """The notes of ``ranks``, which have left one."""
         store = self._store()
-        found = [store.get(str(rank)) for rank in self.ranks if store.check([str(rank)])]
-        return Account(tuple(sorted(Note(*cast("list[Any]", json.loads(note))) for note in found)))
+        notes = [Note(*cast("list[Any]", json.loads(store.get(str(rank))))) for rank in ranks]
+        return Account(tuple(sorted(notes)))
 
     def roll_call(self) -> Account:
         """The notes of all ranks, waited for: each that is there leaves one. Those without are missing."""
-        deadline = time.monotonic() + self._seconds / 2
-        store = self._store()
-        missing: list[int] = []
-        for rank in self.ranks:
-            try:
-                store.wait([str(rank)], timedelta(seconds=max(0.001, deadline - time.monotonic())))
-            except dist.DistStoreError:
-                missing.append(rank)
-        return self.account()._replace(missing=tuple(missing))
+        keys = list(map(str, self.ranks))
+        try:
+            self._store().wait(keys, timedelta(seconds=self._seconds / 2))
+        except dist.DistStoreError:
+            keys = self._present(keys)
+        there = list(map(int, keys))
+        return self.account(there)._replace(missing=tuple(rank for rank in self.ranks if rank not in there))
+
+    def _present(self, keys: list[str]) -> list[str]:
+        """Those that are in the store, halved until found: it is asked about whole lists, as a thousand ranks may ask it."""
+        if self._store().check(keys):
+            return keys
+        half = len(keys) // 2
+        return self._present(keys[:half]) + self._present(keys[half:]) if half else []
 
     def turn(self) -> None:
         """Leave the notes behind: what is posted from here on, on every rank, is of another fault."""

@@ -275,7 +275,7 @@ class Ranks(Alone):
             message = f"The data of rank {ended[0]} have ended, and with them the training on all ranks."
             raise DataEndedError(message)
         if raised:
-            raise self._error(self._channel.account())
+            raise self._error(self._channel.account(raised))
         raise RankError(cast("str", different))
 
     def _those(self, said: list[list[float]], word: int) -> list[int]:
@@ -301,7 +301,7 @@ class Ranks(Alone):
         self._told = True
         said = f"{type(error).__name__}: {error}".rstrip(": \n")
         word = _DATA_ENDED if isinstance(error, DataEndedError) else _RAISED
-        account = self._report(said, lambda: self._channel.exchange([0, word, 0, 0, 0]), follows=_is_of_a_collective(error))
+        account = self._report(said, [0, word, 0, 0, 0], follows=_is_of_a_collective(error))
         told = self._error(account)
         if _is_of_a_collective(error) and account.cause != self.rank:
             return told
@@ -315,14 +315,22 @@ class Ranks(Alone):
         self._told = True
         return self._error(self._report("", None, follows=True))
 
-    def _report(self, said: str, exchange: Callable[[], object] | None, *, follows: bool) -> Account:
+    def _report(self, said: str, numbers: Sequence[float] | None, *, follows: bool) -> Account:
+        """Leave a note, and see the others': of those who say that they raised, or of all where numbers do not come."""
         try:
             self._channel.post(said, follows=follows)
-            if exchange is None or not _succeeds(exchange):
+            every = None if numbers is None else self._exchanged(numbers)
+            if every is None:
                 return self._channel.roll_call()
-            return self._channel.account()
+            return self._channel.account(self._those(every, _RAISED) + self._those(every, _DATA_ENDED))
         except RuntimeError:
             return Account((), store_is_gone=True)
+
+    def _exchanged(self, numbers: Sequence[float]) -> list[list[float]] | None:
+        try:
+            return self._channel.exchange(numbers)
+        except RuntimeError:
+            return None
 
     def _error(self, account: Account) -> RankError:
         if account.is_broken:
@@ -360,14 +368,6 @@ def _gloo(group: ProcessGroup) -> list[Any]:
     kind: Any = getattr(dist, "ProcessGroupGloo", None)
     every = [group._get_backend(device) for device in group._device_types]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
     return [] if kind is None else [backend for backend in every if isinstance(backend, kind)]
-
-
-def _succeeds(exchange: Callable[[], object]) -> bool:
-    try:
-        exchange()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _is_of_a_collective(error: BaseException) -> bool:
