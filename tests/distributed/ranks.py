@@ -7,6 +7,7 @@ they meet at is held by the parent, as the agent of ``torchrun`` holds it: it ou
 import faulthandler
 import multiprocessing
 import os
+import random
 import signal
 import sys
 import time
@@ -15,6 +16,7 @@ from datetime import timedelta
 from multiprocessing.connection import wait
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
@@ -98,6 +100,8 @@ def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR09
     faulthandler.enable(sys.stderr)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
     torch.set_num_threads(1)
+    random.seed(rank)
+    np.random.seed(rank)
     names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
     os.environ.update({name: str(value) for name, value in names.items()}, MASTER_ADDR="127.0.0.1")
     started = time.monotonic()

@@ -53,7 +53,7 @@ def other_stopping(rank):
         ),
         (other_accumulation, "Rank 0 and rank 1 are set up differently: accumulate: 1 and 2"),
         (other_rates, "Rank 0 is at the rate 0.001, rank 1 at 0.00125: they were not asked for the same"),
-        (other_stopping, "Rank 0 trains, rank 1 puts its learner back: they were not asked for the same"),
+        (other_stopping, "Rank 0 draws a batch, rank 1 puts its learner back: they were not asked for the same"),
     ],
 )
 def test_ranks_that_differ_are_told_in_what(function, words):

@@ -69,7 +69,7 @@ class Channel:
 
     Args:
         ranks: those that talk, this process's own among them.
-        seconds: how long a rank waits for the others' numbers; half as long for their notes.
+        seconds: how long a rank waits for the others' numbers; twice as long for their notes, which some leave only then.
     """
 
     def __init__(self, ranks: Sequence[int], seconds: float) -> None:
@@ -138,7 +138,7 @@ class Channel:
         """The notes of all ranks, waited for: each that is there leaves one. Those without are missing."""
         keys = list(map(str, self.ranks))
         try:
-            self._store().wait(keys, timedelta(seconds=self._seconds / 2))
+            self._store().wait(keys, timedelta(seconds=2 * self._seconds))
         except dist.DistStoreError:
             keys = self._present(keys)
         there = list(map(int, keys))

@@ -70,7 +70,7 @@ def over_ranks(
     ranks = spread.ranks_of(modules, groups)
     if len(ranks) <= 1:
         return Alone(modules)
-    return Ranks(modules, optimizers, Channel(ranks, seconds / 2), groups=groups, settings=settings, seconds=seconds)
+    return Ranks(modules, optimizers, Channel(ranks, seconds / 4), groups=groups, settings=settings, seconds=seconds)
 
 
 class Alone:
@@ -149,6 +149,8 @@ class Ranks(Alone):
         self._settings = settings
         self._seconds = seconds
         self._agrees_at_draw = spread.forward_communicates(modules)
+        self._fresh = 0  # forwards still to come in which a wrapper may order its buckets anew, with the others
+        self._accumulate = 1
         self._told = False  # whether all ranks know that this training was broken off
         self._broken = ""
         self._handled: BaseException | None = None  # the exception that was being handled at the last snapshot
@@ -161,6 +163,8 @@ class Ranks(Alone):
         All but the last of ``accumulate`` forwards leave the gradients of a ``DistributedDataParallel`` unreduced.
         """
         wrappers = spread.data_parallel(self._modules)
+        self._accumulate = accumulate
+        self._fresh = 2 * accumulate
 
         def agreed(model: nn.Module, batch: Any) -> Tensor:
             self._forwards += 1
@@ -225,6 +229,7 @@ class Ranks(Alone):
             raise RankError(self._broken)
         if self._told:
             self._told = False
+            self._fresh = 2 * self._accumulate
             self._channel.turn()
         self._size = 0.0
         self._forwards = 0
@@ -245,12 +250,13 @@ class Ranks(Alone):
     def _drawn(self, draw: Callable[[], Any]) -> Any:
         batch = draw()
         self._size += size_of(batch)
-        if self._agrees_at_draw:
+        if self._agrees_at_draw or self._fresh:
             self._agree(Stage.DRAW)
         return batch
 
     def _mean(self, loss: Tensor, size: float) -> float:
         said = self._agree(Stage.LOSS, float(loss.detach()), size)
+        self._fresh = max(0, self._fresh - 1)
         return sum(loss * size for *_, loss, size in said) / (sum(size for *_, size in said) or 1.0)
 
     def _agree(self, stage: Stage, loss: float = 0.0, size: float = 0.0) -> list[list[float]]:

@@ -68,7 +68,8 @@ class TorchLearner:
         replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
         process_group: the processes that train this model together, where its wrapper (``DistributedDataParallel``,
             ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch.distributed`.
-        rank_timeout: seconds within which a fault of one of them ends the iteration on all.
+        rank_timeout: seconds within which a fault of one of them ends the iteration on all; one that keeps the others
+            waiting for a quarter of it counts as ended.
 
     Attributes:
         rank: this process's, among those that there are; 0 tells and writes.
@@ -93,7 +94,7 @@ class TorchLearner:
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
-        rank_timeout: float = 300.0,
+        rank_timeout: float = 600.0,
     ) -> None:
         _check_pair(model, optimizer)
         if forward is None and loss_fn is None:
@@ -139,7 +140,7 @@ class TorchLearner:
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
-        rank_timeout: float = 300.0,
+        rank_timeout: float = 600.0,
     ) -> TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
