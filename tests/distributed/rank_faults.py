@@ -13,7 +13,7 @@ import lrfinder
 
 LRS = trainings.LRS[:8]
 LONGER = trainings.LRS[:16]  # past the batches that are kept, so that new ones are drawn
-PATIENCE = 20.0  # seconds: ranks that wait inside the model are released after 5
+PATIENCE = 16.0  # seconds: ranks that wait inside the model are released after 4
 
 
 class MyError(Exception):
