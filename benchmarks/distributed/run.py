@@ -30,7 +30,7 @@ STEP = 0.020  # seconds, about, of the bare loop
 
 
 def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, float, float, float]:  # noqa: FBT001  (one of the two rows)
-    """Seconds of a bare iteration and of the finder's, medians; the median of the rounds' ratios, and that of the fastest."""
+    """Seconds of a bare iteration and of the finder's, medians; the rounds' median ratio, and that of the fastest."""
     middle = [nn.BatchNorm1d(256)] if batch_norm else []
     model = DistributedDataParallel(nn.Sequential(nn.Linear(256, 256), *middle, nn.ReLU(), nn.Linear(256, 10)))
     optimizer, loss_fn = torch.optim.SGD(model.parameters(), lr=1e-4), nn.CrossEntropyLoss()

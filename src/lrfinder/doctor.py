@@ -25,6 +25,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "keras": ("keras",),
     "gluon": ("mxnet",),
     "pandas": ("pandas",),
+    "accelerate": ("accelerate", "torch"),
+    "notebook": ("ipython",),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow-skinny",),
+    "wandb": ("wandb",),
     "demo": ("torch", "scikit-learn"),
 }
 """The extras for users, and the distributions that each installs beside the core's."""
