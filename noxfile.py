@@ -9,8 +9,8 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
-    distributed  4 minutes
     report   3 minutes
+    distributed  4 minutes
 """
 
 import shutil
@@ -30,7 +30,7 @@ import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
-WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
@@ -62,9 +62,9 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with PyTorch."""
+    """All tests of one process, with PyTorch."""
     session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "--ignore=tests/distributed", *session.posargs)
 
 
 @nox.session
@@ -103,9 +103,9 @@ def keras(session: nox.Session) -> None:
 
 @nox.session
 def distributed(session: nox.Session) -> None:
-    """Several processes: grids and searches on Ray, on this machine alone."""
-    session.install("-e", ".[ray]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs)
+    """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
+    session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

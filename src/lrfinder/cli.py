@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
 from functools import partial
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 
 import lrfinder
-from lrfinder.errors import LRFinderError, RatesError
+from lrfinder.errors import LRFinderError, RankError, RatesError
 from lrfinder.factories import FileFactory
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
@@ -168,8 +169,7 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
             lr_end=lr_end,
             max_iterations=max_iterations,
         )
-        _show(result)
-        _write(result, json, csv, picture)
+        _conclude(learner, result, json, csv, picture)
 
 
 @app.command()
@@ -194,6 +194,9 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
     """
     with _told(debug):
+        if _is_of_many():
+            _suggest_on_all(factory, horizon, max_iterations, schedule, (json, csv, picture), alone=resume or ray_address)
+            return
         _require_folders(json, csv, picture)
         journal = _journal(json, resume=resume)
         if json is not None and journal is not None and resume and json.exists() and not journal.exists():
@@ -280,8 +283,7 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
         rates = _rates(lrs)
         with _made(factory, json, csv, picture) as learner:
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
-            _show(comparison)
-            _write(comparison, json, csv, picture)
+            _conclude(learner, comparison, json, csv, picture)
 
 
 @app.command()
@@ -298,7 +300,8 @@ def check(
         found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
         from lrfinder.views.check import check_view
 
-        out.print(check_view(found))
+        if _leads(learner):
+            out.print(check_view(found))
         if not found.ok:
             raise typer.Exit(1)
 
@@ -377,9 +380,25 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        told = printable(" ".join([said, *notes]))
+        told = printable(" ".join([*_of_rank(), said, *notes]))
+        if isinstance(error, RankError) and _rank() and error.rank != 0:  # the first process tells it, if it is there
+            raise typer.Exit(1) from None
         err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
+
+
+def _rank() -> int:
+    """The number that a launcher, torchrun say, has given this process."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _is_of_many() -> bool:
+    """Whether a launcher has started several processes."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _of_rank() -> list[str]:
+    return [f"Rank {_rank()}:"] if _is_of_many() else []
 
 
 @contextmanager
@@ -479,7 +498,7 @@ def _find(  # noqa: PLR0913  (those of find)
     max_iterations: int = 1000,
 ) -> RangeTest:
     most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
-    with progress(err, "range test", most, view_so_far) as advance:
+    with progress(_progress_on(finder.learner), "range test", most, view_so_far) as advance:
         return finder.find(
             lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
         )
@@ -488,13 +507,46 @@ def _find(  # noqa: PLR0913  (those of find)
 def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
-    with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
+    with progress(_progress_on(finder.learner), "sweep and probes", max_iterations, view_so_far) as advance:
         return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
+def _suggest_on_all(  # noqa: PLR0913  (the options of the command)
+    factory: str,
+    horizon: int,
+    max_iterations: int,
+    schedule: ScheduleName,
+    paths: tuple[Path | None, Path | None, Path | None],
+    *,
+    alone: object,
+) -> None:
+    """The search that the processes of one training make together."""
+    if alone:
+        message = "--resume and --ray-address are for a search in one process, not for one of several ranks."
+        raise typer.BadParameter(message)
+    with _made(factory, *paths) as learner:
+        suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
+        _conclude(learner, suggestion, *paths)
+
+
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
-    with progress(err, "comparison", len(lrs) * iterations) as advance:
+    with progress(_progress_on(finder.learner), "comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
+
+
+def _leads(learner: Learner[Any]) -> bool:
+    """Whether this process tells: of several that train together the first does."""
+    return getattr(learner, "rank", 0) == 0
+
+
+def _progress_on(learner: Learner[Any]) -> Console:
+    return err if _leads(learner) else Console(quiet=True)
+
+
+def _conclude(learner: Learner[Any], result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
+    if _leads(learner):
+        _show(result)
+        _write(result, json, csv, picture)
 
 
 def _show(result: Result) -> None:

@@ -25,6 +25,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "keras": ("keras",),
     "gluon": ("mxnet",),
     "pandas": ("pandas",),
+    "accelerate": ("accelerate", "torch"),
     "notebook": ("ipython",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow-skinny",),

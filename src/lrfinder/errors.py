@@ -15,6 +15,7 @@
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
     │   ├── SnapshotError (OSError)        there is no room for a snapshot
+    │   ├── RankError (RuntimeError)       another process of the same training raised, ended, or is set up differently
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      what is to make learners does not: another name, other keywords, another learner
@@ -90,6 +91,18 @@ class BusyError(LearnerError, RuntimeError):
 
 class SnapshotError(LearnerError, OSError):
     """There is no room for a snapshot where it was to be written. Nothing was changed."""
+
+
+class RankError(LearnerError, RuntimeError):
+    """Of a training that several processes make, another one raised, has ended, or is set up differently. It is named.
+
+    Attributes:
+        rank: the process with which it began; None where it is none alone.
+    """
+
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        super().__init__(message)
+        self.rank = rank
 
 
 class RestoreError(LearnerError, RuntimeError):

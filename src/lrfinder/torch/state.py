@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
 from lrfinder.restoring import put_back_all
+from lrfinder.torch import spread
 from lrfinder.torch.copies import InMemory
 from lrfinder.torch.tensors import Piece, fill_together
 
@@ -95,8 +97,12 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
 
 def _take(value: object) -> memory.Taken | None:
     if isinstance(value, Tensor):
+        if spread.is_shard(value):
+            return spread.of_shard(value)
         piece = Piece(value)
         return memory.Taken(piece, piece.further())
+    if isinstance(value, DistributedDataParallel):
+        return spread.of_data_parallel(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
     generator = own_generator(value)
