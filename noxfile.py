@@ -36,7 +36,7 @@ WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,safetensors]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -63,7 +63,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
     session.run("pytest", *session.posargs)
 
 

@@ -29,6 +29,7 @@ from lrfinder.errors import (
     RatesError,
     RestoreError,
     ResultFileError,
+    SnapshotError,
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
@@ -95,6 +96,7 @@ __all__ = [
     "ResultFileError",
     "RisingLoss",
     "Settings",
+    "SnapshotError",
     "Status",
     "Stop",
     "StoppingCriterion",

@@ -14,6 +14,7 @@
     │   │   ├── BatchError (TypeError)         a batch that cannot be unpacked
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
+    │   ├── SnapshotError (OSError)        there is no room for a snapshot
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      what is to make learners does not: another name, other keywords, another learner
@@ -85,6 +86,10 @@ class DataEndedError(DataError):
 
 class BusyError(LearnerError, RuntimeError):
     """Another thread is sweeping the same model. Nothing was changed."""
+
+
+class SnapshotError(LearnerError, OSError):
+    """There is no room for a snapshot where it was to be written. Nothing was changed."""
 
 
 class RestoreError(LearnerError, RuntimeError):

@@ -15,7 +15,10 @@ from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
+from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.copies import InMemory
+from lrfinder.torch.disk import OnDisk
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
@@ -23,7 +26,8 @@ from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from os import PathLike
 
     from torch.optim import Optimizer
 
@@ -63,6 +67,8 @@ class TorchLearner:
         group: the parameter group whose rate is given, by its place or by its entry ``"name"``.
         stateful: further objects that the training changes (an averaged model, a metric); put back by their attributes.
         replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
+        snapshot_dir: a folder to write snapshots to, for a model of which memory holds no second; they are gone when the
+            search is. Needs safetensors.
 
     Raises:
         LearnerError: a subclass of it says which argument does not fit.
@@ -83,6 +89,7 @@ class TorchLearner:
         group: str | int | None = None,
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         _check_pair(model, optimizer)
         if forward is None and loss_fn is None:
@@ -97,7 +104,7 @@ class TorchLearner:
             model, optimizer, forward, autocast=autocast, scaler=scaler, accumulate=accumulate, clip=clip, device=device
         )
         stateful = [*stateful, *([] if scaler is None else [scaler])]
-        self._set_up(step, data, [model], [optimizer], stateful, device, group, replay_bytes)
+        self._set_up(step, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir)
         self._first_forward = forward
 
     @classmethod
@@ -111,19 +118,20 @@ class TorchLearner:
         stateful: Iterable[object] = (),
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
         Args:
             step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
-            batch
-                is on the modules' device.
+                batch is on the modules' device.
             data: as for the class.
             modules: every module that the step changes.
             optimizers: every optimizer that it steps; the rate is written into all of them, ratios kept.
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
             group: as for the class; places count through all optimizers.
             replay_bytes: as for the class.
+            snapshot_dir: as for the class.
         """
         learner = cls.__new__(cls)
         modules, optimizers = list(modules), list(optimizers)
@@ -139,7 +147,9 @@ class TorchLearner:
             return loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float64)
 
         device = _device_of(modules)
-        learner._set_up(detached, data, modules, optimizers, stateful, device, group, replay_bytes)  # noqa: SLF001  (a constructor)
+        learner._set_up(  # noqa: SLF001  (a constructor)
+            detached, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+        )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
 
@@ -153,6 +163,7 @@ class TorchLearner:
         device: torch.device,
         group: str | int | None,
         replay_bytes: int,
+        snapshot_dir: str | PathLike[str] | None,
     ) -> None:
         self._step = step
         self._modules = modules
@@ -160,6 +171,8 @@ class TorchLearner:
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
+        self._sender = sender(device)
+        self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
         self._rates = Rates(optimizers, group)
         source = own_source(data)
         of_data = generators_of(source)
@@ -181,10 +194,22 @@ class TorchLearner:
         self._rates.write(lr)
         return self._step(self._draw)
 
+    @property
+    def iterations(self) -> Callable[[Iterable[float]], Iterator[float]] | None:
+        """Many iterations at once, whose losses are read without stopping the device, a few iterations late.
+
+        None on the CPU, where no loss is late. Once all losses were taken, the learner is where so many calls of
+        :meth:`iteration` leave it; before that it may be a few iterations further.
+        """
+        if self._sender is None:
+            return None
+        send = self._sender()
+        return lambda lrs: in_order(self.iteration, lrs, send)
+
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes; on the host, whatever the device."""
+        """A copy of everything that an iteration changes; see :mod:`lrfinder.torch.copies` for where it lies."""
         self._make_lazy_parameters()
-        return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
+        return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.
