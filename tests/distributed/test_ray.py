@@ -1,5 +1,6 @@
 """Grids and searches on a real Ray: two local machines of one processor each, one of which is killed."""
 
+import faulthandler
 import functools
 import os
 import threading
@@ -20,7 +21,15 @@ ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
-SECONDS = 120  # that a test waits for before it gives up
+SECONDS = 120  # that a test may take
+
+
+@pytest.fixture(autouse=True)
+def _within_the_time():
+    """A cluster that hangs must not keep a run for ever: it is ended, and what hung is shown."""
+    faulthandler.dump_traceback_later(SECONDS, exit=True)
+    yield
+    faulthandler.cancel_dump_traceback_later()
 
 
 @pytest.fixture(scope="module")
