@@ -24,7 +24,7 @@ def part(run: Result, frames: Sequence[str]) -> str:
     parts = [
         "" if rate is None else _answer(rate),
         f"<p>{text(verdict(run))}</p>",
-        *frames,
+        f'<div class="frames">{"".join(frames)}</div>',
         f"<h3>In numbers</h3>{scrolled(tables(run), 'In numbers')}",
         "" if rate is None else _how_to_use(rate),
         details("Settings", facts(_settings(run))),
@@ -87,8 +87,8 @@ def _of_comparison(run: Comparison) -> Mapping[str, object]:
 
 @_settings.register(Grid)
 def _of_grid(run: Grid) -> Mapping[str, object]:
-    axes = {name: ", ".join(map(value_told, values)) for name, values in run.axes.items()}
-    return {**axes, "in each cell": run.each, "factory": run.factory}
+    axes = {f"axis {name}": ", ".join(map(value_told, values)) for name, values in run.axes.items()}
+    return {**axes, "in each cell": run.each, "factory": run.factory, "cells made": f"{len(run)} of {run.size}"}
 
 
 def _sweep_settings(settings: Settings) -> Mapping[str, object]:
