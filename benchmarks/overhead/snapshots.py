@@ -70,15 +70,15 @@ def main(kind: str, size: str, optimizer: str) -> dict[str, object]:
     torch.set_num_threads(1)
     model, made, data = _training(size, optimizer)
     loss_fn = nn.MSELoss()
+    import lrfinder  # by the bare loop too: what its modules take has nothing to do with the state
+    from lrfinder.torch import TorchLearner
+
     if kind == "bare":
         for inputs, target in data * 2:
             made.zero_grad()
             loss_fn(model(inputs), target).backward()
             made.step()
         return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
-    import lrfinder
-    from lrfinder.torch import TorchLearner
-
     learner = TorchLearner(model, made, loss_fn, data)
     lrfinder.LRFinder(learner).find(rates=[1e-8] * 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
