@@ -116,10 +116,8 @@ def main() -> None:
     for batch_norm in (False, True):
         bare, found, ratio, fastest = ranks.values(over_the_bare_loop, batch_norm, limit=200)[0]
         what = "with BatchNorm" if batch_norm else "without buffers"
-        print(
-            f"an iteration {what}: {bare * 1e3:.1f} ms bare, {found * 1e3:.1f} ms in find; "
-            f"{ratio:.3f}, fastest {fastest:.3f}"
-        )
+        times = f"bare {bare * 1e3:.1f} ms, in find {found * 1e3:.1f} ms"
+        print(f"an iteration {what}: {times}; {ratio:.3f} times, of the fastest rounds {fastest:.3f}")
     for kind, count in (("alone", 1), ("ddp", 2), ("fsdp", 2)):
         size, taken, put_back = ranks.values(copied, kind, ranks=count, limit=200)[0]
         print(

@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import lrfinder
 
 SCRIPT = """
 import torch, torch.distributed as dist
@@ -43,7 +46,8 @@ def torchrun(tmp_path):
 
     def run(*arguments):
         command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lrfinder", *arguments]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        home = str(Path(lrfinder.__file__).parents[1])
+        environment = {**os.environ, "PYTHONPATH": home, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
         return subprocess.run(
             [sys.executable, *command],
             cwd=tmp_path,

@@ -58,6 +58,8 @@ class Account(NamedTuple):
             told = "The store that the ranks met at is gone, with the process that held it: rank 0, unless torchrun did."
         elif said:
             told = f"Rank {self.cause} raised {said}{'' if said.endswith('.') else '.'}"
+        elif not self.missing:
+            told = "The ranks kept each other waiting for too long."
         else:
             named = " and ".join(map(str, self.missing))
             told = f"{'Ranks' if len(self.missing) > 1 else 'Rank'} {named} did not answer in time: ended, or hanging."

@@ -377,5 +377,6 @@ def _gloo(group: ProcessGroup) -> list[Any]:
 
 
 def _is_of_a_collective(error: BaseException) -> bool:
-    """Whether it tells of other ranks rather than of this one: gloo raises plain ``RuntimeError``."""
-    return isinstance(error, dist.DistError) or (isinstance(error, RuntimeError) and "gloo" in str(error))
+    """Whether it tells of other ranks rather than of this one: gloo raises ``RuntimeError``, known by its words."""
+    of_gloo = isinstance(error, RuntimeError) and any(words in str(error) for words in ("gloo", "pair closure"))
+    return of_gloo or isinstance(error, dist.DistError)
