@@ -11,6 +11,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     keras    6 minutes, for all three back ends
     docs     4 minutes, most of them the gallery's
     report   3 minutes
+    distributed  4 minutes
 """
 
 import shutil
@@ -34,13 +35,13 @@ import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
-WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,safetensors]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -66,9 +67,9 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", *session.posargs)
+    """All tests of one process, with PyTorch."""
+    session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
+    session.run("pytest", "--ignore=tests/distributed", *session.posargs)
 
 
 @nox.session
@@ -112,6 +113,13 @@ def docs(session: nox.Session) -> None:
     session.install("--no-deps", *FASTAI)  # it asks for spacy and torchvision, which its finder does not need
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
     session.run("pytest", PAGES, *session.posargs)
+
+
+@nox.session
+def distributed(session: nox.Session) -> None:
+    """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
+    session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

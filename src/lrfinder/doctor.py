@@ -25,10 +25,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "keras": ("keras",),
     "gluon": ("mxnet",),
     "pandas": ("pandas",),
+    "ray": ("ray",),
+    "accelerate": ("accelerate", "torch"),
     "notebook": ("ipython",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow-skinny",),
     "wandb": ("wandb",),
+    "safetensors": ("safetensors",),
     "demo": ("torch", "scikit-learn"),
 }
 """The extras for users, and the distributions that each installs beside the core's."""

@@ -23,6 +23,7 @@ SESSIONS = {
     "jax": {"jax", "optax", "flax", "equinox"},
     "keras": {"keras", "torch", "jax", "tensorflow"},
     "gluon": {"mxnet"},
+    "distributed": {"torch", "accelerate", "ray"},
     "docs": {"torch", "sklearn", "lightning", "ignite", "fastai", "torch_lr_finder", "mlflow", "wandb", "tensorboard"},
 }
 PARTS = {
