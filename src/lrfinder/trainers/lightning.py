@@ -18,28 +18,13 @@ import torch
 from torch.utils._pytree import tree_leaves, tree_map
 
 from lrfinder import LRFinder
-from lrfinder.errors import LearnerError, LossError, MissingExtraError, OptimizerError
+from lrfinder.errors import LearnerError, LossError, OptimizerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.schedules import set_rate
+from lrfinder.trainers.framework import framework
 from lrfinder.trainers.handing import hand_over
 from lrfinder.trainers.standing import Grouped, Standing, loss_in, objects_of
-
-try:
-    import lightning.pytorch as pl
-    from lightning.pytorch import callbacks
-    from lightning.pytorch.loggers.logger import DummyLogger
-    from lightning.pytorch.profilers import PassThroughProfiler
-    from lightning.pytorch.loops.fetchers import _DataFetcher
-    from lightning.pytorch.trainer import call
-    from lightning.pytorch.trainer.connectors.data_connector import _DataLoaderSource
-    from lightning.pytorch.trainer.states import TrainerFn
-    from lightning.pytorch.utilities import CombinedLoader
-    from lightning.pytorch.utilities.types import LRSchedulerConfig
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.partition(".")[0] != "lightning":
-        raise
-    raise MissingExtraError.of("lightning", "lightning") from error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -49,7 +34,22 @@ if TYPE_CHECKING:
     from lrfinder.records import Suggestion
     from lrfinder.trainers.handing import Schedule
 
-QUIET: tuple[type[pl.Callback], ...] = (
+pl = framework("lightning.pytorch", "lightning")
+callbacks = pl.callbacks
+DummyLogger = framework("lightning.pytorch.loggers.logger", "lightning").DummyLogger
+PassThroughProfiler = framework("lightning.pytorch.profilers", "lightning").PassThroughProfiler
+fetchers = framework("lightning.pytorch.loops.fetchers", "lightning")
+call = framework("lightning.pytorch.trainer.call", "lightning")
+data_connector = framework("lightning.pytorch.trainer.connectors.data_connector", "lightning")
+TrainerFn = framework("lightning.pytorch.trainer.states", "lightning").TrainerFn
+CombinedLoader = framework("lightning.pytorch.utilities", "lightning").CombinedLoader
+LRSchedulerConfig = framework("lightning.pytorch.utilities.types", "lightning").LRSchedulerConfig
+
+Trainer = Any  # a lightning.pytorch.Trainer
+Module = Any  # a lightning.pytorch.LightningModule
+Callbacks = tuple[type, ...]
+
+QUIET: Callbacks = (
     callbacks.Checkpoint,
     callbacks.OnExceptionCheckpoint,
     callbacks.EarlyStopping,
@@ -65,8 +65,6 @@ QUIET: tuple[type[pl.Callback], ...] = (
     callbacks.BatchSizeFinder,
 )
 """Callbacks that watch a training and do not belong to it: they are left out of a search."""
-
-Trainer = Any  # of Lightning's trainer more is used here than its public face
 
 
 class LightningLearner(Standing):
@@ -93,11 +91,11 @@ class LightningLearner(Standing):
 
     def __init__(  # noqa: PLR0913  (one of them names the group)
         self,
-        module: pl.LightningModule,
-        trainer: pl.Trainer,
+        module: Module,
+        trainer: Trainer,
         data: Any = None,
         *,
-        quiet: Iterable[type[pl.Callback]] = (),
+        quiet: Iterable[type] = (),
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
     ) -> None:
@@ -125,8 +123,8 @@ class LightningLearner(Standing):
             RatesError: there is no rate above 0.
         """
         callback = StartRate(rate, schedule=schedule)
-        others = [one for one in cast("list[pl.Callback]", self._trainer.callbacks) if not isinstance(one, StartRate)]
-        self._trainer.callbacks = [callback, *others]  # pyright: ignore[reportAttributeAccessIssue]  (not annotated there)
+        others = [one for one in self._trainer.callbacks if not isinstance(one, StartRate)]
+        self._trainer.callbacks = [callback, *others]
 
 
 class StartRate(pl.Callback):
@@ -141,18 +139,18 @@ class StartRate(pl.Callback):
         self.rate = rate
         self.schedule = schedule
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002  (Lightning's)
+    def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:  # noqa: ARG002  (Lightning's)
         """Hand the rate over."""
         if trainer.global_step == 0:
             _hand_over(trainer, self.rate, self.schedule)
 
 
-def at_the_start(trainer: pl.Trainer) -> bool:
+def at_the_start(trainer: Trainer) -> bool:
     """Before the first iteration of a fit."""
     return trainer.global_step == 0
 
 
-def of_the_rest(finder: LRFinder, trainer: pl.Trainer) -> Suggestion:
+def of_the_rest(finder: LRFinder, trainer: Trainer) -> Suggestion:
     """A rate for what is left of the fit; for 300 iterations where its length is not known."""
     steps = trainer.estimated_stepping_batches
     left = steps - trainer.global_step if steps not in (-1, float("inf")) else 300
@@ -180,11 +178,11 @@ class LRFind(pl.Callback):
 
     def __init__(
         self,
-        search: Callable[[LRFinder, pl.Trainer], Suggestion] = of_the_rest,
+        search: Callable[[LRFinder, Trainer], Suggestion] = of_the_rest,
         *,
-        when: Callable[[pl.Trainer], bool] = at_the_start,
+        when: Callable[[Trainer], bool] = at_the_start,
         schedule: Schedule = set_rate,
-        quiet: Iterable[type[pl.Callback]] = (),
+        quiet: Iterable[type] = (),
     ) -> None:
         self.search = search
         self.when = when
@@ -193,7 +191,7 @@ class LRFind(pl.Callback):
         self.suggestions: list[Suggestion] = []
         self._asked_at = -1
 
-    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (Lightning's signature)
+    def on_train_batch_start(self, trainer: Trainer, pl_module: Module, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (Lightning's signature)
         """Search where it is time, once an update."""
         if self._asked_at == trainer.global_step or not self.when(trainer):
             return
@@ -216,7 +214,7 @@ class _Ear(pl.Callback):
     def __init__(self) -> None:
         self.losses: list[Tensor] = []
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002, PLR0917  (as above)
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (as above)
         """Keep the loss; Lightning has divided it by the number of batches to an update."""
         self.losses.append(loss_in(outputs, "training_step"))
 
@@ -235,9 +233,9 @@ class _Fetcher:
 class _Batches:
     """The batches of several loaders, without the places that Lightning's collection of them tells."""
 
-    def __init__(self, loaders: CombinedLoader) -> None:
+    def __init__(self, loaders: Any) -> None:
         self.iterables: Any = tree_map(own_source, loaders.iterables)
-        self.mode: Any = cast("Any", loaders)._mode
+        self.mode: Any = loaders._mode
         self.flattened = tree_leaves(self.iterables)  # where their random numbers are looked for
 
     def __iter__(self) -> Iterator[Any]:
@@ -248,22 +246,22 @@ class _ReadyError(Exception):
     """Ends the ``fit`` of a copy where training would begin."""
 
 
-def _check(module: object, trainer: object) -> None:
+def _check(module: Module, trainer: Trainer) -> None:
     for one, kind, name in ((module, pl.LightningModule, "LightningModule"), (trainer, pl.Trainer, "Trainer")):
         if not isinstance(one, kind):
             message = f"A {type(one).__module__}.{type(one).__name__} was given for a lightning.pytorch.{name}."
             raise LearnerError(message)
-    devices = cast("pl.Trainer", trainer).world_size
+    devices = trainer.world_size
     if devices > 1:
         message = f"The trainer works on {devices} devices; search on one, with a batch {devices} times as large."
         raise LearnerError(message)
 
 
-def _twin(trainer: Trainer, module: pl.LightningModule, data: Any, quiet: tuple[type, ...]) -> Trainer:
+def _twin(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Trainer:
     """A copy of the trainer that shares nothing with it that a search could change."""
     parts = objects_of([trainer], "lightning")
-    shared = [one for one in parts if isinstance(one, (*quiet, CombinedLoader, _DataFetcher))]
-    shared += [one.instance for one in parts if isinstance(one, _DataLoaderSource)]
+    shared = [one for one in parts if isinstance(one, (*quiet, CombinedLoader, fetchers._DataFetcher))]
+    shared += [cast("Any", one).instance for one in parts if isinstance(one, data_connector._DataLoaderSource)]
     shared += [module, data, trainer.datamodule, *module.parameters(), *trainer.loggers]
     shared += [*trainer.strategy.optimizers, *trainer.strategy.lr_scheduler_configs]
     memo: dict[int, Any] = {id(one): one for one in shared}
@@ -273,14 +271,14 @@ def _twin(trainer: Trainer, module: pl.LightningModule, data: Any, quiet: tuple[
     return twin
 
 
-def _make_quiet(trainer: Trainer, quiet: tuple[type, ...]) -> None:
+def _make_quiet(trainer: Trainer, quiet: Callbacks) -> None:
     trainer.callbacks = [one for one in trainer.callbacks if not isinstance(one, quiet)]
     trainer.loggers = [DummyLogger()] if trainer.loggers else []  # a step may call self.logger
     trainer.strategy.lr_scheduler_configs = []
 
 
 @contextmanager
-def _quiet(trainer: Trainer, quiet: tuple[type, ...]) -> Generator[None]:
+def _quiet(trainer: Trainer, quiet: Callbacks) -> Generator[None]:
     before = trainer.callbacks, trainer.loggers, trainer.strategy.lr_scheduler_configs
     try:
         _make_quiet(trainer, quiet)
@@ -289,7 +287,7 @@ def _quiet(trainer: Trainer, quiet: tuple[type, ...]) -> Generator[None]:
         trainer.callbacks, trainer.loggers, trainer.strategy.lr_scheduler_configs = before
 
 
-def _make_ready(twin: Trainer, module: pl.LightningModule, data: Any) -> None:
+def _make_ready(twin: Trainer, module: Module, data: Any) -> None:
     """Run the copy's ``fit`` up to where it would train, and stay there."""
     loop = twin.fit_loop
     loop._combined_loader = loop._data_fetcher = None
@@ -316,7 +314,7 @@ def _make_ready(twin: Trainer, module: pl.LightningModule, data: Any) -> None:
         twin._signal_connector.teardown()
 
 
-def _driven(trainer: Trainer, module: pl.LightningModule, group: str | int | None, replay_bytes: int) -> TorchLearner:
+def _driven(trainer: Trainer, module: Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
     """A learner that drives the loop of a trainer that is ready."""
     loop, size = trainer.fit_loop.epoch_loop, trainer.accumulate_grad_batches
     ear, fetcher = _Ear(), _Fetcher()
@@ -336,9 +334,9 @@ def _driven(trainer: Trainer, module: pl.LightningModule, group: str | int | Non
                     raise LossError(message) from None
         return torch.stack(ear.losses).sum() * (size / len(batches))
 
-    loaders = trainer.train_dataloader
+    loaders: Any = trainer.train_dataloader
     several = isinstance(loaders, list | tuple | dict) or loaders is None
-    data = _Batches(trainer.fit_loop._combined_loader) if several else loaders
+    data: Any = _Batches(trainer.fit_loop._combined_loader) if several else loaders
     return TorchLearner.from_step(
         step,
         Grouped(data, size),
@@ -351,7 +349,7 @@ def _driven(trainer: Trainer, module: pl.LightningModule, group: str | int | Non
 
 
 @contextmanager
-def _held_by(trainer: Trainer, module: pl.LightningModule) -> Generator[None]:
+def _held_by(trainer: Trainer, module: Module) -> Generator[None]:
     """The module's ``trainer`` is the one that trains it now, and then again that of before."""
     holders = [one for one in module.modules() if isinstance(one, pl.LightningModule)]
     before = [one._trainer for one in holders]
