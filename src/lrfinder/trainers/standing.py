@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -106,7 +107,9 @@ def loss_in(output: object, what: str) -> Tensor:
         LossError: it gave none.
     """
     loss = cast("Mapping[str, object]", output).get("loss") if isinstance(output, Mapping) else output
+    if isinstance(loss, float):
+        return torch.tensor(loss, dtype=torch.float64)
     if not isinstance(loss, Tensor) or loss.numel() != 1:
-        message = f"{what} gave {output!s:.80}; it must give the loss as a tensor of one element, or a dict with a 'loss'."
+        message = f"{what} gave {output!s:.80}; it must give the loss as one number, or a dict with a 'loss'."
         raise LossError(message)
     return loss.detach()
