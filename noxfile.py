@@ -8,6 +8,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    trainers 6 minutes
 """
 
 import sys
@@ -20,7 +21,7 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-WITHOUT_TORCH = ("tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
+WITHOUT_TORCH = ("tests/torch", "tests/trainers", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
@@ -71,3 +72,11 @@ def keras(session: nox.Session) -> None:
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
         session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})
+
+
+@nox.session
+def trainers(session: nox.Session) -> None:
+    """The trainers on the PyTorch wing."""
+    session.install("-e", ".", TORCH, *TESTING)
+    session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
+    session.run("pytest", "tests/trainers", *session.posargs)
