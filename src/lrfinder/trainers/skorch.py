@@ -46,9 +46,9 @@ class SkorchLearner(Standing):
     """A skorch ``NeuralNet`` and its data as a :class:`lrfinder.Learner`, before ``fit`` or ``partial_fit``.
 
     An iteration is the net's own ``train_step`` on a batch of its ``iterator_train``, with the user's callbacks around it
-    and those of :data:`TAKE_PART`; the data are what its ``train_split`` leaves for training. Where the net is not initialized
-    yet, as before ``fit``, a clone of it is, and the net is not touched. Where it is, as before ``partial_fit`` or ``fit``
-    with ``warm_start``, its own module is trained, and put back.
+    and those of :data:`TAKE_PART`; the data are what its ``train_split`` leaves for training. Where the net is not
+    initialized yet, as before ``fit``, a clone of it is, and the net is not touched. Where it is, as before
+    ``partial_fit`` or ``fit`` with ``warm_start``, its own module is trained, and put back.
 
     Args:
         net: the net.
@@ -124,7 +124,8 @@ class SkorchLearner(Standing):
             net.set_params(callbacks=[*(net.callbacks or ()), ("lrfinder_schedule", policy)])
 
 
-def _scheduled(optimizer: Optimizer, *, schedule: Schedule, rate: Suggestion | float) -> Any:
+def _scheduled(optimizer: Optimizer, *, schedule: Schedule, rate: Suggestion | float, **_: Any) -> Any:
+    """The scheduler; skorch would tell it where to go on, by a ``last_epoch``."""
     return schedule(optimizer, rate)
 
 
