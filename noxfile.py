@@ -3,6 +3,7 @@
 Budgets on 2 cores, installation included; the whole run is to stay under 30 minutes:
 
     lint     2 minutes
+    package  2 minutes
     tests    8 minutes, 2 of them the sample of the fuzz in tests/proof
     oldest   2 minutes
     gluon    4 minutes
@@ -11,7 +12,9 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     trainers 6 minutes
 """
 
+import shutil
 import sys
+from pathlib import Path
 
 import nox
 
@@ -31,6 +34,23 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Wheel and sdist: built, checked, and installed in an empty environment, where the command line must answer."""
+    room = Path(session.create_tmp())
+    built, empty = room / "dist", room / "empty"
+    shutil.rmtree(built, ignore_errors=True)
+    session.install("build", "twine")
+    session.run("python", "-m", "build", "--outdir", str(built))
+    made = sorted(map(str, built.glob("lrfinder-*")))
+    session.run("twine", "check", "--strict", *made)
+    for file in made:
+        session.run("python", "-m", "venv", "--clear", str(empty))
+        session.run(str(empty / "bin" / "pip"), "install", "--quiet", file, external=True)
+        for command in ("--version", "doctor", "find --help"):
+            session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
 
 
 @nox.session

@@ -36,6 +36,16 @@ def test_an_honest_learner_passes_with_a_line_for_each_thing_and_each_part_of_th
     assert len(check.law) == 5
 
 
+def test_a_learner_that_makes_many_iterations_at_once_is_asked_whether_these_are_the_same():
+    class Elsewhere(Seen):
+        def iterations(self, lrs):
+            yield from (self.iteration(2 * lr) for lr in lrs)
+
+    asked = outcomes(lrfinder.check(seen(Elsewhere)).law)
+    assert asked.pop("many iterations at once are those one by one") is Outcome.BROKEN
+    assert set(asked.values()) == {Outcome.HOLDS}
+
+
 def test_it_tells_what_the_training_changes_at_all():
     changed = {finding.what: finding.changed for finding in lrfinder.check(seen()).state}
     assert changed == {"position": True, "velocity": True, "generator": True, "curvature": False}

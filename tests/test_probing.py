@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 from fakes import Bowl, Scripted
 
 from lrfinder import Record, Stop, constant, one_cycle
+from lrfinder.analysis.bracketing import Ask
 from lrfinder.probing import Probing
 
 
@@ -137,3 +139,62 @@ def test_an_exception_while_a_probe_is_lengthened_loses_nothing_of_what_was_know
     assert probes.probes == {0.1: short}
     learner.losses = [1.0, 0.9, 0.8, 0.7]
     assert probes.train(0.1, 4).losses == (1.0, 0.9, 0.8, 0.7)
+
+
+class Together(Bowl):
+    """Makes trainings together, and counts the iterations that it makes one by one."""
+
+    alone = 0
+    groups = ()
+
+    def iteration(self, lr):
+        self.alone += 1
+        return super().iteration(lr)
+
+    def trainings(self, states, lrs):
+        self.groups = (*self.groups, tuple(row[0] for row in lrs))
+        losses, ends = [], []
+        for state, row in zip(states, lrs, strict=True):
+            self.restore(state)
+            losses.append([super(Together, self).iteration(lr) for lr in row])
+            ends.append(self.snapshot())
+        return np.array(losses), ends
+
+
+def test_probes_prepared_together_are_those_made_one_after_the_other():
+    learner = Together(noise=0.1, momentum=0.9)
+    together, alone = probing(learner), probing(noisy())
+    for length in (25, 60):
+        together.prepare([Ask(lr, length) for lr in (0.1, 0.2, 0.4)])
+        for lr in (0.1, 0.2, 0.4):
+            assert together.train(lr, length) == alone.train(lr, length)
+    assert (learner.alone, learner.groups) == (0, ((0.1, 0.2, 0.4),) * 2)
+    assert (together.runs, together.iterations) == (alone.runs, alone.iterations)
+
+
+def test_probes_that_begin_at_different_iterations_are_not_prepared_together():
+    learner = Together()
+    probes = probing(learner)
+    probes.train(0.1, 25)
+    probes.prepare([Ask(0.1, 60), Ask(0.2, 60), Ask(0.4, 60)])
+    assert learner.groups == ()
+    probes.prepare([Ask(0.2, 60), Ask(0.1, 60), Ask(0.4, 60)])
+    assert learner.groups == ((0.2, 0.4),)
+
+
+def test_a_prepared_probe_whose_beginning_was_let_go_of_is_made_anew():
+    learner = Together(noise=0.1, momentum=0.9)
+    probes = probing(learner)
+    for lr in (0.1, 0.2):
+        probes.train(lr, 25)
+    probes.prepare([Ask(0.1, 60), Ask(0.2, 60)])
+    probes.keep([0.1])
+    assert probes.train(0.2, 60) == probing(noisy()).train(0.2, 60)
+    assert probes.iterations == 110
+
+
+def test_a_prepared_probe_that_is_not_asked_for_does_not_count():
+    probes = probing(Together())
+    probes.prepare([Ask(0.1, 25), Ask(0.2, 25)])
+    probes.train(0.2, 25)
+    assert (probes.iterations, list(probes.runs)) == (25, [0.2])

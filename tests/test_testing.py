@@ -107,3 +107,65 @@ def test_a_loss_that_is_overwritten_fails():
 
     with pytest.raises(LawError, match="read at the end"):
         lrfinder.testing.check_losses_are_kept(Reuses())
+
+
+class AtOnce(Bowl):
+    """Bowls whose iterations are made in chunks."""
+
+    def iterations(self, lrs):
+        lrs = list(lrs)
+        while lrs:
+            losses = [self.iteration(lr) for lr in lrs[:7]]
+            lrs = lrs[7:]
+            yield from losses
+
+
+def test_iterations_in_chunks_obey_the_law():
+    bowl = AtOnce(momentum=0.9, noise=0.1)
+    lrfinder.testing.check(bowl, observe=seen(bowl))
+    assert bowl.position == 1.0
+
+
+def test_iterations_at_once_that_train_otherwise_fail():
+    class Lower(AtOnce):
+        def iterations(self, lrs):
+            return super().iterations([0.9 * lr for lr in lrs])
+
+    with pytest.raises(LawError, match="by iterations"):
+        lrfinder.testing.check_many_at_once(Lower(momentum=0.9))
+
+
+def test_iterations_at_once_that_go_too_far_fail():
+    class Far(AtOnce):
+        def iterations(self, lrs):
+            return super().iterations([*lrs, 0.0])
+
+    with pytest.raises(LawError, match="26 iterations were possible, 25 before"):
+        lrfinder.testing.check_many_at_once(Far(momentum=0.9))
+
+
+def test_iterations_at_once_that_end_elsewhere_fail():
+    class Elsewhere(AtOnce):
+        def iterations(self, lrs):
+            yield from super().iterations(lrs)
+            self.velocity = 0.0
+
+    bowl = Elsewhere(momentum=0.9)
+    with pytest.raises(LawError, match="velocity did not come back"):
+        lrfinder.testing.check_many_at_once(bowl, observe=seen(bowl))
+
+
+def test_iterations_at_once_that_a_restore_does_not_end_fail():
+    class Remembers(AtOnce):
+        left = ()
+
+        def iterations(self, lrs):
+            self.left = list(lrs)
+            while self.left:
+                yield super().iteration(self.left.pop(0))
+
+        def iteration(self, lr):
+            return super().iteration(self.left[-1] if self.left else lr)
+
+    with pytest.raises(LawError, match="in the middle"):
+        lrfinder.testing.check_many_at_once(Remembers(momentum=0.9))

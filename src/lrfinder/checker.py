@@ -25,6 +25,7 @@ LAWS: Laws = (
     ("a training that ran away to NaN is put back whole", testing.check_comes_back_from_divergence),
     ("a loss that was returned is not overwritten", testing.check_losses_are_kept),
 )
+AT_ONCE: Laws = (("many iterations at once are those one by one", testing.check_many_at_once),)
 DETERMINISTIC = "two trainings from one state give the same losses"
 
 
@@ -47,7 +48,8 @@ def check(learner: Learner[Any], lrs: Sequence[float] = testing.LRS, observe: Ob
         deterministic = _deterministic(seen, found, lambda: _first_to_differ(learner, state, lrs, look))
         if seen.difference is None:
             rest = _but(found, look)
-            law = tuple(_asked(what, partial(ask, learner, lrs, rest)) for what, ask in LAWS)
+            laws = (*LAWS, *(AT_ONCE if getattr(learner, "iterations", None) else ()))
+            law = tuple(_asked(what, partial(ask, learner, lrs, rest)) for what, ask in laws)
         else:
             law = _after_a_difference(seen.difference, deterministic)
     return Check(found, deterministic, law)

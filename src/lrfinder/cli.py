@@ -227,6 +227,22 @@ def plot(
         _write(loaded, None, csv, png)
 
 
+@app.command()
+def doctor() -> None:
+    """What of lrfinder works here: versions, frameworks, devices, and how to get what is missing. Exits with 1 if one fails.
+
+    Example:  lrfinder doctor
+    """
+    from lrfinder.doctor import examine
+    from lrfinder.views.doctor import examination_view
+
+    with err.status("looking at the frameworks that are installed"):
+        found = examine()
+    out.print(examination_view(found))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
 @contextmanager
 def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
     """Tell a failure in one sentence and exit with 1, or with 2 where an option's value is out of range."""

@@ -1,16 +1,16 @@
-"""The finder: sweeps a learner through rates and gives it back untouched. The only loops of the package are here."""
+"""The finder: sweeps a learner through rates and gives it back untouched."""
 
 from __future__ import annotations
 
 import math
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfinder.analysis.conclusion import conclude, from_curve
-from lrfinder.errors import DataEndedError, LRFinderError, RatesError
+from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
 from lrfinder.probing import Probing
 from lrfinder.rates import checked, geometric
@@ -18,20 +18,19 @@ from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
 from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
+from lrfinder.sweep import sweep
+from lrfinder.together import made_together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
     from matplotlib.axes import Axes
-    from numpy.typing import NDArray
 
     from lrfinder.learner import Learner
     from lrfinder.records import Suggestion
     from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
-
-    OnRecord = Callable[[Record], object]
-    Trainings = Callable[[Sequence[Any], Sequence[float], int], tuple[NDArray[Any], Sequence[Any]] | None]
+    from lrfinder.sweep import OnRecord
 
 
 class LRFinder:
@@ -91,7 +90,7 @@ class LRFinder:
         criterion = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
         records: list[Record] = []
         with restored(self.learner), _told(records, lrs):
-            stop = _sweep(self.learner, lrs, records, criterion, on_record)
+            stop = sweep(self.learner, lrs, records, criterion, on_record)
         if stop is Stop.LAST_RATE and rates is None and lrs[-1] * lr_multiplier <= lr_end:
             stop = Stop.MAX_ITERATIONS
         geometric_settings = (lr_start, lr_multiplier, lr_end) if rates is None else (None, None, None)
@@ -114,17 +113,15 @@ class LRFinder:
         lrs = checked(lrs, max_iterations=len(lrs) or 1)
         losses = np.full((len(lrs), iterations), np.nan)
         stops: list[Stop] = []
-        together: Trainings | None = getattr(self.learner, "trainings", None)
+        trainings = [(lr,) * iterations for lr in lrs]
         with restored(self.learner) as state:
-            made = None if together is None else together([state] * len(lrs), lrs, iterations)
-            for k, (row, lr) in enumerate(zip(losses, lrs, strict=True)):
+            made = made_together(self.learner, [state] * len(lrs), trainings)
+            for k, (row, training) in enumerate(zip(losses, trainings, strict=True)):
                 if stops and made is None:
                     self.learner.restore(state)
                 records: list[Record] = []
-                training = (lr,) * iterations
-                learner: Any = self.learner if made is None else _Made(made[0][k])
                 with _told(records, training):
-                    stop = _sweep(learner, training, records, None, on_record)
+                    stop = sweep(self.learner if made is None else made[k], training, records, None, on_record)
                 row[: len(records)] = [record.loss for record in records]
                 stops.append(Stop.MAX_ITERATIONS if stop is Stop.LAST_RATE else stop)
         rates = np.array(lrs)
@@ -166,7 +163,7 @@ class LRFinder:
         records: list[Record] = []
         with restored(self.learner) as state:
             with _told(records, lrs):
-                stop = _sweep(self.learner, lrs, records, criterion, on_record)
+                stop = sweep(self.learner, lrs, records, criterion, on_record)
             settings = Settings(None, None, None, max_iterations, criterion.smoothing, repr(criterion))
             curve = RangeTest(tuple(records), stop, settings)
             probing = Probing(self.learner, state, schedule, on_record)
@@ -182,62 +179,6 @@ class LRFinder:
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax)
-
-
-class _Made(NamedTuple):
-    """A training that was made together with others; its losses are read out."""
-
-    losses: NDArray[np.float64]
-
-    def iterations(self, lrs: Sequence[float]) -> Iterable[float]:
-        yield from self.losses
-        if len(self.losses) < len(lrs):
-            raise DataEndedError
-
-
-def _sweep(
-    learner: Learner[Any],
-    lrs: Sequence[float],
-    records: list[Record],
-    stopping: StoppingCriterion | None,
-    on_record: OnRecord | None,
-) -> Stop:
-    """One iteration at each rate, each appended to ``records`` (the caller's, so that it has them also when one raises)."""
-    reset: Callable[[], object] | None = getattr(stopping, "reset", None)
-    if reset is not None:
-        reset()
-    train = _iteration_of(learner, lrs)
-    for lr in lrs:
-        try:
-            loss = train(lr)
-        except DataEndedError:
-            return Stop.DATA_ENDED
-        if loss is None:
-            break
-        record = Record(lr, float(loss))
-        if on_record is not None:
-            on_record(record)
-        stop = _verdict(record.loss, stopping)
-        records.append(record)
-        if stop is not None:
-            return stop
-    return Stop.LAST_RATE
-
-
-def _verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
-    if not math.isfinite(loss):
-        return Stop.NOT_FINITE
-    verdict = stopping(loss) if stopping is not None else None
-    return (verdict if isinstance(verdict, Stop) else Stop.CRITERION) if verdict else None
-
-
-def _iteration_of(learner: Learner[Any], lrs: Sequence[float]) -> Callable[[float], SupportsFloat | None]:
-    """The learner's iteration; or the next loss of its ``iterations``, where it has them, and None where these end."""
-    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
-    if many is None:
-        return learner.iteration  # called by name: ``map`` would take a StopIteration of the user's for its own end
-    losses = iter(many(lrs))
-    return lambda _: next(losses, None)
 
 
 @contextmanager

@@ -31,11 +31,12 @@ class Learner(Protocol[State]):
     """What the finder asks of a learner.
 
     A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
-    late or in chunks. The finder takes the losses one by one and drops what ran past the stop.
+    late or in chunks. The finder takes the losses one by one and drops what ran past the stop. Once it has taken all, the
+    learner is where the last iteration left it.
 
-    And it may have ``trainings(states, lrs, iterations) -> (losses, states) | None``: from each state so many iterations at
-    its rate, all trainings at once on the same batches; losses of shape ``(states, iterations)``, narrower where the data
-    end, equal to those of ``iteration`` to rounding, and the states that were reached. The learner is then anywhere.
+    And it may have ``trainings(states, lrs) -> (losses, states) | None``: from each state a training at the rates of its row
+    of ``lrs``, which are equally long, all at once on the same batches; losses of the shape of ``lrs``, narrower where the
+    data end, equal to those of ``iteration`` to rounding, and the states that were reached. The learner is then anywhere.
     ``None`` says that one after the other is faster, and that the learner is where it was.
 
     And it may have ``observe() -> Mapping[str, object]``: all of it that can be compared, names (``"kind: name"``) to values

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder.analysis.bracketing import looks, next_probe, start_rate
+from lrfinder.analysis.bracketing import looks, next_probes, start_rate
 from lrfinder.analysis.evidence import Evidence
 from lrfinder.errors import RatesError
 
@@ -70,7 +70,8 @@ def search(
     start = min(max(start_rate(curve, untrained), lowest), highest)
     if not start > 0:  # of the rates given, only 0 was reached
         return evidence, False
-    while (ask := next_probe(evidence, plan, start, lambda lr: lowest <= lr <= highest)) is not None:
+    while asks := next_probes(evidence, plan, start, lambda lr: lowest <= lr <= highest):
+        ask = asks[0]
         latest = evidence.latest()
         blind = ask.length > len(untrained) and not latest  # then at least with the untrained losses of the same batches
         cost = probing.cost(*ask) + (probing.cost(0.0, ask.length) if blind else 0)
@@ -78,6 +79,7 @@ def search(
             return evidence, True
         if blind:
             untrained = np.array(probing.train(0.0, ask.length).losses)
+        probing.prepare(asks)
         if not probing.train(*ask).losses:  # the data have ended, and did not come back
             return evidence, False
         evidence = _evidence(probing, curve, untrained, horizon)

@@ -52,6 +52,7 @@ def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = 
         check_old_states_live,
         check_comes_back_from_divergence,
         check_losses_are_kept,
+        check_many_at_once,
     ):
         one(learner, lrs, observe)
 
@@ -125,6 +126,26 @@ def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS, _: 
                 returned.append(learner.iteration(lr))
                 at_once.append(float(returned[-1]))
         _same_losses(list(map(float, returned)), at_once, "when read at the end, not at once")
+
+
+def check_many_at_once(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
+    """``iterations``, where the learner has it, trains as ``iteration`` does, and can be left in the middle."""
+    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
+    if many is None:
+        return
+    with restored(learner) as state:
+        one_by_one, end = losses(learner, lrs), observe()
+        learner.restore(state)
+        at_once: list[float] = []
+        with suppress(DataEndedError):
+            at_once.extend(map(float, many(lrs)))
+        _same_losses(at_once, one_by_one, "by iterations(), which makes many at once")
+        _same(observe(), end, "once all losses of iterations() were taken")
+        learner.restore(state)
+        with suppress(DataEndedError):
+            next(iter(many(lrs)), None)
+        learner.restore(state)
+        _same_losses(losses(learner, lrs), one_by_one, "after a restore in the middle of iterations()")
 
 
 def losses(learner: Learner[Any], lrs: Iterable[float]) -> list[float]:

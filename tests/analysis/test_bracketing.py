@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lrfinder import RangeTest, Record, Settings, Stop
-from lrfinder.analysis.bracketing import looks, next_probe, on_ladder, start_rate
+from lrfinder.analysis.bracketing import looks, next_probes, on_ladder, start_rate
 from lrfinder.analysis.evidence import Evidence
 
 
@@ -12,7 +12,8 @@ def searched(loss, start, horizon=300, max_iterations=650, within=lambda _: True
     """The probes that a search asks for when a probe at octave x ends at ``loss(x)``."""
     asked, runs = [], {}
     plan = looks(horizon, max_iterations)
-    while (ask := next_probe(Evidence(np.full(40, 2.0), 1.0, runs, horizon), plan, start, within)) is not None:
+    while asks := next_probes(Evidence(np.full(40, 2.0), 1.0, runs, horizon), plan, start, within):
+        ask = asks[0]
         asked.append(ask)
         runs.setdefault(ask.lr, {})[ask.length] = np.linspace(2, loss(math.log2(ask.lr)), ask.length)
         assert len(asked) < 60

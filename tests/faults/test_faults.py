@@ -1,5 +1,6 @@
 """Whatever strikes a finder, the training goes on bit for bit as its twin, which never met one."""
 
+import multiprocessing
 import signal
 import traceback
 
@@ -35,10 +36,22 @@ def _signals():
 
 
 def ending(finder_call, training):
+    outcome = None
     try:
-        return Outcome(finder_call(training), None)
-    except BaseException as raised:  # noqa: BLE001  (an interrupt is one of the endings)
-        return Outcome(None, raised)
+        try:
+            outcome = Outcome(finder_call(training), None)
+        except BaseException as raised:  # noqa: BLE001  (an interrupt is one of the endings)
+            outcome = Outcome(None, raised)
+            wait_for_those_that_die()
+    except RuntimeError as late:
+        outcome = outcome or Outcome(None, late)
+    return outcome
+
+
+def wait_for_those_that_die():
+    """A worker's pipe ends a moment before the worker does, and PyTorch's handler of SIGCHLD raises only then."""
+    for worker in multiprocessing.active_children():
+        worker.join(timeout=0.5)
 
 
 def let_go(raised):

@@ -22,6 +22,8 @@ from lrfinder import (
     OptimizerError,
     RestoreError,
     Stop,
+    constant,
+    one_cycle,
     restored,
 )
 from lrfinder.jax import OptaxLearner
@@ -237,13 +239,33 @@ def test_trainings_together_are_those_one_after_the_other_to_rounding(data):
 def test_trainings_go_on_from_the_states_that_they_reached():
     one = together(batches())
     with restored(one) as state:
-        whole, _ = one.trainings([state] * 2, [1e-3, 1e-2], 8)
-        first, states = one.trainings([state] * 2, [1e-3, 1e-2], 5)
-        second, _ = one.trainings(states, [1e-3, 1e-2], 3)
+        whole, _ = one.trainings([state] * 2, [[1e-3] * 8, [1e-2] * 8])
+        first, states = one.trainings([state] * 2, [[1e-3] * 5, [1e-2] * 5])
+        second, _ = one.trainings(states, [[1e-3] * 3, [1e-2] * 3])
         one.restore(states[1])
         third = one.iteration(1e-2)
     assert np.allclose(np.concatenate([first, second], 1), whole, rtol=1e-5)
     assert third == pytest.approx(second[1, 0], rel=1e-5)
+
+
+def test_each_training_follows_the_rates_of_its_row():
+    one, lrs = together(batches()), [[1e-3, 1e-2, 3e-2], [3e-2, 1e-3, 1e-2]]
+    with restored(one) as state:
+        losses, _ = one.trainings([state] * 2, lrs)
+        for row, rates in zip(losses, lrs, strict=True):
+            one.restore(state)
+            assert np.allclose(row, list(one.iterations(rates)), rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", [lambda: batches(), lambda: Shuffled(10)])
+@pytest.mark.parametrize("schedule", [constant, one_cycle])
+def test_probes_together_are_those_one_after_the_other_to_rounding(data, schedule):
+    some = LRFinder(together(data())).suggest(60, schedule=schedule)
+    others = LRFinder(one_after_the_other(data())).suggest(60, schedule=schedule)
+    assert len(some.probes) > 3
+    assert [(probe.lr, len(probe.losses)) for probe in some.probes] == [(p.lr, len(p.losses)) for p in others.probes]
+    assert all(np.allclose(a.losses, b.losses, rtol=1e-2) for a, b in zip(some.probes, others.probes, strict=True))
+    assert (some.lr, some.iterations) == (pytest.approx(others.lr, rel=0.02), others.iterations)
 
 
 def test_trainings_together_leave_no_trace():
@@ -280,7 +302,7 @@ def test_states_at_different_places_do_not_train_together():
     first = one.snapshot()
     one.iteration(0.1)
     with pytest.raises(LearnerError, match="places"):
-        one.trainings([first, one.snapshot()], [0.1, 0.1], 3)
+        one.trainings([first, one.snapshot()], [[0.1] * 3] * 2)
 
 
 # --- what is refused ------------------------------------------------------------------------------------------------------

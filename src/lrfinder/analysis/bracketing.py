@@ -72,8 +72,8 @@ def on_ladder(lr: float, octaves: float = 0.0) -> float:
     return 2.0 ** (round(2 * (math.log2(lr) + octaves)) / 2)
 
 
-def next_probe(evidence: Evidence, plan: list[Look], start: float, within: Callable[[float], bool]) -> Ask | None:
-    """The next probe of the search, or ``None`` when it has ended.
+def next_probes(evidence: Evidence, plan: list[Look], start: float, within: Callable[[float], bool]) -> list[Ask]:
+    """The next probe of the search, and those of its look that come after it if it changes nothing; none at the end.
 
     Args:
         evidence: the probes so far.
@@ -82,12 +82,12 @@ def next_probe(evidence: Evidence, plan: list[Look], start: float, within: Calla
         within: whether a rate may be tried.
     """
     for look in plan:
-        wanted = _wanted(evidence, look, start)
-        for lr in wanted:
-            if within(lr) and lr not in evidence.rates(look.length):
-                return Ask(lr, look.length)
+        made = evidence.rates(look.length)
+        wanted = dict.fromkeys(_wanted(evidence, look, start))  # each once
+        if asks := [Ask(lr, look.length) for lr in wanted if within(lr) and lr not in made]:
+            return asks
         start = _best(evidence, look.length, start)
-    return None
+    return []
 
 
 def _best(evidence: Evidence, length: int, start: float) -> float:

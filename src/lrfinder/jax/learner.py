@@ -15,7 +15,7 @@ from lrfinder.jax.batches import Batches, Source
 from lrfinder.jax.pace import Pace
 from lrfinder.jax.program import MOST, Program, Unsettled
 from lrfinder.jax.rates import is_optimizer, made, optimizer_of, written
-from lrfinder.jax.state import JaxState, copied, deleted, require_arrays, stacked, unstacked
+from lrfinder.jax.state import JaxState, copied, deleted, require_arrays, stacked, unstacked, where
 from lrfinder.jax.step import Carry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
 from lrfinder.randomness import capture, put_back
@@ -107,32 +107,37 @@ class OptaxLearner:
                 pending = pending[len(losses) :]
                 yield from losses
 
-    def trainings(
-        self, states: Sequence[JaxState], lrs: Sequence[float], iterations: int
-    ) -> tuple[Array, list[JaxState]] | None:
-        """Train from each state at its rate, all at once on the same batches; None where one after the other is faster.
+    def trainings(self, states: Sequence[JaxState], lrs: Sequence[Sequence[float]]) -> tuple[Array, list[JaxState]] | None:
+        """From each state a training at the rates of its row, all at once on the same batches.
 
-        Losses are those of :meth:`iterations` to rounding. The learner itself is moved, but for where it returns None.
+        Losses are those of :meth:`iterations` to rounding. The learner itself is moved, but for where it returns None: one
+        after the other is faster.
+
+        Args:
+            states: where to begin, all at one place in the data.
+            lrs: the rates, shape ``(states, iterations)``.
 
         Returns:
-            The losses, shape ``(states, iterations)`` or narrower where the data end, and the states that were reached.
+            The losses, of the shape of ``lrs`` or narrower where the data end, and the states that were reached.
 
         Raises:
             LearnerError: the states stand at different places in the data.
         """
-        if not self._faster_together(len(states), iterations):
+        rates = np.array(lrs)
+        if not self._faster_together(*rates.shape):
             return None
-        if any(state.place != states[0].place for state in states):
+        if any(where(state.place) != where(states[0].place) for state in states):
             message = "The states stand at different places in the data; trainings on the same batches start at one place."
             raise LearnerError(message)
         here = self.snapshot()
         self.restore(states[0])
-        carries, rows = stacked([state.carry for state in states]), [np.empty((len(states), 0))]
+        carries, losses = stacked([state.carry for state in states]), np.empty((len(states), 0))
         try:
-            while pending := iterations - sum(row.shape[1] for row in rows):
-                slots = self._batches().take(min(pending, self._pace.at_once()))
-                carries, losses = self._program.trainings(carries, lrs, slots)
-                rows.append(losses)
+            while losses.shape != rates.shape:
+                left = rates[:, losses.shape[1] :]
+                slots = self._batches().take(min(left.shape[1], self._pace.at_once()))
+                carries, more = self._program.trainings(carries, left[:, : slots.length], slots)
+                losses = np.concatenate([losses, more], axis=1)
         except DataEndedError:
             pass
         except Unsettled:
@@ -140,7 +145,7 @@ class OptaxLearner:
             return None
         self._pace.compiled_for.add(len(states))
         randomness, place = capture(self._source.generators()), self._batches().mark()
-        return np.concatenate(rows, axis=1), [JaxState(carry, randomness, place) for carry in unstacked(carries)]
+        return losses, [JaxState(carry, randomness, place) for carry in unstacked(carries)]
 
     def snapshot(self) -> JaxState:
         """All that an iteration changes: the arrays themselves, the states of the generators, the place in the data."""
@@ -167,10 +172,10 @@ class OptaxLearner:
 
     def observe(self) -> Mapping[str, object]:
         """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""
-        place = self._batches().mark()
+        place = where(self._batches().mark())
         randomness = {f"random numbers: {generator.name}": generator.get() for generator in self._source.generators()}
         arrays = contents("parameters", self.params) | contents("optimizer", self.opt_state) | contents("state", self.state)
-        return arrays | randomness | {"place in the data": getattr(place, "place", place)}
+        return arrays | randomness | {"place in the data": place}
 
     def close(self) -> None:
         """Let go of the data's iterator."""

@@ -69,12 +69,12 @@ class Program:
         carry, loss = self._one(carry, rates, slots)
         return carry, np.asarray(loss)[None]
 
-    def trainings(self, carries: Any, lrs: Sequence[float], slots: Slots) -> tuple[Any, np.ndarray[Any, Any]]:
-        """As many iterations as there are batches, of several trainings at once, each at its own rate.
+    def trainings(self, carries: Any, lrs: np.ndarray[Any, Any], slots: Slots) -> tuple[Any, np.ndarray[Any, Any]]:
+        """As many iterations as there are batches, of several trainings at once, each at its own rates.
 
         Args:
             carries: a carry whose arrays have a leading axis, one entry for each training.
-            lrs: a rate for each training.
+            lrs: the rates, shape ``(trainings, batches)``.
             slots: the batches, the same for all.
 
         Returns:
@@ -83,11 +83,10 @@ class Program:
         Raises:
             Unsettled: the first iteration changes a shape or dtype.
         """
-        rates = self._rates([[lr] * slots.length for lr in lrs])
-        carries, losses = self._trainings(carries, rates, slots)
+        carries, losses = self._trainings(carries, self._rates(lrs), slots)
         return carries, np.asarray(losses)[:, : slots.length]
 
-    def _rates(self, rows: Sequence[Sequence[float]]) -> np.ndarray[Any, Any]:
+    def _rates(self, rows: Sequence[Sequence[float]] | np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         padded = np.zeros((len(rows), MOST))
         padded[:, : len(rows[0])] = rows
         return padded.astype(self._dtype)

@@ -23,6 +23,11 @@ class JaxState(NamedTuple):
     place: Any
 
 
+def where(place: Any) -> object:
+    """A place in the data that is equal to all others made there."""
+    return getattr(place, "place", place)
+
+
 def deleted(carry: Carry) -> str | None:
     """The name of the first array whose buffer was donated to another computation or deleted; None where all live."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(carry)[0]:

@@ -1,0 +1,57 @@
+"""What the doctor found as rich renderables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lrfinder.views.plain import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from lrfinder.doctor import Examination, Extra, Wing
+
+
+def examination_view(found: Examination) -> Group:
+    """Versions, the frameworks that are installed, the extras with what to type for those that are not, and the answer."""
+    return Group(
+        _table((name, version) for name, version in found.versions.items()),
+        Text("\nFrameworks", style="bold"),
+        _table(map(_wing, found.wings)) if found.wings else Text("none is installed"),
+        Text("\nExtras", style="bold"),
+        _table(map(_extra, found.extras)),
+        Text(f"\n{_answer(found)}"),
+    )
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    return table
+
+
+def _wing(wing: Wing) -> tuple[str, ...]:
+    return (
+        wing.framework,
+        f"lrfinder.{wing.name}",
+        f"CANNOT BE USED: {wing.trouble}" if wing.trouble else "; ".join(wing.devices),
+    )
+
+
+def _extra(extra: Extra) -> tuple[str, ...]:
+    here = ", ".join(f"{name} {version}" for name, version in extra.versions.items() if version)
+    return extra.name, f"{extra.remedy}   for {', '.join(extra.missing)}" if extra.missing else here
+
+
+def _answer(found: Examination) -> str:
+    broken = [wing.framework for wing in found.wings if wing.trouble]
+    if broken:
+        return f"{' and '.join(broken)} cannot be used: see above."
+    if not found.wings:
+        return 'lrfinder works, and needs a framework to train with: pip install "lrfinder[torch]", say.'
+    return f"All is well: {', '.join(wing.framework for wing in found.wings)} can be used."

@@ -1,0 +1,85 @@
+"""The doctor: what it finds on this machine, and how it tells what is broken."""
+
+import re
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+import lrfinder
+from lrfinder.cli import app
+from lrfinder.doctor import EXTRAS, WINGS, Examination, Extra, Wing, examine
+from lrfinder.views.doctor import examination_view
+
+PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+
+
+def told(found):
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(examination_view(found))
+    return capture.get()
+
+
+@pytest.fixture(scope="module")
+def found():
+    return examine()
+
+
+def test_versions_are_those_of_what_is_installed(found):
+    assert found.versions["numpy"] == version("numpy")
+    assert found.versions["lrfinder"] == lrfinder.__version__
+    assert found.versions["Python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+def test_a_framework_that_is_installed_tells_its_devices(found):
+    installed = [extra.name for extra in found.extras if extra.name in WINGS and not extra.missing]
+    assert [wing.name for wing in found.wings] == installed
+    for wing in found.wings:
+        assert wing.devices or wing.trouble
+        assert version(WINGS[wing.name]) in wing.framework
+
+
+def test_an_extra_is_missing_where_one_of_its_distributions_is():
+    some = Extra("jax", {"jax": "0.10.2", "optax": None})
+    assert some.missing == ("optax",)
+    assert 'pip install "lrfinder[jax]"' in told(Examination({}, (), (some,)))
+
+
+def test_the_extras_are_those_of_the_project():
+    extras = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
+    names = {extra: tuple(re.match(r"[\w-]+", need)[0] for need in needs) for extra, needs in extras.items()}
+    assert {extra: tuple(n for n in needs if n != "numpy") for extra, needs in names.items() if extra != "dev"} == EXTRAS
+
+
+def test_a_framework_that_cannot_be_imported_is_told_with_its_reason():
+    broken = Examination({}, (Wing("jax", "jax 0.1", (), "ImportError: no jaxlib"),), ())
+    assert not broken.ok
+    assert "ImportError: no jaxlib" in told(broken)
+    assert "jax 0.1 cannot be used" in told(broken)
+
+
+def test_an_import_that_ends_the_process_is_told(tmp_path, monkeypatch):
+    (tmp_path / "jax").mkdir()
+    (tmp_path / "jax" / "__init__.py").write_text("import os; os._exit(9)")
+    for name in ("jax", "optax"):
+        (tmp_path / f"{name}-9.9.9.dist-info").mkdir()
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9.9\n"
+        (tmp_path / f"{name}-9.9.9.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(tmp_path)
+    wing = next(wing for wing in examine().wings if wing.name == "jax")
+    assert wing == Wing("jax", "jax 9.9.9", (), "its import ended the process with 9")
+
+
+def test_without_any_framework_it_says_what_to_install():
+    assert 'pip install "lrfinder[torch]"' in told(Examination({"numpy": "2.0"}, (), ()))
+
+
+def test_the_command_prints_it_and_exits_with_0_where_all_is_well(found):
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == int(not found.ok)
+    assert f"numpy       {version('numpy')}" in result.output
