@@ -24,6 +24,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "jax": ("jax", "optax"),
     "keras": ("keras",),
     "gluon": ("mxnet",),
+    "lightning": ("torch", "lightning"),
+    "transformers": ("torch", "transformers", "accelerate"),
+    "ignite": ("torch", "pytorch-ignite"),
+    "fastai": ("torch", "fastai"),
+    "skorch": ("torch", "skorch"),
     "pandas": ("pandas",),
     "demo": ("torch", "scikit-learn"),
 }

@@ -15,7 +15,7 @@ from lrfinder.randomness import States, capture, put_back
 from lrfinder.records import Stop
 from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
-from lrfinder.sweeping import Asked, Sweep
+from lrfinder.stepwise import Asked, Stepwise
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.learner import TorchLearner
 from lrfinder.torch.rates import Rates
@@ -84,7 +84,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         _refuse_lazy(model)
         self._rates = Rates([optimizer], group)
         self._asked = asked
-        self._sweep = Sweep(**asked)
+        self._sweep = Stepwise(**asked)
         self._block: restored[object] | None = None
         self._awaits_loss = False
 
@@ -106,7 +106,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         return self._sweep.result()
 
     def __enter__(self) -> Self:
-        self._sweep = Sweep(**self._asked)
+        self._sweep = Stepwise(**self._asked)
         block = restored(self._held)
         block.__enter__()
         self._block = block

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, TypedDict
 
 from lrfinder.rates import checked, geometric
 from lrfinder.records import RangeTest, Record, Settings, Stop
 from lrfinder.stopping import LRFinderStoppingCriteria
+from lrfinder.sweep import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,8 +28,8 @@ class Asked(TypedDict, total=False):
     on_record: Callable[[Record], object] | None
 
 
-class Sweep:
-    """Gives one rate after the other, takes the loss of each, and says when it is over.
+class Stepwise:
+    """A sweep without its loop: gives one rate after the other, takes the loss of each, and says when it is over.
 
     Raises:
         RatesError: the settings make no sweep.
@@ -71,17 +71,10 @@ class Sweep:
         if self._on_record is not None:
             self._on_record(record)
         self.records.append(record)
-        self.stop = self._verdict(loss)
+        last = self._at_last_rate if len(self.records) == len(self._lrs) else None
+        self.stop = verdict(loss, self._stopping) or last
         return self.stop
 
     def result(self, otherwise: Stop = Stop.LEFT) -> RangeTest:
         """The curve so far; ``otherwise`` is why it ended, where nothing here said so."""
         return RangeTest(tuple(self.records), self.stop or otherwise, self._settings)
-
-    def _verdict(self, loss: float) -> Stop | None:
-        if not math.isfinite(loss):
-            return Stop.NOT_FINITE
-        verdict = self._stopping(loss)
-        if verdict:
-            return verdict if isinstance(verdict, Stop) else Stop.CRITERION
-        return self._at_last_rate if len(self.records) == len(self._lrs) else None
