@@ -99,4 +99,5 @@ def trainers(session: nox.Session) -> None:
     """The trainers on the PyTorch wing."""
     session.install("-e", ".", TORCH, *TESTING)
     session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
+    session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
     session.run("pytest", "tests/trainers", *session.posargs)

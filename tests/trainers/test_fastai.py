@@ -131,10 +131,10 @@ def test_the_twin_check_sees_a_search_that_draws_one_random_number():
 
 @pytest.mark.parametrize("name", ["as it comes", "clipping", "groups", "accumulation"])
 def test_iterations_of_the_learner_are_those_of_fit(name):
-    size = 4 if name == "accumulation" else 1
-    losses = lrfinder.testing.losses(FastaiLearner(LEARNS[name]()), [0.01] * 6)
+    size, updates = (4, 3) if name == "accumulation" else (1, 12)  # a pass: validation then draws random numbers
+    losses = lrfinder.testing.losses(FastaiLearner(LEARNS[name]()), [0.01] * updates)
     plain = trained(name, lambda _: None).remembering.losses
-    means = [sum(plain[k : k + size]) / size for k in range(0, 6 * size, size)]
+    means = [sum(plain[k : k + size]) / size for k in range(0, 12, size)]
     assert losses == pytest.approx(means, rel=1e-6)
 
 

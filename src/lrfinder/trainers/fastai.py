@@ -114,26 +114,31 @@ class _Passes:
     """Passes over fastai's loader, its random numbers in an object that stays; lists of ``size`` batches."""
 
     def __init__(self, loader: Any, size: int) -> None:
-        self.loader = copy.copy(loader)
-        self.loader.fake_l = copy.copy(loader.fake_l)
-        self.loader.fake_l.d = self.loader  # which asks it for the order of a pass
         self.random = Random()  # noqa: S311  (it gets the loader's own state)
         self.random.setstate(loader.rng.getstate())
-        self.size = size
+        own = copy.copy(loader)
+        own.fake_l = copy.copy(loader.fake_l)
+        own.fake_l.d = own.fake_l.default = own  # which is asked for the order of a pass
+        own.fake_l.dataset = own.fake_l
+        self._pass = lambda: _pass(own, self.random, size)
 
     def __iter__(self) -> Iterator[list[Any]]:
-        self.loader.rng = self.random
-        group: list[Any] = []
-        for batch in self.loader:
-            if self.loader.rng is not self.random:  # it draws its next generator from this one when a pass begins
-                self.random.setstate(self.loader.rng.getstate())
-                self.loader.rng = self.random
-            group.append(batch)
-            if len(group) == self.size:
-                yield group
-                group = []
-        if group:
+        return self._pass()
+
+
+def _pass(loader: Any, random: Random, size: int) -> Iterator[list[Any]]:
+    loader.rng = random
+    group: list[Any] = []
+    for batch in loader:
+        if loader.rng is not random:  # when a pass begins it makes its next generator from this one
+            random.setstate(loader.rng.getstate())
+            loader.rng = random
+        group.append(batch)
+        if len(group) == size:
             yield group
+            group = []
+    if group:
+        yield group
 
 
 def _twin(learn: Learn, quiet: Callbacks) -> Learn:
