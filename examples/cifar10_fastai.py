@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fastai.basics import DataLoader, DataLoaders, Learner, accuracy, slide, valley
+from fastai.basics import DataLoader, DataLoaders, Learner, accuracy
 from fastai.callback.all import *  # noqa: F403  (which gives a Learner its lr_find and fit_one_cycle)
+from fastai.callback.schedule import slide, valley
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
 
