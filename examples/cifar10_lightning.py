@@ -2,8 +2,8 @@
 
     python examples/cifar10_lightning.py --root FOLDER --out cifar10
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``; the first of them is trained on. Mixed
-precision, clipping and accumulation are the trainer's, and so the search's. A few minutes on 2 cores.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``; the first of them is trained on.
+Clipping and accumulation are the trainer's, and so the search's. A few minutes on 2 cores.
 """
 
 import argparse
@@ -65,8 +65,8 @@ def main() -> None:
     seed_everything(0)
     loader = DataLoader(pictures(options.root), batch_size=64, shuffle=True, drop_last=True)
     settings = {
-        "accelerator": "cpu", "max_epochs": options.epochs, "precision": "bf16-mixed", "gradient_clip_val": 1.0,
-        "accumulate_grad_batches": 2, "logger": False, "enable_checkpointing": False,
+        "accelerator": "cpu", "max_epochs": options.epochs, "gradient_clip_val": 1.0, "accumulate_grad_batches": 2,
+        "logger": False, "enable_checkpointing": False, "enable_progress_bar": False,
     }  # fmt: skip
     updates = options.epochs * len(loader) // 2
 
