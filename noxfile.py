@@ -10,6 +10,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     jax      4 minutes
     keras    6 minutes, for all three back ends
     trainers 6 minutes
+    report   3 minutes
 """
 
 import shutil
@@ -24,6 +25,11 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
+REPORT = """
+import lrfinder, sys
+settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
+lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
+"""  # it needs what lies beside the code
 WITHOUT_TORCH = ("tests/torch", "tests/trainers", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
@@ -51,12 +57,13 @@ def package(session: nox.Session) -> None:
         session.run(str(empty / "bin" / "pip"), "install", "--quiet", file, external=True)
         for command in ("--version", "doctor", "find --help"):
             session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
+        session.run(str(empty / "bin" / "python"), "-c", REPORT, str(room / "page.html"), external=True)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
     session.run("pytest", *session.posargs)
 
 
@@ -101,3 +108,10 @@ def trainers(session: nox.Session) -> None:
     session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
     session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
     session.run("pytest", "tests/trainers", *session.posargs)
+
+
+@nox.session
+def report(session: nox.Session) -> None:
+    """The report in a real browser (skipped where there is no chromium), results in a notebook and on boards."""
+    session.install("-e", ".[pandas,mlflow,wandb,notebook]", "playwright==1.65.2", "nbclient", "ipykernel", *TESTING)
+    session.run("pytest", "tests/report", "tests/boards", *session.posargs)

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -140,6 +141,46 @@ def test_plot_shows_any_result_again(train, tmp_path, command):
     assert (tmp_path / "again.csv").stat().st_size > 0
 
 
+def test_report_writes_a_page_of_several_results(train, tmp_path):
+    kept = [tmp_path / "one.json", tmp_path / "other.json"]
+    run("find", f"{train}:bowl", "--json", kept[0])
+    run("compare", f"{train}:bowl", "--lrs", "0.001,0.01", "--json", kept[1])
+    written = run("report", *kept, "-o", tmp_path / "page.html")
+    assert written.exit_code == 0, written.output
+    page = (tmp_path / "page.html").read_text()
+    assert "<title>one · other</title>" in page
+    assert f"written: {tmp_path / 'page.html'}" in written.output
+
+
+def test_results_of_one_name_are_told_apart_by_their_folders(train, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        run("find", f"{train}:bowl", "--json", tmp_path / folder / "r.json")
+    run("report", tmp_path / "a/r.json", tmp_path / "b/r.json", "-o", tmp_path / "page.html")
+    assert f"<h2>{tmp_path}/a/r.json: " in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("SVG", b"<?xml")])
+def test_a_picture_is_what_its_ending_says(train, tmp_path, ending, begins):
+    result = run("find", f"{train}:bowl", "--picture", tmp_path / f"curve.{ending}")
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / f"curve.{ending}").read_bytes().startswith(begins)
+
+
+def test_in_a_terminal_the_curve_is_drawn_while_it_comes_and_leaves_what_is_printed_without_one(train):
+    command = [sys.executable, "-m", "lrfinder", "find", f"{train}:bowl"]
+    paths = os.pathsep.join(map(str, (Path(__file__).parents[1] / "src", Path(__file__).parent)))
+    told = [
+        subprocess.run(
+            command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths, **terminal}, check=True
+        )
+        for terminal in ({}, {"FORCE_COLOR": "1"})
+    ]
+    assert told[0].stderr == ""
+    assert "rate 1e-06, loss" in told[1].stderr
+    assert re.sub(r"\x1b\[[0-9;]*m", "", told[1].stdout) == told[0].stdout
+
+
 def test_check_tells_an_honest_learner_and_exits_with_0(train):
     result = run("check", f"{train}:bowl")
     assert result.exit_code == 0, result.output
@@ -173,6 +214,11 @@ def test_an_exception_during_a_check_is_told_in_one_sentence(train):
         ["find", "{train}:bowl", "--lr-start", "1", "--lr-end", "0.5"],
         ["find", "{train}:bowl", "--lr-start", "much"],
         ["find", "{train}:bowl", "--png", "{train}/not/there.png"],
+        ["find", "{train}:bowl", "--picture", "curve.jpg"],
+        ["report", "{train}"],
+        ["report", "-o", "page.html"],
+        ["report", "{train}.json", "-o", "page.html"],
+        ["report", "{train}", "-o", "{train}/not/there.html"],
         ["suggest"],
         ["suggest", "{train}:bowl", "--horizon", "0"],
         ["suggest", "{train}:bowl", "--max-iterations", "10"],

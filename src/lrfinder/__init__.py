@@ -6,6 +6,7 @@ The core is neutral: it knows only :class:`Learner`. A wing per framework makes 
 from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
+    BoardError,
     BusyError,
     CurveError,
     DataEndedError,
@@ -49,6 +50,7 @@ from lrfinder.wrapping import Averaged, Validated
 __all__ = [
     "Averaged",
     "BatchError",
+    "BoardError",
     "BusyError",
     "Check",
     "Comparison",

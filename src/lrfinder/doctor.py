@@ -30,6 +30,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "fastai": ("torch", "fastai"),
     "skorch": ("torch", "skorch"),
     "pandas": ("pandas",),
+    "notebook": ("ipython",),
+    "tensorboard": ("tensorboard",),
+    "mlflow": ("mlflow-skinny",),
+    "wandb": ("wandb",),
     "demo": ("torch", "scikit-learn"),
 }
 """The extras for users, and the distributions that each installs beside the core's."""

@@ -18,6 +18,7 @@
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
     ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
     ├── ResultFileError (ValueError)   a file that holds no result of ours
+    ├── BoardError (TypeError)         what was given to log to is no writer or run of that board
     └── MissingExtraError (ImportError)    an optional package is not installed
 
 An exception of the user's own code is never wrapped in one of these (a factory's is, by :class:`FactoryError`): it passes
@@ -106,6 +107,10 @@ class FactoryError(LRFinderError, ValueError):
 
 class ResultFileError(LRFinderError, ValueError):
     """A file that holds no result of lrfinder's, or one of a newer version."""
+
+
+class BoardError(LRFinderError, TypeError):
+    """What a result was to be logged to is no writer, or no run, of that board."""
 
 
 class MissingExtraError(LRFinderError, ImportError):

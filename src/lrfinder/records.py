@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
+    from rich.console import RenderableType
 
     from lrfinder.analysis.landmarks import Landmarks
 
@@ -72,6 +73,12 @@ class Result:
 
         return plot(self, ax)
 
+    def report(self, path: str | PathLike[str]) -> None:
+        """Write the result to ``path`` as a page of HTML that needs nothing beside it; see :mod:`lrfinder.views.report`."""
+        from lrfinder.views.report import write_report
+
+        write_report({"": self}, path)
+
     def to_json(self, path: str | PathLike[str]) -> None:
         """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
         from lrfinder.files import save
@@ -93,6 +100,12 @@ class Result:
         from lrfinder.files import data_frame
 
         return data_frame(self.to_columns())
+
+    def __rich__(self) -> RenderableType:
+        """What rich prints of it."""
+        from lrfinder.views.terminal import terminal_view
+
+        return terminal_view(self)
 
     def _repr_html_(self) -> str:
         from lrfinder.views.html import html

@@ -2,12 +2,13 @@ import pickle
 
 import pytest
 
-from lrfinder import RatesError
+from lrfinder import RatesError, Status, Suggestion
 
 pytest.importorskip("mxnet", reason="the gluon session has it")
 from gluon_nets import make_net, mx
 
 from lrfinder.gluon import schedules
+from lrfinder.views.report.usage import usage
 
 ALL = [
     schedules.warmup_cosine(0.1, 100, warmup=10),
@@ -67,3 +68,15 @@ def test_a_suggestion_without_a_rate_makes_no_schedule():
         schedules.Triangular(0.1, 0.01, 10)
     with pytest.raises(RatesError, match="at least 1"):
         schedules.OneCycle(0.1, 0)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_the_reports_code_for_mxnet_does_what_it_says(schedule):
+    net = make_net()
+    names = {"gluon": mx.gluon, "net": net, "trainer": mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})}
+    before = names["trainer"]
+    suggestion = Suggestion(0.1, 0.05, 0.2, "high", Status.OK, (), 600, 300, schedule=schedule)
+    exec(usage(suggestion)["MXNet"], names)
+    if schedule == "constant":
+        assert before.learning_rate == 0.1
+    assert max(names["schedule"](update) for update in range(300)) == pytest.approx(0.1)

@@ -1,5 +1,8 @@
 """What a JAX training varies in, one behaviour each; and what is refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -125,6 +128,7 @@ def test_a_training_goes_on_from_what_is_set():
     assert other.iteration(0.1) == one.iteration(0.1)
 
 
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # optax 0.2.0 tells of its own request
 def test_a_pytree_may_be_a_single_array_of_numpy_and_the_data_one_array():
     one = OptaxLearner(bowl, np.float64(1.0), optax.inject_hyperparams(optax.sgd)(0.1), np.zeros((3, 1)))
     assert [one.iteration(0.5) for _ in range(3)] == [0.5, 0.125, 0.03125]
@@ -186,6 +190,7 @@ def test_several_rates_keep_their_ratio_to_the_highest():
     assert (float(one.params["a"]), float(one.params["b"])) == (0.75, 0.5)
 
 
+@pytest.mark.skipif(not hasattr(optax, "polyak_sgd"), reason="older than optax 0.2.3")
 def test_an_optimizer_may_look_at_the_loss():
     one = OptaxLearner(bowl, jnp.ones(()), lambda lr: optax.polyak_sgd(max_learning_rate=0.5, scaling=lr), [np.zeros(1)])
     assert one.iteration(1.0) == 0.5
@@ -411,3 +416,11 @@ def test_an_iteration_that_donates_overwrites_what_the_one_before_made():
     before = one.params
     one.iteration(0.5)
     assert before.is_deleted()
+
+
+@pytest.mark.parametrize("package", ["jax", "optax"])
+def test_a_package_that_is_not_installed_is_named_with_the_extra(package):
+    code = f"import sys; sys.modules[{package!r}] = None; import lrfinder.jax"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.splitlines()[-1]
+    assert "MissingExtraError" in said
+    assert f'{package} is needed for this and is not installed: run  pip install "lrfinder[jax]"' in said

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import optax
 
 from lrfinder import RatesError, Status, Suggestion
 from lrfinder.jax import schedules
+from lrfinder.views.report.usage import usage
 
 SUGGESTION = Suggestion(0.1, 0.05, 0.2, "low", Status.OK, (), 100)
 
@@ -65,3 +67,15 @@ def test_what_makes_no_schedule_is_refused(make):
 def test_a_lowest_rate_above_the_highest_is_refused():
     with pytest.raises(RatesError, match="below the rate"):
         schedules.triangular(0.1, 10, lowest=0.2)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_the_reports_code_for_jax_does_what_it_says(schedule):
+    names = {}
+    exec(usage(replace(SUGGESTION, schedule=schedule))["JAX"], names)
+    params = {"w": jnp.ones(2)}
+    state, moved = names["tx"].init(params), []
+    for _ in range(300):
+        updates, state = names["tx"].update({"w": jnp.ones(2)}, state)
+        moved.append(-float(updates["w"][0]))
+    assert max(moved) == pytest.approx(0.1)

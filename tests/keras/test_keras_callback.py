@@ -65,7 +65,8 @@ def test_restore_puts_it_back_by_hand():
     test = LRRangeTest()
     with pytest.raises(OSError, match="mine"):
         model.fit(X, Y, callbacks=[test, Failing()], **FIT)
-    assert any((one != other).any() for one, other in zip(model.get_weights(), before, strict=True))
+    away = any(variable._value is None for variable in model.variables)  # as older Keras leaves them on JAX
+    assert away or any((one != other).any() for one, other in zip(model.get_weights(), before, strict=True))
     test.restore()
     assert all((one == other).all() for one, other in zip(model.get_weights(), before, strict=True))
 

@@ -72,7 +72,7 @@ def of_tensorflow():
 
 
 def of_torch():
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch.utils.data") and pytest.importorskip("torch")
     x, y = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*batches(), strict=True))
     return torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), batch_size=8, shuffle=True)
 

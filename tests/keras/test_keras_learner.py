@@ -252,6 +252,7 @@ def test_what_makes_no_learner_is_refused(make, error, says):
     ("make", "error", "says"),
     [
         (lambda: KerasLearner(net(), []), EmptyDataError, "no batch"),
+        (lambda: KerasLearner(net(), iter(())), EmptyDataError, "no batch"),
         (lambda: KerasLearner(net(), [batches()[0][0]]), BatchError, "ndarray"),
         (lambda: KerasLearner(net(), [{"x": 1}]), BatchError, "keys"),
         (lambda: KerasLearner(net(), [(1, 2, 3, 4)]), BatchError, "tuple of 4"),
@@ -264,7 +265,17 @@ def test_what_makes_no_learner_is_refused(make, error, says):
             "one number",
         ),
     ],
-    ids=["no batch", "an array", "a mapping", "four", "no loss", "a loss for each sample", "no loss in logs", "two losses"],
+    ids=[
+        "no batch",
+        "an iterator at its end",
+        "an array",
+        "a mapping",
+        "four",
+        "no loss",
+        "a loss for each sample",
+        "no loss in logs",
+        "two losses",
+    ],
 )
 def test_what_cannot_be_trained_on_is_refused_and_leaves_the_state(make, error, says):
     learner = make()
@@ -295,7 +306,7 @@ def importing(code, **environment):
 def test_a_back_end_that_is_not_installed_is_named():
     said = importing("import sys; sys.modules['jax'] = None; import lrfinder.keras", KERAS_BACKEND="jax")
     assert "MissingExtraError" in said
-    assert "jax, which is not installed" in said
+    assert "jax, which is not installed: run  pip install jax  or set KERAS_BACKEND" in said
 
 
 def test_a_back_end_that_there_is_not_is_refused():

@@ -1,9 +1,10 @@
 import pytest
 from keras_nets import batches, keras, net
 
-from lrfinder import RatesError
+from lrfinder import RatesError, Status, Suggestion
 from lrfinder.keras import schedules
 from lrfinder.schedules import one_cycle
+from lrfinder.views.report.usage import usage
 
 ALL = {
     "constant": lambda: schedules.Constant(0.1, warmup=10),
@@ -70,3 +71,14 @@ def test_a_suggestion_without_a_rate_makes_no_schedule():
 def test_settings_that_make_no_schedule_are_refused(make):
     with pytest.raises(RatesError):
         make()
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_the_reports_code_for_keras_does_what_it_says(schedule):
+    model = net(keras.optimizers.SGD(0.5), inside=[])
+    names = {"keras": keras, "model": model}
+    suggestion = Suggestion(0.1, 0.05, 0.2, "high", Status.OK, (), 600, 300, schedule=schedule)
+    exec(usage(suggestion)["Keras"], names)
+    if schedule == "constant":
+        assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
+    assert max(rates(names["optimizer"]._learning_rate, range(300))) == pytest.approx(0.1)

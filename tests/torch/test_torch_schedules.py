@@ -1,5 +1,6 @@
 import copy
 import pickle
+from dataclasses import replace
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ from fakes import Bowl
 
 from lrfinder import LRFinder, OptimizerError, RatesError, Status, Suggestion
 from lrfinder.torch import schedules
+from lrfinder.views.report.usage import usage
 
 SUGGESTED = Suggestion(0.1, 0.05, 0.2, "high", Status.OK, (), 600, 300)
 NOTHING = Suggestion(None, None, None, "low", Status.LOW_SIGNAL, (), 100)
@@ -187,3 +189,11 @@ def test_a_suggestion_of_the_finder_can_be_handed_over(make):
     suggestion = LRFinder(Bowl(curvature=10, noise=0.02)).suggest(100)
     optimizer = sgd()
     assert max(rates(optimizer, make(optimizer, suggestion), 50)) <= suggestion.max_lr * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "one_cycle"])
+def test_the_reports_code_for_pytorch_does_what_it_says(schedule):
+    optimizer = sgd(0.5)
+    names = {"optimizer": optimizer}
+    exec(usage(replace(SUGGESTED, schedule=schedule))["PyTorch"], names)
+    assert max(rates(optimizer, names["scheduler"], 300)) == pytest.approx(0.1)

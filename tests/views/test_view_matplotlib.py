@@ -8,7 +8,7 @@ from fakes import Bowl
 from matplotlib import pyplot as plt
 
 from lrfinder import LRFinder, Status
-from lrfinder.views.matplotlib import figure_png
+from lrfinder.views.matplotlib import figure_png, picture
 
 PNG = b"\x89PNG\r\n"
 
@@ -84,6 +84,11 @@ def test_a_curve_without_a_suggestion_marks_none():
 )
 def test_whatever_the_losses_are_there_is_a_picture_and_no_warning(losses):
     assert figure_png(swept(losses)).startswith(PNG)
+
+
+@pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
+def test_the_same_result_gives_the_same_picture(kind):
+    assert picture(usual(), kind) == picture(usual(), kind)
 
 
 def test_a_picture_is_made_without_leaving_a_figure_open():

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def warmup_constant(rate: Suggestion | float, warmup: int) -> optax.Schedule:
-    """From 0 up to the rate in ``warmup`` updates, then the rate: ``optax.warmup_constant_schedule``.
+    """From 0 up to the rate in ``warmup`` updates, then the rate: ``optax.linear_schedule``, which stays at its end.
 
     Raises:
         RatesError: ``rate`` is no number above 0, or a suggestion without one; also for every other schedule here.
     """
-    return optax.warmup_constant_schedule(0.0, rate_of(rate), _count("warmup", warmup))
+    return optax.linear_schedule(0.0, rate_of(rate), _count("warmup", warmup))
 
 
 def one_cycle(rate: Suggestion | float, iterations: int, **settings: Any) -> optax.Schedule:

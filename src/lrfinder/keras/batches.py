@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from lrfinder.errors import BatchError
-from lrfinder.keras.framework import torch
+from lrfinder.keras.framework import torch, torch_if_loaded
 
 
 def portable(data: Any) -> Any:
@@ -33,7 +33,7 @@ def arrays(batch: Any) -> Any:
         return {key: arrays(value) for key, value in cast("dict[Any, Any]", batch).items()}
     if type(batch) in {list, tuple}:
         return type(batch)(arrays(value) for value in batch)
-    of_torch: Any = None if torch else sys.modules.get("torch")
+    of_torch: Any = None if torch else torch_if_loaded()
     if of_torch is not None and isinstance(batch, of_torch.Tensor):
         return batch.detach().cpu().numpy()
     of_tensorflow: Any = sys.modules.get("tensorflow")  # a tf.data.Dataset feeds any back end

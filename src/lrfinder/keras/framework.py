@@ -20,9 +20,10 @@ def _keras() -> Any:
     except ModuleNotFoundError as error:
         if error.name == "keras":
             raise MissingExtraError.of(error.name, "keras") from error
+        package = asked or error.name
         message = (
-            f"Keras's back end {asked or error.name!r} needs {error.name}, which is not installed: install it, or set "
-            f"KERAS_BACKEND to one of {', '.join(BACK_ENDS)} that is."
+            f"Keras's back end {package!r} needs {error.name}, which is not installed: run  pip install {package}  or set "
+            f"KERAS_BACKEND to one of {', '.join(BACK_ENDS)} that is installed."
         )
         raise MissingExtraError(message, name=error.name) from error
     except ValueError as error:
@@ -52,4 +53,14 @@ RESETS_METRICS = _version(keras) >= (3, 15)
 
 torch: Any = sys.modules.get("torch") if BACK_END == "torch" else None
 tensorflow: Any = sys.modules.get("tensorflow") if BACK_END == "tensorflow" else None
+jax: Any = sys.modules.get("jax") if BACK_END == "jax" else None
 """The back end itself, where it is that one: what the user's own layers may hold of it is taken too."""
+
+
+def torch_if_loaded() -> Any:
+    """PyTorch on any back end, once it is imported, for a loader of its may give the batches; None otherwise.
+
+    Where it is not installed, a folder of the name ``torch`` on the path is imported in its place, and is empty.
+    """
+    loaded: Any = sys.modules.get("torch")
+    return loaded if hasattr(loaded, "Tensor") else None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfinder import randomness
-from lrfinder.keras.framework import keras, torch
+from lrfinder.keras.framework import keras, torch_if_loaded
 from lrfinder.randomness import Generator, global_generators, own_generator
 
 if TYPE_CHECKING:
@@ -51,19 +50,18 @@ def _set_bytes(generator: Any, state: bytes) -> None:
 
 def _of_torch() -> Iterator[Generator]:
     """PyTorch's, on the CPU and on accelerators that are in use, wherever PyTorch is: a DataLoader draws from it."""
-    found: Any = torch or sys.modules.get("torch")
-    default = getattr(found, "default_generator", None)
-    if default is None:
+    torch = torch_if_loaded()
+    if torch is None:
         return
-    yield _torch_generator(default)
-    for accelerator in (found.cuda, found.xpu):
+    yield _torch_generator(torch.default_generator)
+    for accelerator in (torch.cuda, torch.xpu):
         if accelerator.is_initialized():  # asking one that is not for its generators would start it
             yield from map(_torch_generator, accelerator.default_generators)
 
 
 def _torch_generator(generator: Any) -> Generator:
     def put(state: bytes) -> None:
-        generator.set_state(sys.modules["torch"].from_numpy(np.frombuffer(state, dtype=np.uint8).copy()))
+        generator.set_state(torch_if_loaded().from_numpy(np.frombuffer(state, dtype=np.uint8).copy()))
 
     return Generator(f"torch {generator.device}", lambda: generator.get_state().numpy().tobytes(), put)
 
@@ -72,8 +70,8 @@ def one_generator(value: object) -> Generator | None:
     """``value`` as a :class:`lrfinder.randomness.Generator`, if it is one of python, numpy, Keras or PyTorch."""
     if isinstance(value, keras.random.SeedGenerator):
         return Generator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
-    loaded: Any = sys.modules.get("torch")
-    if loaded is not None and isinstance(value, loaded.Generator):
+    torch = torch_if_loaded()
+    if torch is not None and isinstance(value, torch.Generator):
         return _torch_generator(value)
     return own_generator(value)
 
@@ -81,8 +79,8 @@ def one_generator(value: object) -> Generator | None:
 def generators_of(data: object) -> tuple[Generator, ...]:
     """The generators that belong to the data: a data set's, a PyTorch loader's and its samplers'."""
     inside = [keras.utils.PyDataset]
-    loaded: Any = sys.modules.get("torch")
-    if loaded is not None:
-        of_torch = loaded.utils.data
+    torch = torch_if_loaded()
+    if torch is not None:
+        of_torch = torch.utils.data
         inside += [of_torch.DataLoader, of_torch.Dataset, of_torch.Sampler]
     return randomness.generators_of(data, tuple(inside), one_generator)

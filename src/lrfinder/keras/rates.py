@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrfinder.errors import OptimizerError
-from lrfinder.keras.framework import keras
+from lrfinder.keras.framework import jax, keras, tensorflow
 
 
 class Rate:
@@ -32,7 +32,7 @@ class Rate:
         optimizer = innermost(self._model)
         if not isinstance(optimizer._learning_rate, keras.Variable):
             self._displace(optimizer)
-        optimizer.learning_rate = lr
+        _assign(optimizer._learning_rate, lr)
 
     def settle(self) -> None:
         """Give the model the compiled step that fits what its optimizer holds now, a variable or the user's schedule."""
@@ -53,6 +53,9 @@ class Rate:
             self._optimizer, self._function = optimizer, None
             self._variable = keras.Variable(0.0, name="learning_rate", trainable=False, aggregation="only_first_replica")
         optimizer._learning_rate = self._variable  # which tracks it: JAX's step is given what is tracked
+        placed: Any = getattr(self._model, "_record_training_state_sharding_spec", None)
+        if placed is not None:  # where each lies; fit() of older Keras notes it down before its callbacks begin
+            placed()
         self._use_own()
 
     def _use_own(self) -> None:
@@ -63,6 +66,20 @@ class Rate:
             self._model.make_train_function(force=True)
             self._function = self._model.train_function
         self._model.train_function = self._function
+
+
+def _assign(variable: Any, lr: float) -> None:
+    """What ``variable.assign(lr)`` does, in a third of its time: a tenth of a millisecond less in each iteration."""
+    if jax:
+        variable.assign(_on_device(lr, variable.dtype))
+    elif tensorflow:
+        variable._value.assign(lr, read_value=False)
+    else:
+        variable.assign(lr)
+
+
+_on_device: Any = jax and jax.jit(jax.numpy.asarray, static_argnums=1)
+"""A number as an array of JAX; compiled, for the conversion alone takes several times as long."""
 
 
 def innermost(model: Any) -> Any:

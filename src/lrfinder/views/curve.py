@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from lrfinder.analysis.smoothing import smooth
+from lrfinder.records import RangeTest, Settings, Stop
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from lrfinder.records import RangeTest
+    from lrfinder.records import Record
 
 Limits = tuple[float, float]
 
@@ -76,11 +81,12 @@ class Stopped:
 class Curve:
     """All that is drawn of a range test.
 
-    ``lrs``, ``losses`` and ``smoothed`` have one length and rising rates; records that no logarithmic axis can show (a loss
-    that is not finite, a rate of 0) are not among them. ``x_limits`` are the rates tried.
+    ``iterations`` (counted from 0), ``lrs``, ``losses`` and ``smoothed`` have one length and rising rates; records that no
+    logarithmic axis can show (a loss that is not finite, a rate of 0) are not among them. ``x_limits`` are the rates tried.
     """
 
     title: str
+    iterations: NDArray[np.int_]
     lrs: NDArray[np.float64]
     losses: NDArray[np.float64]
     smoothed: NDArray[np.float64]
@@ -97,12 +103,13 @@ class Curve:
 
 def curve(result: RangeTest) -> Curve:
     """What to draw of ``result``, whatever its losses are: none, one, equal, negative, huge, NaN."""
-    drawable = np.isfinite(result.losses) & (result.lrs > 0)
-    rising = np.argsort(result.lrs[drawable], kind="stable")  # rates= may come in any order
-    lrs, losses = result.lrs[drawable][rising], result.losses[drawable][rising]
+    drawable = np.flatnonzero(np.isfinite(result.losses) & (result.lrs > 0))
+    iterations = drawable[np.argsort(result.lrs[drawable], kind="stable")]  # rates= may come in any order
+    lrs, losses = result.lrs[iterations], result.losses[iterations]
     loss_axis = axis_of(result.losses)
     return Curve(
         title=_title(result),
+        iterations=iterations,
         lrs=lrs,
         losses=losses,
         smoothed=_smoothed(lrs, loss_axis.shown(losses)),  # an explosion, averaged in, would lift the losses before it
@@ -111,6 +118,18 @@ def curve(result: RangeTest) -> Curve:
         band=_band(result),
         stopped=_stopped(result, loss_axis),
     )
+
+
+def curve_so_far(records: Sequence[Record]) -> Curve:
+    """What to draw of a sweep that is not at its end; of a search, the sweep that it began with.
+
+    The title tells the last record.
+    """
+    rising = 1 + next((k for k, (one, next_one) in enumerate(pairwise(records)) if next_one.lr <= one.lr), len(records))
+    swept = RangeTest(tuple(records[:rising]), Stop.LAST_RATE, Settings(None, None, None, len(records), 0.0, ""))
+    lr, loss = records[-1] if records else (math.nan, math.nan)
+    where = "" if rising > len(records) else f"after the sweep, {len(records) - len(swept)} iterations: "
+    return replace(curve(swept), title=f"{where}rate {lr:.3g}, loss {loss:.4g}", band=None, stopped=None)
 
 
 def _title(result: RangeTest) -> str:

@@ -23,26 +23,29 @@ def html(result: Result) -> str:
     words = escape(verdict(result))
     png = b64encode(figure_png(result)).decode("ascii")
     image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="max-width: 100%">'
-    return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{_tables(result)}</div>'
+    return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{tables(result)}</div>'
 
 
 @singledispatch
-def _tables(result: Result) -> str:
-    """The numbers of a result."""
+def tables(result: Result) -> str:
+    """The numbers of a result, as one or more tables."""
     raise NotImplementedError(type(result).__name__)
 
 
-@_tables.register(RangeTest)
+@tables.register(RangeTest)
 def _of_range_test(result: RangeTest) -> str:
     return _landmarks(result) + _rules(result)
 
 
-@_tables.register(Suggestion)
+@tables.register(Suggestion)
 def _probes(suggestion: Suggestion) -> str:
     header = ("learning rate", "iterations", "mean loss of the last third", "how it ended")
     ends = probe_ends(suggestion)
-    rows = ((f"{end.lr:.3g}", str(end.length), f"{end.loss:.4g}", "lowest" if end.lowest else end.ended) for end in ends)
-    return _table(header, rows) if ends else ""
+    rows = (
+        (f"{end.lr:.3g}", str(end.length), "-" if end.diverged else f"{end.loss:.4g}", "lowest" if end.lowest else end.ended)
+        for end in ends
+    )
+    return table(header, rows) if ends else ""
 
 
 def _landmarks(result: RangeTest) -> str:
@@ -53,19 +56,19 @@ def _landmarks(result: RangeTest) -> str:
         ("is lowest", marks.lowest),
         ("diverges", marks.diverges),
     )
-    return _table(("the loss", "at learning rate"), ((what, "not seen" if lr is None else f"{lr:.3g}") for what, lr in rows))
+    return table(("the loss", "at learning rate"), ((what, "not seen" if lr is None else f"{lr:.3g}") for what, lr in rows))
 
 
 def _rules(result: RangeTest) -> str:
     rows = (("suggested", result.suggestion.lr), *other_rules(result).items())
-    return _table(("rule", "learning rate"), ((name, "none" if lr is None else f"{lr:.3g}") for name, lr in rows))
+    return table(("rule", "learning rate"), ((name, "none" if lr is None else f"{lr:.3g}") for name, lr in rows))
 
 
-@_tables.register(Comparison)
+@tables.register(Comparison)
 def _ends(comparison: Comparison) -> str:
     rows = zip(trainings(comparison), comparison.final(), strict=True)
     header = ("learning rate", "mean loss of the last tenth", "above the lowest", "how it ended")
-    return _table(
+    return table(
         header,
         (
             (f"{training.lr:.3g}", f"{final:.4g}", training.distance, "lowest" if training.best else training.ended)
@@ -74,7 +77,8 @@ def _ends(comparison: Comparison) -> str:
     )
 
 
-def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table of texts, which are escaped; the columns are named by ``header``."""
     head = "".join(f'<th scope="col">{escape(text)}</th>' for text in header)
     body = "".join("<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from functools import singledispatch
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib import rcParams
+from matplotlib import rc_context, rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
@@ -28,13 +28,15 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from lrfinder.views.curve import LossAxis, Stopped
+    from lrfinder.views.curve import Curve, LossAxis, Stopped
     from lrfinder.views.trainings import Training
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
 DASHES = ("--", "-.", ":", (0, (8, 2)), (0, (8, 2, 1, 2, 1, 2)))  # 5 and 4 share no factor: 20 lines all look different
 MARKERS = ("o", "D", "s", "^", "v", "P")
+Kind = Literal["png", "pdf", "svg"]
+DATELESS: Mapping[Kind, Mapping[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
 SIZE_INCHES = (7.6, 4.6)
 INSIDE: Mapping[str, Any] = {"loc": "best"}  # the limits leave room above and below the curve
 BESIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}  # many lines fill the axes
@@ -61,7 +63,11 @@ def _draw_range_test(result: RangeTest, ax: Axes, _: Mapping[str, Any]) -> Axes:
     The axes are limited to the rates tried and, where all losses are positive, to 0.8 times the lowest and 4 times the first
     loss, both logarithmic. Losses that are 0 or negative get a linear axis, or one that is linear around 0.
     """
-    drawn = curve(result)
+    _draw_curve(curve(result), ax)
+    return ax
+
+
+def _draw_curve(drawn: Curve, ax: Axes) -> None:
     _scale(ax, drawn.loss_axis)
     ax.set(xscale="log", xlim=drawn.x_limits, xlabel="learning rate", ylabel="loss", title=drawn.title)
     ax.plot(drawn.lrs, drawn.losses, ".", color=_neutral(), alpha=0.55, markersize=5, mew=0, label="loss of a batch")
@@ -73,17 +79,41 @@ def _draw_range_test(result: RangeTest, ax: Axes, _: Mapping[str, Any]) -> Axes:
     if not len(drawn.lrs):
         ax.text(0.5, 0.5, "no loss to draw", transform=ax.transAxes, ha="center", va="center", color=_neutral())
     _finish(ax, INSIDE)
-    return ax
+
+
+def figure(result: Result) -> Figure:
+    """The figure of a result, made without pyplot: no figure stays open and no display is needed."""
+    made, ax = _alone()
+    _draw(result, ax, BESIDE)
+    return made
+
+
+def _alone() -> tuple[Figure, Axes]:
+    made = Figure(figsize=SIZE_INCHES, layout="constrained")
+    FigureCanvasAgg(made)
+    return made, made.add_subplot()
+
+
+def picture(result: Result, kind: Kind) -> bytes:
+    """The figure of a result as a file; the same result gives the same bytes, for no date is in them."""
+    content = BytesIO()
+    with rc_context({"svg.hashsalt": "lrfinder"}):
+        figure(result).savefig(content, format=kind, dpi="figure", metadata=DATELESS[kind])
+    return content.getvalue()
 
 
 def figure_png(result: Result) -> bytes:
-    """The figure of a result as a PNG, made without pyplot: no figure stays open and no display is needed."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
-    _draw(result, figure.add_subplot(), BESIDE)
-    png = BytesIO()
-    canvas.print_png(png)
-    return png.getvalue()
+    """The figure of a result as a PNG."""
+    return picture(result, "png")
+
+
+def curve_png(drawn: Curve) -> bytes:
+    """A curve as a PNG."""
+    made, ax = _alone()
+    _draw_curve(drawn, ax)
+    content = BytesIO()
+    made.savefig(content, format="png", dpi="figure")
+    return content.getvalue()
 
 
 class _PlainNumbers(LogFormatter):

@@ -84,7 +84,7 @@ def _training(lr: float, losses: NDArray[np.float64], stop: Stop, *, best: bool,
     finite = losses[: _finite_length(losses)]
     ended = _ended(losses, len(finite), stop)
     diverged = stop in (Stop.NOT_FINITE, Stop.DIVERGED) or ended == ENDED_ABOVE
-    return Training(lr, finite, _running_mean(finite, max(1, len(losses) // 20)), ended, diverged, best, above)
+    return Training(lr, finite, running_mean(finite, max(1, len(losses) // 20)), ended, diverged, best, above)
 
 
 def _finite_length(losses: NDArray[np.float64]) -> int:
@@ -100,7 +100,7 @@ def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
     return ENDED_ABOVE if ended_above(losses) else COMPLETE
 
 
-def _running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+def running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     """Mean over ``window`` neighbours, half on each side and ever fewer towards the ends, so that it lags nowhere."""
     last = len(losses) - 1
     reaches = [min(window // 2, at, last - at) for at in range(len(losses))]

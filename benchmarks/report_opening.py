@@ -1,0 +1,62 @@
+"""How long the report of 10,000 records takes to open in Chromium: from the call for the page until its figures are drawn.
+
+python benchmarks/report_opening.py  (needs playwright and chromium)
+
+Each opening has a browser and a profile of its own, so that nothing is kept from the one before; its start is not counted.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+import shutil
+import statistics
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+from lrfinder import RangeTest, Record, Settings, Stop
+
+RECORDS, OPENINGS = 10_000, 11
+FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update"]
+SEEN = "new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(() => seen(performance.now()))))"
+DRAWN = "performance.getEntriesByName('lrfinder: drawn')[0].startTime"
+
+
+def result() -> RangeTest:
+    """A noisy sweep that falls, is lowest at about 0.06 and diverges."""
+    lrs = np.geomspace(1e-6, 10, RECORDS)
+    log_lr, noise = np.log10(lrs), 0.05 * np.random.default_rng(0).standard_normal(RECORDS)
+    losses = 2.3 - 1.5 / (1 + np.exp(-4 * (log_lr + 2))) + np.exp(np.minimum(5 * (log_lr + 0.4), 3)) + noise
+    settings = Settings(1e-6, 10 ** (7 / RECORDS), 10.0, RECORDS, 0.3, "none")
+    return RangeTest(tuple(map(Record, lrs.tolist(), losses.tolist())), Stop.LAST_RATE, settings)
+
+
+def main() -> None:
+    """Print the table."""
+    drawn: list[float] = []
+    seen: list[float] = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, sync_playwright() as playwright:
+        page_file = Path(folder, "page.html")
+        result().report(page_file)
+        for number in range(OPENINGS):
+            profile = Path(folder, f"profile{number}")
+            with playwright.chromium.launch_persistent_context(
+                profile, executable_path=shutil.which("chromium"), args=FLAGS
+            ) as browser:
+                page = browser.new_page()
+                page.goto(page_file.as_uri())
+                drawn.append(page.evaluate(DRAWN))
+                seen.append(page.evaluate(SEEN))
+        size = page_file.stat().st_size
+    print(f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores")
+    print(f"{RECORDS} records, a page of {size / 1000:.0f} kB, opened {OPENINGS} times, milliseconds")
+    for what, times in (("until the figures are drawn", drawn), ("until they are on the screen", seen)):
+        print(f"  {what:30} median {statistics.median(times):5.0f}   slowest {max(times):5.0f}")
+
+
+if __name__ == "__main__":
+    main()

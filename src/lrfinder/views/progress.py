@@ -1,0 +1,60 @@
+"""How far an experiment has come, for a terminal: the curve so far and a bar."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lrfinder.views.live import Live
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Sequence
+
+    from rich.console import Console, RenderableType
+
+    from lrfinder.records import Record
+
+
+class CurveAndBar(Progress):
+    """A bar, above which the curve stands once there is one."""
+
+    above: RenderableType | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What rich asks for each time that it draws."""
+        if self.above is not None:
+            yield self.above
+        yield from super().get_renderables()
+
+
+@contextmanager
+def progress(
+    console: Console, what: str, total: int, above: Callable[[Sequence[Record]], RenderableType] | None = None
+) -> Generator[Callable[[Record], object]]:
+    """In a terminal a bar, and over it what ``above`` makes of the records so far; nothing elsewhere.
+
+    Drawn at most 10 times a second. What comes is to be called with each record.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[at]}"),
+    )
+    with CurveAndBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total, at="")
+
+        def draw(records: Sequence[Record]) -> None:
+            bar.above = above(records) if above is not None else None
+
+        live = Live(draw)
+
+        def advance(record: Record) -> None:
+            bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
+            if console.is_terminal:
+                live(record)
+
+        yield advance

@@ -1,0 +1,30 @@
+"""The report: one HTML page that needs nothing beside itself, to look at, to send, to print.
+
+``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several
+and draws them over one another.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lrfinder.views.report.page import report_page
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from lrfinder.records import Result
+
+__all__ = ["report_page", "write_report"]
+
+
+def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
+    """Write the page for results by their names to ``path``, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    from lrfinder.files import write_whole
+
+    write_whole(report_page(runs).encode(), path)

@@ -1,0 +1,103 @@
+"""How a suggested rate is used: code for each framework, the one that is loaded first."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from lrfinder.schedules import constant, one_cycle
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lrfinder.records import Suggestion
+
+CONSTANT: Mapping[str, str] = {
+    "PyTorch": """\
+from lrfinder.torch import schedules
+
+schedules.set_rate(optimizer, {lr})
+# or warmed up over a twentieth of the training, then along a cosine; scheduler.step() after each iteration
+scheduler = schedules.warmup_cosine(optimizer, {lr}, {iterations}, warmup={warmup})
+""",
+    "JAX": """\
+import optax
+from lrfinder.jax import schedules
+
+tx = optax.sgd({lr})  # or your own, in place of sgd
+# or warmed up over a twentieth of the training
+tx = optax.sgd(schedules.warmup_constant({lr}, {warmup}))
+""",
+    "Keras": """\
+from lrfinder.keras import schedules
+
+model.optimizer.learning_rate = {lr}
+# or, in an optimizer made anew, warmed up over a twentieth of the training
+optimizer = keras.optimizers.SGD(learning_rate=schedules.Constant({lr}, warmup={warmup}))
+""",
+    "MXNet": """\
+from lrfinder.gluon import schedules
+
+trainer.set_learning_rate({lr})
+# or, in a trainer made anew, warmed up over a twentieth of the training, then along a cosine
+schedule = schedules.warmup_cosine({lr}, {iterations}, warmup={warmup})
+trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})
+""",
+}
+ONE_CYCLE: Mapping[str, str] = {
+    "PyTorch": """\
+from lrfinder.torch import schedules
+
+scheduler = schedules.one_cycle(optimizer, {lr}, {iterations})  # scheduler.step() after each iteration
+""",
+    "JAX": """\
+import optax
+from lrfinder.jax import schedules
+
+tx = optax.sgd(schedules.one_cycle({lr}, {iterations}))  # or your own, in place of sgd
+""",
+    "Keras": """\
+from lrfinder.keras import schedules
+
+optimizer = keras.optimizers.SGD(learning_rate=schedules.OneCycle({lr}, {iterations}))
+""",
+    "MXNet": """\
+from lrfinder.gluon import schedules
+
+schedule = schedules.OneCycle({lr}, {iterations})
+trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})
+""",
+}
+MODULES: Mapping[str, str] = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "mxnet": "MXNet"}
+USUAL_HORIZON = 300  # of a suggestion that was not told
+
+
+def usage(suggestion: Suggestion) -> dict[str, str]:
+    """Code for each framework by its name, those that are loaded first.
+
+    None where there is no rate, or where it is for a schedule of the user's own.
+    """
+    codes = {constant.__name__: CONSTANT, one_cycle.__name__: ONE_CYCLE}.get(suggestion.schedule, {})
+    if not suggestion.lr:
+        return {}
+    iterations = suggestion.horizon or USUAL_HORIZON
+    rate = f"{suggestion.lr:.3g}"
+    loaded = {name for module, name in MODULES.items() if module in sys.modules}
+    names = sorted(codes, key=lambda name: name not in loaded)
+    return {name: codes[name].format(lr=rate, iterations=iterations, warmup=max(1, iterations // 20)) for name in names}
+
+
+def versions() -> dict[str, str]:
+    """The versions of what this process has loaded, by name."""
+    import platform
+
+    import numpy as np
+
+    import lrfinder
+
+    frameworks = {
+        name: str(getattr(sys.modules[module], "__version__", "unknown"))
+        for module, name in MODULES.items()
+        if module in sys.modules
+    }
+    return {"lrfinder": lrfinder.__version__, "Python": platform.python_version(), "numpy": np.__version__, **frameworks}

@@ -1,0 +1,92 @@
+"""A page in a real browser; where playwright or Chromium is missing, the tests that need it are skipped."""
+
+import shutil
+from dataclasses import dataclass, field
+
+import pytest
+
+from lrfinder.views.report import write_report
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+VIOLATIONS = (
+    "window.violations = []; addEventListener('securitypolicyviolation', (event) => violations.push(event.blockedURI));"
+)
+WHERE = """([plot, x, y]) => {
+    const { over, valToPos } = plots[plot].uplot;
+    over.scrollIntoView({ block: "center" });
+    const at = over.getBoundingClientRect();
+    return [at.x + valToPos(x, "x"), at.y + valToPos(y, "y")];
+}"""
+LIMITS = "([plot, which]) => (({ min, max }) => [min, max])(plots[plot].uplot.scales[which])"
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory):
+    playwright = pytest.importorskip("playwright.sync_api", reason="the report session has playwright")
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        profile = tmp_path_factory.mktemp("profile")
+        size = {"width": 1100, "height": 900}
+        context = started.chromium.launch_persistent_context(profile, executable_path=path, args=list(FLAGS), viewport=size)
+        context.set_default_timeout(10_000)
+        yield context
+        context.close()
+
+
+@dataclass
+class Opened:
+    """A page that is open, with all that it said and asked for."""
+
+    tab: object
+    said: list = field(default_factory=list)
+    asked: list = field(default_factory=list)
+
+    def __getattr__(self, name):
+        return getattr(self.tab, name)
+
+    def where(self, x, y, plot=0):
+        """Where a rate and a loss are on the screen, once the figure is there."""
+        return self.tab.evaluate(WHERE, [plot, x, y])
+
+    def limits(self, which, plot=0):
+        """What part of an axis is seen."""
+        return self.tab.evaluate(LIMITS, [plot, which])
+
+    def read(self, plot=0):
+        """The words of the point that is pointed at."""
+        return self.tab.locator("output").nth(plot).text_content()
+
+
+@pytest.fixture
+def opened(chromium, tmp_path):
+    """Opens the page of results by their names; at the end it has complained of nothing and asked for nothing but itself."""
+    pages = []
+
+    def open_page(runs, spoil=lambda html: html, scheme="light"):
+        path = tmp_path / f"page{len(pages)}.html"
+        write_report(runs, path)
+        path.write_text(spoil(path.read_text()))
+        page = Opened(chromium.new_page())
+        pages.append((page, path))
+        page.emulate_media(color_scheme=scheme)
+        page.on("console", lambda message: page.said.append(message.text))
+        page.on("pageerror", lambda error: page.said.append(str(error)))
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.add_init_script(VIOLATIONS)
+        page.goto(path.as_uri())
+        return page
+
+    yield open_page
+    for page, path in pages:
+        assert page.said + page.evaluate("violations") == []
+        assert page.asked == [path.as_uri()]
+        page.close()

@@ -1,0 +1,110 @@
+import io
+import re
+from itertools import pairwise
+
+import pytest
+from curves import usual
+from fakes import Bowl
+from rich.console import Console
+
+from lrfinder import LRFinder, Record
+from lrfinder.views.curve import curve_so_far
+from lrfinder.views.live import Live, live_curve
+from lrfinder.views.progress import progress
+
+
+class Clock:
+    """Stands still until it is told the time."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def drawn_at(gap, count, cost=0.0):
+    """The times at which a live curve draws ``count`` records, ``gap`` seconds apart, where drawing takes ``cost``."""
+    clock, times = Clock(), []
+
+    def draw(records):
+        times.append(clock.seconds)
+        clock.seconds += cost
+
+    live = Live(draw, clock)
+    for _ in range(count):
+        live(Record(0.1, 1.0))
+        clock.seconds += gap
+    return times
+
+
+def test_it_draws_at_most_ten_times_a_second():
+    times = drawn_at(gap=0.001, count=3000)
+    assert 25 <= len(times) <= 31
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.1 - 1e-9
+
+
+def test_it_draws_each_of_records_that_come_slowly():
+    assert len(drawn_at(gap=0.2, count=50)) == 50
+
+
+def test_where_drawing_is_slow_it_takes_a_twentieth_of_the_time():
+    times = drawn_at(gap=0.01, count=3000, cost=0.5)
+    assert 0.5 * len(times) <= 0.05 * (30 + 0.5 * len(times)) + 0.5
+
+
+def test_at_the_end_all_is_drawn_and_nothing_twice():
+    clock, seen = Clock(), []
+    live = Live(lambda records: seen.append(len(records)), clock)
+    for _ in range(5):
+        live(Record(0.1, 1.0))
+    live.draw()
+    live.draw()
+    assert seen == [1, 5]
+
+
+def test_the_curve_so_far_of_a_search_is_its_sweep():
+    records = [Record(lr, 1.0 + lr) for lr in (0.1, 0.2, 0.4, 0.2, 0.2, 0.1)]
+    drawn = curve_so_far(records)
+    assert drawn.lrs.tolist() == [0.1, 0.2, 0.4]
+    assert drawn.title == "after the sweep, 3 iterations: rate 0.1, loss 1.1"
+    assert curve_so_far(records[:2]).title == "rate 0.2, loss 1.2"
+    assert curve_so_far([]).lrs.tolist() == []
+
+
+def printed(draw, **terminal):
+    file = io.StringIO()
+    console = Console(file=file, width=80, height=40, **terminal)
+    draw(console)
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue())
+
+
+def live_find(console):
+    with live_curve(console) as live:
+        LRFinder(Bowl(curvature=100, noise=0.05)).find(on_record=live)
+
+
+def test_in_a_terminal_the_curve_is_drawn_while_it_comes():
+    text = printed(live_find, force_terminal=True)
+    assert "learning rate" in text
+    assert re.search(r"rate 1e-06, loss", text)
+
+
+def test_where_there_is_no_terminal_nothing_is_drawn():
+    assert printed(live_find, force_terminal=False) == ""
+
+
+@pytest.mark.parametrize(("terminal", "drawn"), [(True, True), (False, False)])
+def test_the_bar_has_what_is_to_stand_above_it(terminal, drawn):
+    def draw(console):
+        with progress(console, "range test", 2, lambda records: f"{len(records)} so far") as advance:
+            advance(Record(0.1, 1.0))
+            advance(Record(0.2, 1.0))
+
+    text = printed(draw, force_terminal=terminal)
+    assert ("1 so far" in text) == drawn
+    assert ("2/2" in text) == drawn
+
+
+def test_rich_prints_a_result_as_the_command_line_does():
+    assert "suggested" in printed(lambda console: console.print(usual()))
