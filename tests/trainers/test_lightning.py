@@ -207,6 +207,20 @@ def test_the_next_fit_begins_at_the_rate_that_was_handed_over(tmp_path):
     assert (rates.rates[0], rates.rates[-1]) == ([0.25, 0.5], [0.125, 0.25])  # the module's scheduler goes on from there
 
 
+def test_a_fit_that_goes_on_has_the_new_rate_but_from_a_checkpoint_its_own(tmp_path):
+    rates = Rates()
+    module, trainer = Net(), quiet_trainer(tmp_path, max_epochs=1, callbacks=[rates])
+    trainer.fit(module, loader())
+    trainer.save_checkpoint(tmp_path / "own.ckpt")
+    LightningLearner(module, trainer, loader()).set_rate(0.5)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(module, loader())
+    assert rates.rates[-1] == [0.25, 0.5]
+    trainer.fit_loop.max_epochs = 3
+    trainer.fit(module, loader(), ckpt_path=tmp_path / "own.ckpt")
+    assert rates.rates[-1] == [0.005, 0.01]
+
+
 def test_a_schedule_takes_the_place_of_the_modules_and_moves_each_iteration(tmp_path):
     rates = Rates()
     module, trainer = Net(step_lr), quiet_trainer(tmp_path, callbacks=[rates])

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from lrfinder.records import Suggestion
 
+__all__ = ["QUIET", "FastaiLearner"]
+
 learner_room = framework("fastai.learner", "fastai")
 callback_room = framework("fastai.callback.all", "fastai")
 L = framework("fastcore.foundation", "fastai").L

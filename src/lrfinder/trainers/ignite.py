@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from lrfinder.records import Suggestion
     from lrfinder.trainers.handing import Schedule
 
+__all__ = ["EngineLearner", "default_loss"]
+
 engine_room = framework("ignite.engine", "ignite")
 handlers = framework("ignite.handlers", "ignite")
 Events = engine_room.Events

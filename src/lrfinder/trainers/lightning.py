@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from lrfinder.torch import TorchLearner
     from lrfinder.trainers.handing import Schedule
 
+__all__ = ["QUIET", "LRFind", "LightningLearner", "StartRate", "at_the_start", "of_the_rest"]
+
 pl = framework("lightning.pytorch", "lightning")
 callbacks = pl.callbacks
 LRSchedulerConfig = framework("lightning.pytorch.utilities.types", "lightning").LRSchedulerConfig
@@ -125,7 +127,7 @@ class StartRate(pl.Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: Module) -> None:  # noqa: ARG002  (Lightning's)
         """Hand the rate over."""
-        if trainer.global_step == 0:
+        if trainer.ckpt_path is None:
             _hand_over(trainer, self.rate, self.schedule)
 
 

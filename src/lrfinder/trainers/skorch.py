@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lrfinder.records import Suggestion
     from lrfinder.trainers.handing import Schedule
 
+__all__ = ["TAKE_PART", "SkorchLearner"]
+
 skorch = framework("skorch", "skorch")
 callbacks = framework("skorch.callbacks", "skorch")
 clone = framework("sklearn.base", "skorch").clone

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from lrfinder.records import Suggestion
     from lrfinder.trainers.handing import Schedule
 
+__all__ = ["QUIET", "TrainerLearner"]
+
 transformers = framework("transformers", "transformers")
 accelerate = framework("accelerate", "transformers")
 DefaultFlowCallback = framework("transformers.trainer_callback", "transformers").DefaultFlowCallback
