@@ -4,7 +4,8 @@
 
 The same net, data and optimizer in Lightning, Transformers and Ignite. The trainer's own step is that of its own loop with
 progress, loggers, checkpoints and evaluation switched off, from the end of the second step to the end of the last; the
-finder's is a sweep inside a ``find`` at the same rate, from its second record to its last.
+finder's is a sweep inside a ``find`` at the same rate, from its second record to its last. Seconds are those of the processor,
+in one thread, which other programs on the machine do not stretch.
 """
 
 import datetime as dt
@@ -24,7 +25,7 @@ from torch.utils.data import DataLoader, Dataset
 
 import lrfinder
 
-ITERATIONS, ROUNDS, BATCH, WIDTH, LR = 30, 11, 128, 1024, 1e-4
+ITERATIONS, ROUNDS, BATCH, WIDTH, LR = 30, 7, 128, 1024, 1e-4
 Times = list[float]
 
 
@@ -69,7 +70,7 @@ def lightning(folder: str) -> tuple[Callable[[], Times], Any]:
 
     class Clock(Callback):
         def on_train_batch_end(self, *_: Any) -> None:
-            times.append(time.perf_counter())
+            times.append(time.process_time())
 
     def trainer(*callbacks: Callback) -> Trainer:
         return Trainer(
@@ -90,7 +91,7 @@ def lightning(folder: str) -> tuple[Callable[[], Times], Any]:
 
 def transformers(folder: str) -> tuple[Callable[[], Times], Any]:
     """Hugging Face's own training, and the learner."""
-    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     from lrfinder.trainers.transformers import TrainerLearner
 
@@ -104,14 +105,16 @@ def transformers(folder: str) -> tuple[Callable[[], Times], Any]:
 
     class Clock(TrainerCallback):
         def on_step_end(self, *_: Any, **__: Any) -> None:
-            times.append(time.perf_counter())
+            times.append(time.process_time())
 
     def trainer(*callbacks: TrainerCallback) -> Trainer:
         arguments = TrainingArguments(
             folder, per_device_train_batch_size=BATCH, max_steps=ITERATIONS, learning_rate=LR, save_strategy="no",
             logging_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True, lr_scheduler_type="constant",
         )  # fmt: skip
-        return Trainer(Model(), arguments, train_dataset=Vectors(named=True), callbacks=list(callbacks))
+        made = Trainer(Model(), arguments, train_dataset=Vectors(named=True), callbacks=list(callbacks))
+        made.remove_callback(PrinterCallback)
+        return made
 
     times: Times = []
 
@@ -140,7 +143,7 @@ def ignite(_: str) -> tuple[Callable[[], Times], Any]:
     def own() -> Times:
         times.clear()
         engine, _ = made()
-        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.perf_counter()))
+        engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.process_time()))
         engine.run(loader, max_iters=ITERATIONS)
         return times
 
@@ -151,7 +154,7 @@ def found(learner: Any) -> Times:
     """The end of each iteration of a sweep."""
     times: Times = []
     finder = lrfinder.LRFinder(learner)
-    finder.find(rates=[LR] * ITERATIONS, stopping=lambda _: None, on_record=lambda _: times.append(time.perf_counter()))
+    finder.find(rates=[LR] * ITERATIONS, stopping=lambda _: None, on_record=lambda _: times.append(time.process_time()))
     return times
 
 
