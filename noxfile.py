@@ -9,6 +9,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    trainers 6 minutes
     report   3 minutes
     distributed  4 minutes
 """
@@ -30,7 +31,8 @@ import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
-WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/faults", "tests/test_demo.py")
+APART = ("tests/distributed", "tests/trainers")
+WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
@@ -64,7 +66,7 @@ def package(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests of one process, with PyTorch."""
     session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", "--ignore=tests/distributed", *session.posargs)
+    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs)
 
 
 @nox.session
@@ -106,6 +108,15 @@ def distributed(session: nox.Session) -> None:
     """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
     session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
     session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def trainers(session: nox.Session) -> None:
+    """The trainers on the PyTorch wing."""
+    session.install("-e", ".", TORCH, *TESTING)
+    session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
+    session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
+    session.run("pytest", "tests/trainers", *session.posargs)
 
 
 @nox.session
