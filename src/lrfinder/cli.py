@@ -117,7 +117,7 @@ def demo(
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and so the horizon.")] = 300,
     debug: Debug = False,  # noqa: FBT002  (an option of the command line)
 ) -> None:
-    """Range test, three-rate check and suggestion for a small network on handwritten digits: under a minute, nothing needed.
+    """Range test, three-rate check and suggestion for a small network on handwritten digits: under a minute.
 
     Example:  lrfinder demo
     """
