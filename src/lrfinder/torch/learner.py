@@ -247,7 +247,7 @@ class TorchLearner:
         return lambda lrs: in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes, in this process; :mod:`lrfinder.torch.copies` says where it lies."""
+        """A copy of all that an iteration changes, in this process; :mod:`lrfinder.torch.copies` says where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
             return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
