@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint fuzz bench-import bench-restore bench-suggestion clean
+.PHONY: help demo test lint fuzz bench-import bench-overhead bench-restore bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ fuzz: $(VENV)/fuzz  ## 2,000 generated trainings, each with the finder and witho
 
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
+
+bench-overhead: $(PEERS)/made  ## what finders cost beside the training: speed, memory, growth (20 minutes); ARGS="own snapshots"
+	PYTHONPATH=src OMP_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/overhead/run.py $(ARGS)
 
 bench-restore: $(PEERS)/made  ## what finders of other packages put back, by the same twin check (3 minutes)
 	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py

@@ -9,8 +9,8 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
-    report   3 minutes
     distributed  4 minutes
+    report   3 minutes
 """
 
 import shutil
@@ -36,7 +36,7 @@ WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/fault
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,safetensors]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -63,7 +63,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests of one process, with PyTorch."""
-    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
     session.run("pytest", "--ignore=tests/distributed", *session.posargs)
 
 
@@ -102,14 +102,14 @@ def keras(session: nox.Session) -> None:
 
 
 @nox.session
+def distributed(session: nox.Session) -> None:
+    """Several processes, on this machine alone: one training over ranks, grids and searches on Ray."""
+    session.install("-e", ".[ray,accelerate]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs)
+
+
+@nox.session
 def report(session: nox.Session) -> None:
     """The report in a real browser (skipped where there is no chromium), results in a notebook and on boards."""
     session.install("-e", ".[pandas,mlflow,wandb,notebook]", "playwright==1.65.2", "nbclient", "ipykernel", *TESTING)
     session.run("pytest", "tests/report", "tests/boards", *session.posargs)
-
-
-@nox.session
-def distributed(session: nox.Session) -> None:
-    """Several processes, on this machine alone."""
-    session.install("-e", ".[accelerate]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", *session.posargs, env={"OMP_NUM_THREADS": "1"})

@@ -15,9 +15,12 @@
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
     │   ├── RankError (RuntimeError)       another process of the same training raised, ended, or is set up differently
+    │   ├── SnapshotError (OSError)        there is no room for a snapshot
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
-    ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
+    ├── FactoryError (ValueError)      what is to make learners does not: another name, other keywords, another learner
+    ├── GridError (ValueError)         axes that make no grid, or another grid than that of a file
+    ├── ExecutorError (RuntimeError)   what is to work on a grid or a search cannot: a cluster that does not answer
     ├── ResultFileError (ValueError)   a file that holds no result of ours
     ├── BoardError (TypeError)         what was given to log to is no writer or run of that board
     └── MissingExtraError (ImportError)    an optional package is not installed
@@ -98,6 +101,10 @@ class RankError(LearnerError, RuntimeError):
         self.rank = rank
 
 
+class SnapshotError(LearnerError, OSError):
+    """There is no room for a snapshot where it was to be written. Nothing was changed."""
+
+
 class RestoreError(LearnerError, RuntimeError):
     """Something could not be put back. The message says what.
 
@@ -115,7 +122,18 @@ class LawError(LRFinderError, AssertionError):
 
 
 class FactoryError(LRFinderError, ValueError):
-    """``FILE.py:FACTORY`` names nothing that makes a learner. Its cause is the factory's own exception, if it raised."""
+    """``FILE.py:FACTORY`` names nothing that makes a learner, or a factory does not make the one that is asked for.
+
+    Its cause is the factory's own exception, if it raised.
+    """
+
+
+class GridError(LRFinderError, ValueError):
+    """The axes make no grid, or the file that a grid is to go on from holds another one."""
+
+
+class ExecutorError(LRFinderError, RuntimeError):
+    """An executor cannot work: no cluster answers, none has what is to be reserved, or its workers are lost."""
 
 
 class ResultFileError(LRFinderError, ValueError):

@@ -16,7 +16,10 @@ from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
 from lrfinder.torch.alike import settings_of
+from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.copies import InMemory
+from lrfinder.torch.disk import OnDisk
 from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
@@ -25,7 +28,8 @@ from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from os import PathLike
 
     from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
@@ -66,6 +70,8 @@ class TorchLearner:
         group: the parameter group whose rate is given, by its place or by its entry ``"name"``.
         stateful: further objects that the training changes (an averaged model, a metric); put back by their attributes.
         replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
+        snapshot_dir: a folder to write snapshots to, for a model of which memory holds no second; they are gone when the
+            search is. Needs safetensors.
         process_group: the processes that train this model together, where its wrapper (``DistributedDataParallel``,
             ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch.distributed`.
         rank_timeout: seconds within which a fault of one of them ends the iteration on all; one that keeps the others
@@ -95,6 +101,7 @@ class TorchLearner:
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
         rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         _check_pair(model, optimizer)
         if forward is None and loss_fn is None:
@@ -125,7 +132,9 @@ class TorchLearner:
         )
         of_accelerate = getattr(optimizer, "gradient_state", None)  # which its loaders write into
         stateful = [*stateful, *(one for one in (scaler, of_accelerate) if one is not None)]
-        self._set_up(ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes)
+        self._set_up(
+            ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
+        )
         self._first_forward = forward
 
     @classmethod
@@ -141,13 +150,13 @@ class TorchLearner:
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
         rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
         Args:
             step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
-            batch
-                is on the modules' device.
+                batch is on the modules' device.
             data: as for the class.
             modules: every module that the step changes.
             optimizers: every optimizer that it steps; the rate is written into all of them, ratios kept.
@@ -156,6 +165,7 @@ class TorchLearner:
             replay_bytes: as for the class.
             process_group: as for the class.
             rank_timeout: as for the class.
+            snapshot_dir: as for the class.
         """
         learner = cls.__new__(cls)
         modules, optimizers = list(modules), list(optimizers)
@@ -173,7 +183,9 @@ class TorchLearner:
         device = _device_of(modules)
         settings = partial(settings_of, modules, optimizers, data, {})
         ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
-        learner._set_up(ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes)  # noqa: SLF001  (a constructor)
+        learner._set_up(  # noqa: SLF001  (a constructor)
+            ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+        )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
 
@@ -188,6 +200,7 @@ class TorchLearner:
         device: torch.device,
         group: str | int | None,
         replay_bytes: int,
+        snapshot_dir: str | PathLike[str] | None,
     ) -> None:
         self._step = step
         self._ranks = ranks
@@ -197,6 +210,8 @@ class TorchLearner:
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
+        self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
+        self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
         self._rates = Rates(optimizers, group)
         source = own_source(data)
         of_data = generators_of(source)
@@ -218,11 +233,23 @@ class TorchLearner:
         self._rates.write(lr)
         return self._step(self._draw)
 
+    @property
+    def iterations(self) -> Callable[[Iterable[float]], Iterator[float]] | None:
+        """Many iterations at once, whose losses are read without stopping the device, a few iterations late.
+
+        None on the CPU, where no loss is late. Once all losses were taken, the learner is where so many calls of
+        :meth:`iteration` leave it; before that it may be a few iterations further.
+        """
+        if self._sender is None:
+            return None
+        send = self._sender()
+        return lambda lrs: in_order(self.iteration, lrs, send)
+
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes, in this process; on the host, whatever the device."""
+        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
-            return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
+            return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.

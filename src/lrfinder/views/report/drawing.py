@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, axis_of, curve
+from lrfinder.views.grids import grid_title, multiples
 from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
 from lrfinder.views.report.figures import Figure, Look, Mark, Series, iteration_axis_of, loss_axis_of, rate_axis_of
 from lrfinder.views.trainings import comparison_axis, headline, running_mean, trainings
@@ -63,6 +65,24 @@ def _of_comparison(comparison: Comparison) -> Sequence[Figure]:
     return (Figure("The trainings", words, iteration_axis_of(comparison.iterations), loss_axis_of(axis), series, crosses),)
 
 
+@figures_of.register(Grid)
+def _of_grid(grid: Grid) -> Sequence[Figure]:
+    """A figure for each of the panels, all within the same limits."""
+    drawn = multiples(grid)
+    x, y = rate_axis_of(drawn.x_limits), loss_axis_of(drawn.loss_axis)
+    words = "The mean over the seeds of the smoothed loss while the learning rate rises."
+    figures: list[Figure] = []
+    for panel in drawn.panels:
+        series = [
+            Series("mean over seeds", line.label, "smoothed", "line", Look.of(place), line.lrs, line.mean)
+            for place, line in panel.lines
+        ]
+        rates = [line.lr for _, line in panel.lines if line.recommended and line.lr is not None]
+        marks = [Mark("rate", f"recommended {lr:.3g}", lr, look=SUGGESTED) for lr in rates]
+        figures.append(Figure(panel.title or "The cells", words, x, y, series, marks))
+    return tuple(figures)
+
+
 @singledispatch
 def headline_of(result: Result) -> str:
     """What came of it, in one line."""
@@ -72,6 +92,7 @@ def headline_of(result: Result) -> str:
 headline_of.register(RangeTest, lambda result: curve(result).title)
 headline_of.register(Suggestion, suggestion_title)
 headline_of.register(Comparison, headline)
+headline_of.register(Grid, grid_title)
 
 
 def band_of(suggestion: Suggestion) -> Band | None:
