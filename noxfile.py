@@ -9,6 +9,7 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     gluon    4 minutes
     jax      4 minutes
     keras    6 minutes, for all three back ends
+    trainers 6 minutes
     docs     4 minutes, most of them the gallery's
     report   3 minutes
     distributed  4 minutes
@@ -26,16 +27,14 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 PAGES = "tests/docs"  # the code of the documentation: each session runs the pages of its framework
-PEERS = ("torch-lr-finder==0.2.2", "pytorch-ignite==0.5.5", "lightning==2.6.6")
-FASTAI = ("fastai==2.8.12", "fastdownload==0.0.8", "fastprogress==1.0.3", "fasttransform==0.0.5")
-FASTAI_NEEDS = ("fastcore==2.2.39", "plum-dispatch==2.10.1", "cloudpickle", "pandas", "scipy", "requests")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 REPORT = """
 import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
-WITHOUT_TORCH = ("tests/torch", "tests/distributed", "tests/proof", "tests/faults", "tests/test_demo.py")
+APART = ("tests/distributed", "tests/trainers")
+WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
@@ -69,7 +68,7 @@ def package(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests of one process, with PyTorch."""
     session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", "--ignore=tests/distributed", *session.posargs)
+    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs)
 
 
 @nox.session
@@ -108,9 +107,8 @@ def keras(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The site, any warning an error, its gallery run; and the pages that put other finders beside ours."""
-    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *PEERS, *FASTAI_NEEDS, *TESTING)
-    session.install("--no-deps", *FASTAI)  # it asks for spacy and torchvision, which its finder does not need
+    """The site, any warning an error, its gallery run; and the page on boards."""
+    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *TESTING)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
     session.run("pytest", PAGES, *session.posargs)
 
@@ -120,6 +118,16 @@ def distributed(session: nox.Session) -> None:
     """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
     session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
     session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
+def trainers(session: nox.Session) -> None:
+    """The trainers on the PyTorch wing."""
+    session.install("-e", ".", TORCH, *TESTING)
+    session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
+    session.install("torch-lr-finder==0.2.2")  # for the page on other finders
+    session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
+    session.run("pytest", "tests/trainers", PAGES, *session.posargs)
 
 
 @nox.session

@@ -12,8 +12,9 @@ import lrfinder
 
 SOURCE = Path(lrfinder.__file__).parent
 HEAVY = {"matplotlib", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "ray", "sklearn", "scipy"}
-FRAMEWORKS = {"torch", "jax", "optax", "keras", "mxnet", "tensorflow"}
-ALSO = {"jax": {"optax"}}  # what comes with a framework and is none of its own
+TRAINERS = {"lightning", "transformers", "accelerate", "ignite", "fastai", "skorch"}
+FRAMEWORKS = {"torch", "jax", "optax", "keras", "mxnet", "tensorflow", *TRAINERS}
+ALSO = {"jax": {"optax"}, "trainers": {"torch"}}  # what comes with a framework and is none of its own
 
 
 def run(code, **environment):
@@ -82,7 +83,7 @@ def test_arrows_point_inward(path):
     used = set(imports(path))
     ours = {name for name in used if name and name.startswith("lrfinder.")}
     rooms_used = {name.split(".")[1] for name in ours}
-    wings = {"torch", "gluon", "jax", "keras"} - {room(path)}
+    wings = {"torch", "gluon", "jax", "keras"} - {room(path)} - ({"torch"} if room(path) == "trainers" else set())
     if path.name not in OUTERMOST:
         assert not rooms_used & wings, "only a wing, the demo and the command line know a wing"
         foreign = {name.partition(".")[0] for name in used if name} & (

@@ -46,6 +46,7 @@ class Stop(Enum):
     MAX_ITERATIONS = "the limit on iterations was reached"
     DATA_ENDED = "the stream of data ended"
     CRITERION = "the stopping criterion said so"
+    LEFT = "the loop was left before its end"
 
 
 class Status(StrEnum):

@@ -40,18 +40,19 @@ def sweep(
         record = Record(lr, float(loss))
         if on_record is not None:
             on_record(record)
-        stop = _verdict(record.loss, stopping)
+        stop = verdict(record.loss, stopping)
         records.append(record)
         if stop is not None:
             return stop
     return Stop.LAST_RATE
 
 
-def _verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
+def verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
+    """Why a sweep ends with ``loss``, if it does."""
     if not math.isfinite(loss):
         return Stop.NOT_FINITE
-    verdict = stopping(loss) if stopping is not None else None
-    return (verdict if isinstance(verdict, Stop) else Stop.CRITERION) if verdict else None
+    said = stopping(loss) if stopping is not None else None
+    return (said if isinstance(said, Stop) else Stop.CRITERION) if said else None
 
 
 def _iteration_of(learner: Learner[Any] | Made, lrs: Sequence[float]) -> Callable[[float], SupportsFloat | None]:

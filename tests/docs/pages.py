@@ -24,7 +24,8 @@ SESSIONS = {
     "keras": {"keras", "torch", "jax", "tensorflow"},
     "gluon": {"mxnet"},
     "distributed": {"torch", "accelerate", "ray"},
-    "docs": {"torch", "sklearn", "lightning", "ignite", "fastai", "torch_lr_finder", "mlflow", "wandb", "tensorboard"},
+    "trainers": {"torch", "sklearn", "lightning", "transformers", "ignite", "fastai", "skorch", "torch_lr_finder"},
+    "docs": {"torch", "sklearn", "mlflow", "wandb", "tensorboard"},
 }
 PARTS = {
     "torch": {"torch"},

@@ -29,7 +29,7 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
         pytest.skip(page.why_not_here)
     monkeypatch.chdir(tmp_path)
     with warnings.catch_warnings():
-        if page.session == "docs":  # other packages warn, each of something else
+        if page.session in {"docs", "trainers"}:  # other packages warn, each of something else
             warnings.simplefilter("ignore")
         run_page(page)
 

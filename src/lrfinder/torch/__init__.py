@@ -4,9 +4,10 @@ from lrfinder.errors import MissingExtraError
 
 try:
     from lrfinder.torch.learner import TorchLearner
+    from lrfinder.torch.sweeping import sweep
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise
     raise MissingExtraError.of(error.name, "torch") from error
 
-__all__ = ["TorchLearner"]
+__all__ = ["TorchLearner", "sweep"]

@@ -20,7 +20,7 @@ from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device
 from lrfinder.torch.copies import InMemory
 from lrfinder.torch.disk import OnDisk
-from lrfinder.torch.distributed import Alone, Ranks, over_ranks
+from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
@@ -99,9 +99,9 @@ class TorchLearner:
         group: str | int | None = None,
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
-        snapshot_dir: str | PathLike[str] | None = None,
         process_group: ProcessGroup | None = None,
         rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         _check_pair(model, optimizer)
         if forward is None and loss_fn is None:
@@ -148,9 +148,9 @@ class TorchLearner:
         stateful: Iterable[object] = (),
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
-        snapshot_dir: str | PathLike[str] | None = None,
         process_group: ProcessGroup | None = None,
         rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
@@ -163,9 +163,9 @@ class TorchLearner:
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
             group: as for the class; places count through all optimizers.
             replay_bytes: as for the class.
-            snapshot_dir: as for the class.
             process_group: as for the class.
             rank_timeout: as for the class.
+            snapshot_dir: as for the class.
         """
         learner = cls.__new__(cls)
         modules, optimizers = list(modules), list(optimizers)
@@ -183,9 +183,8 @@ class TorchLearner:
         device = _device_of(modules)
         settings = partial(settings_of, modules, optimizers, data, {})
         ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
-        on_all = ranks.reduced(detached)
         learner._set_up(  # noqa: SLF001  (a constructor)
-            on_all, ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+            ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
         )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
@@ -211,7 +210,7 @@ class TorchLearner:
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
-        self._sender = None if isinstance(ranks, Ranks) else sender(device)  # ranks wait for each other's losses
+        self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
         self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
         self._rates = Rates(optimizers, group)
         source = own_source(data)
@@ -247,7 +246,7 @@ class TorchLearner:
         return lambda lrs: in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes, in this process; :mod:`lrfinder.torch.copies` says where it lies."""
+        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
             return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())

@@ -1,0 +1,198 @@
+"""The range test in the middle of a loop of one's own, without a learner."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cast
+
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
+from lrfinder.learner import restored
+from lrfinder.randomness import States, capture, put_back
+from lrfinder.records import Stop
+from lrfinder.replay import stream
+from lrfinder.restoring import put_back_all
+from lrfinder.stepwise import Asked, Stepwise
+from lrfinder.torch.batches import own_source
+from lrfinder.torch.learner import TorchLearner
+from lrfinder.torch.rates import Rates
+from lrfinder.torch.sources import generators_of
+from lrfinder.torch.state import generators
+from lrfinder.wrapping import Wrapping
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from torch import nn
+    from torch.optim import Optimizer
+
+    from lrfinder.records import RangeTest
+    from lrfinder.replay import Stream
+
+Batch = TypeVar("Batch")
+
+_SILENT_AT_MOST = 256  # batches without a loss: far more than anyone accumulates, and a loop that records none would not end
+
+
+class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) as sweep``)
+    """The range test in a loop of one's own::
+
+        with lrfinder.torch.sweep(model, optimizer) as sweep:
+            for inputs, target in sweep(loader):
+                optimizer.zero_grad()
+                loss = loss_fn(model(inputs), target)
+                loss.backward()
+                optimizer.step()
+                sweep.record(loss)
+        sweep.result.plot()
+
+    Before each batch the next rate is written into the optimizer, the ratios between its parameter groups kept. A rate
+    stays until a loss is recorded, so that a loop that accumulates gradients over several batches records once, after the
+    update, with the loss that it calls its own. The data begin anew when they end, and the loop ends where the sweep does.
+
+    The end of the block, however it comes, puts back what a :class:`lrfinder.torch.TorchLearner` does: model, optimizer,
+    gradients, modes, the objects named as ``stateful``, the random numbers. A loader keeps the place that its other users
+    have in it; an iterator has given its batches away, and cannot be put back.
+
+    Args:
+        model: the model; its parameters exist.
+        optimizer: an optimizer of the model's parameters.
+        stateful: further objects that the loop changes (a scheduler, a gradient scaler, averaged weights).
+        group: the parameter group whose rate is written, the others in proportion; see ``TorchLearner``.
+        asked: what :meth:`lrfinder.LRFinder.find` may be asked for: ``lr_start``, ``lr_end``, ``rates``, ``stopping``, ...
+
+    Raises:
+        RatesError: the settings make no sweep.
+        LearnerError: model and optimizer do not fit each other.
+        BusyError: at the beginning of the block: another thread is sweeping the same model.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer,
+        *,
+        stateful: Iterable[object] = (),
+        group: str | int | None = None,
+        **asked: Unpack[Asked],
+    ) -> None:
+        # it never iterates: it is what knows how to put all of it back
+        self._held = _Held(TorchLearner(model, optimizer, None, [], forward=_none, stateful=stateful, group=group))
+        _refuse_lazy(model)
+        self._rates = Rates([optimizer], group)
+        self._asked = asked
+        self._sweep = Stepwise(**asked)
+        self._block: restored[object] | None = None
+        self._awaits_loss = False
+
+    @property
+    def lr(self) -> float:
+        """The rate in force: that of the parameter group with the highest, or of ``group``."""
+        return self._sweep.lr
+
+    @property
+    def result(self) -> RangeTest:
+        """The range test, in the block as far as it has come.
+
+        Raises:
+            LRFinderError: no loss was recorded.
+        """
+        if not self._sweep.records:
+            message = "There is no range test yet: call record(loss) for each update in the block."
+            raise LRFinderError(message)
+        return self._sweep.result()
+
+    def __enter__(self) -> Self:
+        self._sweep = Stepwise(**self._asked)
+        block = restored(self._held)
+        block.__enter__()
+        self._block = block
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        block, self._block = self._block, None
+        if isinstance(error, Exception):
+            error.add_note(f"lrfinder: raised at iteration {len(self._sweep.records)}, learning rate {self.lr:.4g}.")
+        assert block is not None
+        block.__exit__(kind, error, trace)
+
+    def __call__(self, data: Iterable[Batch]) -> Generator[Batch]:
+        """The batches of ``data``, each after the rate of the next loss was written into the optimizer.
+
+        Raises:
+            LRFinderError: outside the block, or when batches are drawn and no loss is ever recorded.
+            DataError: ``data`` cannot be iterated, or hold no batch.
+        """
+        self._require_block()
+        source = own_source(data)
+        of_data = generators_of(source)
+        batches = stream(cast("Iterable[Batch]", source), lambda: (*generators(), *of_data))
+        self._held.data.append((capture(of_data), batches))
+        silent = 0
+        try:
+            while self._sweep.stop is None:
+                recorded = len(self._sweep.records)
+                self._rates.write(self._sweep.lr)
+                batch = batches.draw()
+                self._awaits_loss = True
+                yield batch
+                self._require_block()
+                silent = silent + 1 if recorded == len(self._sweep.records) else 0
+                if silent == _SILENT_AT_MOST:
+                    message = f"{silent} batches went by without a loss; call record(loss) after each update."
+                    raise LRFinderError(message)
+        except DataEndedError:
+            self._sweep.stop = Stop.DATA_ENDED
+        finally:
+            batches.close()
+
+    def record(self, loss: SupportsFloat) -> None:
+        """Take the loss of the update just made: one number, or a tensor of one element.
+
+        Raises:
+            LossError: it is not one number.
+            LRFinderError: no batch was drawn since the last loss, whose rate this one would have shared.
+        """
+        if not self._awaits_loss:
+            message = "record(loss) was called without a batch before it; call it once for each update, in the loop."
+            raise LRFinderError(message)
+        if isinstance(loss, Tensor):
+            if loss.numel() != 1:
+                message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
+                raise LossError(message)
+            loss = loss.detach()
+        self._awaits_loss = False
+        self._sweep.record(float(loss))
+
+    def _require_block(self) -> None:
+        if self._block is None:
+            message = "Batches are drawn outside the block: with lrfinder.torch.sweep(model, optimizer) as sweep: ..."
+            raise LRFinderError(message)
+
+
+class _Held(Wrapping):
+    """What the block puts back: that of the learner within, and the generators of the data that were given since."""
+
+    def __init__(self, learner: TorchLearner) -> None:
+        super().__init__(learner)
+        self.data: list[tuple[States, Stream[Any]]] = []
+
+    def restore(self, state: object) -> None:
+        """Put all of it back, and let go of the data."""
+        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self.data)]
+        closing = [("data", batches.close) for _, batches in self.data]
+        put_back_all([*closing, ("training", partial(super().restore, state)), *of_data])
+        self.data.clear()
+
+
+def _none(*_: Any) -> Tensor:
+    raise NotImplementedError
+
+
+def _refuse_lazy(model: nn.Module) -> None:
+    if any(map(is_lazy, chain(model.parameters(), model.buffers()))):
+        message = "The model has parameters that do not exist yet, which cannot be put back; call it on a batch first."
+        raise ModelError(message)

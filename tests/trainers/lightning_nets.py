@@ -1,0 +1,53 @@
+"""Small Lightning trainings for the tests."""
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def pairs(count=96):
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(count, 6, generator=generator)
+    return TensorDataset(inputs, (inputs.sum(1) > 0).long())
+
+
+def loader(batch_size=8, **settings):
+    return DataLoader(pairs(), batch_size=batch_size, **{"shuffle": True, **settings})
+
+
+class Net(LightningModule):
+    """Dropout, statistics, what it logs, a scheduler, two groups."""
+
+    def __init__(self, make_schedulers=None):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+        self.make_schedulers = make_schedulers
+        self.losses = []
+
+    def training_step(self, batch, batch_idx):
+        inputs, target = batch
+        loss = nn.functional.cross_entropy(self.layers(inputs), target)
+        self.log("loss", loss, on_step=True, on_epoch=True)
+        self.losses.append(float(loss.detach()))
+        return loss
+
+    def configure_optimizers(self):
+        groups = [{"params": self.layers[:3].parameters(), "lr": 0.005}, {"params": self.layers[3:].parameters()}]
+        optimizer = torch.optim.Adam(groups, lr=0.01)
+        return optimizer if self.make_schedulers is None else ([optimizer], [self.make_schedulers(optimizer)])
+
+
+def quiet_trainer(tmp_path, **settings):
+    return Trainer(
+        **{
+            "accelerator": "cpu",
+            "max_epochs": 2,
+            "logger": False,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+            "default_root_dir": tmp_path,
+            **settings,
+        }
+    )

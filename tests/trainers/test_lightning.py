@@ -1,0 +1,305 @@
+"""Lightning: the law, the twin, the script, and what stays quiet."""
+
+import pytest
+
+pytest.importorskip("lightning", reason="Lightning is not installed")
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger
+from lightning_nets import Net, loader, quiet_trainer
+from torch import nn
+
+import lrfinder.testing
+from lrfinder import LearnerError, LossError, LRFinder, OptimizerError, RatesError
+from lrfinder.torch import schedules
+from lrfinder.torch.testing import fingerprint
+from lrfinder.trainers.lightning import LightningLearner, LRFind
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),  # Lightning calls PyTorch's old names
+    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
+    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*"),
+    pytest.mark.filterwarnings("ignore:.*training_step. returned .None.*"),
+    pytest.mark.filterwarnings("ignore:Trying to infer the .batch_size."),
+    pytest.mark.filterwarnings("ignore:.*bfloat16 Automatic Mixed Precision.*"),
+]
+
+
+class DataModule(LightningDataModule):
+    def train_dataloader(self):
+        return loader()
+
+
+class Manual(Net):
+    """Two optimizers, stepped by the module itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        for optimizer in self.optimizers():
+            optimizer.zero_grad()
+        self.manual_backward(loss)
+        for optimizer in self.optimizers():
+            optimizer.step()
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
+
+
+class OfTwo(Net):
+    """Batches from two loaders."""
+
+    def training_step(self, batch, batch_idx):
+        return super().training_step(batch["a"], batch_idx) + super().training_step(batch["b"], batch_idx)
+
+
+def step_lr(optimizer):
+    return torch.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+
+
+LEARNERS = {
+    "a loader": lambda path: (Net(), quiet_trainer(path), loader()),
+    "a data module": lambda path: (Net(), quiet_trainer(path), DataModule()),
+    "accumulation and clipping": lambda path: (
+        Net(),
+        quiet_trainer(path, accumulate_grad_batches=5, gradient_clip_val=0.1),
+        loader(),
+    ),
+    "mixed precision": lambda path: (Net(), quiet_trainer(path, precision="bf16-mixed"), loader()),
+    "a scheduler": lambda path: (Net(step_lr), quiet_trainer(path), loader()),
+    "averaged weights": lambda path: (Net(), quiet_trainer(path, callbacks=[EMAWeightAveraging()]), loader()),
+    "manual optimization": lambda path: (Manual(), quiet_trainer(path), loader()),
+    "two loaders": lambda path: (OfTwo(), quiet_trainer(path), {"a": loader(), "b": loader(16)}),
+    "workers": lambda path: (Net(), quiet_trainer(path), loader(num_workers=1, persistent_workers=True)),
+}
+
+
+@pytest.mark.parametrize("name", LEARNERS)
+def test_every_kind_of_trainer_obeys_the_law(name, tmp_path):
+    torch.manual_seed(0)
+    module, trainer, data = LEARNERS[name](tmp_path)
+    learner = LightningLearner(module, trainer, data)
+    lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
+    learner.close()
+
+
+def search(learner):
+    finder = LRFinder(learner)
+    assert len(finder.find(lr_multiplier=1.5)) > 20
+    finder.compare([0.01, 100.0], iterations=10)
+
+
+def search_that_fails(learner):
+    def fail(_):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        LRFinder(learner).find(on_record=fail)
+
+
+def nothing(_):
+    pass
+
+
+def fitted(name, path, before_fit):
+    torch.manual_seed(0)
+    module, trainer, data = LEARNERS[name](path)
+    learner = LightningLearner(module, trainer, data)
+    before_fit(learner)
+    module.losses.clear()
+    if isinstance(data, LightningDataModule):
+        trainer.fit(module, datamodule=data)
+    else:
+        trainer.fit(module, data)
+    return module, trainer
+
+
+@pytest.mark.parametrize("what", [search, search_that_fails])
+@pytest.mark.parametrize("name", LEARNERS)
+def test_a_fit_is_what_it_would_have_been_without_the_search(name, what, tmp_path):
+    module, trainer = fitted(name, tmp_path, nothing)
+    again, other = fitted(name, tmp_path, what)
+    assert again.losses == module.losses
+    assert fingerprint(again, *other.optimizers) == fingerprint(module, *trainer.optimizers)
+
+
+def test_the_twin_check_sees_a_search_that_draws_one_random_number(tmp_path):
+    module, _ = fitted("a loader", tmp_path, nothing)
+    again, _ = fitted("a loader", tmp_path, lambda _: torch.rand(1))
+    assert again.losses != module.losses
+
+
+@pytest.mark.parametrize("name", ["a loader", "a scheduler", "mixed precision", "averaged weights", "manual optimization"])
+def test_iterations_of_the_learner_are_those_of_fit(name, tmp_path):
+    torch.manual_seed(0)
+    module, trainer, data = LEARNERS[name](tmp_path)
+    learner = LightningLearner(module, trainer, data)
+    losses = lrfinder.testing.losses(learner, [0.1 if name == "manual optimization" else 0.01] * 10)
+    fit, _ = fitted(name, tmp_path, nothing)
+    assert losses == fit.losses[:10]
+
+
+def test_an_iteration_is_an_update_where_gradients_are_accumulated(tmp_path):
+    torch.manual_seed(0)
+    module, trainer, data = LEARNERS["accumulation and clipping"](tmp_path)
+    losses = lrfinder.testing.losses(LightningLearner(module, trainer, data), [0.01] * 3)
+    fit, _ = fitted("accumulation and clipping", tmp_path, nothing)
+    means = [sum(fit.losses[k : k + n]) / n for k, n in ((0, 5), (5, 5), (10, 2))]  # 12 batches: the last update is early
+    assert losses == pytest.approx(means, rel=1e-6)
+
+
+class Loud(Callback):
+    """Counts its calls, as a callback of the user's that no search should reach."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def on_train_batch_end(self, *_):
+        self.calls += 1
+
+
+def test_loggers_checkpoints_and_early_stopping_stay_quiet(tmp_path):
+    loud, stopping = Loud(), EarlyStopping("loss", patience=0)
+    callbacks = [ModelCheckpoint(tmp_path / "checkpoints", every_n_train_steps=1), stopping, loud]
+    trainer = Trainer(accelerator="cpu", max_epochs=1, logger=CSVLogger(tmp_path), callbacks=callbacks, log_every_n_steps=1)
+    before = list(trainer.callbacks)
+    LRFinder(LightningLearner(Net(), trainer, loader(), quiet=[Loud])).find()
+    assert list(tmp_path.iterdir()) == []
+    assert (loud.calls, stopping.wait_count, trainer.callbacks, trainer.global_step) == (0, 0, before, 0)
+
+
+def test_a_callback_of_the_users_takes_part_and_is_itself_not_touched(tmp_path):
+    heard = []
+
+    class Doubling(Callback):
+        times = 0
+
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+            self.times += 1
+            heard.append(self.times)
+
+    doubling = Doubling()
+    LRFinder(LightningLearner(Net(), quiet_trainer(tmp_path, callbacks=[doubling]), loader())).find(rates=[0.1, 0.2])
+    assert (heard, doubling.times) == ([1, 2], 0)
+
+
+class Rates(Callback):
+    """Notes the rates of each update."""
+
+    def __init__(self):
+        self.rates = []
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self.rates.append([group["lr"] for group in optimizer.param_groups])
+
+
+def test_the_next_fit_begins_at_the_rate_that_was_handed_over(tmp_path):
+    rates = Rates()
+    module, trainer = Net(step_lr), quiet_trainer(tmp_path, callbacks=[rates])
+    LightningLearner(module, trainer, loader()).set_rate(0.5)
+    trainer.fit(module, loader())
+    assert (rates.rates[0], rates.rates[-1]) == ([0.25, 0.5], [0.125, 0.25])  # the module's scheduler goes on from there
+
+
+def test_a_fit_that_goes_on_has_the_new_rate_but_from_a_checkpoint_its_own(tmp_path):
+    rates = Rates()
+    module, trainer = Net(), quiet_trainer(tmp_path, max_epochs=1, callbacks=[rates])
+    trainer.fit(module, loader())
+    trainer.save_checkpoint(tmp_path / "own.ckpt")
+    LightningLearner(module, trainer, loader()).set_rate(0.5)
+    trainer.fit_loop.max_epochs = 2
+    trainer.fit(module, loader())
+    assert rates.rates[-1] == [0.25, 0.5]
+    trainer.fit_loop.max_epochs = 3
+    trainer.fit(module, loader(), ckpt_path=tmp_path / "own.ckpt")
+    assert rates.rates[-1] == [0.005, 0.01]
+
+
+def test_a_schedule_takes_the_place_of_the_modules_and_moves_each_iteration(tmp_path):
+    rates = Rates()
+    module, trainer = Net(step_lr), quiet_trainer(tmp_path, callbacks=[rates])
+    learner = LightningLearner(module, trainer, loader())
+    learner.set_rate(0.5, schedule=lambda optimizer, rate: schedules.warmup_cosine(optimizer, rate, 24, warmup=4))
+    trainer.fit(module, loader())
+    assert [pair[1] for pair in rates.rates[:5]] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert rates.rates[-1][1] < 0.01
+
+
+def test_a_scheduler_with_rates_of_its_own_is_not_silently_kept(tmp_path):
+    module = Net(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=24))
+    trainer = quiet_trainer(tmp_path)
+    LightningLearner(module, trainer, loader()).set_rate(0.5)
+    with pytest.raises(OptimizerError, match="OneCycleLR that keeps rates of its own"):
+        trainer.fit(module, loader())
+
+
+def by_curve(finder, _):
+    return finder.find(lr_multiplier=1.5).suggestion
+
+
+def found_in_fit(path, *callbacks):
+    torch.manual_seed(0)
+    module, trainer = Net(step_lr), quiet_trainer(path, callbacks=[EMAWeightAveraging(), *callbacks])
+    trainer.fit(module, loader())
+    return module, trainer
+
+
+def test_a_search_before_and_in_the_middle_of_fit_leaves_no_trace(tmp_path):
+    find = LRFind(by_curve, when=lambda trainer: trainer.global_step in {0, 7}, schedule=lambda *_: None)
+    (module, trainer), (again, other) = found_in_fit(tmp_path), found_in_fit(tmp_path, find)
+    assert [one.iterations > 20 for one in find.suggestions] == [True, True]
+    assert fingerprint(again, *other.optimizers) == fingerprint(module, *trainer.optimizers)
+    assert other.global_step == trainer.global_step == 24
+    assert other.callback_metrics == trainer.callback_metrics
+
+
+def test_the_rate_found_in_fit_is_the_one_that_fit_goes_on_with(tmp_path):
+    rates = Rates()
+    find = LRFind(lambda finder, _: finder.suggest(30, max_iterations=300), when=lambda trainer: trainer.global_step == 3)
+    found_in_fit(tmp_path, find, rates)
+    (suggestion,) = find.suggestions
+    assert rates.rates[0] == [0.005, 0.01]
+    assert rates.rates[-1] == pytest.approx([suggestion.lr / 4, suggestion.lr / 2])  # halved once at the end of a pass
+
+
+def test_the_search_in_fit_asks_for_what_is_left_of_it(tmp_path):
+    find = LRFind(when=lambda trainer: trainer.global_step == 4)
+    found_in_fit(tmp_path, find)
+    assert find.suggestions[0].horizon == 20
+
+
+def test_what_does_not_fit_is_refused(tmp_path):
+    trainer = quiet_trainer(tmp_path)
+    with pytest.raises(
+        LearnerError, match=r"torch.nn.modules.linear.Linear was given for a lightning.pytorch.LightningModule"
+    ):
+        LightningLearner(nn.Linear(2, 2), trainer, loader())
+    with pytest.raises(LearnerError, match=r"for a lightning.pytorch.Trainer"):
+        LightningLearner(Net(), None, loader())
+    with pytest.raises(LearnerError, match="works on 2 devices"):
+        LightningLearner(Net(), Trainer(accelerator="cpu", devices=2, logger=False), loader())
+    with pytest.raises(RatesError, match="the rate is None"):
+        LightningLearner(Net(), trainer, loader()).set_rate(None)
+
+
+def test_a_step_without_a_loss_is_told(tmp_path):
+    class Without(Net):
+        def training_step(self, batch, batch_idx):
+            return None
+
+    with pytest.raises(LossError, match="training_step gave"):
+        LRFinder(LightningLearner(Without(), quiet_trainer(tmp_path), loader())).find()
+
+
+def test_making_a_learner_asks_the_module_for_nothing(tmp_path):
+    class Never(LightningModule):
+        def configure_optimizers(self):
+            raise AssertionError
+
+    LightningLearner(Never(), quiet_trainer(tmp_path), loader())

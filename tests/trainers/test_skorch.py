@@ -1,0 +1,184 @@
+"""skorch: the law, the twin, the script, and what stays quiet."""
+
+import pytest
+
+pytest.importorskip("skorch", reason="skorch is not installed")
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping
+from torch import nn
+
+import lrfinder.testing
+from lrfinder import LearnerError, LRFinder, RatesError
+from lrfinder.torch import schedules
+from lrfinder.torch.testing import fingerprint
+from lrfinder.trainers.skorch import SkorchLearner
+
+X = np.random.default_rng(0).standard_normal((120, 6)).astype("float32")
+Y = (X.sum(1) > 0).astype("int64")
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 16)
+        self.layers = nn.Sequential(nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+
+    def forward(self, inputs):
+        return self.layers(self.first(inputs))
+
+
+class Remembering(Callback):
+    """Keeps losses and rates of each training batch."""
+
+    def initialize(self):
+        self.losses_ = []
+        self.rates_ = []
+        return self
+
+    def on_grad_computed(self, net, **_):
+        self.rates_.append([group["lr"] for group in net.optimizer_.param_groups])
+
+    def on_batch_end(self, net, *, training, loss, **_):
+        if training:
+            self.losses_.append(float(loss.detach()))
+
+
+def net(*callbacks, **settings):
+    torch.manual_seed(0)
+    return NeuralNetClassifier(
+        Net,
+        **{
+            "criterion": nn.CrossEntropyLoss,
+            "optimizer": torch.optim.Adam,
+            "lr": 0.01,
+            "max_epochs": 2,
+            "batch_size": 8,
+            "iterator_train__shuffle": True,
+            "verbose": 0,
+            "callbacks": [Remembering(), *callbacks],
+            **settings,
+        },
+    )
+
+
+def initialized(*callbacks, **settings):
+    return net(*callbacks, **settings).initialize()
+
+
+def warm(*callbacks, **settings):
+    return net(*callbacks, **settings).fit(X, Y)
+
+
+NETS = {
+    "not initialized": net,
+    "initialized": initialized,
+    "trained already": warm,
+    "clipping": lambda: net(GradientNormClipping(0.1)),
+    "groups": lambda: net(optimizer__param_groups=[("first.*", {"lr": 0.005})]),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_every_kind_of_net_obeys_the_law(name):
+    learner = SkorchLearner(NETS[name](), X, Y)
+    lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
+    learner.close()
+
+
+def search(learner):
+    finder = LRFinder(learner)
+    assert len(finder.find(lr_multiplier=1.5)) > 20
+    finder.compare([0.01, 100.0], iterations=10)
+
+
+def search_that_fails(learner):
+    def fail(_):
+        raise RuntimeError("mine")
+
+    with pytest.raises(RuntimeError, match="mine"):
+        LRFinder(learner).find(on_record=fail)
+
+
+def heard(one):
+    return next(callback for _, callback in one.callbacks_ if isinstance(callback, Remembering))
+
+
+def trained(name, before):
+    one = NETS[name]()
+    before(SkorchLearner(one, X, Y))
+    one.partial_fit(X, Y)
+    return one
+
+
+@pytest.mark.parametrize("what", [search, search_that_fails])
+@pytest.mark.parametrize("name", NETS)
+def test_a_fit_is_what_it_would_have_been_without_the_search(name, what):
+    plain, again = trained(name, lambda _: None), trained(name, what)
+    assert heard(again).losses_ == heard(plain).losses_
+    assert fingerprint(again.module_, again.optimizer_) == fingerprint(plain.module_, plain.optimizer_)
+    assert again.history[:, "train_loss"] == plain.history[:, "train_loss"]
+
+
+def test_the_twin_check_sees_a_search_that_draws_one_random_number():
+    plain, again = trained("not initialized", lambda _: None), trained("not initialized", lambda _: torch.rand(1))
+    assert heard(again).losses_ != heard(plain).losses_
+
+
+@pytest.mark.parametrize("name", ["not initialized", "clipping", "groups"])
+def test_iterations_of_the_learner_are_those_of_fit(name):
+    losses = lrfinder.testing.losses(SkorchLearner(NETS[name]().initialize(), X, Y), [0.01] * 10)
+    plain = NETS[name]().initialize().partial_fit(X, Y)
+    assert losses == heard(plain).losses_[:10]
+
+
+def test_a_net_that_is_not_initialized_stays_so():
+    one = net()
+    LRFinder(SkorchLearner(one, X, Y)).find(rates=[0.1, 0.2])
+    assert not one.initialized_
+    assert not hasattr(one.get_params()["callbacks"][0], "losses_")
+
+
+def test_checkpoints_and_early_stopping_stay_quiet(tmp_path):
+    stopping = EarlyStopping("train_loss", patience=1)
+    one = initialized(Checkpoint(dirname=str(tmp_path / "out"), monitor=None), stopping)
+    LRFinder(SkorchLearner(one, X, Y)).find()
+    assert (list(tmp_path.glob("out/*")), len(one.history), stopping.misses_) == ([], 0, 0)
+
+
+def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet():
+    calls = []
+
+    class Hearing(Callback):
+        def on_batch_end(self, net, **_):
+            calls.append(len(net.history[-1]["batches"]))
+
+    for quiet in ((), (Hearing,)):
+        LRFinder(SkorchLearner(net(Hearing()), X, Y, quiet=quiet)).find(rates=[0.1, 0.2])
+    assert calls == [1, 2]
+
+
+def test_fit_has_the_rate_that_was_handed_over_and_groups_in_proportion():
+    one = NETS["groups"]()
+    SkorchLearner(one, X, Y).set_rate(0.5)
+    one.fit(X, Y)
+    assert heard(one).rates_[-1] == [0.25, 0.5]
+
+
+def test_a_schedule_moves_the_rate_after_each_batch():
+    one = net()
+    SkorchLearner(one, X, Y).set_rate(
+        0.5, schedule=lambda optimizer, rate: schedules.warmup_cosine(optimizer, rate, 24, warmup=4)
+    )
+    one.fit(X, Y)
+    assert [rate for (rate,) in heard(one).rates_[:5]] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert heard(one).rates_[-1][0] == pytest.approx(0.0)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(LearnerError, match=r"give a skorch.NeuralNet"):
+        SkorchLearner(Net(), X, Y)
+    with pytest.raises(RatesError, match="the rate is None"):
+        SkorchLearner(net(), X, Y).set_rate(None)
