@@ -23,6 +23,7 @@ REAL_DATA = r"real_"  # in the names of examples that read data sets of that fol
 os.environ.setdefault("LRFINDER_DATA", str(DATA))
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("KERAS_BACKEND", "torch")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small network wait for each other on a busy machine
 
 project = "lrfinder"
 author = copyright = "The lrfinder authors"  # noqa: A001  (Sphinx's name)
