@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PEERS := .venv-peers
 TORCH := torch==2.13.0  # a plain newer torch brings gigabytes of CUDA packages
 
-.PHONY: help demo test lint fuzz bench-import bench-restore bench-suggestion clean
+.PHONY: help demo test lint docs docs-links docs-pictures fuzz bench-import bench-overhead bench-restore bench-suggestion clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -20,11 +20,23 @@ test: $(VENV)/nox  ## every check and every test, each in the environment that i
 lint: $(VENV)/nox  ## style and types alone
 	$(BIN)/nox --session lint
 
+docs: $(VENV)/docs  ## the site, in docs/_build: warnings are errors, the gallery runs where LRFINDER_DATA has its data
+	$(BIN)/sphinx-build -W --keep-going docs docs/_build
+
+docs-links: $(VENV)/docs  ## whether the links that leave the site lead somewhere
+	$(BIN)/sphinx-build -b linkcheck -D plot_gallery=0 docs docs/_build/links
+
+docs-pictures: $(VENV)/docs  ## draw the shapes of docs/reading-the-curve.md anew
+	$(BIN)/python docs/shapes.py docs/images
+
 fuzz: $(VENV)/fuzz  ## 2,000 generated trainings, each with the finder and without: 20 minutes; ARGS="--cases 500 --seed 2"
 	PYTHONPATH=src OMP_NUM_THREADS=1 $(BIN)/python tests/proof/fuzz.py --log docs/fuzz.md $(ARGS)
 
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py
+
+bench-overhead: $(PEERS)/made  ## what finders cost beside the training: speed, memory, growth (20 minutes); ARGS="own snapshots"
+	PYTHONPATH=src OMP_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/overhead/run.py $(ARGS)
 
 bench-restore: $(PEERS)/made  ## what finders of other packages put back, by the same twin check (3 minutes)
 	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py
@@ -33,7 +45,7 @@ bench-suggestion: .venv-benchmark/ready  ## every finder on every development ta
 	.venv-benchmark/bin/python benchmarks/suggestion/run.py --set development --seeds 10 $(ARGS)
 
 clean:  ## remove what the other targets made
-	rm -rf $(VENV) $(PEERS) .venv-benchmark .nox lrfinder-demo dist .pytest_cache .hypothesis .ruff_cache
+	rm -rf $(VENV) $(PEERS) .venv-benchmark .nox lrfinder-demo dist docs/_build docs/gallery .pytest_cache .hypothesis .ruff_cache
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -45,6 +57,10 @@ $(BIN)/python:
 
 $(VENV)/demo: $(BIN)/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]' $(TORCH)
+	@touch $@
+
+$(VENV)/docs: $(BIN)/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]' $(TORCH)
 	@touch $@
 
 $(VENV)/fuzz: $(VENV)/demo

@@ -10,7 +10,9 @@ Budgets on 2 cores, installation included; the whole run is to stay under 30 min
     jax      4 minutes
     keras    6 minutes, for all three back ends
     trainers 6 minutes
+    docs     4 minutes, most of them the gallery's
     report   3 minutes
+    distributed  4 minutes
 """
 
 import shutil
@@ -24,19 +26,24 @@ nox.options.reuse_venv = "yes"
 
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
+PAGES = "tests/docs"  # the code of the documentation: each session runs the pages of its framework
+PEERS = ("torch-lr-finder==0.2.2", "pytorch-ignite==0.5.5", "lightning==2.6.6")
+FASTAI = ("fastai==2.8.12", "fastdownload==0.0.8", "fastprogress==1.0.3", "fasttransform==0.0.5")
+FASTAI_NEEDS = ("fastcore==2.2.39", "plum-dispatch==2.10.1", "cloudpickle", "pandas", "scipy", "requests")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 REPORT = """
 import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
-WITHOUT_TORCH = ("tests/torch", "tests/trainers", "tests/proof", "tests/faults", "tests/test_demo.py")
+APART = ("tests/distributed", "tests/trainers")
+WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,safetensors]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -62,9 +69,9 @@ def package(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with PyTorch."""
-    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", *session.posargs)
+    """All tests of one process, with PyTorch."""
+    session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
+    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs)
 
 
 @nox.session
@@ -83,14 +90,14 @@ def gluon(session: nox.Session) -> None:
     if sys.version_info >= (3, 12):
         session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
     session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
-    session.run("pytest", "tests/gluon", *session.posargs)
+    session.run("pytest", "tests/gluon", PAGES, *session.posargs)
 
 
 @nox.session
 def jax(session: nox.Session) -> None:
     """The JAX wing, and the models of Flax and Equinox that go into it."""
     session.install("-e", ".[jax]", *JAX, "flax==0.12.8", "equinox==0.13.8", *TESTING)
-    session.run("pytest", "tests/jax", *session.posargs)
+    session.run("pytest", "tests/jax", PAGES, *session.posargs)
 
 
 @nox.session
@@ -98,7 +105,23 @@ def keras(session: nox.Session) -> None:
     """The Keras wing, on each back end in turn."""
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
-        session.run("pytest", "tests/keras", *session.posargs, env={"KERAS_BACKEND": back_end})
+        session.run("pytest", "tests/keras", PAGES, *session.posargs, env={"KERAS_BACKEND": back_end})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The site, any warning an error, its gallery run; and the pages that put other finders beside ours."""
+    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *PEERS, *FASTAI_NEEDS, *TESTING)
+    session.install("--no-deps", *FASTAI)  # it asks for spacy and torchvision, which its finder does not need
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
+    session.run("pytest", PAGES, *session.posargs)
+
+
+@nox.session
+def distributed(session: nox.Session) -> None:
+    """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
+    session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session

@@ -11,7 +11,7 @@ import pytest
 import lrfinder
 
 SOURCE = Path(lrfinder.__file__).parent
-HEAVY = {"matplotlib", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "sklearn", "scipy"}
+HEAVY = {"matplotlib", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "ray", "sklearn", "scipy"}
 TRAINERS = {"lightning", "transformers", "accelerate", "ignite", "fastai", "skorch"}
 FRAMEWORKS = {"torch", "jax", "optax", "keras", "mxnet", "tensorflow", *TRAINERS}
 ALSO = {"jax": {"optax"}, "trainers": {"torch"}}  # what comes with a framework and is none of its own
@@ -50,6 +50,10 @@ def test_every_public_name_is_there_and_documented():
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="nonsense"):
         _ = lrfinder.nonsense
+
+
+def test_ray_is_imported_only_where_it_is_asked_for():
+    assert [path.name for path in FILES if "ray" in set(imports(path))] == ["on_ray.py"]
 
 
 def imports(path):
@@ -91,8 +95,8 @@ def test_arrows_point_inward(path):
         assert rooms_used <= {"analysis", "errors", "records"}
     if room(path) == "views":
         assert not rooms_used & {"finder", "learner", "replay", "testing"}, "views never see a learner"
-    if room(path) == "core" and path.name not in {*OUTERMOST, "records.py"}:
+    if room(path) == "core" and path.name not in {*OUTERMOST, "records.py", "cells.py", "__init__.py"}:
         assert "views" not in rooms_used, "the core draws nothing"
-        assert "analysis" not in rooms_used or path.name in {"finder.py", "search.py"}, (
+        assert "analysis" not in rooms_used or path.name in {"finder.py", "search.py", "asking.py", "journal.py"}, (
             "and what it works out is asked for here"
         )

@@ -3,6 +3,9 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
+from lrfinder.analysis.recommendation import Combination, Recommendation
+from lrfinder.asking import suggest
+from lrfinder.cells import Cell, Grid
 from lrfinder.checker import check
 from lrfinder.errors import (
     BatchError,
@@ -12,7 +15,9 @@ from lrfinder.errors import (
     DataEndedError,
     DataError,
     EmptyDataError,
+    ExecutorError,
     FactoryError,
+    GridError,
     LawError,
     LearnerError,
     LossError,
@@ -21,13 +26,16 @@ from lrfinder.errors import (
     MissingExtraError,
     ModelError,
     OptimizerError,
+    RankError,
     RatesError,
     RestoreError,
     ResultFileError,
+    SnapshotError,
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
 from lrfinder.findings import Check, Finding, Outcome
+from lrfinder.gridding import grid
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.records import (
@@ -52,15 +60,20 @@ __all__ = [
     "BatchError",
     "BoardError",
     "BusyError",
+    "Cell",
     "Check",
+    "Combination",
     "Comparison",
     "CurveError",
     "DataEndedError",
     "DataError",
     "Difference",
     "EmptyDataError",
+    "ExecutorError",
     "FactoryError",
     "Finding",
+    "Grid",
+    "GridError",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
@@ -76,13 +89,16 @@ __all__ = [
     "Outcome",
     "Probe",
     "RangeTest",
+    "RankError",
     "RatesError",
+    "Recommendation",
     "Record",
     "RestoreError",
     "Result",
     "ResultFileError",
     "RisingLoss",
     "Settings",
+    "SnapshotError",
     "Status",
     "Stop",
     "StoppingCriterion",
@@ -91,10 +107,12 @@ __all__ = [
     "check",
     "constant",
     "geometric",
+    "grid",
     "linear",
     "load",
     "one_cycle",
     "restored",
+    "suggest",
 ]
 
 

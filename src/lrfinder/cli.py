@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from contextlib import closing, contextmanager
+import os
+from contextlib import closing, contextmanager, suppress
 from enum import StrEnum
+from functools import partial
 from itertools import cycle, islice
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,17 +15,21 @@ import typer
 from rich.console import Console
 
 import lrfinder
-from lrfinder.errors import FactoryError, LRFinderError, RatesError
+from lrfinder.errors import LRFinderError, RankError, RatesError
+from lrfinder.factories import FileFactory
 from lrfinder.files import write_whole
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far
 from lrfinder.views.plain import printable
-from lrfinder.views.progress import progress
+from lrfinder.views.progress import cells_progress, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
+    from lrfinder.cells import Grid, Value
+    from lrfinder.executors import Executor
+    from lrfinder.gridding import Each
     from lrfinder.learner import Learner
     from lrfinder.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.schedules import Schedule
@@ -74,6 +79,13 @@ Smoothing = Annotated[float, typer.Option(help="Weight of the past in the runnin
 MaxIterations = Annotated[int, typer.Option(help="No more iterations than this.")]
 Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, for `lrfinder plot` and lrfinder.load().")]
 Csv = Annotated[Path | None, typer.Option("--csv", help="Write iteration, lr, loss here.")]
+RayAddress = Annotated[
+    str | None,
+    typer.Option(help="Work on Ray: HOST:PORT of a cluster, auto for this machine's, local to start one here."),
+]
+NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
+NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each, fractions too.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
 Picture = Annotated[
     Path | None,
     typer.Option("--picture", "--png", callback=_picture, help="Write the picture here; it ends with .png, .pdf or .svg."),
@@ -105,7 +117,7 @@ def demo(
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and so the horizon.")] = 300,
     debug: Debug = False,  # noqa: FBT002  (an option of the command line)
 ) -> None:
-    """Range test, three-rate check and suggestion for a small network on handwritten digits: under a minute, nothing needed.
+    """Range test, three-rate check and suggestion for a small network on handwritten digits: under a minute.
 
     Example:  lrfinder demo
     """
@@ -157,8 +169,7 @@ def find(  # noqa: PLR0913, PLR0917  (the options of the command)
             lr_end=lr_end,
             max_iterations=max_iterations,
         )
-        _show(result)
-        _write(result, json, csv, picture)
+        _conclude(learner, result, json, csv, picture)
 
 
 @app.command()
@@ -170,16 +181,88 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
     json: Json = None,
     csv: Csv = None,
     picture: Picture = None,
+    ray_address: RayAddress = None,
+    num_cpus: NumCpus = 1,
+    num_gpus: NumGpus = 0,
+    resume: Resume = False,  # noqa: FBT002
     debug: Debug = False,  # noqa: FBT002
 ) -> None:
     """The rate at which a training of yours ends lowest: a sweep, then probes at a few rates on the same batches.
 
+    With --json, what is found is kept beside that file until the search ends, for --resume.
+
     Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
     """
-    with _told(debug), _made(factory, json, csv, picture) as learner:
-        suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
+    with _told(debug):
+        if _is_of_many():
+            _suggest_on_all(factory, horizon, max_iterations, schedule, (json, csv, picture), alone=resume or ray_address)
+            return
+        _require_folders(json, csv, picture)
+        journal = _journal(json, resume=resume)
+        if json is not None and journal is not None and resume and json.exists() and not journal.exists():
+            message = f"{json} is there and complete: show it with `lrfinder plot {json}`."
+            raise typer.BadParameter(message)
+        with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
+            suggestion = lrfinder.suggest(
+                FileFactory.named(factory),
+                horizon,
+                max_iterations=max_iterations,
+                schedule=SCHEDULES[schedule],
+                executor=_executor(ray_address, num_cpus, num_gpus),
+                path=journal,
+                on_record=advance,
+            )
         _show(suggestion)
         _write(suggestion, json, csv, picture)
+
+
+@app.command()
+def grid(  # noqa: PLR0913, PLR0917  (as above)
+    factory: Factory,
+    axes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=V1,V2,…", help="An axis: a keyword of the factory, and its values. Repeatable."),
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Call the factory with so many seeds: seed=0, 1, …")] = None,
+    with_suggest: Annotated[bool, typer.Option("--suggest", help="A whole suggest in each cell, not a range test.")] = False,  # noqa: FBT002
+    horizon: Annotated[
+        int | None, typer.Option(help="With --suggest: iterations of the training, 300 if not given.")
+    ] = None,
+    max_iterations: Annotated[int | None, typer.Option(help="No more iterations in a cell than this.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write each cell here as it finishes.")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="Write a line for each cell here.")] = None,
+    picture: Picture = None,
+    ray_address: RayAddress = None,
+    num_cpus: NumCpus = 1,
+    num_gpus: NumGpus = 0,
+    resume: Resume = False,  # noqa: FBT002
+    debug: Debug = False,  # noqa: FBT002
+) -> None:
+    """A range test at every combination of some settings, which your factory takes as keyword arguments.
+
+    Exits with 1 where a cell failed; the others are made all the same.
+
+    Example:  lrfinder grid train.py:make_learner --set weight_decay=0,1e-4 --set momentum=0.8,0.9 --seeds 3 -o grid.json
+    """
+    with _told(debug):
+        _require_folders(output, csv, picture)
+        _require_no_other(output, resume=resume)
+        asked = dict(map(_axis, axes or []))
+        if seeds is not None:
+            asked["seed"] = list(range(seeds))
+        made = _grid(
+            FileFactory.named(factory),
+            asked,
+            _each(horizon, max_iterations, lrfinder.LRFinder.suggest if with_suggest else lrfinder.LRFinder.find),
+            _executor(ray_address, num_cpus, num_gpus),
+            output,
+        )
+        _show(made)
+        _write(made, None, csv, picture)
+        if output is not None:
+            _say_written(output)
+        if len(made.pending):
+            raise typer.Exit(1)
 
 
 @app.command()
@@ -200,8 +283,7 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
         rates = _rates(lrs)
         with _made(factory, json, csv, picture) as learner:
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
-            _show(comparison)
-            _write(comparison, json, csv, picture)
+            _conclude(learner, comparison, json, csv, picture)
 
 
 @app.command()
@@ -218,7 +300,8 @@ def check(
         found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
         from lrfinder.views.check import check_view
 
-        out.print(check_view(found))
+        if _leads(learner):
+            out.print(check_view(found))
         if not found.ok:
             raise typer.Exit(1)
 
@@ -297,16 +380,32 @@ def _told(debug: bool) -> Generator[None]:  # noqa: FBT001  (the option's value)
             raise
         said = str(error) if isinstance(error, LRFinderError) else f"{type(error).__name__}: {error}"
         notes: list[str] = [] if isinstance(error, LRFinderError) else getattr(error, "__notes__", [])
-        told = printable(" ".join([said, *notes]))
+        told = printable(" ".join([*_of_rank(), said, *notes]))
+        if isinstance(error, RankError) and _rank() and error.rank != 0:  # the first process tells it, if it is there
+            raise typer.Exit(1) from None
         err.print(told, style="bold red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
+
+
+def _rank() -> int:
+    """The number that a launcher, torchrun say, has given this process."""
+    return int(os.environ.get("RANK", "0"))
+
+
+def _is_of_many() -> bool:
+    """Whether a launcher has started several processes."""
+    return os.environ.get("WORLD_SIZE", "1") != "1"
+
+
+def _of_rank() -> list[str]:
+    return [f"Rank {_rank()}:"] if _is_of_many() else []
 
 
 @contextmanager
 def _made(factory: str, *paths: Path | None) -> Generator[Learner[Any]]:
     """The factory's learner, closed at the end. What could not be written later is told before it is made."""
     _require_folders(*paths)
-    with closing(_learner(factory)) as learner:
+    with closing(FileFactory.named(factory)()) as learner:
         yield learner
 
 
@@ -317,43 +416,68 @@ def _require_folders(*paths: Path | None) -> None:
             raise typer.BadParameter(message)
 
 
-def _learner(factory: str) -> Learner[Any]:
-    """Run ``FILE.py``, as python would, and call ``FACTORY`` of it.
+def _grid(
+    factory: FileFactory, axes: dict[str, list[Value]], each: Each, executor: Executor | None, output: Path | None
+) -> Grid:
+    with cells_progress(err, prod(map(len, axes.values()))) as advance:
+        return lrfinder.grid(factory, axes, each=each, executor=executor, path=output, on_cell=advance)
 
-    Raises:
-        FactoryError: there is no such file or function, one of them raises, or what comes back is no learner.
-    """
-    path, colon, name = factory.rpartition(":")
-    file = Path(path)
-    if not colon or not file.is_file():
-        message = (
-            f"{factory} names no factory: {path or factory} is no file; give FILE.py:FACTORY, as in train.py:make_learner."
-        )
-        raise FactoryError(message)
-    module_name = file.stem if file.stem not in sys.modules else f"_{file.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    if spec is None or spec.loader is None:
-        message = f"{file} is no Python file; give FILE.py:FACTORY."
-        raise FactoryError(message)
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(file.resolve().parent))  # what the file imports lies beside it
-    sys.modules[module_name] = module  # worker processes look its classes up there
-    try:
-        spec.loader.exec_module(module)
-        make: Callable[[], Any] | None = getattr(module, name, None)
-        made = make() if callable(make) else None
-    except (Exception, SystemExit) as error:
-        message = f"{factory} raised {type(error).__name__}: {error}"
-        raise FactoryError(message) from error
-    if not callable(make):
-        names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        message = f"{file} has no function {name!r}; it has {', '.join(names[:8]) or 'none'}."
-        raise FactoryError(message)
-    lacking = [verb for verb in ("iteration", "snapshot", "restore", "close") if not callable(getattr(made, verb, None))]
-    if lacking:
-        message = f"{factory} returned a {type(made).__name__}, which is no learner: it lacks {', '.join(lacking)}()."
-        raise FactoryError(message)
-    return made  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  (checked by its verbs, just above)
+
+def _each(horizon: int | None, max_iterations: int | None, experiment: Each) -> Each:
+    asked = {"horizon": horizon, "max_iterations": max_iterations}
+    settings = {name: value for name, value in asked.items() if value is not None}
+    if "horizon" in settings and experiment is lrfinder.LRFinder.find:
+        message = "--horizon is for --suggest: a range test has none."
+        raise typer.BadParameter(message)
+    return partial(experiment, **settings) if settings else experiment
+
+
+def _executor(ray_address: str | None, num_cpus: float, num_gpus: float) -> Executor | None:
+    if ray_address is None:
+        return None
+    return lrfinder.grid.Ray(address=None if ray_address == "local" else ray_address, num_cpus=num_cpus, num_gpus=num_gpus)
+
+
+def _journal(json: Path | None, *, resume: bool) -> Path | None:
+    """Where a search is kept until it ends: beside its result."""
+    if json is None:
+        if resume:
+            message = "--resume needs --json: what was found is kept beside that file."
+            raise typer.BadParameter(message)
+        return None
+    journal = json.with_name(f"{json.name}.part")
+    if journal.exists() and not resume:
+        message = f"{journal} is what a search found that was interrupted: go on with it by --resume, or remove it."
+        raise typer.BadParameter(message)
+    return journal
+
+
+def _require_no_other(output: Path | None, *, resume: bool) -> None:
+    if resume and output is None:
+        message = "--resume needs -o: the file whose cells are there already."
+        raise typer.BadParameter(message)
+    if output is not None and output.exists() and not resume:
+        message = f"{output} is there already: go on with it by --resume, or give another file."
+        raise typer.BadParameter(message)
+
+
+def _axis(text: str) -> tuple[str, list[Value]]:
+    name, equals, values = text.partition("=")
+    if not (name.isidentifier() and equals and values):
+        message = f"--set is {text!r}; give a name and its values, as in weight_decay=0,1e-4,1e-3."
+        raise typer.BadParameter(message)
+    return name, [_value(value.strip()) for value in values.split(",")]
+
+
+def _value(text: str) -> Value:
+    """A number where it is one; ``true``, ``false`` and ``none``, whatever their case; or the text itself."""
+    words: dict[str, Value] = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _rates(lrs: str) -> list[float]:
@@ -374,7 +498,7 @@ def _find(  # noqa: PLR0913  (those of find)
     max_iterations: int = 1000,
 ) -> RangeTest:
     most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
-    with progress(err, "range test", most, view_so_far) as advance:
+    with progress(_progress_on(finder.learner), "range test", most, view_so_far) as advance:
         return finder.find(
             lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
         )
@@ -383,13 +507,46 @@ def _find(  # noqa: PLR0913  (those of find)
 def _suggest(
     finder: lrfinder.LRFinder, horizon: int, max_iterations: int, schedule: Schedule = lrfinder.constant
 ) -> Suggestion:
-    with progress(err, "sweep and probes", max_iterations, view_so_far) as advance:
+    with progress(_progress_on(finder.learner), "sweep and probes", max_iterations, view_so_far) as advance:
         return finder.suggest(horizon, max_iterations=max_iterations, schedule=schedule, on_record=advance)
 
 
+def _suggest_on_all(  # noqa: PLR0913  (the options of the command)
+    factory: str,
+    horizon: int,
+    max_iterations: int,
+    schedule: ScheduleName,
+    paths: tuple[Path | None, Path | None, Path | None],
+    *,
+    alone: object,
+) -> None:
+    """The search that the processes of one training make together."""
+    if alone:
+        message = "--resume and --ray-address are for a search in one process, not for one of several ranks."
+        raise typer.BadParameter(message)
+    with _made(factory, *paths) as learner:
+        suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
+        _conclude(learner, suggestion, *paths)
+
+
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:
-    with progress(err, "comparison", len(lrs) * iterations) as advance:
+    with progress(_progress_on(finder.learner), "comparison", len(lrs) * iterations) as advance:
         return finder.compare(lrs, iterations, on_record=advance)
+
+
+def _leads(learner: Learner[Any]) -> bool:
+    """Whether this process tells: of several that train together the first does."""
+    return getattr(learner, "rank", 0) == 0
+
+
+def _progress_on(learner: Learner[Any]) -> Console:
+    return err if _leads(learner) else Console(quiet=True)
+
+
+def _conclude(learner: Learner[Any], result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
+    if _leads(learner):
+        _show(result)
+        _write(result, json, csv, picture)
 
 
 def _show(result: Result) -> None:

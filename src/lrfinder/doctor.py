@@ -30,10 +30,13 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "fastai": ("torch", "fastai"),
     "skorch": ("torch", "skorch"),
     "pandas": ("pandas",),
+    "ray": ("ray",),
+    "accelerate": ("accelerate", "torch"),
     "notebook": ("ipython",),
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow-skinny",),
     "wandb": ("wandb",),
+    "safetensors": ("safetensors",),
     "demo": ("torch", "scikit-learn"),
 }
 """The extras for users, and the distributions that each installs beside the core's."""

@@ -14,9 +14,13 @@
     │   │   ├── BatchError (TypeError)         a batch that cannot be unpacked
     │   │   └── DataEndedError                 a stream that ended; a sweep turns it into a ``Stop``
     │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
+    │   ├── SnapshotError (OSError)        there is no room for a snapshot
+    │   ├── RankError (RuntimeError)       another process of the same training raised, ended, or is set up differently
     │   └── RestoreError (RuntimeError)    something could not be put back; names it
     ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
-    ├── FactoryError (ValueError)      ``FILE.py:FACTORY`` names no factory of learners
+    ├── FactoryError (ValueError)      what is to make learners does not: another name, other keywords, another learner
+    ├── GridError (ValueError)         axes that make no grid, or another grid than that of a file
+    ├── ExecutorError (RuntimeError)   what is to work on a grid or a search cannot: a cluster that does not answer
     ├── ResultFileError (ValueError)   a file that holds no result of ours
     ├── BoardError (TypeError)         what was given to log to is no writer or run of that board
     └── MissingExtraError (ImportError)    an optional package is not installed
@@ -85,6 +89,22 @@ class BusyError(LearnerError, RuntimeError):
     """Another thread is sweeping the same model. Nothing was changed."""
 
 
+class SnapshotError(LearnerError, OSError):
+    """There is no room for a snapshot where it was to be written. Nothing was changed."""
+
+
+class RankError(LearnerError, RuntimeError):
+    """Of a training that several processes make, another one raised, has ended, or is set up differently. It is named.
+
+    Attributes:
+        rank: the process with which it began; None where it is none alone.
+    """
+
+    def __init__(self, message: str, rank: int | None = None) -> None:
+        super().__init__(message)
+        self.rank = rank
+
+
 class RestoreError(LearnerError, RuntimeError):
     """Something could not be put back. The message says what.
 
@@ -102,7 +122,18 @@ class LawError(LRFinderError, AssertionError):
 
 
 class FactoryError(LRFinderError, ValueError):
-    """``FILE.py:FACTORY`` names nothing that makes a learner. Its cause is the factory's own exception, if it raised."""
+    """``FILE.py:FACTORY`` names nothing that makes a learner, or a factory does not make the one that is asked for.
+
+    Its cause is the factory's own exception, if it raised.
+    """
+
+
+class GridError(LRFinderError, ValueError):
+    """The axes make no grid, or the file that a grid is to go on from holds another one."""
+
+
+class ExecutorError(LRFinderError, RuntimeError):
+    """An executor cannot work: no cluster answers, none has what is to be reserved, or its workers are lost."""
 
 
 class ResultFileError(LRFinderError, ValueError):

@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import singledispatch
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import numpy as np
 
@@ -48,12 +48,13 @@ LARGEST_FILE = 1 << 27  # bytes; three million records take less
 LARGEST_COUNT = 1 << 53  # iterations; up to here every reader of JSON counts exactly
 
 Document = dict[str, Any]
+Made = TypeVar("Made")
+HEAD: Document = {"format": "lrfinder", "schema": SCHEMA}
 
 
 def save(result: Result, path: str | PathLike[str]) -> None:
     """Write ``result`` to ``path`` as JSON."""
-    document = {"format": "lrfinder", "schema": SCHEMA, "result": type(result).__name__, **_document(result)}
-    write_whole((json.dumps(document, allow_nan=False) + "\n").encode(), path)
+    write_whole(as_lines([{**HEAD, **document_of(result)}]), path)
 
 
 def load(path: str | PathLike[str]) -> Result:
@@ -63,33 +64,80 @@ def load(path: str | PathLike[str]) -> Result:
         OSError: the file cannot be read.
         ResultFileError: it holds no result of ours, or one of a newer version.
     """
-    try:
-        document = _json(_content(path))
-    except (ValueError, RecursionError, MemoryError) as error:
-        message = f"{path} is no JSON file ({type(error).__name__}); give a file that to_json() wrote."
-        raise ResultFileError(message) from error
-    if not isinstance(document, dict) or cast("Document", document).get("format") != "lrfinder":
-        message = f"{path} holds no result of lrfinder; give a file that to_json() wrote."
-        raise ResultFileError(message)
-    document = cast("Document", document)
-    schema: object = document.get("schema")
-    if type(schema) is not int or schema != SCHEMA:
-        said = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
-        message = f"{path} has schema {said:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
-        raise ResultFileError(message)
+    document, *lines = read(path)
+    return told_where(lambda: result_of(document, lines), path)
+
+
+def document_of(result: Result) -> Document:
+    """A result as what JSON can hold."""
+    return {"result": type(result).__name__, **_document(result)}
+
+
+def result_of(document: Document, lines: Sequence[Document] = ()) -> Result:
+    """The result that a document holds, with the lines that follow it in its file.
+
+    Raises:
+        ValueError, KeyError, TypeError, OverflowError: it holds none.
+    """
     kinds: dict[object, Callable[[Document], Result]] = {
         "RangeTest": _range_test,
         "Comparison": _comparison,
         "Suggestion": _suggestion,
+        "Grid": lambda document: _grid(document, lines),
     }
+    return kinds[document["result"]](document)
+
+
+def read(path: str | PathLike[str]) -> list[Document]:
+    """The documents of a file of ours: one, or one a line, the last of which may have been cut off as it was written.
+
+    Raises:
+        OSError: the file cannot be read.
+        ResultFileError: it is none of ours, or of a newer version.
+    """
     try:
-        return kinds[document["result"]](document)
+        documents = _documents(_content(path))
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = f"{path} is no JSON file ({type(error).__name__}); give a file that to_json() wrote."
+        raise ResultFileError(message) from error
+    if not all(isinstance(document, dict) for document in documents) or documents[0].get("format") != "lrfinder":
+        message = f"{path} holds no result of lrfinder; give a file that to_json() wrote."
+        raise ResultFileError(message)
+    schema: object = documents[0].get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        said = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
+        message = f"{path} has schema {said:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
+        raise ResultFileError(message)
+    return documents
+
+
+def told_where(made: Callable[[], Made], path: str | PathLike[str]) -> Made:
+    """What ``made`` returns; what it raises of a document that is none, told with the file's name.
+
+    Raises:
+        ResultFileError: the document cannot be read.
+    """
+    try:
+        return made()
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
         message = f"{path} is damaged: its part {str(error)!s:.80} cannot be read; give a file that to_json() wrote."
         raise ResultFileError(message) from error
 
 
-def write_csv(columns: Mapping[str, Sequence[float]], path: str | PathLike[str]) -> None:
+def as_lines(documents: Iterable[Document]) -> bytes:
+    """The documents as JSON, one a line."""
+    return "".join(json.dumps(document, allow_nan=False) + "\n" for document in documents).encode()
+
+
+def append_line(document: Document, path: str | PathLike[str]) -> None:
+    """Add a document to a file of ours, so that a crash leaves all lines before it as they were."""
+    with Path(path).open("ab") as file:
+        file.write(as_lines([document]))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_csv(columns: Mapping[str, Sequence[object]], path: str | PathLike[str]) -> None:
     """Write a table, one line a row, floats so that they read back exactly."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
@@ -126,7 +174,7 @@ def write_whole(content: bytes, path: str | PathLike[str]) -> None:
         raise
 
 
-def data_frame(columns: Mapping[str, Sequence[float]]) -> pd.DataFrame:
+def data_frame(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
     """A table as a pandas ``DataFrame``."""
     try:
         import pandas as pd
@@ -147,6 +195,17 @@ def _content(path: str | PathLike[str]) -> bytes:
         message = f"more than {LARGEST_FILE} bytes"
         raise ValueError(message)
     return content
+
+
+def _documents(content: bytes) -> list[Any]:
+    """One document, or one a line. A last line without its end was cut off, and is not there."""
+    try:
+        return [_json(content)]
+    except ValueError:
+        first, *more = content.split(b"\n")
+        if not more or not isinstance(_json(first), dict):
+            raise
+        return [_json(line) for line in (first, *more[:-1])]
 
 
 def _json(content: bytes) -> object:
@@ -171,6 +230,12 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _document(result: Result) -> Document:
     """What a file holds of a result, beside what it is."""
     raise NotImplementedError(type(result).__name__)
+
+
+def _grid(document: Document, lines: Sequence[Document]) -> Result:
+    from lrfinder.gridfile import grid_of
+
+    return grid_of(document, lines)
 
 
 @_document.register(RangeTest)
@@ -234,9 +299,8 @@ def _suggestion_document(suggestion: Suggestion) -> Document:
         "horizon": suggestion.horizon,
         "schedule": suggestion.schedule,
         "curve": None if curve is None else _range_test_document(curve),
-        "probes": [
-            {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name} for probe in suggestion.probes
-        ],
+        "extra_iterations": suggestion.extra_iterations,
+        "probes": [probe_document(probe) for probe in suggestion.probes],
     }
 
 
@@ -258,12 +322,19 @@ def _suggestion(document: Document) -> Suggestion:
         _count(document["iterations"]),
         None if horizon is None else _count(horizon),
         None if curve is None else _range_test(curve),
-        tuple(_probe(probe) for probe in _exactly(list, document["probes"])),
+        tuple(probe_of(probe) for probe in _exactly(list, document["probes"])),
         _exactly(str, document["schedule"]),
+        _count(document.get("extra_iterations", 0)),  # files of a day when there were none lack it
     )
 
 
-def _probe(document: Document) -> Probe:
+def probe_document(probe: Probe) -> Document:
+    """A probe as what JSON can hold."""
+    return {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name}
+
+
+def probe_of(document: Document) -> Probe:
+    """The probe that a document holds."""
     return Probe(_rate(document["lr"]), tuple(_floats(document["losses"])), Stop[document["stop"]])
 
 

@@ -22,7 +22,7 @@ from lrfinder.sweep import sweep
 from lrfinder.together import made_together
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from matplotlib.axes import Axes
 
@@ -156,29 +156,68 @@ class LRFinder:
         Raises:
             RatesError: a setting is out of range.
         """
-        horizon, max_iterations = checked_search(horizon, max_iterations)
-        alone = max_iterations <= CURVE_ALONE
-        lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
-        criterion = RisingLoss()
-        records: list[Record] = []
-        with restored(self.learner) as state:
-            with _told(records, lrs):
-                stop = sweep(self.learner, lrs, records, criterion, on_record)
-            settings = Settings(None, None, None, max_iterations, criterion.smoothing, repr(criterion))
-            curve = RangeTest(tuple(records), stop, settings)
-            probing = Probing(self.learner, state, schedule, on_record)
-            if alone:
-                untrained = probing.train(0.0, len(curve)).losses if len(curve) else ()
-                return replace(from_curve(curve, untrained, horizon), schedule=_name(schedule))
-            within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
-            evidence, exhausted = search(probing, curve, horizon, max_iterations, within)
-        probes = [probing.probes[lr] for lr in sorted(evidence.runs)]
-        suggestion = conclude(curve, evidence, probes, len(curve) + probing.iterations, exhausted=exhausted)
-        return replace(suggestion, schedule=_name(schedule))
+        return suggested(
+            self.learner,
+            horizon,
+            max_iterations=max_iterations,
+            rates=rates,
+            schedule=schedule,
+            on_record=on_record,
+            probing=lambda state, _: Probing(self.learner, state, schedule, on_record),
+        )
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax)
+
+
+def suggested(  # noqa: PLR0913  (those of suggest, and who makes the probes)
+    learner: Learner[Any],
+    horizon: int,
+    *,
+    max_iterations: int,
+    rates: Iterable[float] | None,
+    schedule: Schedule,
+    on_record: OnRecord | None,
+    probing: Callable[[object, RangeTest], Probing],
+    curve: RangeTest | None = None,
+) -> Suggestion:
+    """What :meth:`LRFinder.suggest` does, whoever makes the probes.
+
+    Args:
+        learner: sweeps, and is put back.
+        horizon: as of ``suggest``, like ``max_iterations``, ``rates``, ``schedule`` and ``on_record``.
+        max_iterations: of sweep and probes.
+        rates: those of the sweep.
+        schedule: that of the probes.
+        on_record: called with the records of the sweep.
+        probing: from the state before the sweep and its curve to what makes the probes.
+        curve: the sweep, where it was made before.
+    """
+    horizon, max_iterations = checked_search(horizon, max_iterations)
+    lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
+    with restored(learner) as state:
+        if curve is None:
+            curve = _swept(learner, lrs, max_iterations, on_record)
+        probes_of = probing(state, curve)
+        if max_iterations <= CURVE_ALONE:
+            untrained = probes_of.train(0.0, len(curve)).losses if len(curve) else ()
+            return replace(from_curve(curve, untrained, horizon), schedule=name_of(schedule))
+        within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
+        evidence, exhausted = search(probes_of, curve, horizon, max_iterations, within)
+    probes = [probes_of.probes[lr] for lr in sorted(evidence.runs)]
+    suggestion = conclude(curve, evidence, probes, len(curve) + probes_of.iterations, exhausted=exhausted)
+    return replace(suggestion, schedule=name_of(schedule))
+
+
+def _swept(learner: Learner[Any], lrs: Sequence[float], max_iterations: int, on_record: OnRecord | None) -> RangeTest:
+    """The sweep of a search."""
+    criterion = RisingLoss()
+    records: list[Record] = []
+    with _told(records, lrs):
+        stop = sweep(learner, lrs, records, criterion, on_record)
+    settings = Settings(None, None, None, max_iterations, criterion.smoothing, repr(criterion))
+    return RangeTest(tuple(records), stop, settings)
 
 
 @contextmanager
@@ -191,5 +230,6 @@ def _told(records: Sequence[Record], lrs: Sequence[float]) -> Generator[None]:
         raise
 
 
-def _name(schedule: Schedule) -> str:
+def name_of(schedule: Schedule) -> str:
+    """What a schedule is called."""
     return str(getattr(schedule, "__name__", type(schedule).__name__))

@@ -32,7 +32,7 @@ class Learner(Protocol[State]):
 
     A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
     late or in chunks. The finder takes the losses one by one and drops what ran past the stop. Once it has taken all, the
-    learner is where the last iteration left it.
+    learner is where the last iteration left it. An ``iterations`` that is ``None`` is none.
 
     And it may have ``trainings(states, lrs) -> (losses, states) | None``: from each state a training at the rates of its row
     of ``lrs``, which are equally long, all at once on the same batches; losses of the shape of ``lrs``, narrower where the

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from lrfinder import glance
 from lrfinder.restoring import put_back_all
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ States = tuple[tuple[Generator, Any], ...]
 
 def capture(generators: Iterable[Generator]) -> States:
     """The present state of each generator."""
-    return tuple((generator, generator.get()) for generator in generators)
+    return tuple([(generator, generator.get()) for generator in generators])  # at each batch, where a list is quicker
 
 
 def put_back(states: States) -> None:
@@ -42,28 +43,31 @@ def put_back(states: States) -> None:
 
 def changed(states: States, others: States) -> States:
     """Those of ``states`` that differ from ``others``, two captures of the same generators."""
-    return tuple(one for one, other in zip(states, others, strict=True) if one[1] != other[1])
+    pairs = zip(states, others, strict=True)  # mostly the very same object: what has not moved was not read again
+    return tuple([one for one, other in pairs if one[1] is not other[1] and one[1] != other[1]])
 
 
+@cache
 def global_generators() -> tuple[Generator, ...]:
     """Python's and numpy's global generators."""
+    python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
+    numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
     return (
-        Generator("python", random.getstate, random.setstate),
-        Generator("numpy", _numpy_state, _set_numpy_state),
+        Generator("python", glance.of_python(python, random.getstate), random.setstate),
+        Generator("numpy", glance.of_numpy(numpy, _numpy_state), _set_numpy_state),
     )
 
 
 def own_generator(value: object) -> Generator | None:
     """``value`` as a :class:`Generator`, where it is one of python's or numpy's: somebody's own, in an attribute say."""
     if isinstance(value, random.Random):
-        return Generator(repr(value), value.getstate, value.setstate)
+        return Generator(repr(value), glance.of_python(value, value.getstate), value.setstate)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
         return Generator(repr(value), lambda: _packed(bits.state), lambda state: setattr(bits, "state", _unpacked(state)))
     if isinstance(value, np.random.RandomState):
-        return Generator(
-            repr(value), lambda: _packed(value.get_state(legacy=False)), lambda state: value.set_state(_unpacked(state))
-        )
+        read = glance.of_numpy(value, lambda: _packed(value.get_state(legacy=False)))
+        return Generator(repr(value), read, lambda state: value.set_state(_unpacked(state)))
     return None
 
 

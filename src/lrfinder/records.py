@@ -8,7 +8,7 @@ rate with what is known about it. None of them knows a learner. Methods that a r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cached_property
 from itertools import combinations
@@ -63,7 +63,7 @@ class Status(StrEnum):
 class Result:
     """What every result can do; a subclass says what its table is."""
 
-    def to_columns(self) -> Mapping[str, Sequence[float]]:
+    def to_columns(self) -> Mapping[str, Sequence[object]]:
         """The table of the result: columns by name, all of one length."""
         raise NotImplementedError
 
@@ -226,6 +226,9 @@ class Suggestion(Result):
     was made for it. From ``finder.suggest`` it also has the ``horizon`` that the rate is for, the ``curve`` of the sweep
     that came first and the ``probes``, by rising rate; from a curve alone it has none of them. ``schedule`` names how the
     rate moves through the training; ``lr`` is its highest.
+
+    ``extra_iterations`` were made beside these, by :func:`lrfinder.suggest`: of probes that were begun early and were not
+    asked for in the end, and those made again after an interruption. Two suggestions that differ in nothing else are equal.
     """
 
     lr: float | None
@@ -239,6 +242,7 @@ class Suggestion(Result):
     curve: RangeTest | None = None
     probes: tuple[Probe, ...] = ()
     schedule: str = "constant"
+    extra_iterations: int = field(default=0, compare=False)
 
     @property
     def landmarks(self) -> Landmarks | None:

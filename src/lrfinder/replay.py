@@ -205,17 +205,18 @@ class _Streamed(Generic[Batch]):
 
     def _pull(self) -> Batch:
         """The next batch of the open iterator, or of a new pass; what it drew is noted down."""
-        start = before = capture(self._generators())
+        generators = self._generators()
+        start = before = capture(generators)
         for _ in range(3):  # the pass that is open, a new one, and another: one that resumes at its end is empty at first
             if self._iterator is None or self._at is None:
-                opening = capture(self._generators())
+                opening = capture(generators)
                 self._iterator, self._at = iter(self._data), (_Epoch(opening), 0)
             epoch, index = self._at
             if index == 0:  # opening a pass may have drawn
-                before = capture(self._generators())
+                before = capture(generators)
             batch = self._next(self._iterator)
             if batch is not _END:
-                after = capture(self._generators())
+                after = capture(generators)
                 epoch.draws.append((changed(before, after), changed(after, start)))
                 self._at = (epoch, index + 1)
                 return cast("Batch", batch)
@@ -287,6 +288,8 @@ class _Streamed(Generic[Batch]):
 
 def nbytes(batch: object) -> int:
     """Bytes that a batch takes: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
+    if type(batch) is list or type(batch) is tuple:
+        return sum(map(nbytes, cast("list[object]", batch)))
     size = getattr(batch, "nbytes", None)
     if isinstance(size, int):
         return size

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from curves import suggested, swept, usual
 from fakes import Scripted
+from gridded import bowl
 
 import lrfinder.boards.mlflow
 import lrfinder.boards.tensorboard
 import lrfinder.boards.wandb
-from lrfinder import BoardError, LRFinder, MissingExtraError, load
+from lrfinder import BoardError, LRFinder, MissingExtraError, grid, load
 from lrfinder.boards.content import content
 
 
@@ -18,7 +19,13 @@ def compared(*rates):
     return LRFinder(Scripted([3.0, 2.0, 1.0])).compare(rates, iterations=3)
 
 
-RESULTS = {"a range test": usual(), "a suggestion": suggested(), "a comparison": compared(0.1, 0.2), "nothing": swept([])}
+RESULTS = {
+    "a range test": usual(),
+    "a suggestion": suggested(),
+    "a comparison": compared(0.1, 0.2),
+    "a grid": grid(bowl, weight_decay=[0.0, None], seed=range(2)),
+    "nothing": swept([]),
+}
 every_result = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
 

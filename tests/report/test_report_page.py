@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from curves import suggested, swept, usual
 from fakes import Bowl, Scripted
+from gridded import bowl, breaking
 
-from lrfinder import LRFinder, RangeTest, Record, Settings, Stop
+from lrfinder import LRFinder, RangeTest, Record, Settings, Stop, grid
 
 RATE = re.compile(r"learning rate ([\d.e+-]+)")
 
@@ -234,6 +235,14 @@ def test_the_ends_of_comparisons_are_drawn_over_one_another(opened):
     assert "0.5 ended lowest" in page.get_by_role("region", name="How the runs differ").inner_text()
 
 
+def test_the_figures_of_a_grid_stand_side_by_side_and_one_below_the_other_where_it_is_narrow(opened):
+    page = opened({"": grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2))})
+    tops = "[...document.querySelectorAll('figure')].map((figure) => figure.getBoundingClientRect().top)"
+    assert len(set(page.evaluate(tops))) == 1
+    page.set_viewport_size({"width": 500, "height": 900})
+    assert len(set(page.evaluate(tops))) == 2
+
+
 def test_it_is_dark_where_the_reader_likes_it_dark_and_light_on_paper(opened):
     page = opened({"": usual()}, scheme="dark")
     dark = seen(page)
@@ -314,6 +323,7 @@ HORRORS = {
     "extreme rates": swept([1.0, 2.0, 3.0], [0.0, 5e-324, 1e308]),
     "nothing suggested": suggested(lr=None, low=None, high=None, status="no descent"),
     "no probes": suggested(()),
+    "a grid that failed": grid(breaking, seed=[1]),
     "none reached its end": LRFinder(Scripted([1.0, math.nan])).compare([1.0, 2.0], iterations=10),
 }
 

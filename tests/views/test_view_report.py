@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from curves import suggested, swept, usual
 from fakes import Bowl, Scripted
+from gridded import bowl
 
-from lrfinder import LRFinder, LRFinderError, RangeTest, Record, Status, Stop
+from lrfinder import LRFinder, LRFinderError, RangeTest, Record, Status, Stop, grid
 from lrfinder.views.report import report_page, write_report
 from lrfinder.views.report.overlay import HEADER, differences
 from lrfinder.views.report.usage import usage
@@ -123,3 +124,21 @@ def test_there_is_no_code_without_a_rate_nor_for_a_schedule_of_ones_own():
     assert usage(suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT)) == {}
     assert usage(suggested(schedule="mine")) == {}
     assert "Give 0.03 to the schedule mine" in report_page({"": suggested(schedule="mine")})
+
+
+def test_a_grid_is_a_figure_for_each_setting_but_one_all_with_the_same_limits():
+    made = grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2))
+    drawn = figures(report_page({"": made}))
+    assert [figure["title"] for figure in drawn] == ["momentum 0", "momentum 0.9"]
+    assert drawn[0]["x"] == drawn[1]["x"]
+    assert drawn[0]["y"] == drawn[1]["y"]
+    groups = {series["group"] for series in drawn[0]["series"]}
+    assert groups == {"weight_decay 0", "weight_decay 0.01"}
+    (told,) = [mark for figure in drawn for mark in figure["marks"] if mark["kind"] == "rate"]
+    assert told["x"] == made.recommended.lr
+
+
+def test_differences_tell_what_a_grid_recommends():
+    made = grid(bowl, weight_decay=[0.0, 0.01])
+    (row,) = differences({"grid": made})
+    assert row[1] == f"{made.recommended.lr:.3g} with weight_decay 0.01"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lrfinder.cells import Grid
 from lrfinder.errors import BoardError
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 
@@ -64,6 +65,17 @@ def _of_comparison(result: Comparison) -> Lines:
     return _at_rates("loss", zip(result.lrs.tolist(), result.losses.tolist(), strict=True))
 
 
+@_lines.register(Grid)
+def _of_grid(result: Grid) -> Lines:
+    """The range test, or the sweep of the search, of each cell."""
+    lines: Lines = {}
+    for number, cell in enumerate(result.cells):
+        swept = cell.result if isinstance(cell.result, RangeTest) or cell.result is None else cell.result.curve
+        if swept is not None:
+            lines |= {f"{name}_of_cell_{number}": values for name, values in _of_range_test(swept).items()}
+    return lines
+
+
 def _at_rates(what: str, rows: Iterable[tuple[float, Sequence[float]]]) -> Lines:
     lines: Lines = {}
     for lr, losses in rows:
@@ -76,6 +88,9 @@ def _at_rates(what: str, rows: Iterable[tuple[float, Sequence[float]]]) -> Lines
 def _outcome(result: Result) -> tuple[dict[str, float], dict[str, str]]:
     if isinstance(result, Comparison):
         return ({} if result.best is None else {"best_lr": result.best}), {}
+    if isinstance(result, Grid):
+        told = result.recommended
+        return ({} if told is None else {"recommended_lr": told.lr}), {"cells": f"{len(result)} of {result.size}"}
     suggestion = result.suggestion if isinstance(result, RangeTest) else result
     assert isinstance(suggestion, Suggestion)
     told = {"suggested_lr": suggestion.lr, "lowest_lr": suggestion.low, "highest_lr": suggestion.high}

@@ -31,7 +31,10 @@ def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:
     sweep = getattr(result, "curve", None)
     tables = {"table": result.to_columns(), **({} if sweep is None else {"sweep": sweep.to_columns()})}
     shown = {
-        **{title: wandb.Table(list(table), list(zip(*table.values(), strict=True))) for title, table in tables.items()},
+        **{
+            title: wandb.Table(list(table), list(zip(*table.values(), strict=True)), allow_mixed_types=True)
+            for title, table in tables.items()
+        },
         "figure": wandb.Image(Image.open(BytesIO(figure_png(result)))),
         "report": wandb.Html(report_page({"": result}), inject=False),
     }

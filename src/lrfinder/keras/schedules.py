@@ -46,7 +46,7 @@ class Constant(_Schedule):
 class OneCycle(_Schedule):
     """Up from ``first * lr`` to ``lr``, then down to ``last * lr``, both along half a cosine; then it stays.
 
-    It is :func:`lrfinder.schedules.one_cycle`, for which ``finder.suggest(schedule=...)`` looks for a rate.
+    It is :func:`lrfinder.one_cycle`, for which ``finder.suggest(schedule=...)`` looks for a rate.
 
     Source: Smith & Topin 2018 (arXiv 1708.07120), section 3.
 

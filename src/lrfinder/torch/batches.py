@@ -39,14 +39,15 @@ def to_device(batch: Any, device: torch.device) -> Any:
     """
     if isinstance(batch, Tensor):
         return _tensor_to(batch, device)
+    kind = type(batch)
+    if kind is list or kind is tuple:
+        return kind([to_device(value, device) for value in batch])
     if isinstance(batch, np.ndarray):
         return cast("np.ndarray[Any, Any]", batch).copy()
-    if type(batch) is dict:
+    if kind is dict:
         return {key: to_device(value, device) for key, value in cast("dict[Any, Any]", batch).items()}
     if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*(to_device(value, device) for value in cast("tuple[Any, ...]", batch)))
-    if type(batch) in (list, tuple):
-        return type(batch)(to_device(value, device) for value in batch)
+        return kind(*(to_device(value, device) for value in cast("tuple[Any, ...]", batch)))
     to = getattr(batch, "to", None)
     return to(device) if callable(to) else batch
 

@@ -15,7 +15,12 @@ from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
+from lrfinder.torch.alike import settings_of
+from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.copies import InMemory
+from lrfinder.torch.disk import OnDisk
+from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
@@ -23,8 +28,10 @@ from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Step, SupervisedStep, supervised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from os import PathLike
 
+    from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
 
 
@@ -63,6 +70,15 @@ class TorchLearner:
         group: the parameter group whose rate is given, by its place or by its entry ``"name"``.
         stateful: further objects that the training changes (an averaged model, a metric); put back by their attributes.
         replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
+        snapshot_dir: a folder to write snapshots to, for a model of which memory holds no second; they are gone when the
+            search is. Needs safetensors.
+        process_group: the processes that train this model together, where its wrapper (``DistributedDataParallel``,
+            ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch.distributed`.
+        rank_timeout: seconds within which a fault of one of them ends the iteration on all; one that keeps the others
+            waiting for a quarter of it counts as ended.
+
+    Attributes:
+        rank: this process's, among those that there are; 0 tells and writes.
 
     Raises:
         LearnerError: a subclass of it says which argument does not fit.
@@ -83,6 +99,9 @@ class TorchLearner:
         group: str | int | None = None,
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
+        process_group: ProcessGroup | None = None,
+        rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         _check_pair(model, optimizer)
         if forward is None and loss_fn is None:
@@ -93,11 +112,29 @@ class TorchLearner:
             raise LearnerError(message)
         device = _device_of([model])
         forward = supervised(cast("Callable[[Any, Any], Tensor]", loss_fn)) if forward is None else forward
-        step = SupervisedStep(
-            model, optimizer, forward, autocast=autocast, scaler=scaler, accumulate=accumulate, clip=clip, device=device
+        settings = partial(
+            settings_of,
+            [model],
+            [optimizer],
+            data,
+            {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None},
         )
-        stateful = [*stateful, *([] if scaler is None else [scaler])]
-        self._set_up(step, data, [model], [optimizer], stateful, device, group, replay_bytes)
+        ranks = over_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
+        step = SupervisedStep(
+            model,
+            optimizer,
+            ranks.forward(forward, accumulate),
+            autocast=autocast,
+            scaler=scaler,
+            accumulate=accumulate,
+            clip=clip,
+            device=device,
+        )
+        of_accelerate = getattr(optimizer, "gradient_state", None)  # which its loaders write into
+        stateful = [*stateful, *(one for one in (scaler, of_accelerate) if one is not None)]
+        self._set_up(
+            ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
+        )
         self._first_forward = forward
 
     @classmethod
@@ -111,19 +148,24 @@ class TorchLearner:
         stateful: Iterable[object] = (),
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
+        process_group: ProcessGroup | None = None,
+        rank_timeout: float = 600.0,
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
         """A learner of any other training step: several optimizers, several losses, precision of one's own.
 
         Args:
             step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
-            batch
-                is on the modules' device.
+                batch is on the modules' device.
             data: as for the class.
             modules: every module that the step changes.
             optimizers: every optimizer that it steps; the rate is written into all of them, ratios kept.
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
             group: as for the class; places count through all optimizers.
             replay_bytes: as for the class.
+            process_group: as for the class.
+            rank_timeout: as for the class.
+            snapshot_dir: as for the class.
         """
         learner = cls.__new__(cls)
         modules, optimizers = list(modules), list(optimizers)
@@ -139,13 +181,18 @@ class TorchLearner:
             return loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float64)
 
         device = _device_of(modules)
-        learner._set_up(detached, data, modules, optimizers, stateful, device, group, replay_bytes)  # noqa: SLF001  (a constructor)
+        settings = partial(settings_of, modules, optimizers, data, {})
+        ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
+        learner._set_up(  # noqa: SLF001  (a constructor)
+            ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+        )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
 
     def _set_up(  # noqa: PLR0913, PLR0917  (called from the two constructors alone)
         self,
         step: Step,
+        ranks: Alone,
         data: Iterable[Any],
         modules: Sequence[nn.Module],
         optimizers: Sequence[Optimizer],
@@ -153,13 +200,18 @@ class TorchLearner:
         device: torch.device,
         group: str | int | None,
         replay_bytes: int,
+        snapshot_dir: str | PathLike[str] | None,
     ) -> None:
         self._step = step
+        self._ranks = ranks
+        self.rank = ranks.rank
         self._modules = modules
         self._optimizers = optimizers
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
+        self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
+        self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
         self._rates = Rates(optimizers, group)
         source = own_source(data)
         of_data = generators_of(source)
@@ -181,10 +233,23 @@ class TorchLearner:
         self._rates.write(lr)
         return self._step(self._draw)
 
+    @property
+    def iterations(self) -> Callable[[Iterable[float]], Iterator[float]] | None:
+        """Many iterations at once, whose losses are read without stopping the device, a few iterations late.
+
+        None on the CPU, where no loss is late. Once all losses were taken, the learner is where so many calls of
+        :meth:`iteration` leave it; before that it may be a few iterations further.
+        """
+        if self._sender is None:
+            return None
+        send = self._sender()
+        return lambda lrs: in_order(self.iteration, lrs, send)
+
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes; on the host, whatever the device."""
-        self._make_lazy_parameters()
-        return TorchState(Memory(self._roots), capture(self._generators()), self._batches.mark())
+        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
+        with self._ranks.snapshot():
+            self._make_lazy_parameters()
+            return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.
@@ -192,13 +257,13 @@ class TorchLearner:
         Raises:
             RestoreError: some of it could not be; all else has been.
         """
-        put_back_all(
-            [
-                ("memory", state.memory.restore),
-                ("random numbers", partial(put_back, state.randomness)),
-                ("place in the data", partial(self._batches.go, state.place)),
-            ]
-        )
+        pieces = [
+            ("memory", state.memory.restore),
+            ("random numbers", partial(put_back, state.randomness)),
+            ("place in the data", partial(self._batches.go, state.place)),
+        ]
+        with self._ranks.restore():
+            put_back_all(pieces)
 
     def parts(self) -> list[object]:
         """The modules, optimizers and parameters; two learners that share one of them cannot be swept at once."""
@@ -214,6 +279,7 @@ class TorchLearner:
     def close(self) -> None:
         """Let go of the data's iterator, and so of the worker processes that it started."""
         self._batches.close()
+        self._ranks.close()
 
     def _make_lazy_parameters(self) -> None:
         """One forward in evaluation mode on the next batch, which stays the next, where parameters do not exist yet."""

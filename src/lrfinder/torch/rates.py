@@ -53,17 +53,17 @@ class Rates:
         Raises:
             OptimizerError: groups were added or removed since this object was made.
         """
-        groups = self._groups()  # asked anew: loading a state makes new ones
+        groups = self._optimizers[0].param_groups if len(self._optimizers) == 1 else self._groups()  # loading makes new ones
         if len(groups) != len(self._ratios):
             message = (
                 f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
             )
             raise OptimizerError(message)
-        for group, rate in zip(groups, self.of(lr), strict=True):
+        for group, ratio in zip(groups, self._ratios, strict=True):
             if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
+                group["lr"].fill_(lr * ratio)
             else:
-                group["lr"] = rate
+                group["lr"] = lr * ratio
 
     def of(self, lr: float) -> list[float]:
         """What ``lr`` is in each group."""

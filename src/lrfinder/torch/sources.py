@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lrfinder.glance import Remembered
 from lrfinder.randomness import Generator
+from lrfinder.restoring import put_back_all
 from lrfinder.torch.state import own_generator
 
 if TYPE_CHECKING:
@@ -17,15 +20,20 @@ _KINDS = (DataLoader, Dataset, Sampler)
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _OTHER = object()
 
+Values = tuple[list[str], list[object]]
+
 
 def generators_of(data: object) -> tuple[Generator, ...]:
     """What comes back with the data's place: found in ``data``, and in its loaders, samplers and data sets.
 
-    Attributes that are plain values (the number of the pass, a place, a counter) count as a generator for each object: a
+    Attributes that are plain values (the number of the pass, a place, a counter) count as one generator: a
     replayed batch leaves them where the drawn one left them. Other attributes are left as they are: to keep what they held
     at each batch could keep a data set's worth of memory.
     """
-    return tuple(own_generator(part) or _attributes(part) for part in _parts(data))
+    parts = [(part, own_generator(part)) for part in _parts(data)]
+    plain = [part for part, generator in parts if generator is None]
+    found = [generator for _, generator in parts if generator is not None]
+    return (*found, _attributes(plain)) if plain else tuple(found)
 
 
 def _parts(data: object) -> Iterator[object]:
@@ -51,8 +59,35 @@ def _joined(value: object) -> Iterable[object]:
     return items if isinstance(first, _KINDS) else ()
 
 
-def _attributes(part: object) -> Generator:
-    return Generator(f"attributes of {type(part).__name__}", partial(_plain, part), partial(_put_plain, part))
+def _attributes(parts: list[object]) -> Generator:
+    """Those of all parts as one generator: at each batch, one look at all of them."""
+    names = ", ".join(type(part).__name__ for part in parts)
+    read = Remembered(lambda: [_plain(part) for part in parts], partial(_values, parts), _are_the_same)
+    return Generator(f"attributes of {names}", read, partial(_put_all_plain, parts))
+
+
+def _values(parts: list[object]) -> Values:
+    names: list[str] = []
+    values: list[object] = []
+    for part in parts:
+        now = vars(part)
+        if "_iterator" in now:  # of a loader: the pass that its other users have open, and are to close
+            now = {name: value for name, value in now.items() if name != "_iterator"}
+        names += now
+        values += now.values()
+    return names, values
+
+
+def _are_the_same(one: Values, other: Values) -> bool:
+    """Whether both hold the very same objects; what these hold is asked by no one, and plain values do not change."""
+    return one[0] == other[0] and all(map(operator.is_, one[1], other[1]))
+
+
+def _put_all_plain(parts: list[object], states: list[dict[str, object]]) -> None:
+    put_back_all(
+        (f"attributes of {type(part).__name__}", partial(_put_plain, part, state))
+        for part, state in zip(parts, states, strict=True)
+    )
 
 
 def _plain(part: object) -> dict[str, object]:

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder import memory, randomness
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
+from lrfinder.restoring import put_back_all
+from lrfinder.torch import spread
+from lrfinder.torch.copies import InMemory
+from lrfinder.torch.tensors import Piece, fill_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from lrfinder.torch.copies import Copies
 
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
@@ -26,21 +33,30 @@ class Memory(memory.Memory):
     The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes) and takes tensors
     (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A tensor comes
     back as the same object in the same memory, so that tied weights stay tied and compiled models and captured graphs go
-    on working. Copies of tensors on an accelerator are kept on the host.
+    on working.
 
     Args:
         roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
+        copies: keeps the copies of what the tensors hold; on the host, unless it is given.
 
     Raises:
         LearnerError: one of the roots is of neither kind.
     """
 
-    def __init__(self, roots: Iterable[object]) -> None:
+    def __init__(self, roots: Iterable[object], copies: Copies | None = None) -> None:
         roots = list(roots)
         loads: list[tuple[object, Callable[[], object]]] = []
         inside = [_inside(root, loads) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
         super().__init__([*roots, *inside], _take)
+        contents = [piece.contents for _, piece in self._tensors()]
+        flat = [one.flat for one in contents if one.flat is not None]
+        kept, self._lives_by = (InMemory() if copies is None else copies).keep(flat)
+        for one, copied in zip((one for one in contents if one.flat is not None), kept, strict=True):
+            one.copy = copied
         self._pieces[:0] = loads
+
+    def _tensors(self) -> list[tuple[object, Piece]]:
+        return [(path, piece) for path, piece in self._pieces if isinstance(piece, Piece)]
 
     @torch.no_grad()
     def restore(self) -> None:
@@ -49,7 +65,15 @@ class Memory(memory.Memory):
         Raises:
             RestoreError: some of it could not be; all else has been.
         """
-        super().restore()
+        put_back_all([("memory", super().restore), ("contents", self._fill)])
+
+    def _fill(self) -> None:
+        """In one call; where that fails, one by one, to find out which it was and to have all others."""
+        pieces = [(path, piece.contents) for path, piece in self._tensors() if piece.in_place]
+        try:
+            fill_together([contents for _, contents in pieces])
+        except Exception:  # noqa: BLE001  (what raised is tried again)
+            put_back_all((path, contents.fill) for path, contents in pieces)
 
 
 def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> object:
@@ -73,80 +97,34 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
 
 def _take(value: object) -> memory.Taken | None:
     if isinstance(value, Tensor):
-        return _of_tensor(value)
+        if spread.is_shard(value):
+            return spread.of_shard(value)
+        piece = Piece(value)
+        return memory.Taken(piece, piece.further())
+    if isinstance(value, DistributedDataParallel):
+        return spread.of_data_parallel(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
     generator = own_generator(value)
     return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
 
 
-def _of_tensor(tensor: Tensor) -> memory.Taken:
-    grad = tensor.grad if tensor.is_leaf else None
-    place, fill = _of_contents(tensor) if tensor.layout is torch.strided else _of_sparse(tensor)
-    attributes = vars(tensor).copy()
-    requires_grad = tensor.requires_grad
-
-    def restore() -> None:
-        place()
-        _put_attributes(tensor, attributes)
-        if tensor.is_leaf:
-            tensor.requires_grad_(requires_grad)
-            if tensor.grad is not grad:
-                tensor.grad = grad
-        fill()  # comes last, as what may fail: there may be no room
-
-    return memory.Taken(restore, {"grad": grad, **attributes})
-
-
-def _of_contents(tensor: Tensor) -> tuple[Callable[[], None], Callable[[], object]]:
-    """How to give a tensor its memory and shape back, and how to fill that memory."""
-    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
-    saved = _memory(alias).to("cpu", copy=True)
-    nbytes = alias.untyped_storage().nbytes()
-
-    def place() -> None:
-        if _lies(tensor) != _lies(alias):
-            tensor.data = alias  # the step had given it other memory, or another shape
-        if alias.untyped_storage().nbytes() < nbytes:
-            alias.untyped_storage().resize_(nbytes)  # the step had freed it; a copy into nothing ends the process
-
-    return place, lambda: _memory(alias).copy_(saved)
-
-
-def _lies(tensor: Tensor) -> tuple[object, ...]:
-    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
-
-
-def _of_sparse(tensor: Tensor) -> tuple[Callable[[], None], Callable[[], object]]:
-    saved = tensor.detach().to("cpu", copy=True)
-    # in place it takes the memory that it is given, for good
-    return lambda: None, lambda: tensor.copy_(saved.clone())
-
-
-def _put_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:
-    now = vars(tensor)
-    marks = {name: value for name, value in now.items() if name.startswith("_dynamo")}  # compiled code goes on with its own
-    now.clear()
-    now.update(attributes | marks)
-
-
-def _memory(tensor: Tensor) -> Tensor:
-    """The part of a tensor that is memory of its own: an expanded one repeats it, and cannot be written whole."""
-    if tensor.layout is not torch.strided or 0 not in tensor.stride():
-        return tensor
-    return tensor[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in tensor.stride())]
-
-
 def generators() -> tuple[Generator, ...]:
     """Every global generator that a PyTorch training may draw from: python, numpy, torch on the CPU and on accelerators."""
-    return (*global_generators(), _torch_generator(torch.default_generator), *_accelerator_generators())
-
-
-def _accelerator_generators() -> Iterator[Generator]:
     # an accelerator that nothing has used yet has no generator to keep, and asking for one would start it
-    if torch.cuda.is_initialized():
+    return _generators(cuda=torch.cuda.is_initialized(), xpu=torch.xpu.is_initialized())
+
+
+@cache
+def _generators(*, cuda: bool, xpu: bool) -> tuple[Generator, ...]:
+    accelerators = _accelerator_generators(cuda=cuda, xpu=xpu)
+    return (*global_generators(), _torch_generator(torch.default_generator), *accelerators)
+
+
+def _accelerator_generators(*, cuda: bool, xpu: bool) -> Iterator[Generator]:
+    if cuda:
         yield from map(_torch_generator, torch.cuda.default_generators)
-    if torch.xpu.is_initialized():
+    if xpu:
         yield from map(_torch_generator, torch.xpu.default_generators)
     if torch.backends.mps.is_available():
         yield Generator(

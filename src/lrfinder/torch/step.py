@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -14,7 +13,6 @@ from lrfinder.torch.batches import input_and_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
 
     from torch.optim import Optimizer
 
@@ -65,7 +63,7 @@ class SupervisedStep:
             return self._step_with_closure([draw() for _ in range(self._accumulate)])
         attempts = 0
         while True:
-            loss = self._gradients(draw() for _ in range(self._accumulate))
+            loss = self._gradients((draw(),) if self._accumulate == 1 else (draw() for _ in range(self._accumulate)))
             attempts += 1
             if self._stepped() or attempts == _OVERFLOWS_AT_MOST or not loss.isfinite():
                 return loss
@@ -75,17 +73,17 @@ class SupervisedStep:
         self._optimizer.zero_grad()
         losses: list[Tensor] = []
         for batch in batches:
-            with self._precision():
+            if self._autocast is None:
                 loss = self._forward(self._model, batch)
+            else:
+                with torch.autocast(self._device.type, dtype=self._autocast):
+                    loss = self._forward(self._model, batch)
             check_loss(loss)
             losses.append(loss.detach().clone())  # a captured graph writes its next loss into the same memory
             if self._accumulate > 1:
                 loss = loss / self._accumulate
             (loss if self._scaler is None else self._scaler.scale(loss)).backward()
         return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
-
-    def _precision(self) -> AbstractContextManager[object]:
-        return nullcontext() if self._autocast is None else torch.autocast(self._device.type, dtype=self._autocast)
 
     def _stepped(self) -> bool:
         """Clip and update; whether there was an update, and not a scaler's overflow."""

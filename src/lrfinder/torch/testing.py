@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from lrfinder.torch import spread
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -63,7 +65,8 @@ def _of_state(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 
 def content(tensor: Tensor) -> tuple[object, ...]:
-    """A tensor bit for bit, in a few bytes: a digest of its memory, its shape, its dtype."""
-    dense = tensor.detach().to_dense() if tensor.layout is not torch.strided else tensor.detach()
+    """A tensor bit for bit, as far as it lies here, in a few bytes: a digest of its memory, its shape, its dtype."""
+    tensor = spread.local(tensor.detach())
+    dense = tensor.to_dense() if tensor.layout is not torch.strided else tensor
     memory = dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
     return blake2b(memory.data, digest_size=16).digest(), tuple(tensor.shape), tensor.dtype

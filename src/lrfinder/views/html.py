@@ -7,7 +7,9 @@ from functools import singledispatch
 from html import escape
 from typing import TYPE_CHECKING
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder.views.grids import settings_told
 from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import trainings
 from lrfinder.views.verdict import other_rules, verdict
@@ -75,6 +77,22 @@ def _ends(comparison: Comparison) -> str:
             for training, final in rows
         ),
     )
+
+
+@tables.register(Grid)
+def _combinations(grid: Grid) -> str:
+    header = ("settings", "cells", "learning rate", "lowest loss", "standard deviation over seeds")
+    rows = (
+        (
+            settings_told(one.settings),
+            str(len(one.cells)),
+            "none" if one.lr is None else f"{one.lr:.3g}",
+            f"{one.lowest:.4g}",
+            f"{one.spread:.2g}",
+        )
+        for one in grid.combinations
+    )
+    return table(header, rows)
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

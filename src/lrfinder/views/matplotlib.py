@@ -18,9 +18,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
 from lrfinder.analysis.paired import end_of
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
 from lrfinder.views.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
+from lrfinder.views.small_multiples import draw_grid, size_inches
 from lrfinder.views.trainings import comparison_axis, headline, trainings
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ def plot(result: Result, ax: Axes | None = None) -> Axes:
 
     The legend of many lines stands beside new axes, and inside axes that were given, whose surroundings are not ours.
     """
-    return _draw(result, _new_axes(), BESIDE) if ax is None else _draw(result, ax, INSIDE)
+    return _draw(result, _new_axes(_size(result)), BESIDE) if ax is None else _draw(result, ax, INSIDE)
 
 
 @singledispatch
@@ -83,13 +85,13 @@ def _draw_curve(drawn: Curve, ax: Axes) -> None:
 
 def figure(result: Result) -> Figure:
     """The figure of a result, made without pyplot: no figure stays open and no display is needed."""
-    made, ax = _alone()
+    made, ax = _alone(_size(result))
     _draw(result, ax, BESIDE)
     return made
 
 
-def _alone() -> tuple[Figure, Axes]:
-    made = Figure(figsize=SIZE_INCHES, layout="constrained")
+def _alone(size: tuple[float, float] = SIZE_INCHES) -> tuple[Figure, Axes]:
+    made = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(made)
     return made, made.add_subplot()
 
@@ -123,10 +125,25 @@ class _PlainNumbers(LogFormatter):
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
-def _new_axes() -> Axes:
+def _new_axes(size: tuple[float, float]) -> Axes:
     from matplotlib import pyplot as plt
 
-    return plt.subplots(figsize=SIZE_INCHES, layout="constrained")[1]
+    return plt.subplots(figsize=size, layout="constrained")[1]
+
+
+def _size(result: Result) -> tuple[float, float]:
+    return size_inches(result) if isinstance(result, Grid) else SIZE_INCHES
+
+
+@_draw.register(Grid)
+def _draw_grid(grid: Grid, ax: Axes, legend: Mapping[str, Any]) -> Axes:
+    """The curves of a grid: small multiples within the axes, a band over the seeds around each line."""
+
+    def style(number: int) -> dict[str, Any]:
+        colours = (BLUE, GREEN, PURPLE, _neutral())  # what is recommended has the fifth
+        return {"color": colours[number % len(colours)], "linestyle": ("-", *DASHES)[number % (len(DASHES) + 1)]}
+
+    return draw_grid(grid, ax, legend=legend, style=style, scale=_scale, accent=VERMILLION)
 
 
 def _scale(ax: Axes, loss_axis: LossAxis) -> None:

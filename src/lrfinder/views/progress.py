@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lrfinder.views.grids import settings_told
 from lrfinder.views.live import Live
 
 if TYPE_CHECKING:
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from lrfinder.cells import Cell
     from lrfinder.records import Record
+
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("{task.fields[at]}"),
+)
 
 
 class CurveAndBar(Progress):
@@ -37,14 +48,7 @@ def progress(
 
     Drawn at most 10 times a second. What comes is to be called with each record.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[at]}"),
-    )
-    with CurveAndBar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with CurveAndBar(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total, at="")
 
         def draw(records: Sequence[Record]) -> None:
@@ -56,5 +60,17 @@ def progress(
             bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
             if console.is_terminal:
                 live(record)
+
+        yield advance
+
+
+@contextmanager
+def cells_progress(console: Console, total: int) -> Generator[Callable[[Cell], object]]:
+    """In a terminal a bar of cells; nothing elsewhere. What comes is to be called with each cell."""
+    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("cells", total=total, at="")
+
+        def advance(cell: Cell) -> None:
+            bar.update(task, advance=1, at=settings_told(cell.settings) + ("" if cell.error is None else ": failed"))
 
         yield advance

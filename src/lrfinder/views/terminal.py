@@ -14,8 +14,11 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
+from lrfinder.views.grids import grid_title, value_told
+from lrfinder.views.plain import printable
 from lrfinder.views.probes import probe_ends, suggestion_title
 from lrfinder.views.trainings import COMPLETE, trainings
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from lrfinder.analysis.recommendation import Combination
     from lrfinder.views.curve import Curve, LossAxis
 
 BRAILLE = 0x2800
@@ -101,6 +105,37 @@ def suggestion_view(suggestion: Suggestion) -> RenderableType:
     band = None if lr is None or low is None or high is None else Band(lr, low, high)
     drawn = replace(curve(suggestion.curve), title=suggestion_title(suggestion), band=band)
     return RangeTestView(drawn, None, HEIGHT)
+
+
+@terminal_view.register(Grid)
+def grid_table(grid: Grid) -> Table:
+    """A row a combination: its settings, its rate and how low its loss came, with their spread over the seeds."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=grid_title(grid), title_justify="left")
+    axes = [name for name in grid.axes if name != "seed"]
+    for header in (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "±"):
+        table.add_column(header, justify="right", overflow="fold")
+    table.add_column("what came\nof it")
+    recommended = None if grid.recommended is None else grid.recommended.combination
+    for one in grid.combinations:
+        values = [printable(value_told(one.settings[name])) for name in axes]
+        rate = "-" if one.lr is None else _number(one.lr)
+        rates = f"{min(one.lrs):.2g} to {max(one.lrs):.2g}" if len(one.lrs) > 1 else "-"
+        losses = [
+            f"{value:.{digits}g}" if math.isfinite(value) else "-" for value, digits in ((one.lowest, 3), (one.spread, 1))
+        ]
+        style = "bold" if one == recommended else None
+        table.add_row(*values, str(len(one.cells)), rate, rates, *losses, _came_of(one, recommended), style=style)
+    return table
+
+
+def _came_of(one: Combination, recommended: Combination | None) -> str:
+    if one == recommended:
+        return "recommended"
+    refused = [str(told.status) for cell in one.cells if (told := cell.suggestion) is not None and told.lr is None]
+    told = [f"{one.failed} failed"] * bool(one.failed) + [
+        f"{refused.count(why)} with {why}" for why in dict.fromkeys(refused)
+    ]
+    return ", ".join(told)
 
 
 def suggestion_table(suggestion: Suggestion) -> Table:

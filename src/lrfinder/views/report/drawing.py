@@ -7,10 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, axis_of, curve
+from lrfinder.views.grids import grid_title
 from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
-from lrfinder.views.report.figures import Figure, Look, Mark, Series, iteration_axis_of, loss_axis_of, rate_axis_of
+from lrfinder.views.report.figures import (
+    SUGGESTED,
+    Figure,
+    Look,
+    Mark,
+    Series,
+    iteration_axis_of,
+    loss_axis_of,
+    rate_axis_of,
+)
+from lrfinder.views.report.grids import panels
 from lrfinder.views.trainings import comparison_axis, headline, running_mean, trainings
 
 if TYPE_CHECKING:
@@ -21,7 +33,6 @@ if TYPE_CHECKING:
     from lrfinder.views.report.figures import Side
     from lrfinder.views.trainings import Training
 
-SUGGESTED = Look("1", (8, 5), 1.8)
 MARGIN = 1.4  # factor of room beside the lowest and highest probe
 PLACES: tuple[tuple[str, str, Side], ...] = (  # of the landmarks: name, label, and the side that the curve leaves free
     ("falls_from", "starts to fall", "above"),
@@ -72,6 +83,8 @@ def headline_of(result: Result) -> str:
 headline_of.register(RangeTest, lambda result: curve(result).title)
 headline_of.register(Suggestion, suggestion_title)
 headline_of.register(Comparison, headline)
+headline_of.register(Grid, grid_title)
+figures_of.register(Grid, panels)
 
 
 def band_of(suggestion: Suggestion) -> Band | None:
@@ -94,7 +107,7 @@ def _sweep(result: RangeTest, band: Band | None) -> Figure:
     if drawn.stopped is not None:
         marks.append(Mark("cross", f"stopped: {drawn.stopped.why}", drawn.stopped.lr, drawn.stopped.loss))
     words = "The loss of each batch while the learning rate rises, one iteration at each rate, and the smoothed loss."
-    series = sweep_series(drawn, "sweep", Look(), Look("0", (), 2.4))
+    series = sweep_series(drawn, "sweep", Look(opacity=0.5), Look("0", (), 2.4))
     return Figure("The sweep", words, rate_axis_of(drawn.x_limits), loss_axis_of(drawn.loss_axis), series, marks)
 
 
@@ -167,7 +180,7 @@ def _lines(training: Training, look: Look) -> list[Series]:
 def _raw_and_smoothed(group: str, losses: np.ndarray, smoothed: np.ndarray, look: Look) -> list[Series]:
     iterations = np.arange(len(losses), dtype=np.float64)
     return [
-        Series("loss of a batch", group, "raw", "line", Look(look.colour, (), 0.7), iterations, losses),
+        Series("loss of a batch", group, "raw", "line", Look(look.colour, (), 0.7, 0.4), iterations, losses),
         Series("smoothed", group, "smoothed", "line", look, iterations, smoothed),
     ]
 

@@ -28,11 +28,15 @@ class Look:
     colour: Colour = "ink"
     dash: tuple[int, ...] = ()
     width: float = 1.6
+    opacity: float = 1.0
 
     @classmethod
     def of(cls, number: int) -> Look:
         """The look of one line among many."""
         return cls(COLOURS[number % len(COLOURS)], DASHES[number % len(DASHES)], 1.8)
+
+
+SUGGESTED = Look("1", (8, 5), 1.8)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Series:
 
     name: str
     group: str
-    layer: Literal["raw", "smoothed", "ends"]
+    layer: Literal["raw", "smoothed", "seeds", "ends"]
     drawn: Literal["points", "line", "both"]
     look: Look
     x: NDArray[np.float64]
@@ -86,7 +90,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. ``words`` say in a sentence or two what is seen, for who does not see it."""
+    """One figure; a ``small`` one stands beside others. ``words`` say what is seen, for who does not see it."""
 
     title: str
     words: str
@@ -94,6 +98,7 @@ class Figure:
     y: Axis
     series: Sequence[Series]
     marks: Sequence[Mark] = ()
+    small: bool = False
 
     @property
     def groups(self) -> list[str]:

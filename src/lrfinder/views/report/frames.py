@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from lrfinder.views.report.figures import Figure, Look, Mark, Series
 
 HINT = "Point at the figure, or step through its points with the arrow keys."
-LAYERS = {"raw": "single batches", "smoothed": "smoothed"}
+LAYERS = {"raw": "single batches", "smoothed": "smoothed", "seeds": "lowest and highest seed"}
 
 
 def frame(figure: Figure, number: int) -> str:
     """The frame of the figure that is ``number`` in the page's data."""
     name, words = text(figure.title), text(figure.words)
-    return f"""<figure data-figure="{number}">
+    small = ' class="small"' if figure.small else ""
+    return f"""<figure data-figure="{number}"{small}>
 <figcaption>{name}</figcaption>
 <p class="note" id="words-{number}">{words}</p>
 <div class="tools" role="group" aria-label="View of: {name}">{_tools(figure)}</div>

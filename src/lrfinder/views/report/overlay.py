@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import LossAxis, curve
+from lrfinder.views.grids import settings_told
 from lrfinder.views.report.drawing import MARGIN, band_of, sweep_series
 from lrfinder.views.report.figures import Figure, Look, Mark, Series, loss_axis_of, rate_axis_of
 from lrfinder.views.trainings import comparison_axis
@@ -36,10 +38,7 @@ def differences(runs: Mapping[str, Result]) -> list[Row]:
     """A row for each run, under :data:`HEADER`: its rate beside the first that was suggested, and its lowest loss."""
     rates = (rate for run in runs.values() if (rate := rate_of(run)) is not None)
     first = next((rate for rate in rates if rate.lr is not None), None)
-    return [
-        (name, *(_of_comparison(run) if isinstance(run, Comparison) else _of_search(run, first)))
-        for name, run in runs.items()
-    ]
+    return [(name, *_row(run, first)) for name, run in runs.items()]
 
 
 def sweep_of(result: Result) -> RangeTest | None:
@@ -62,7 +61,7 @@ def _sweeps(sweeps: Mapping[str, Curve], runs: Mapping[str, Result]) -> Figure:
     marks: list[Mark] = []
     for row, (name, drawn) in enumerate(sweeps.items()):
         look = Look.of(row)
-        series += sweep_series(drawn, name, Look(look.colour), Look(look.colour, look.dash, 2.2))
+        series += sweep_series(drawn, name, Look(look.colour, opacity=0.5), Look(look.colour, look.dash, 2.2))
         rate = cast("Suggestion", rate_of(runs[name]))
         if (band := band_of(rate)) is not None:
             marks.append(Mark("rate", f"{name}: {band.lr:.3g} suggested", band.lr, look=look, group=name))
@@ -101,6 +100,20 @@ def _around(losses: NDArray[np.float64]) -> LossAxis:
 def _one_for_all(axes: Sequence[LossAxis]) -> LossAxis:
     limits = (min(axis.limits[0] for axis in axes), max(axis.limits[1] for axis in axes))
     return LossAxis(limits, "log" if all(axis.scale == "log" for axis in axes) else "linear")
+
+
+def _row(run: Result, first: Suggestion | None) -> Row:
+    if isinstance(run, Comparison):
+        return _of_comparison(run)
+    return _of_grid(run) if isinstance(run, Grid) else _of_search(run, first)
+
+
+def _of_grid(run: Grid) -> Row:
+    told = run.recommended
+    if told is None:
+        return ("no recommendation", *["-"] * 5)
+    over_seeds = f"{told.low:.3g} to {told.high:.3g} over seeds"
+    return f"{told.lr:.3g} with {settings_told(told.settings)}", over_seeds, "-", f"{told.combination.lowest:.4g}", "-", "-"
 
 
 def _of_comparison(run: Comparison) -> Row:

@@ -285,17 +285,17 @@ class Plot {
   }
 
   line(series) {
-    const colour = colourOf(series.look.colour);
-    const faint = series.layer === "raw" ? `${colour}${series.drawn === "points" ? "80" : "66"}` : colour;
+    const opacity = Math.round(series.look.opacity * 255).toString(16).padStart(2, "0");
+    const colour = `${colourOf(series.look.colour)}${opacity}`;
     const dotted = series.drawn !== "line" || series.x.length === 1;
     const size = series.layer === "raw" ? (series.x.length > 1000 ? 3 : 5) : 8;
     return {
       show: this.visible(series),
-      stroke: faint,
+      stroke: colour,
       width: series.look.width,
       dash: series.look.dash,
       paths: series.drawn === "points" ? () => null : uPlot.paths.linear(),
-      points: { show: dotted, filter: (_, __, show) => (show ? series.x.keys() : null), size, width: 0, fill: faint, stroke: faint },
+      points: { show: dotted, filter: (_, __, show) => (show ? series.x.keys() : null), size, width: 0, fill: colour, stroke: colour },
       facets: [{ scale: "x" }, { scale: "y" }],
     };
   }

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Settings, Suggestion
+from lrfinder.views.grids import value_told
 from lrfinder.views.html import table, tables
 from lrfinder.views.report.elements import details, facts, scrolled, text
 from lrfinder.views.report.overlay import HEADER, differences, rate_of
@@ -22,7 +24,7 @@ def part(run: Result, frames: Sequence[str]) -> str:
     parts = [
         "" if rate is None else _answer(rate),
         f"<p>{text(verdict(run))}</p>",
-        *frames,
+        f'<div class="frames">{"".join(frames)}</div>',
         f"<h3>In numbers</h3>{scrolled(tables(run), 'In numbers')}",
         "" if rate is None else _how_to_use(rate),
         details("Settings", facts(_settings(run))),
@@ -81,6 +83,12 @@ def _of_suggestion(run: Suggestion) -> Mapping[str, object]:
 @_settings.register(Comparison)
 def _of_comparison(run: Comparison) -> Mapping[str, object]:
     return {"rates": ", ".join(f"{lr:.3g}" for lr in run.lrs), "iterations at each": run.iterations}
+
+
+@_settings.register(Grid)
+def _of_grid(run: Grid) -> Mapping[str, object]:
+    axes = {f"axis {name}": ", ".join(map(value_told, values)) for name, values in run.axes.items()}
+    return {**axes, "in each cell": run.each, "factory": run.factory, "cells made": f"{len(run)} of {run.size}"}
 
 
 def _sweep_settings(settings: Settings) -> Mapping[str, object]:

@@ -37,11 +37,17 @@ function logTicks(low, high, most) {
   return ticks;
 }
 
+/** Those of the positive and of the negative part, as far as they have room beside 0. */
 function symlogTicks(low, high, most, linearBelow) {
   const positive = high > linearBelow ? logTicks(Math.max(low, linearBelow), high, most / 2) : [];
-  const negative = low < -linearBelow ? logTicks(Math.max(-high, linearBelow), -low, most / 2).map((tick) => -tick).reverse() : [];
-  const ticks = [...negative, ...(low <= 0 && high >= 0 ? [0] : []), ...positive];
-  return ticks.length > 2 ? ticks : evenTicks(low, high, most);
+  const negative = low < -linearBelow ? logTicks(Math.max(-high, linearBelow), -low, most / 2).map((tick) => -tick) : [];
+  const even = (value) => Math.asinh(value / linearBelow);
+  const room = (even(high) - even(low)) / (1.5 * most);
+  const ticks = low <= 0 && high >= 0 ? [0] : [];
+  for (const tick of [...positive, ...negative]) {
+    if (ticks.every((other) => Math.abs(even(other) - even(tick)) > room)) ticks.push(tick);
+  }
+  return ticks.length > 2 ? ticks.sort((one, other) => one - other) : evenTicks(low, high, most);
 }
 
 function ticksOf(axis, scale, low, high, most) {

@@ -1,0 +1,96 @@
+"""The finder's own cost, in µs: over a learner that does nothing, and of the PyTorch learner over the same steps by hand."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from finders import Training, steps
+from spread import table, told
+from tasks import TASKS
+
+import lrfinder
+from lrfinder.torch import TorchLearner
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RECORDS = 100_000
+ROUNDS = 9
+PAIRS, CHUNK = 700, 3  # many short turns: most are over before the machine does something else
+
+
+class Nothing:
+    """A learner that does nothing."""
+
+    def iteration(self, lr: float) -> float:
+        """The same loss each time."""
+        del lr
+        return 1.0
+
+    def snapshot(self) -> None:
+        """Nothing."""
+
+    def restore(self, state: None) -> None:
+        """Nothing."""
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def section() -> str:
+    """Two tables."""
+    return _of_records() + "\n" + _of_the_learner()
+
+
+def _of_records() -> str:
+    lrs = [1e-6] * RECORDS
+    learner = Nothing()
+
+    def alone() -> None:
+        for lr in lrs:
+            learner.iteration(lr)
+
+    def found() -> None:
+        lrfinder.LRFinder(learner).find(rates=lrs, max_iterations=RECORDS)
+
+    pairs = [(_seconds(found), _seconds(alone)) for _ in range(ROUNDS)]
+    over = [1e6 * (one - other) / RECORDS for one, other in pairs]
+    return table(["a learner that does nothing", "µs a record"], [["`find` of 100,000 records", told(over)]])
+
+
+def _of_the_learner() -> str:
+    rows = [
+        ["a list of batches", *_over(lambda of: list(of.loader))],
+        ["a loader of batches in memory", *_over(lambda of: of.loader)],
+    ]
+    head = [
+        "`iteration` of the MLP's step, and the same by hand",
+        "by hand, µs",
+        "`iteration`, µs more",
+        "in the quietest tenth",
+    ]
+    return table(head, rows)
+
+
+def _over(data: Callable[[Training], Any]) -> list[str]:
+    found, other = Training(TASKS["MLP, batch 64"]), Training(TASKS["MLP, batch 64"])
+    found.loader, other.loader = data(found), data(other)
+    learner = TorchLearner(found.model, found.optimizer, found.loss_fn, found.loader)
+    state = learner.snapshot()  # as in a sweep: batches are kept for as long as it lives
+    by_hand = steps(other)
+    pairs = []
+    for _ in range(PAIRS):
+        one = _seconds(lambda: [float(learner.iteration(1e-8)) for _ in range(CHUNK)])
+        pairs.append((one, _seconds(lambda: [next(by_hand) for _ in range(CHUNK)])))
+    del state
+    ours, hand = (np.array(column[100:]) * 1e6 / CHUNK for column in zip(*pairs, strict=True))
+    quietest = f"{np.quantile(ours, 0.1) - np.quantile(hand, 0.1):.1f} of {np.quantile(hand, 0.1):.0f}"
+    return [f"{np.median(hand):.0f}", told((ours - hand).tolist(), 1), quietest]
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start

@@ -1,0 +1,120 @@
+"""Real processes that train together on this machine: gloo on loopback, a time limit on each run, nothing left behind.
+
+The processes are forked from a server that has imported PyTorch already, so that a start takes milliseconds. The store that
+they meet at is held by the parent, as the agent of ``torchrun`` holds it: it outlives every rank.
+"""
+
+import faulthandler
+import multiprocessing
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from datetime import timedelta
+from multiprocessing.connection import wait
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["torch", "torch.distributed.tensor", "torch.distributed.fsdp", "lrfinder.torch"])
+
+
+class Outcome(NamedTuple):
+    """How one rank ended: what it returned, or what it raised, or its exit code where it did neither."""
+
+    value: object = None
+    error: BaseException | None = None
+    traceback: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+
+    @property
+    def hung(self):
+        return self.exit_code == "time limit"
+
+
+def run(function, *arguments, ranks=2, limit=60):
+    """Call ``function(rank, *arguments)`` in each of so many processes of one process group; the outcomes by rank."""
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    pipes, processes = [], []
+    for rank in range(ranks):
+        ours, theirs = CONTEXT.Pipe(duplex=False)
+        process = CONTEXT.Process(target=_rank, args=(theirs, rank, ranks, store.port, function, arguments))
+        process.start()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    started = time.monotonic()
+    try:
+        found = _collect(pipes, started + limit)
+    finally:
+        for process in processes:
+            process.join(timeout=5)
+            if process.is_alive():
+                process.kill()
+                process.join()
+    return [
+        one if one is not None else Outcome(exit_code=process.exitcode)
+        for one, process in zip(found, processes, strict=True)
+    ]
+
+
+def values(function, *arguments, **settings):
+    """What each rank returned; whatever else came of it is raised here."""
+    outcomes = run(function, *arguments, **settings)
+    told = [
+        f"rank {rank}: {one.exit_code} {one.traceback}"
+        for rank, one in enumerate(outcomes)
+        if one.traceback or one.exit_code is not None
+    ]
+    if told:
+        raise AssertionError("\n".join(told))
+    return [one.value for one in outcomes]
+
+
+def _collect(pipes, deadline):
+    found = [None] * len(pipes)
+    open_pipes = dict(zip(pipes, range(len(pipes)), strict=True))
+    while open_pipes:
+        ready = wait(open_pipes, timeout=max(0.0, deadline - time.monotonic()))
+        if not ready:
+            for rank in open_pipes.values():
+                found[rank] = Outcome(exit_code="time limit")
+            return found
+        for pipe in ready:
+            rank = open_pipes.pop(pipe)
+            try:
+                found[rank] = pipe.recv()
+            except EOFError:
+                found[rank] = None  # it ended without a word: killed
+            pipe.close()
+    return found
+
+
+def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR0917  (what a process is started with)
+    faulthandler.enable(sys.stderr)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    torch.set_num_threads(1)
+    random.seed(rank)
+    np.random.seed(rank)
+    names = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": ranks, "LOCAL_WORLD_SIZE": ranks, "MASTER_PORT": port}
+    os.environ.update({name: str(value) for name, value in names.items()}, MASTER_ADDR="127.0.0.1")
+    started = time.monotonic()
+    store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=timedelta(seconds=30))
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
+    try:
+        outcome = Outcome(function(rank, *arguments))
+    except BaseException as error:  # noqa: BLE001  (told)
+        told = "".join(traceback.format_exception(error))
+        outcome = Outcome(error=error, traceback=told)
+    outcome = outcome._replace(seconds=time.monotonic() - started)
+    try:
+        pipe.send(outcome)
+    except Exception as error:  # noqa: BLE001  (what cannot be pickled is told)
+        pipe.send(Outcome(error=RuntimeError(repr(outcome.error)), traceback=outcome.traceback + repr(error)))
+    pipe.close()

@@ -1,0 +1,76 @@
+"""The command line under ``torchrun``."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import lrfinder
+
+SCRIPT = """
+import torch, torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from lrfinder.torch import TorchLearner
+
+def make_learner(fault=None):
+    dist.init_process_group("gloo")
+    torch.manual_seed(0)
+    inputs = torch.randn(512, 6)
+    data = TensorDataset(inputs, (inputs.sum(1) > 0).long())
+    loader = DataLoader(data, batch_size=16, sampler=DistributedSampler(data))
+    model = DistributedDataParallel(nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 2)))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    calls, cross_entropy = [], nn.CrossEntropyLoss()
+
+    def loss_fn(output, target):
+        calls.append(1)
+        if len(calls) == 10 and dist.get_rank() == fault:
+            raise ValueError("a bad batch")
+        return cross_entropy(output, target)
+
+    return TorchLearner(model, optimizer, loss_fn, loader)
+
+def make_faulty():
+    return make_learner(fault=1)
+"""
+
+
+@pytest.fixture
+def torchrun(tmp_path):
+    (tmp_path / "train.py").write_text(SCRIPT)
+
+    def run(*arguments):
+        command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "lrfinder", *arguments]
+        home = str(Path(lrfinder.__file__).parents[1])
+        environment = {**os.environ, "PYTHONPATH": home, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    return run
+
+
+def test_the_first_process_tells_and_writes_and_no_other(torchrun, tmp_path):
+    ended = torchrun("find", "train.py:make_learner", "--json", "curve.json", "--lr-start", "1e-3", "--lr-multiplier", "1.3")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("learning rates from 0.001") == 1
+    assert ended.stdout.count("written: curve.json") == 1
+    assert len(json.loads((tmp_path / "curve.json").read_text())["losses"]) > 10
+
+
+def test_a_fault_is_told_once_by_its_rank_and_once_by_the_first(torchrun):
+    ended = torchrun("find", "train.py:make_faulty")
+    assert ended.returncode != 0
+    assert ended.stderr.count("Rank 1: ValueError: a bad batch") == 1
+    assert ended.stderr.count("Rank 0: Rank 1 raised ValueError: a bad batch.") == 1

@@ -1,0 +1,28 @@
+import os
+import shutil
+from pathlib import Path
+
+import mlflow
+import wandb
+from torch.utils.tensorboard import SummaryWriter
+
+import lrfinder
+from lrfinder.demo import digits_learner
+
+finder = lrfinder.LRFinder(digits_learner())
+result = finder.find()
+suggestion = result.suggestion
+result.to_json("adam.json")
+shutil.copy("adam.json", "sgd.json")
+
+os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
+mlflow.set_tracking_uri((Path.cwd() / "runs").as_uri())
+mlflow_run = mlflow.start_run()
+wandb_run = wandb.init(mode="offline", settings=wandb.Settings(silent=True, console="off", x_disable_stats=True))
+writer = SummaryWriter("logs")
+
+
+def after():
+    writer.close()
+    wandb_run.finish()
+    mlflow_run.__exit__(None, None, None)

@@ -1,0 +1,123 @@
+"""Every code block of every page runs: python as it stands, commands as far as they can be run in seconds."""
+
+import re
+import tomllib
+import warnings
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from pages import PAGES, ROOT, SESSIONS, commands, numbers, words
+from typer.testing import CliRunner
+
+from lrfinder.cli import app
+
+MINUTES = {"demo", "grid"}
+ROUGHLY = 0.5  # floats differ between processors, and what they lead to
+WITH_CODE = [page for page in PAGES if page.blocks]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=str)
+def test_every_page_has_an_environment_to_run_in(page):
+    assert page.session is not None, f"no session of SESSIONS has all of {sorted(page.imports)}"
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=str)
+def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkeypatch):
+    if page.why_not_here:
+        pytest.skip(page.why_not_here)
+    monkeypatch.chdir(tmp_path)
+    with warnings.catch_warnings():
+        if page.session == "docs":  # other packages warn, each of something else
+            warnings.simplefilter("ignore")
+        run_page(page)
+
+
+def run_page(page):
+    names, printed = {"__name__": "page"}, None
+    exec(page.before, names)
+    for block in page.blocks:
+        if block.language == "python":
+            printed = run(block, names, page)
+        elif block.language == "text":
+            printed = compare(printed, block.code)
+        elif block.language in {"", "sh"}:
+            for command in commands(block):
+                printed = RUNNERS[command[0]](command[1:])
+        else:
+            pytest.fail(f"{page}:{block.line}: blocks are python, sh or text, not {block.language!r}")
+    for name in [name for name in names if name.startswith("test_") or name == "after"]:
+        names[name]()
+
+
+def run(block, names, page):
+    if file := re.match(r"# (\w+\.py)\n", block.code):
+        Path(file[1]).write_text(block.code, encoding="utf-8")
+    with redirect_stdout(StringIO()) as printed:
+        exec(compile("\n" * block.line + block.code, page.path, "exec"), names)
+    return printed.getvalue()
+
+
+def compare(printed, shown):
+    """What a block printed, with what the page shows next; a line of "…" stands for any number of them."""
+    if printed is None:  # text that follows no code
+        return
+    assert re.fullmatch(re.escape(words(shown)).replace("…", ".*"), words(printed)), f"printed was:\n{printed}"
+    if "…" not in shown:
+        assert numbers(printed) == pytest.approx(numbers(shown), rel=ROUGHLY)
+
+
+def run_lrfinder(arguments):
+    if arguments[0] in MINUTES or "--ray-address" in arguments:
+        return know_options(arguments)
+    result = CliRunner().invoke(app, arguments)
+    allowed = {0, 1} if arguments[0] == "check" else {0}  # 1: something does not come back, and the page shows it
+    assert result.exit_code in allowed, f"lrfinder {arguments}: {result.output} {result.exception!r}"
+    return result.output
+
+
+def know_options(arguments):
+    """That the command has these options, where running it takes minutes or a cluster: tests of its own run it."""
+    options = {option for option in arguments if option.startswith("--")}
+    told = CliRunner().invoke(app, [arguments[0], "--help"], env={"COLUMNS": "200"}).output
+    assert options <= set(re.findall(r"--[\w-]+", told)), told
+
+
+def know_make(arguments):
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert arguments[0] in targets
+
+
+def know_pip(arguments):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for name in re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*)\]", arguments[-1]))):
+        assert name in project["optional-dependencies"]
+
+
+def know_python(arguments):
+    script = (ROOT / arguments[0]).read_text(encoding="utf-8")
+    for option in [word for word in arguments if word.startswith("--")]:
+        assert f'"{option}"' in script, f"{arguments[0]} has no {option}"
+
+
+RUNNERS = {
+    "lrfinder": run_lrfinder,
+    "torchrun": lambda arguments: run_lrfinder(arguments[arguments.index("lrfinder") + 1 :]),  # as one process
+    "make": know_make,
+    "pip": know_pip,
+    "python": know_python,
+}
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_link_of_a_page_that_is_not_on_the_site_leads_somewhere(name):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / name).read_text(encoding="utf-8"))
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("session", SESSIONS)
+def test_every_session_that_has_pages_runs_them(session):
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    body = re.search(rf"def {session}\(.*?(?=\n@nox|\Z)", noxfile, re.DOTALL)[0]
+    assert "PAGES" in body or session == "tests"  # which runs all of tests/

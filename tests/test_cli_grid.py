@@ -1,0 +1,160 @@
+"""lrfinder grid, and the search that goes on, as one would type them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lrfinder import Grid, LRFinder, Suggestion, load
+from lrfinder.cli import app
+
+FACTORIES = """
+import time
+from pathlib import Path
+from gridded import bowl, breaking
+
+def slow(seed=0):
+    with Path(__file__).with_name(f"called-{seed}").open("a") as calls:
+        calls.write("called\\n")
+    time.sleep(0.3)
+    return bowl(seed=seed)
+
+def words(activation, deep):
+    assert (activation, deep) in [("tanh", True), ("relu", True), ("tanh", None), ("relu", None)]
+    return bowl()
+
+def slowly():
+    learner = bowl()
+    iteration = learner.iteration
+    learner.iteration = lambda lr: (time.sleep(0.01), iteration(lr))[1]
+    return learner
+"""
+
+
+@pytest.fixture
+def train(tmp_path):
+    path = tmp_path / "grid_for_cli.py"
+    path.write_text(FACTORIES)
+    yield path
+    sys.modules.pop("grid_for_cli", None)
+    sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def started(*arguments):
+    paths = [str(Path(__file__).parent), *map(str, filter(None, sys.path))]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", "lrfinder", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def wait_until(condition):
+    until = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_grid_is_shown_and_written(train, tmp_path):
+    files = [tmp_path / name for name in ("grid.json", "grid.csv", "grid.png")]
+    ended = run("grid", f"{train}:bowl", "--set", "weight_decay=0,1e-1", "--seeds", 3, "-o", files[0], "--csv", files[1],
+                "--png", files[2])  # fmt: skip
+    assert ended.exit_code == 0
+    assert "6 of 6 cells" in ended.output
+    assert all(path.stat().st_size for path in files)
+    loaded = load(files[0])
+    assert isinstance(loaded, Grid)
+    assert loaded.axes == {"weight_decay": (0, 0.1), "seed": (0, 1, 2)}
+    assert "6 of 6 cells" in run("plot", files[0]).output
+
+
+def test_values_are_numbers_truths_nothing_or_words(train):
+    ended = run("grid", f"{train}:words", "--set", "activation=tanh, relu", "--set", "deep=true,none")
+    assert ended.exit_code == 0
+
+
+def test_a_whole_search_in_each_cell(train, tmp_path):
+    path = tmp_path / "grid.json"
+    assert run("grid", f"{train}:bowl", "--seeds", 1, "--suggest", "--horizon", 100, "-o", path).exit_code == 0
+    assert isinstance(load(path).cells[0].result, Suggestion)
+    assert load(path).cells[0].result.horizon == 100
+
+
+def test_cells_that_fail_are_told_and_the_exit_code_says_so(train):
+    ended = run("grid", f"{train}:breaking", "--seeds", 2)
+    assert ended.exit_code == 1
+    assert "no images" in ended.output
+    assert "2 of 2 cells" in ended.output
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), [
+    (["--set", "weight_decay"], 2, "a name and its values"),
+    (["--set", "weight_decay=0,0"], 1, "twice"),
+    ([], 1, "at least one axis"),
+    (["--set", "batch=1"], 1, "takes weight_decay, momentum, seed"),
+    (["--seeds", "1", "--resume"], 2, "needs -o"),
+    (["--seeds", "1", "--horizon", "5"], 2, "--suggest"),
+])  # fmt: skip
+def test_a_call_that_is_not_understood_is_told_in_a_sentence(train, arguments, code, said):
+    ended = run("grid", f"{train}:bowl", *arguments)
+    assert ended.exit_code == code
+    assert said in " ".join(ended.output.replace("│", " ").split())
+    assert "Traceback" not in ended.output
+
+
+def test_a_file_that_is_there_is_left_as_it_is_without_resume(train, tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text("mine")
+    assert run("grid", f"{train}:bowl", "--seeds", 1, "-o", path).exit_code == 2
+    assert path.read_text() == "mine"
+
+
+def test_a_grid_that_was_killed_is_whole_up_to_there_and_goes_on_without_making_a_cell_twice(train, tmp_path):
+    path = tmp_path / "grid.json"
+    command = ["grid", f"{train}:slow", "--seeds", 5, "-o", path]
+    process = started(*command)
+    wait_until(lambda: path.exists() and len(load(path)) >= 2)
+    process.kill()
+    process.communicate()
+    finished = [cell.seed for cell in load(path).cells]
+    assert len(finished) < 5
+    assert run(*command, "--resume").exit_code == 0
+    assert not load(path).pending
+    assert [(tmp_path / f"called-{seed}").read_text().count("called") for seed in finished] == [1] * len(finished)
+
+
+def test_ctrl_c_ends_a_grid_and_what_finished_is_in_its_file(train, tmp_path):
+    path = tmp_path / "grid.json"
+    process = started("grid", f"{train}:slow", "--seeds", 50, "-o", path)
+    wait_until(lambda: path.exists() and len(load(path)) >= 1)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "Interrupted." in said
+    assert 1 <= len(load(path)) < 50
+
+
+def test_a_search_that_was_killed_goes_on_to_the_same_answer(train, tmp_path):
+    path = tmp_path / "suggestion.json"
+    journal = tmp_path / "suggestion.json.part"
+    process = started("suggest", f"{train}:slowly", "--json", path)
+    wait_until(lambda: journal.exists() and journal.read_text().count("\n") >= 5)
+    process.kill()
+    process.communicate()
+    assert not path.exists()
+    assert run("suggest", f"{train}:bowl", "--json", path).exit_code == 2  # it would be lost
+    journal.write_text(journal.read_text().replace(":slowly", ":bowl"))  # the same learner, at its usual pace
+    assert run("suggest", f"{train}:bowl", "--json", path, "--resume").exit_code == 0
+    from gridded import bowl
+
+    assert load(path) == LRFinder(bowl()).suggest()
+    assert not journal.exists()
+    assert "complete" in run("suggest", f"{train}:bowl", "--json", path, "--resume").output

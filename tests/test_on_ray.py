@@ -1,0 +1,19 @@
+"""The Ray executor where Ray is not installed."""
+
+import subprocess
+import sys
+
+
+def test_without_ray_the_exact_command_that_installs_it_is_told():
+    code = """
+import sys
+sys.modules["ray"] = None
+import lrfinder
+executor = lrfinder.grid.Ray(address="auto")
+try:
+    lrfinder.grid(lambda seed: None, seed=[0], executor=executor)
+except lrfinder.MissingExtraError as error:
+    print(error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert 'pip install "lrfinder[ray]"' in said

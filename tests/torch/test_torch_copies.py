@@ -1,0 +1,143 @@
+"""Copies of a snapshot: whole whatever the tensors are, in memory that is used again, or on disk and gone afterwards."""
+
+import shutil
+
+import pytest
+import torch
+from nets import loader, net
+from torch import nn
+
+import lrfinder.testing
+from lrfinder import LRFinder, LRFinderError, SnapshotError
+from lrfinder.torch import TorchLearner
+from lrfinder.torch.copies import SPARE, InMemory, has_room_to_spare
+from lrfinder.torch.disk import OnDisk
+from lrfinder.torch.state import Memory
+from lrfinder.torch.testing import fingerprint
+
+TENSORS = {
+    "floats": lambda: torch.randn(3, 5),
+    "halves": lambda: torch.randn(7).to(torch.bfloat16),
+    "truths": lambda: torch.rand(3) > 0.5,
+    "whole numbers": lambda: torch.randint(0, 9, (2, 2)),
+    "complex numbers": lambda: torch.randn(3, dtype=torch.complex128),
+    "one number": lambda: torch.randn(()),
+    "nothing": lambda: torch.zeros(0, 4),
+    "channels last": lambda: torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+    "transposed": lambda: torch.randn(4, 6).t(),
+    "with gaps": lambda: torch.randn(4, 6)[:, ::2],
+    "expanded": lambda: torch.randn(4, 1).expand(4, 3),
+    "conjugated": lambda: torch.randn(4, dtype=torch.complex64).conj(),
+    "a view into others' memory": lambda: torch.randn(10)[3:7],
+}
+
+
+def bits(tensor):
+    return tensor.stride(), tensor.dtype, repr(tensor.tolist())
+
+
+def scrambled(tensor):
+    memory = tensor[tuple(slice(0, 1) if stride == 0 else slice(None) for stride in tensor.stride())]
+    memory.copy_(~memory if memory.dtype is torch.bool else memory + 1)
+
+
+@pytest.fixture(params=["in memory", "on disk"])
+def copies(request, tmp_path):
+    return InMemory() if request.param == "in memory" else OnDisk(tmp_path)
+
+
+def test_tensors_of_every_kind_come_back_together_in_their_own_memory(copies):
+    tensors = {name: make() for name, make in TENSORS.items()}
+    before = {name: (bits(one), one.data_ptr()) for name, one in tensors.items()}
+    memory = Memory([tensors], copies)
+    for _ in range(2):
+        for one in tensors.values():
+            scrambled(one)
+        memory.restore()
+        assert {name: (bits(one), one.data_ptr()) for name, one in tensors.items()} == before
+
+
+def test_a_state_does_not_change_when_others_are_made_and_let_go_of(copies):
+    model = nn.Linear(30, 30)
+    first, weight = Memory([model], copies), model.weight.tolist()
+    for k in range(4):
+        nn.init.constant_(model.weight, float(k))
+        other = Memory([model], copies)
+        other.restore()
+        assert model.weight[0, 0].item() == k
+    del other
+    first.restore()
+    assert model.weight.tolist() == weight
+
+
+def test_the_block_of_a_state_that_was_let_go_of_serves_the_next():
+    model, copies = nn.Linear(30, 30), InMemory()
+    start = Memory([model], copies)
+    probe = Memory([model], copies)
+    block = probe._lives_by[0].memory.data_ptr()
+    del probe
+    assert Memory([model], copies)._lives_by[0].memory.data_ptr() == block
+    del start
+
+
+def test_no_memory_is_held_once_no_state_lives():
+    model, copies = nn.Linear(30, 30), InMemory()
+    states = [Memory([model], copies) for _ in range(3)]
+    states.clear()
+    assert [pool._spare for pool in copies._pools.values()] == [None]
+
+
+def test_for_a_fresh_optimizer_nothing_but_parameters_and_buffers_is_kept():
+    model = net()
+    memory = Memory([model, torch.optim.Adam(model.parameters())])
+    kept = sum(piece.contents.copy.nbytes for _, piece in memory._tensors())
+    assert kept == sum(one.nbytes for one in model.state_dict().values())
+
+
+def test_copies_stay_on_an_accelerator_only_where_many_times_their_size_is_free():
+    assert has_room_to_spare(1000, SPARE * 1000)
+    assert not has_room_to_spare(1000, SPARE * 1000 - 1)
+
+
+def learner_on_disk(folder, **settings):
+    torch.manual_seed(0)
+    model = net()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    learner = TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader(), snapshot_dir=folder, **settings)
+    return model, optimizer, learner
+
+
+def test_a_learner_whose_snapshots_are_on_disk_obeys_the_law(tmp_path):
+    model, optimizer, learner = learner_on_disk(tmp_path)
+    lrfinder.testing.check(learner, observe=lambda: fingerprint(model, optimizer))
+
+
+def test_no_file_is_left_nor_seen_while_the_state_lives(tmp_path):
+    _, _, learner = learner_on_disk(tmp_path)
+    LRFinder(learner).find()
+    assert list(tmp_path.iterdir()) == []
+    state = learner.snapshot()
+    assert list(tmp_path.iterdir()) == []
+    learner.restore(state)
+
+
+def test_too_little_space_is_said_before_anything_is_written(tmp_path):
+    model, optimizer, learner = learner_on_disk(tmp_path)
+    learner._copies = OnDisk(tmp_path, free=lambda folder: 100)
+    before = fingerprint(model, optimizer)
+    with pytest.raises(SnapshotError, match=r"takes [\d,]+ bytes, and 100 are free in snapshot_dir=.*another disk"):
+        LRFinder(learner).find()
+    assert list(tmp_path.iterdir()) == []
+    assert fingerprint(model, optimizer) == before
+
+
+def test_a_write_that_fails_leaves_nothing_and_says_where(tmp_path):
+    _, _, learner = learner_on_disk(tmp_path)
+    shutil.rmtree(tmp_path)
+    with pytest.raises(LRFinderError, match="snapshot_dir"):
+        LRFinder(learner).find()
+
+
+def test_a_snapshot_dir_that_is_no_folder_is_refused_at_once(tmp_path):
+    with pytest.raises(SnapshotError, match="no folder"):
+        learner_on_disk(tmp_path / "missing")
