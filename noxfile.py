@@ -27,9 +27,6 @@ nox.options.reuse_venv = "yes"
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
 PAGES = "tests/docs"  # the code of the documentation: each session runs the pages of its framework
-PEERS = ("torch-lr-finder==0.2.2", "pytorch-ignite==0.5.5", "lightning==2.6.6")
-FASTAI = ("fastai==2.8.12", "fastdownload==0.0.8", "fastprogress==1.0.3", "fasttransform==0.0.5")
-FASTAI_NEEDS = ("fastcore==2.2.39", "plum-dispatch==2.10.1", "cloudpickle", "pandas", "scipy", "requests")
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 REPORT = """
 import lrfinder, sys
@@ -110,9 +107,8 @@ def keras(session: nox.Session) -> None:
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The site, any warning an error, its gallery run; and the pages that put other finders beside ours."""
-    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *PEERS, *FASTAI_NEEDS, *TESTING)
-    session.install("--no-deps", *FASTAI)  # it asks for spacy and torchvision, which its finder does not need
+    """The site, any warning an error, its gallery run; and the page on boards."""
+    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *TESTING)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
     session.run("pytest", PAGES, *session.posargs)
 
@@ -121,7 +117,7 @@ def docs(session: nox.Session) -> None:
 def distributed(session: nox.Session) -> None:
     """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
     session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env={"OMP_NUM_THREADS": "1"})
 
 
 @nox.session
@@ -129,8 +125,9 @@ def trainers(session: nox.Session) -> None:
     """The trainers on the PyTorch wing."""
     session.install("-e", ".", TORCH, *TESTING)
     session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
+    session.install("torch-lr-finder==0.2.2")  # for the page on other finders
     session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
-    session.run("pytest", "tests/trainers", *session.posargs)
+    session.run("pytest", "tests/trainers", PAGES, *session.posargs)
 
 
 @nox.session

@@ -55,6 +55,7 @@ autodoc_class_signature = "mixed"
 autodoc_default_options = {"members": True}
 python_use_unqualified_type_names = True
 napoleon_use_rtype = False
+napoleon_use_ivar = True  # attributes that a docstring tells are not described a second time
 nitpicky = True
 # Types in signatures: those of other packages, and aliases, which autodoc shows under names that no page defines.
 nitpick_ignore_regex = [("py:.*", r"(?!lrfinder\b).*"), ("py:(class|obj)", r"lrfinder\..*\.[A-Z]\w*")]

@@ -23,7 +23,9 @@ SESSIONS = {
     "jax": {"jax", "optax", "flax", "equinox"},
     "keras": {"keras", "torch", "jax", "tensorflow"},
     "gluon": {"mxnet"},
-    "docs": {"torch", "sklearn", "lightning", "ignite", "fastai", "torch_lr_finder", "mlflow", "wandb", "tensorboard"},
+    "distributed": {"torch", "accelerate", "ray"},
+    "trainers": {"torch", "sklearn", "lightning", "transformers", "ignite", "fastai", "skorch", "torch_lr_finder"},
+    "docs": {"torch", "sklearn", "mlflow", "wandb", "tensorboard"},
 }
 PARTS = {
     "torch": {"torch"},
