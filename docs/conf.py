@@ -45,8 +45,8 @@ pygments_style, pygments_dark_style = "tango", "monokai"
 
 # The reference. A framework that is not installed is mocked: its wing is described all the same.
 FRAMEWORKS = ("torch", "jax", "jaxlib", "optax", "keras", "tensorflow", "mxnet", "sklearn", "pandas")
-FRAMEWORKS += ("lightning", "transformers", "ignite", "skorch", "fastai", "accelerate")
-FRAMEWORKS += ("ray", "dask", "mlflow", "wandb", "tensorboard", "IPython")
+FRAMEWORKS += ("lightning", "transformers", "ignite", "skorch", "fastai", "fastcore", "accelerate")
+FRAMEWORKS += ("ray", "dask", "mlflow", "wandb", "tensorboard", "IPython", "safetensors")
 autodoc_mock_imports = [name for name in FRAMEWORKS if find_spec(name) is None]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import torch  # which the file below needs
+
 Path("train.py").write_text(
     """
 import torch
