@@ -33,6 +33,7 @@ import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # networks of tests are small: a second thread costs more than it does
 APART = ("tests/distributed", "tests/trainers")
 WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
 
@@ -68,7 +69,7 @@ def package(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests of one process, with PyTorch."""
     session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs)
+    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -102,22 +103,22 @@ def keras(session: nox.Session) -> None:
     """The Keras wing, on each back end in turn."""
     session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
     for back_end in ("torch", "jax", "tensorflow"):
-        session.run("pytest", "tests/keras", PAGES, *session.posargs, env={"KERAS_BACKEND": back_end})
+        session.run("pytest", "tests/keras", PAGES, *session.posargs, env={"KERAS_BACKEND": back_end, **ONE_THREAD})
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
     """The site, any warning an error, its gallery run; and the page on boards."""
     session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *TESTING)
-    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build")
-    session.run("pytest", PAGES, *session.posargs)
+    session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build", env=ONE_THREAD)
+    session.run("pytest", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
 def distributed(session: nox.Session) -> None:
     """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
     session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env={"OMP_NUM_THREADS": "1"})
+    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
@@ -127,7 +128,7 @@ def trainers(session: nox.Session) -> None:
     session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
     session.install("torch-lr-finder==0.2.2")  # for the page on other finders
     session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
-    session.run("pytest", "tests/trainers", PAGES, *session.posargs)
+    session.run("pytest", "tests/trainers", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

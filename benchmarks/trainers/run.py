@@ -4,8 +4,8 @@
 
 The same net, data and optimizer in Lightning, Transformers and Ignite. The trainer's own step is that of its own loop with
 progress, loggers, checkpoints and evaluation switched off, from the end of the second step to the end of the last; the
-finder's is inside a ``find`` at the same rate, from its second record to its last. Seconds are those of the processor,
-in one thread, which other programs on the machine do not stretch.
+finder's is a sweep inside a ``find`` at the same rate, from its second record to its last. Seconds are those of the
+processor, in one thread, which other programs on the machine stretch less than those of the clock.
 """
 
 import datetime as dt

@@ -3,10 +3,9 @@
 The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
 """
 
-from lrfinder.analysis.recommendation import Combination, Recommendation
-from lrfinder.asking import suggest
-from lrfinder.cells import Cell, Grid
-from lrfinder.checker import check
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from lrfinder.errors import (
     BatchError,
     BoardError,
@@ -34,8 +33,6 @@ from lrfinder.errors import (
 )
 from lrfinder.files import load
 from lrfinder.finder import LRFinder
-from lrfinder.findings import Check, Finding, Outcome
-from lrfinder.gridding import grid
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.records import (
@@ -54,6 +51,24 @@ from lrfinder.records import (
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated
+
+if TYPE_CHECKING:
+    from lrfinder.analysis.recommendation import Combination, Recommendation
+    from lrfinder.asking import suggest
+    from lrfinder.cells import Cell, Grid
+    from lrfinder.checker import check
+    from lrfinder.findings import Check, Finding, Outcome
+    from lrfinder.gridding import grid
+
+_WHEN_ASKED_FOR = {
+    "analysis.recommendation": ("Combination", "Recommendation"),
+    "asking": ("suggest",),
+    "cells": ("Cell", "Grid"),
+    "checker": ("check",),
+    "findings": ("Check", "Finding", "Outcome"),
+    "gridding": ("grid",),
+}
+"""Modules that most programs never use, and their names here."""
 
 __all__ = [
     "Averaged",
@@ -116,8 +131,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
-    """The version, looked up when asked for: reading package metadata takes longer than importing all the rest."""
+def __getattr__(name: str) -> Any:
+    """What is looked up when it is asked for: importing it would take longer than all the rest."""
+    for module, names in _WHEN_ASKED_FOR.items():
+        if name in names:
+            return globals().setdefault(name, getattr(import_module(f"lrfinder.{module}"), name))
     if name == "__version__":
         from importlib.metadata import PackageNotFoundError, version
 
@@ -127,3 +145,7 @@ def __getattr__(name: str) -> str:
             return "0+unknown"
     message = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

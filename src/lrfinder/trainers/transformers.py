@@ -146,11 +146,20 @@ def _twin(trainer: Trainer, quiet: Callbacks) -> Trainer:
 
 
 def _seeded(loader: Any) -> Any:
-    """The loader, its sampler with the generator that it would make for itself: what is there from the start comes back."""
+    """The loader, its sampler with the generator that it would make for itself: what is there from the start comes back.
+
+    It does not tell accelerate's one list of open passes about its own, which may stay open for long.
+    """
+    if hasattr(loader, "begin"):
+        loader.begin = loader.end = _nothing
     for one in objects_of([loader], "accelerate", "torch"):
         if isinstance(one, accelerate.data_loader.SeedableRandomSampler) and cast("Any", one).generator is None:
             cast("Any", one).generator = torch.Generator()
     return loader
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_quiet(callback: object, quiet: Callbacks) -> bool:
