@@ -9,6 +9,7 @@ pytest.importorskip("fastai", reason="fastai is not installed")
 
 import numpy as np
 import torch
+from searches import search, search_that_fails
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -84,20 +85,6 @@ def test_every_kind_of_learner_obeys_the_law(name):
     learner = FastaiLearner(LEARNS[name]())
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
-
-
-def search(learner):
-    finder = LRFinder(learner)
-    assert len(finder.find(lr_multiplier=1.5)) > 20
-    finder.compare([0.01, 100.0], iterations=10)
-
-
-def search_that_fails(learner):
-    def fail(_):
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        LRFinder(learner).find(on_record=fail)
 
 
 def trained(name, before):

@@ -4,6 +4,7 @@ import pytest
 
 pytest.importorskip("ignite", reason="Ignite is not installed")
 
+import searches
 import torch
 from ignite.engine import Engine, EventEnum, Events, create_supervised_trainer
 from ignite.handlers import Checkpoint, DiskSaver, EarlyStopping, EMAHandler, LinearCyclicalScheduler
@@ -94,17 +95,11 @@ def nothing(_):
 
 
 def search(training):
-    finder = LRFinder(training.learner())
-    assert len(finder.find(lr_multiplier=1.5)) > 20
-    finder.compare([0.01, 100.0], iterations=10)
+    searches.search(training.learner())
 
 
 def search_that_fails(training):
-    def fail(_):
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        LRFinder(training.learner()).find(on_record=fail)
+    searches.search_that_fails(training.learner())
 
 
 def ran(settings, before, in_the_middle=nothing):

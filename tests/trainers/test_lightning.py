@@ -9,6 +9,7 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning_nets import Net, loader, quiet_trainer
+from searches import search, search_that_fails
 from torch import nn
 
 import lrfinder.testing
@@ -87,20 +88,6 @@ def test_every_kind_of_trainer_obeys_the_law(name, tmp_path):
     learner = LightningLearner(module, trainer, data)
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
-
-
-def search(learner):
-    finder = LRFinder(learner)
-    assert len(finder.find(lr_multiplier=1.5)) > 20
-    finder.compare([0.01, 100.0], iterations=10)
-
-
-def search_that_fails(learner):
-    def fail(_):
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        LRFinder(learner).find(on_record=fail)
 
 
 def nothing(_):

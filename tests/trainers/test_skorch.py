@@ -6,6 +6,7 @@ pytest.importorskip("skorch", reason="skorch is not installed")
 
 import numpy as np
 import torch
+from searches import search, search_that_fails
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping
 from torch import nn
@@ -86,20 +87,6 @@ def test_every_kind_of_net_obeys_the_law(name):
     learner = SkorchLearner(NETS[name](), X, Y)
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
-
-
-def search(learner):
-    finder = LRFinder(learner)
-    assert len(finder.find(lr_multiplier=1.5)) > 20
-    finder.compare([0.01, 100.0], iterations=10)
-
-
-def search_that_fails(learner):
-    def fail(_):
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        LRFinder(learner).find(on_record=fail)
 
 
 def heard(one):

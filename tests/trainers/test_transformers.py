@@ -5,6 +5,7 @@ import pytest
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch
+from searches import search, search_that_fails
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 
 import lrfinder.testing
@@ -87,20 +88,6 @@ def test_every_kind_of_trainer_obeys_the_law(name, tmp_path):
     learner = TrainerLearner(trainer(tmp_path, **SETTINGS[name]))
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
-
-
-def search(learner):
-    finder = LRFinder(learner)
-    assert len(finder.find(lr_multiplier=1.5)) > 20
-    finder.compare([0.01, 100.0], iterations=10)
-
-
-def search_that_fails(learner):
-    def fail(_):
-        raise RuntimeError("mine")
-
-    with pytest.raises(RuntimeError, match="mine"):
-        LRFinder(learner).find(on_record=fail)
 
 
 def trained(path, settings, before):
