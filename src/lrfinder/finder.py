@@ -12,12 +12,13 @@ import numpy as np
 from lrfinder.analysis.conclusion import conclude, from_curve
 from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
+from lrfinder.plan import planned
 from lrfinder.probing import Probing
-from lrfinder.rates import checked, geometric
+from lrfinder.rates import checked
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
 from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
-from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss
+from lrfinder.stopping import RisingLoss
 from lrfinder.sweep import sweep
 from lrfinder.together import made_together
 
@@ -85,17 +86,20 @@ class LRFinder:
         Raises:
             RatesError: the settings make no sweep.
         """
-        ladder = geometric(lr_start, lr_multiplier, lr_end) if rates is None else rates
-        lrs = checked(ladder, max_iterations)
-        criterion = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
+        plan = planned(
+            lr_start,
+            lr_multiplier,
+            smoothing,
+            lr_end=lr_end,
+            max_iterations=max_iterations,
+            rates=rates,
+            stopping=stopping,
+        )
         records: list[Record] = []
-        with restored(self.learner), _told(records, lrs):
-            stop = sweep(self.learner, lrs, records, criterion, on_record)
-        if stop is Stop.LAST_RATE and rates is None and lrs[-1] * lr_multiplier <= lr_end:
-            stop = Stop.MAX_ITERATIONS
-        geometric_settings = (lr_start, lr_multiplier, lr_end) if rates is None else (None, None, None)
-        settings = Settings(*geometric_settings, max_iterations, smoothing, repr(criterion))
-        self._results = RangeTest(tuple(records), stop, settings)
+        with restored(self.learner), _told(records, plan.lrs):
+            stop = sweep(self.learner, plan.lrs, records, plan.stopping, on_record)
+        stop = plan.at_last_rate if stop is Stop.LAST_RATE else stop
+        self._results = RangeTest(tuple(records), stop, plan.settings)
         return self._results
 
     def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:

@@ -26,9 +26,7 @@ def sweep(
     on_record: OnRecord | None,
 ) -> Stop:
     """One iteration at each rate, each appended to ``records`` (the caller's, so that it has them also when one raises)."""
-    reset: Callable[[], object] | None = getattr(stopping, "reset", None)
-    if reset is not None:
-        reset()
+    reset(stopping)
     train = _iteration_of(learner, lrs)
     for lr in lrs:
         try:
@@ -47,6 +45,13 @@ def sweep(
     return Stop.LAST_RATE
 
 
+def reset(stopping: StoppingCriterion | None) -> None:
+    """Let a criterion forget the losses of an earlier sweep, where it has such a method."""
+    forget: Callable[[], object] | None = getattr(stopping, "reset", None)
+    if forget is not None:
+        forget()
+
+
 def verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
     """Why a sweep ends with ``loss``, if it does."""
     if not math.isfinite(loss):
@@ -59,8 +64,7 @@ def _iteration_of(learner: Learner[Any] | Made, lrs: Sequence[float]) -> Callabl
     """The learner's iteration; or the next loss of its ``iterations``, where it has them, and None where these end."""
     many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
     if many is None:
-        return cast(
-            "Learner[Any]", learner
-        ).iteration  # called by name: ``map`` would take a StopIteration of the user's for its own end
+        # called by name: ``map`` would take a StopIteration of the user's for its own end
+        return cast("Learner[Any]", learner).iteration
     losses = iter(many(lrs))
     return lambda _: next(losses, None)

@@ -201,3 +201,11 @@ def test_what_makes_no_sweep_is_refused_before_anything_happens():
         next(sweep(loop.loader))
     with pytest.raises(EmptyDataError), sweep:
         next(sweep([]))
+
+
+def test_rates_that_can_be_iterated_only_once_are_those_of_the_block():
+    loop = Loop()
+    with lrfinder.torch.sweep(loop.model, loop.optimizer, rates=iter(RATES)) as sweep:
+        for batch in sweep(loop.loader):
+            sweep.record(loop.train(batch))
+    assert sweep.result.lrs.tolist() == list(RATES)[: len(sweep.result)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, Self
 
 from lrfinder.errors import LearnerError, LRFinderError
@@ -13,14 +12,15 @@ from lrfinder.keras.randomness import generators
 from lrfinder.keras.rates import Rate
 from lrfinder.keras.state import take
 from lrfinder.memory import Memory
+from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
-from lrfinder.rates import checked, geometric
-from lrfinder.records import RangeTest, Record, Settings, Stop
-from lrfinder.stopping import LRFinderStoppingCriteria
+from lrfinder.records import Stop
+from lrfinder.stepwise import Stepwise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
+    from lrfinder.records import RangeTest
     from lrfinder.stopping import StoppingCriterion
 
 
@@ -65,18 +65,20 @@ class LRRangeTest(keras.callbacks.Callback):
         stopping: StoppingCriterion | None = None,
     ) -> None:
         super().__init__()
-        self._lrs = checked(geometric(lr_start, lr_multiplier, lr_end) if rates is None else rates, max_iterations)
-        self._stopping = LRFinderStoppingCriteria(smoothing) if stopping is None else stopping
-        geometric_settings = (lr_start, lr_multiplier, lr_end) if rates is None else (None, None, None)
-        self._settings = Settings(*geometric_settings, max_iterations, smoothing, repr(self._stopping))
-        more = rates is None and self._lrs[-1] * lr_multiplier <= lr_end
-        self._at_last_rate = Stop.MAX_ITERATIONS if more else Stop.LAST_RATE
-        self._records: list[Record] = []
+        self._plan = planned(
+            lr_start,
+            lr_multiplier,
+            smoothing,
+            lr_end=lr_end,
+            max_iterations=max_iterations,
+            rates=rates,
+            stopping=stopping,
+        )
+        self._sweep = Stepwise(self._plan)
         self._before: States | None = None
         self._memory: Memory | None = None
         self._rate: Rate | None = None
         self._built = True
-        self._stop: Stop | None = None
         self._result: RangeTest | None = None
 
     @property
@@ -123,36 +125,23 @@ class LRRangeTest(keras.callbacks.Callback):
         self._memory = Memory([self.model], take)
         self._before = capture(generators()) if self._before is None else self._before
         self._rate = Rate(self.model)
-        self._records, self._stop = [], None
-        reset: Callable[[], object] | None = getattr(self._stopping, "reset", None)
-        if reset is not None:
-            reset()
+        self._sweep = Stepwise(self._plan)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Set the rate; empty the metrics, so that the loss is the batch's and no running mean."""
         assert self._rate is not None
         self.model.reset_metrics()
-        self._rate.write(self._lrs[len(self._records)])
+        self._rate.write(self._sweep.lr)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Record the loss, and end the fit where the test ends."""
         loss = one_number(keras.tree.map_structure(float, logs))
-        self._records.append(Record(self._lrs[len(self._records)], loss))
-        self._stop = self._verdict(loss)
-        if self._stop is not None:
+        if self._sweep.record(loss) is not None:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Put everything back; the result is there."""
-        self._result = RangeTest(tuple(self._records), self._stop or Stop.DATA_ENDED, self._settings)
+        self._result = self._sweep.result(otherwise=Stop.DATA_ENDED)
         in_block = self._before
         self.restore()
         self._before = in_block
-
-    def _verdict(self, loss: float) -> Stop | None:
-        if not math.isfinite(loss):
-            return Stop.NOT_FINITE
-        verdict = self._stopping(loss)
-        if verdict:
-            return verdict if isinstance(verdict, Stop) else Stop.CRITERION
-        return self._at_last_rate if len(self._records) == len(self._lrs) else None

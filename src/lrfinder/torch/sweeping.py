@@ -11,11 +11,12 @@ from torch.nn.parameter import is_lazy
 
 from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
 from lrfinder.learner import restored
+from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.records import Stop
 from lrfinder.replay import stream
 from lrfinder.restoring import put_back_all
-from lrfinder.stepwise import Asked, Stepwise
+from lrfinder.stepwise import Stepwise
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.learner import TorchLearner
 from lrfinder.torch.rates import Rates
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from lrfinder.plan import Asked
     from lrfinder.records import RangeTest
     from lrfinder.replay import Stream
+    from lrfinder.sweep import OnRecord
 
 Batch = TypeVar("Batch")
 
@@ -62,6 +65,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         optimizer: an optimizer of the model's parameters.
         stateful: further objects that the loop changes (a scheduler, a gradient scaler, averaged weights).
         group: the parameter group whose rate is written, the others in proportion; see ``TorchLearner``.
+        on_record: called with each :class:`lrfinder.Record` as it comes.
         asked: what :meth:`lrfinder.LRFinder.find` may be asked for: ``lr_start``, ``lr_end``, ``rates``, ``stopping``, ...
 
     Raises:
@@ -77,14 +81,16 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         *,
         stateful: Iterable[object] = (),
         group: str | int | None = None,
+        on_record: OnRecord | None = None,
         **asked: Unpack[Asked],
     ) -> None:
         # it never iterates: it is what knows how to put all of it back
         self._held = _Held(TorchLearner(model, optimizer, None, [], forward=_none, stateful=stateful, group=group))
         _refuse_lazy(model)
         self._rates = Rates([optimizer], group)
-        self._asked = asked
-        self._sweep = Stepwise(**asked)
+        self._plan = planned(**asked)
+        self._on_record = on_record
+        self._sweep = Stepwise(self._plan, on_record)
         self._block: restored[object] | None = None
         self._awaits_loss = False
 
@@ -106,7 +112,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         return self._sweep.result()
 
     def __enter__(self) -> Self:
-        self._sweep = Stepwise(**self._asked)
+        self._sweep = Stepwise(self._plan, self._on_record)
         block = restored(self._held)
         block.__enter__()
         self._block = block
