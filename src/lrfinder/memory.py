@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 
+_PLAIN = {type(None), bool, int, float, str, bytes}  # of which nothing can change
+_EMPTY: dict[object, object] = {}
+
+
 def _nothing() -> None:
     pass
 
@@ -57,7 +61,7 @@ class Memory:
         seen: set[int] = set()
         while pending:
             path, value = pending.pop()
-            if id(value) in seen:
+            if type(value) in _PLAIN or id(value) in seen:
                 continue
             seen.add(id(value))
             taken = take(value) or _of_container(value)
@@ -90,12 +94,16 @@ def _of_container(value: object) -> Taken | None:
         return Taken(further=dict(enumerate(cast("tuple[object, ...]", value))))
     if not isinstance(value, dict | list | set | deque):
         return None
+    if not value:  # as most of a module are
+        return Taken(partial(_put_contents, value, _EMPTY))
     contents = copy.copy(cast("list[object]", value))
     further = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
     return Taken(partial(_put_contents, value, contents), dict(further))
 
 
 def _put_contents(container: Any, contents: Any) -> None:
+    if not (container or contents):
+        return
     if isinstance(container, dict):
         now = cast("dict[object, object]", container)
         if len(now) != len(contents) or any(map(operator.is_not, _flat(now), _flat(contents))):

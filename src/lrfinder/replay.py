@@ -29,6 +29,7 @@ Batch = TypeVar("Batch")
 Batch_co = TypeVar("Batch_co", covariant=True)
 
 _END = object()
+_NOTHING: tuple[States, States] = ((), ())
 
 
 class Stream(Protocol[Batch_co]):
@@ -217,7 +218,8 @@ class _Streamed(Generic[Batch]):
             batch = self._next(self._iterator)
             if batch is not _END:
                 after = capture(generators)
-                epoch.draws.append((changed(before, after), changed(after, start)))
+                still = start == before == after
+                epoch.draws.append(_NOTHING if still else (changed(before, after), changed(after, start)))
                 self._at = (epoch, index + 1)
                 return cast("Batch", batch)
             if self._only_once:

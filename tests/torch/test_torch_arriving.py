@@ -130,6 +130,10 @@ def test_slots_are_used_again_and_a_loss_keeps_its_value_for_as_long_as_it_may_b
         assert [one.value() for one in sent[-4:]] == [j + 0.5 for j in range(max(0, k - 3), k + 1)]
 
 
+def test_a_loss_that_is_a_number_already_is_sent_too():
+    assert Pinned(Module, torch.device("cpu"))(0.1).value() == 0.1
+
+
 class OnDevice(TorchLearner):
     """Trains on the processor, and its losses arrive as from an accelerator."""
 

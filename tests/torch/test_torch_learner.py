@@ -24,10 +24,12 @@ from lrfinder import (
     LRFinder,
     ModelError,
     OptimizerError,
+    RestoreError,
     Stop,
     restored,
 )
 from lrfinder.torch import TorchLearner
+from lrfinder.torch.step import kept
 from lrfinder.torch.testing import fingerprint
 
 cross_entropy = nn.functional.cross_entropy
@@ -73,12 +75,18 @@ def test_an_iteration_is_what_a_script_does_by_hand():
     assert equal(weights(model), weights(twin))
 
 
-def test_the_loss_is_detached_and_kept():
+def test_the_loss_is_a_number_on_the_cpu():
     model = net()
     learner = TorchLearner(model, sgd(model), cross_entropy, loader())
-    loss = learner.iteration(0.1)
-    assert not loss.requires_grad
-    assert loss.shape == ()
+    assert type(learner.iteration(0.1)) is float
+
+
+def test_the_loss_elsewhere_is_detached_and_in_memory_of_its_own():
+    loss = torch.ones((), device="meta", requires_grad=True) * 2
+    found = kept(loss)
+    assert not found.requires_grad
+    assert found._base is None
+    assert found.untyped_storage()._cdata != loss.untyped_storage()._cdata
 
 
 def test_accumulated_batches_make_the_update_of_one_large_batch():
@@ -315,6 +323,44 @@ def test_gradients_come_back_or_their_absence():
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
         assert (parameter.grad is None) == (gradient is None)
         assert gradient is None or torch.equal(parameter.grad, gradient)
+
+
+class Accumulating(torch.optim.SGD):
+    """Lets no gradient go: a step adds to the ones that are there."""
+
+    def zero_grad(self, set_to_none=True):
+        pass
+
+
+@pytest.mark.parametrize(("kind", "copied"), [(torch.optim.SGD, False), (Accumulating, True)])
+def test_a_gradient_is_copied_where_an_iteration_writes_to_it_and_comes_back_either_way(kind, copied):
+    model = nn.Linear(6, 2)
+    optimizer = kind(model.parameters(), lr=0.1)
+    model(torch.randn(4, 6)).sum().backward()
+    gradient, values = model.weight.grad, model.weight.grad.tolist()
+    learner = TorchLearner(model, optimizer, cross_entropy, loader())
+    state = learner.snapshot()
+    for _ in range(2):
+        learner.iteration(0.1)
+        learner.iteration(0.1)
+        assert (gradient.tolist() != values) is copied
+        learner.restore(state)
+        assert model.weight.grad is gradient
+        assert gradient.tolist() == values
+
+
+def test_a_gradient_that_is_not_copied_and_was_written_to_otherwise_is_told():
+    model = nn.Linear(6, 2)
+    optimizer = sgd(model)
+    model(torch.randn(4, 6)).sum().backward()
+    before = model.weight.tolist()
+    learner = TorchLearner(model, optimizer, cross_entropy, loader())
+    state = learner.snapshot()
+    model.weight.grad.mul_(2)
+    learner.iteration(0.1)
+    with pytest.raises(RestoreError, match=r"shape \(2, 6\) was written to"):
+        learner.restore(state)
+    assert model.weight.tolist() == before
 
 
 def test_tied_weights_stay_tied():

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from lrfinder.torch.step import Loss
+
 LATE = 8  # iterations at most: as many are made in vain at a stop, and more no longer help a device that never waits
 
 
@@ -28,7 +30,7 @@ class Arriving(Protocol):
 
 
 def in_order(
-    train: Callable[[float], Tensor], lrs: Iterable[float], send: Callable[[Tensor], Arriving], late: int = LATE
+    train: Callable[[float], Loss], lrs: Iterable[float], send: Callable[[Loss], Arriving], late: int = LATE
 ) -> Iterator[float]:
     """The losses of ``train`` at each rate as they arrive, ``late`` iterations late at most; ``send`` starts one on its way.
 
@@ -67,11 +69,11 @@ class Pinned:
         self._events = [module.Event() for _ in self._slots]
         self._sent = 0
 
-    def __call__(self, loss: Tensor) -> Arriving:
+    def __call__(self, loss: Loss) -> Arriving:
         """Start ``loss`` on its way."""
         k = self._sent % len(self._slots)
         self._sent += 1
-        self._slots[k].copy_(loss.double().reshape(()), non_blocking=True)
+        self._slots[k].copy_(torch.as_tensor(loss, dtype=torch.float64).reshape(()), non_blocking=True)
         self._events[k].record(self._module.current_stream(self._device))
         return _Slot(self._slots[k], self._events[k])
 
@@ -89,7 +91,7 @@ class _Slot:
         return self._slot.item()
 
 
-def sender(device: torch.device) -> Callable[[], Callable[[Tensor], Arriving]] | None:
+def sender(device: torch.device) -> Callable[[], Callable[[Loss], Arriving]] | None:
     """Makes what sends losses from ``device``; None where nothing is to wait for, or nothing known of how to."""
     module = {"cuda": torch.cuda, "xpu": torch.xpu}.get(device.type)
     return None if module is None else lambda: Pinned(module, device)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
 
-    from lrfinder.torch.step import Step
+    from lrfinder.torch.step import Loss, Step
 
     Forward = Callable[[nn.Module, Any], Tensor]
     Settings = Callable[[], Mapping[str, str]]
@@ -173,14 +173,14 @@ class Ranks(Alone):
                     unreduced.enter_context(wrapper.no_sync())
                 loss: Any = spread.whole(forward(model, batch))
             check_loss(loss)
-            return cast("Tensor", _Agreed.apply(loss, self._mean(loss, size_of(batch))))
+            return cast("Tensor", _Agreed.apply(loss, self._mean(loss.item(), size_of(batch))))
 
         return agreed
 
     def step(self, step: Step) -> Step:
         """It ends on all ranks when it ends on one: with its own exception there, with a :class:`RankError` elsewhere."""
 
-        def on_all(draw: Callable[[], Any]) -> Tensor:
+        def on_all(draw: Callable[[], Any]) -> Loss:
             self._begin()
             with self._telling(), _patience(self._groups, self._seconds / 4):
                 return step(lambda: self._drawn(draw))
@@ -191,9 +191,8 @@ class Ranks(Alone):
         """Its loss is the mean over ranks, weighted by the sizes of the batches that were drawn for it."""
         self._agrees_at_draw = True
 
-        def agreed(draw: Callable[[], Any]) -> Tensor:
-            loss = step(draw)
-            return torch.full_like(loss, self._mean(loss, self._size))
+        def agreed(draw: Callable[[], Any]) -> Loss:
+            return self._mean(float(step(draw)), self._size)
 
         return self.step(agreed)
 
@@ -254,8 +253,8 @@ class Ranks(Alone):
             self._agree(Stage.DRAW)
         return batch
 
-    def _mean(self, loss: Tensor, size: float) -> float:
-        said = self._agree(Stage.LOSS, float(loss.detach()), size)
+    def _mean(self, loss: float, size: float) -> float:
+        said = self._agree(Stage.LOSS, loss, size)
         self._fresh = max(0, self._fresh - 1)
         return sum(loss * size for *_, loss, size in said) / (sum(size for *_, size in said) or 1.0)
 

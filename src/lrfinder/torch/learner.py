@@ -24,8 +24,9 @@ from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
+from lrfinder.torch.spread import data_parallel
 from lrfinder.torch.state import Memory, generators
-from lrfinder.torch.step import Step, SupervisedStep, supervised
+from lrfinder.torch.step import Loss, Step, SupervisedStep, kept, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -136,6 +137,8 @@ class TorchLearner:
             ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
         )
         self._first_forward = forward
+        if type(ranks) is Alone and not data_parallel([model]):  # a wrapper's gradients lie in its buckets
+            self._unwritten = step.dropped
 
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
@@ -173,12 +176,12 @@ class TorchLearner:
             message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
             raise LearnerError(message)
 
-        def detached(draw: Callable[[], Any]) -> Tensor:
+        def detached(draw: Callable[[], Any]) -> Loss:
             loss: Any = step(draw())
             if isinstance(loss, Tensor) and loss.numel() != 1:
                 message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
                 raise LossError(message)
-            return loss.detach().clone() if isinstance(loss, Tensor) else torch.tensor(float(loss), dtype=torch.float64)
+            return kept(loss) if isinstance(loss, Tensor) else float(loss)
 
         device = _device_of(modules)
         settings = partial(settings_of, modules, optimizers, data, {})
@@ -212,6 +215,7 @@ class TorchLearner:
         self._device = device
         self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
         self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
+        self._unwritten: Callable[[], list[Tensor]] = list
         self._rates = Rates(optimizers, group)
         source = own_source(data)
         of_data = generators_of(source)
@@ -222,8 +226,8 @@ class TorchLearner:
     def _draw(self) -> Any:
         return to_device(self._batches.draw(), self._device)
 
-    def iteration(self, lr: float) -> Tensor:
-        """Train on the next batch at ``lr``; its loss before the update, detached, shape ``()``.
+    def iteration(self, lr: float) -> Loss:
+        """Train on the next batch at ``lr``; its loss before the update: on an accelerator a detached tensor of one element.
 
         Raises:
             LossError: the loss is not one number, or no gradient flows from it.
@@ -249,7 +253,8 @@ class TorchLearner:
         """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
-            return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
+            memory = Memory(self._roots, self._copies, self._unwritten())
+            return TorchState(memory, capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.

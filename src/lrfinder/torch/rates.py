@@ -59,7 +59,7 @@ class Rates:
                 f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
             )
             raise OptimizerError(message)
-        for group, ratio in zip(groups, self._ratios, strict=True):
+        for group, ratio in zip(groups, self._ratios):  # noqa: B905  (as many; asking again takes as long as writing)
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * ratio)
             else:

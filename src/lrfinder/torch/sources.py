@@ -6,7 +6,17 @@ import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import (
+    BatchSampler,
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+)
 
 from lrfinder.glance import Remembered
 from lrfinder.randomness import Generator
@@ -17,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _KINDS = (DataLoader, Dataset, Sampler)
+_STILL = {  # these change no attribute as they are drawn from
+    DataLoader, SequentialSampler, RandomSampler, BatchSampler, TensorDataset, Subset, ConcatDataset,
+}  # fmt: skip
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _OTHER = object()
 
@@ -31,7 +44,7 @@ def generators_of(data: object) -> tuple[Generator, ...]:
     at each batch could keep a data set's worth of memory.
     """
     parts = [(part, own_generator(part)) for part in _parts(data)]
-    plain = [part for part, generator in parts if generator is None]
+    plain = [part for part, generator in parts if generator is None and type(part) not in _STILL]
     found = [generator for _, generator in parts if generator is not None]
     return (*found, _attributes(plain)) if plain else tuple(found)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
@@ -19,10 +20,14 @@ if TYPE_CHECKING:
 _OVERFLOWS_AT_MOST = 16  # a scaler starts at 2**16 and halves; after as many overflows the fault is not its scale
 
 
-class Step(Protocol):
-    """One update, over as many batches as it draws; the mean of their losses before it, detached."""
+Loss = Tensor | float
+"""A loss that later steps leave alone: a number, or where reading it would stop a device, a detached tensor."""
 
-    def __call__(self, draw: Callable[[], Any], /) -> Tensor:
+
+class Step(Protocol):
+    """One update, over as many batches as it draws; the mean of their losses before it."""
+
+    def __call__(self, draw: Callable[[], Any], /) -> Loss:
         """Draw, train, and give the loss."""
         ...
 
@@ -55,64 +60,84 @@ class SupervisedStep:
             message = f"{type(optimizer).__name__} needs a closure, which a GradScaler cannot step; give one of the two."
             raise OptimizerError(message)
 
-    def __call__(self, draw: Callable[[], Any]) -> Tensor:
+    def __call__(self, draw: Callable[[], Any]) -> Loss:
         """Draw, train, and give the loss."""
         if not self._model.training:
             _train_if_all_evaluate(self._model)
         if self._needs_closure:
             return self._step_with_closure([draw() for _ in range(self._accumulate)])
-        attempts = 0
-        while True:
-            loss = self._gradients((draw(),) if self._accumulate == 1 else (draw() for _ in range(self._accumulate)))
-            attempts += 1
-            if self._stepped() or attempts == _OVERFLOWS_AT_MOST or not loss.isfinite():
-                return loss
+        if self._scaler is not None:
+            return self._step_with_scaler(draw, self._scaler)
+        loss = self._gradients(draw)
+        if self._clip is not None:
+            self._clip_gradients(self._clip)
+        self._optimizer.step()
+        return loss
 
-    def _gradients(self, batches: Any) -> Tensor:
+    def dropped(self) -> list[Tensor]:
+        """The gradients that the next update lets go of before it writes any; on the CPU, where no graph owns the memory."""
+        zero_grad: Any = self._optimizer.zero_grad
+        if getattr(zero_grad, "__func__", None) is not torch.optim.Optimizer.zero_grad:
+            return []
+        parameters = (parameter for group in self._optimizer.param_groups for parameter in group["params"])
+        gradients = (parameter.grad for parameter in parameters)
+        return [gradient for gradient in gradients if gradient is not None and _is_whole(gradient)]
+
+    def _gradients(self, draw: Callable[[], Any]) -> Loss:
         """Fill the gradients; the mean loss of the batches."""
         self._optimizer.zero_grad()
-        losses: list[Tensor] = []
-        for batch in batches:
-            if self._autocast is None:
+        if self._accumulate == 1:
+            return self._backward(draw())
+        return sum(self._backward(draw()) for _ in range(self._accumulate)) / self._accumulate
+
+    def _backward(self, batch: Any) -> Loss:
+        """Add to the gradients; the loss of the batch."""
+        if self._autocast is None:
+            loss = self._forward(self._model, batch)
+        else:
+            with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
-            else:
-                with torch.autocast(self._device.type, dtype=self._autocast):
-                    loss = self._forward(self._model, batch)
-            check_loss(loss)
-            losses.append(loss.detach().clone())  # a captured graph writes its next loss into the same memory
-            if self._accumulate > 1:
-                loss = loss / self._accumulate
-            (loss if self._scaler is None else self._scaler.scale(loss)).backward()
-        return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        check_loss(loss)
+        found = kept(loss)
+        if self._accumulate > 1:
+            loss = loss / self._accumulate
+        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        return found
 
-    def _stepped(self) -> bool:
-        """Clip and update; whether there was an update, and not a scaler's overflow."""
-        if self._scaler is None:
-            self._clip_gradients()
-            self._optimizer.step()
-            return True
-        if self._clip is not None:
-            self._scaler.unscale_(self._optimizer)
-            self._clip_gradients()
-        self._scaler.step(self._optimizer)
-        scale = self._scaler.get_scale()
-        self._scaler.update()
-        return self._scaler.get_scale() >= scale
+    def _step_with_scaler(self, draw: Callable[[], Any], scaler: torch.amp.GradScaler) -> Loss:
+        """Until there is an update, and not an overflow of the scaler's."""
+        attempts = 0
+        while True:
+            loss = self._gradients(draw)
+            if self._clip is not None:
+                scaler.unscale_(self._optimizer)
+                self._clip_gradients(self._clip)
+            scaler.step(self._optimizer)
+            scale = scaler.get_scale()
+            scaler.update()
+            attempts += 1
+            if scaler.get_scale() >= scale or attempts == _OVERFLOWS_AT_MOST or not math.isfinite(loss):
+                return loss
 
-    def _clip_gradients(self) -> None:
-        if self._clip is not None:
-            self._clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
-
-    def _step_with_closure(self, batches: list[Any]) -> Tensor:
-        losses: list[Tensor] = []
+    def _step_with_closure(self, batches: list[Any]) -> Loss:
+        losses: list[Loss] = []
 
         def closure() -> Tensor:
-            losses.append(self._gradients(batches))
-            self._clip_gradients()
-            return losses[-1]
+            losses.append(self._gradients(iter(batches).__next__))
+            if self._clip is not None:
+                self._clip_gradients(self._clip)
+            return torch.as_tensor(losses[-1], dtype=torch.float64)
 
         self._optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
+
+    def _clip_gradients(self, clip: Callable[[list[nn.Parameter]], object]) -> None:
+        clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+
+
+def kept(loss: Tensor) -> Loss:
+    """The loss, so that later steps leave it alone: a captured graph writes its next one into the same memory."""
+    return loss.item() if loss.is_cpu else loss.detach().clone()
 
 
 def check_loss(loss: object) -> None:
@@ -139,10 +164,16 @@ def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, An
     """The usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch."""
 
     def forward(model: nn.Module, batch: Any) -> Tensor:
-        given, target = input_and_target(batch)
+        given, target = batch if type(batch) is tuple and len(batch) == 2 else input_and_target(batch)  # noqa: PLR2004  (a pair)
         return loss_fn(model(given), target)
 
     return forward
+
+
+def _is_whole(gradient: Tensor) -> bool:
+    """Whether it lies on the CPU, in memory of its own."""
+    plain = type(gradient) is Tensor and gradient.is_cpu and gradient.layout is torch.strided
+    return plain and gradient.untyped_storage().nbytes() == gradient.nbytes
 
 
 def _train_if_all_evaluate(model: nn.Module) -> None:
