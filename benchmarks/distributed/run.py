@@ -3,12 +3,15 @@
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/distributed/run.py
 
 Two ranks over gloo on loopback, one thread each. The bare loop is what a script of DistributedDataParallel does, with the
-loss read at each iteration, as a progress bar reads it. Rounds of both alternate in the same processes.
+loss read at each iteration, as a progress bar reads it. Beside it the same loop with one line more, which makes the loss the
+mean over ranks: what a script pays for the curve that the finder gives. Rounds of all three alternate in the same processes.
 """
 
 import statistics
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -25,25 +28,31 @@ import lrfinder
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.agreement import Channel
 
+Mean = Callable[[torch.Tensor], float]
+
 ROUNDS, ITERATIONS = 40, 10
 STEP = 0.020  # seconds, about, of the bare loop
 
 
-def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, float, float, float]:  # noqa: FBT001  (one of the two rows)
-    """Seconds of a bare iteration and of the finder's, medians; the rounds' median ratio, and that of the fastest."""
+def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, list[tuple[float, float, float]]]:  # noqa: FBT001  (one of two)
+    """Seconds of a bare iteration; of one with the mean loss, and of the finder's: seconds, ratio to bare, of the fastest.
+
+    All are medians of the rounds, but for the last.
+    """
     middle = [nn.BatchNorm1d(256)] if batch_norm else []
     model = DistributedDataParallel(nn.Sequential(nn.Linear(256, 256), *middle, nn.ReLU(), nn.Linear(256, 10)))
     optimizer, loss_fn = torch.optim.SGD(model.parameters(), lr=1e-4), nn.CrossEntropyLoss()
+    beside = dist.new_group(range(dist.get_world_size()), backend="gloo")  # as the finder has one
 
-    def bare(batches: list[tuple[torch.Tensor, torch.Tensor]], iterations: int) -> float:
+    def bare(batches: list[tuple[torch.Tensor, torch.Tensor]], iterations: int, mean: Mean = torch.Tensor.item) -> float:
         started = time.perf_counter()
         for k in range(iterations):
             given, target = batches[k % len(batches)]
             optimizer.zero_grad()
             loss = loss_fn(model(given.clone()), target.clone())
+            mean(loss)
             loss.backward()
             optimizer.step()
-            loss.item()
         return (time.perf_counter() - started) / iterations
 
     def data(size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -62,20 +71,29 @@ def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, float, float, f
         )
         return (times[-1] - times[0]) / ITERATIONS
 
-    rounds: list[tuple[float, float]] = []
+    def over_ranks(loss: torch.Tensor) -> float:
+        found = loss.detach().clone()
+        dist.all_reduce(found, group=beside)
+        return found.item() / dist.get_world_size()
+
+    rounds: list[tuple[float, float, float]] = []
     for _ in range(ROUNDS):
         dist.barrier()
-        rounds.append((bare(batches, ITERATIONS), found()))
-    return (
-        statistics.median(one for one, _ in rounds),
-        statistics.median(other for _, other in rounds),
-        statistics.median(other / one for one, other in rounds),
-        min(other for _, other in rounds) / min(one for one, _ in rounds),
-    )
+        rounds.append((bare(batches, ITERATIONS), bare(batches, ITERATIONS, over_ranks), found()))
+    alone, *others = zip(*rounds, strict=True)
+    return statistics.median(alone), [
+        (
+            statistics.median(other),
+            statistics.median(one / bare for one, bare in zip(other, alone, strict=True)),
+            min(other) / min(alone),
+        )
+        for other in others
+    ]
 
 
 def copied(_: int, kind: str, width: int = 2048) -> tuple[float, float, float]:
-    """Megabytes that this rank holds, and seconds of a snapshot and of a restore: medians of 9."""
+    """Megabytes that this rank copies, and seconds of a snapshot and of a restore: medians of 9."""
+    warnings.simplefilter("ignore", lrfinder.LRFinderWarning)  # that each of two searches by itself
     model = nn.Sequential(*(nn.Linear(width, width) for _ in range(4)))
     model = {
         "alone": lambda: model,
@@ -95,8 +113,8 @@ def copied(_: int, kind: str, width: int = 2048) -> tuple[float, float, float]:
         started = time.perf_counter()
         learner.restore(state)
         put_back.append(time.perf_counter() - started)
-    numbers = sum(parameter.numel() for parameter in model.parameters()) // (dist.get_world_size() if kind == "fsdp" else 1)
-    return numbers * 4 * 4 / 1e6, statistics.median(taken), statistics.median(put_back)  # weights, gradients, two moments
+    flat = [piece.contents.flat for _, piece in state.memory._tensors()]  # noqa: SLF001
+    return sum(one.nbytes for one in flat if one is not None) / 1e6, statistics.median(taken), statistics.median(put_back)
 
 
 def exchanged(_: int) -> float:
@@ -114,11 +132,11 @@ def exchanged(_: int) -> float:
 def main() -> None:
     """Print the figures."""
     for batch_norm in (False, True):
-        bare, found, ratio, fastest = ranks.values(over_the_bare_loop, batch_norm, limit=200)[0]
-        what = "with BatchNorm" if batch_norm else "without buffers"
-        times = f"bare {bare * 1e3:.1f} ms, in find {found * 1e3:.1f} ms"
-        print(f"an iteration {what}: {times}; {ratio:.3f} times, of the fastest rounds {fastest:.3f}")
-    for kind, count in (("alone", 1), ("ddp", 2), ("fsdp", 2)):
+        bare, others = ranks.values(over_the_bare_loop, batch_norm, limit=200)[0]
+        print(f"an iteration {'with BatchNorm' if batch_norm else 'without buffers'}: bare {bare * 1e3:.1f} ms")
+        for what, (seconds, ratio, fastest) in zip(("bare with the mean loss", "in find"), others, strict=True):
+            print(f"  {what} {seconds * 1e3:.1f} ms: {ratio:.3f} times, of the fastest rounds {fastest:.3f}")
+    for kind, count in (("alone", 1), ("alone", 2), ("ddp", 2), ("fsdp", 2)):
         size, taken, put_back = ranks.values(copied, kind, ranks=count, limit=200)[0]
         print(
             f"{kind}, {count} at once, {size:.0f} MB each: snapshot {taken * 1e3:.0f} ms ({size / taken / 1e3:.1f} GB/s), "

@@ -137,7 +137,7 @@ class TorchLearner:
             ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
         )
         self._first_forward = forward
-        if type(ranks) is Alone and not data_parallel([model]):  # a wrapper's gradients lie in its buckets
+        if not any(wrapper.gradient_as_bucket_view for wrapper in data_parallel([model])):
             self._unwritten = step.dropped
 
     @classmethod

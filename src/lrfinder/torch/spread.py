@@ -89,21 +89,6 @@ def data_parallel(modules: Sequence[nn.Module]) -> list[DistributedDataParallel]
     return [part for module in modules for part in module.modules() if isinstance(part, DistributedDataParallel)]
 
 
-def of_shard(tensor: Tensor) -> Taken:
-    """How to put a shard back: into the memory that is this process's part, which nobody gathers."""
-    saved = local(tensor).detach().to("cpu", copy=True)
-    grad, requires_grad = tensor.grad if tensor.is_leaf else None, tensor.requires_grad
-
-    def put_back() -> None:
-        if tensor.is_leaf:
-            tensor.requires_grad_(requires_grad)
-            if tensor.grad is not grad:
-                tensor.grad = grad
-        local(tensor).copy_(saved)
-
-    return Taken(put_back, {"grad": grad})
-
-
 def of_data_parallel(module: DistributedDataParallel) -> Taken:
     """What of a ``DistributedDataParallel`` a training changes: what any module has. The rest goes with its reducer, which
     goes on from where it is.

@@ -18,7 +18,7 @@ from lrfinder.randomness import Generator, capture, global_generators, put_back
 from lrfinder.restoring import put_back_all
 from lrfinder.torch import spread
 from lrfinder.torch.copies import InMemory
-from lrfinder.torch.tensors import Piece, fill_together
+from lrfinder.torch.tensors import Piece, Shard, fill_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -103,9 +103,7 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
 
 def _take(value: object) -> memory.Taken | None:
     if isinstance(value, Tensor):
-        if spread.is_shard(value):
-            return spread.of_shard(value)
-        piece = Piece(value)
+        piece = Shard(value) if spread.is_shard(value) else Piece(value)
         return memory.Taken(piece, piece.further())
     if isinstance(value, DistributedDataParallel):
         return spread.of_data_parallel(value)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from lrfinder.errors import RestoreError
 from lrfinder.torch.copies import copy_together
+from lrfinder.torch.spread import local
 
 _PLAIN = (Tensor, nn.Parameter)  # others may mean something of their own by a copy
 _NONE: dict[str, object] = {}  # the attributes of most
@@ -33,6 +34,10 @@ class Contents:
         bytes_alone = self.copy.dtype is not self.flat.dtype  # as they are on disk
         return self.flat.view(self.copy.dtype) if bytes_alone else self.flat, self.copy
 
+    def move(self, alias: Tensor) -> None:
+        """Take ``alias`` for the tensor, whose memory is another one now."""
+        self.flat = _flat(alias)
+
     def fill(self) -> None:
         """Put the contents back."""
         pair = self.pair()
@@ -49,6 +54,10 @@ class Alone(Contents):
         super().__init__(None)
         self._memory = _memory(tensor)
         self._saved = self._memory.to("cpu", copy=True)
+
+    def move(self, alias: Tensor) -> None:
+        """Take ``alias`` for the tensor, whose memory is another one now."""
+        self._memory = _memory(alias)
 
     def fill(self) -> None:
         """Put the contents back."""
@@ -130,11 +139,14 @@ class Piece:
         if self._alias.layout is torch.strided:
             self._place()
         _put_attributes(tensor, self._attributes)
-        if tensor.is_leaf:
-            tensor.requires_grad_(self._requires_grad)
-            if tensor.grad is not self._grad:
-                tensor.grad = self._grad
+        self._put_gradient()
         self.in_place = True
+
+    def _put_gradient(self) -> None:
+        if self.tensor.is_leaf:
+            self.tensor.requires_grad_(self._requires_grad)
+            if self.tensor.grad is not self._grad:
+                self.tensor.grad = self._grad
 
     def _place(self) -> None:
         tensor, alias = self.tensor, self._alias
@@ -142,6 +154,30 @@ class Piece:
             tensor.data = alias  # the step had given it other memory, or another shape
         if alias.untyped_storage().nbytes() < self._nbytes:
             alias.untyped_storage().resize_(self._nbytes)  # the step had freed it; a copy into nothing ends the process
+
+
+class Shard(Piece):
+    """A tensor of which a part lies in this process: the part comes back, wherever it lies then, and nobody gathers."""
+
+    __slots__ = ()
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.tensor = tensor
+        self._alias = local(tensor).detach()
+        self._attributes = _NONE
+        self._requires_grad = tensor.requires_grad
+        self._grad = tensor.grad if tensor.is_leaf else None
+        self.contents = _contents(self._alias, self._alias)
+        self.in_place = False
+
+    def __call__(self) -> None:
+        """``requires_grad``, gradient or its absence."""
+        self.in_place = False
+        self._put_gradient()
+        alias = local(self.tensor).detach()
+        if not alias.is_set_to(self._alias):
+            self.contents.move(alias)
+        self.in_place = True
 
 
 def fill_together(contents: list[Contents]) -> None:
