@@ -215,3 +215,10 @@ def test_records_are_told_as_they_come():
     heard = []
     suggestion = suggest(Bowl(), on_record=heard.append)
     assert len(heard) == suggestion.iterations
+
+
+def test_results_are_printed_without_their_records():
+    suggestion = LRFinder(Bowl()).suggest()
+    for result in (suggestion, suggestion.curve, suggestion.probes[0], LRFinder(Bowl()).compare([0.1, 0.2], 300)):
+        assert len(repr(result)) < 500
+    assert f"lr={suggestion.lr!r}" in repr(suggestion)

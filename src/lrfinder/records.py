@@ -132,7 +132,7 @@ class RangeTest(Result, Sequence[Record]):
     Losses are raw, one per iteration, each of its own batch before the update; they may be NaN or infinite at the end.
     """
 
-    records: tuple[Record, ...]
+    records: tuple[Record, ...] = field(repr=False)
     stop: Stop
     settings: Settings
 
@@ -201,7 +201,7 @@ class Probe:
     """
 
     lr: float
-    losses: tuple[float, ...]
+    losses: tuple[float, ...] = field(repr=False)
     stop: Stop
 
     def __eq__(self, other: object) -> bool:
@@ -239,8 +239,8 @@ class Suggestion(Result):
     notes: tuple[str, ...]
     iterations: int
     horizon: int | None = None
-    curve: RangeTest | None = None
-    probes: tuple[Probe, ...] = ()
+    curve: RangeTest | None = field(default=None, repr=False)
+    probes: tuple[Probe, ...] = field(default=(), repr=False)
     schedule: str = "constant"
     extra_iterations: int = field(default=0, compare=False)
 
@@ -317,7 +317,7 @@ class Comparison(Result):
     """
 
     lrs: NDArray[np.float64]
-    losses: NDArray[np.float64]
+    losses: NDArray[np.float64] = field(repr=False)
     stops: tuple[Stop, ...]
 
     def __eq__(self, other: object) -> bool:
