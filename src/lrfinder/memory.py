@@ -61,7 +61,7 @@ class Memory:
         seen: set[int] = set()
         while pending:
             path, value = pending.pop()
-            if type(value) in _PLAIN or id(value) in seen:
+            if id(value) in seen:
                 continue
             seen.add(id(value))
             taken = take(value) or _of_container(value)
@@ -85,7 +85,8 @@ def _named(root: object) -> _Path | None:
 
 def _found(path: _Path | None, further: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:
     if isinstance(further, dict):
-        return [(_Path(path, key), value) for key, value in cast("dict[object, object]", further).items()]
+        items = cast("dict[object, object]", further).items()
+        return [(_Path(path, key), value) for key, value in items if type(value) not in _PLAIN]
     return [(path, value) for value in further]
 
 

@@ -41,7 +41,11 @@ def to_device(batch: Any, device: torch.device) -> Any:
         return _tensor_to(batch, device)
     kind = type(batch)
     if kind is list or kind is tuple:
-        return kind([to_device(value, device) for value in batch])
+        moved: list[Any] = []
+        for value in batch:  # at every iteration: a call that is spared is a microsecond
+            there = type(value) is Tensor and value.device == device and not value.requires_grad
+            moved.append(value.clone() if there else to_device(value, device))
+        return moved if kind is list else tuple(moved)
     if isinstance(batch, np.ndarray):
         return cast("np.ndarray[Any, Any]", batch).copy()
     if kind is dict:

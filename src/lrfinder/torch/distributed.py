@@ -22,7 +22,7 @@ from lrfinder.errors import DataEndedError, LRFinderWarning, ModelError, RankErr
 from lrfinder.torch import spread
 from lrfinder.torch.agreement import BROKEN, Account, Channel
 from lrfinder.torch.alike import difference, elsewhere, size_of
-from lrfinder.torch.step import check_loss
+from lrfinder.torch.step import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -172,8 +172,7 @@ class Ranks(Alone):
                 for wrapper in wrappers if self._forwards % accumulate else ():
                     unreduced.enter_context(wrapper.no_sync())
                 loss: Any = spread.whole(forward(model, batch))
-            check_loss(loss)
-            return cast("Tensor", _Agreed.apply(loss, self._mean(loss.item(), size_of(batch))))
+            return cast("Tensor", _Agreed.apply(loss, self._mean(float(checked(loss)), size_of(batch))))
 
         return agreed
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import ctypes
-from collections import deque
+from collections import OrderedDict, deque
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from lrfinder.torch.copies import Copies
 
+_CONTAINERS = {dict, OrderedDict, list, tuple, set, deque}
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
 
@@ -102,6 +103,8 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
 
 
 def _take(value: object) -> memory.Taken | None:
+    if type(value) in _CONTAINERS:  # as most is that is found
+        return None
     if isinstance(value, Tensor):
         piece = Shard(value) if spread.is_shard(value) else Piece(value)
         return memory.Taken(piece, piece.further())

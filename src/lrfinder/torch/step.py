@@ -97,8 +97,7 @@ class SupervisedStep:
         else:
             with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
-        check_loss(loss)
-        found = kept(loss)
+        found = checked(loss)
         if self._accumulate > 1:
             loss = loss / self._accumulate
         (loss if self._scaler is None else self._scaler.scale(loss)).backward()
@@ -135,13 +134,8 @@ class SupervisedStep:
         clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
 
 
-def kept(loss: Tensor) -> Loss:
-    """The loss, so that later steps leave it alone: a captured graph writes its next one into the same memory."""
-    return loss.item() if loss.is_cpu else loss.detach().clone()
-
-
-def check_loss(loss: object) -> None:
-    """Refuse what ``backward()`` could not start from.
+def checked(loss: object) -> Loss:
+    """The loss, so that later steps leave it alone, after a look at whether ``backward()`` can start from it.
 
     Raises:
         LossError: it is no tensor of one element, or no gradient flows from it.
@@ -158,6 +152,12 @@ def check_loss(loss: object) -> None:
             "detached; make it from the model's output, with gradients on."
         )
         raise LossError(message)
+    return kept(loss)
+
+
+def kept(loss: Tensor) -> Loss:
+    """A loss that later steps leave alone: a captured graph writes its next one into the same memory."""
+    return loss.item() if loss.is_cpu else loss.detach().clone()
 
 
 def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
