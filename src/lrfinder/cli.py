@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing, contextmanager, suppress
-from enum import StrEnum
-from functools import partial
+from contextlib import closing, contextmanager
 from itertools import cycle, islice
 from math import prod
 from pathlib import Path
@@ -15,9 +13,29 @@ import typer
 from rich.console import Console
 
 import lrfinder
+from lrfinder import options
 from lrfinder.errors import LRFinderError, RankError, RatesError
 from lrfinder.factories import FileFactory
 from lrfinder.files import write_whole
+from lrfinder.options import (
+    PICTURES,
+    SCHEDULES,
+    Csv,
+    Debug,
+    Factory,
+    Json,
+    LrEnd,
+    LrMultiplier,
+    LrStart,
+    MaxIterations,
+    NumCpus,
+    NumGpus,
+    Picture,
+    RayAddress,
+    Resume,
+    ScheduleName,
+    Smoothing,
+)
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far
@@ -33,7 +51,6 @@ if TYPE_CHECKING:
     from lrfinder.learner import Learner
     from lrfinder.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.schedules import Schedule
-    from lrfinder.views.matplotlib import Kind
 
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
@@ -44,53 +61,6 @@ app = typer.Typer(
 )
 out = Console()
 err = Console(stderr=True)
-
-
-PICTURES: dict[str, Kind] = {".png": "png", ".pdf": "pdf", ".svg": "svg", "": "png"}
-
-
-def _picture(path: Path | None) -> Path | None:
-    """The path, which says by its ending what picture it is."""
-    if path is not None and path.suffix.lower() not in PICTURES:
-        message = f"{path} ends with {path.suffix}; a picture ends with .png, .pdf or .svg."
-        raise typer.BadParameter(message)
-    return path
-
-
-class ScheduleName(StrEnum):
-    """The words for the schedules that a rate can be suggested for."""
-
-    CONSTANT = "constant"
-    ONE_CYCLE = "one-cycle"
-
-
-SCHEDULES: dict[ScheduleName, Schedule] = {
-    ScheduleName.CONSTANT: lrfinder.constant,
-    ScheduleName.ONE_CYCLE: lrfinder.one_cycle,
-}
-
-Factory = Annotated[
-    str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")
-]
-LrStart = Annotated[float, typer.Option(help="The first rate.")]
-LrMultiplier = Annotated[float, typer.Option(help="Each rate is this many times the one before.")]
-LrEnd = Annotated[float, typer.Option(help="No rate goes above this.")]
-Smoothing = Annotated[float, typer.Option(help="Weight of the past in the running mean that stops the sweep.")]
-MaxIterations = Annotated[int, typer.Option(help="No more iterations than this.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, for `lrfinder plot` and lrfinder.load().")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write iteration, lr, loss here.")]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(help="Work on Ray: HOST:PORT of a cluster, auto for this machine's, local to start one here."),
-]
-NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
-NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each, fractions too.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
-Picture = Annotated[
-    Path | None,
-    typer.Option("--picture", "--png", callback=_picture, help="Write the picture here; it ends with .png, .pdf or .svg."),
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
 def main() -> None:
@@ -197,8 +167,8 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
         if _is_of_many():
             _suggest_on_all(factory, horizon, max_iterations, schedule, (json, csv, picture), alone=resume or ray_address)
             return
-        _require_folders(json, csv, picture)
-        journal = _journal(json, resume=resume)
+        options.require_folders(json, csv, picture)
+        journal = options.journal(json, resume=resume)
         if json is not None and journal is not None and resume and json.exists() and not journal.exists():
             message = f"{json} is there and complete: show it with `lrfinder plot {json}`."
             raise typer.BadParameter(message)
@@ -208,7 +178,7 @@ def suggest(  # noqa: PLR0913, PLR0917  (as above)
                 horizon,
                 max_iterations=max_iterations,
                 schedule=SCHEDULES[schedule],
-                executor=_executor(ray_address, num_cpus, num_gpus),
+                executor=options.executor(ray_address, num_cpus, num_gpus),
                 path=journal,
                 on_record=advance,
             )
@@ -245,16 +215,16 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
     Example:  lrfinder grid train.py:make_learner --set weight_decay=0,1e-4 --set momentum=0.8,0.9 --seeds 3 -o grid.json
     """
     with _told(debug):
-        _require_folders(output, csv, picture)
-        _require_no_other(output, resume=resume)
-        asked = dict(map(_axis, axes or []))
+        options.require_folders(output, csv, picture)
+        options.require_no_other(output, resume=resume)
+        asked = dict(map(options.axis, axes or []))
         if seeds is not None:
             asked["seed"] = list(range(seeds))
         made = _grid(
             FileFactory.named(factory),
             asked,
-            _each(horizon, max_iterations, lrfinder.LRFinder.suggest if with_suggest else lrfinder.LRFinder.find),
-            _executor(ray_address, num_cpus, num_gpus),
+            options.each(horizon, max_iterations, lrfinder.LRFinder.suggest if with_suggest else lrfinder.LRFinder.find),
+            options.executor(ray_address, num_cpus, num_gpus),
             output,
         )
         _show(made)
@@ -280,7 +250,7 @@ def compare(  # noqa: PLR0913, PLR0917  (as above)
     Example:  lrfinder compare train.py:make_learner --lrs 0.005,0.05,0.5 --iterations 300
     """
     with _told(debug):
-        rates = _rates(lrs)
+        rates = options.rates(lrs)
         with _made(factory, json, csv, picture) as learner:
             comparison = _compare(lrfinder.LRFinder(learner), rates, iterations)
             _conclude(learner, comparison, json, csv, picture)
@@ -320,7 +290,7 @@ def plot(
     Example:  lrfinder plot curve.json --png curve.png
     """
     with _told(debug):
-        _require_folders(csv, picture)
+        options.require_folders(csv, picture)
         loaded = lrfinder.load(result)
         _show(loaded)
         _write(loaded, None, csv, picture)
@@ -340,7 +310,7 @@ def report(
     Example:  lrfinder report adam.json sgd.json -o page.html
     """
     with _told(debug):
-        _require_folders(page)
+        options.require_folders(page)
         from lrfinder.views.report import write_report
 
         names = [path.stem for path in results]
@@ -404,16 +374,9 @@ def _of_rank() -> list[str]:
 @contextmanager
 def _made(factory: str, *paths: Path | None) -> Generator[Learner[Any]]:
     """The factory's learner, closed at the end. What could not be written later is told before it is made."""
-    _require_folders(*paths)
+    options.require_folders(*paths)
     with closing(FileFactory.named(factory)()) as learner:
         yield learner
-
-
-def _require_folders(*paths: Path | None) -> None:
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            message = f"{path} cannot be written: its folder must exist, and it must be no folder itself."
-            raise typer.BadParameter(message)
 
 
 def _grid(
@@ -421,71 +384,6 @@ def _grid(
 ) -> Grid:
     with cells_progress(err, prod(map(len, axes.values()))) as advance:
         return lrfinder.grid(factory, axes, each=each, executor=executor, path=output, on_cell=advance)
-
-
-def _each(horizon: int | None, max_iterations: int | None, experiment: Each) -> Each:
-    asked = {"horizon": horizon, "max_iterations": max_iterations}
-    settings = {name: value for name, value in asked.items() if value is not None}
-    if "horizon" in settings and experiment is lrfinder.LRFinder.find:
-        message = "--horizon is for --suggest: a range test has none."
-        raise typer.BadParameter(message)
-    return partial(experiment, **settings) if settings else experiment
-
-
-def _executor(ray_address: str | None, num_cpus: float, num_gpus: float) -> Executor | None:
-    if ray_address is None:
-        return None
-    return lrfinder.grid.Ray(address=None if ray_address == "local" else ray_address, num_cpus=num_cpus, num_gpus=num_gpus)
-
-
-def _journal(json: Path | None, *, resume: bool) -> Path | None:
-    """Where a search is kept until it ends: beside its result."""
-    if json is None:
-        if resume:
-            message = "--resume needs --json: what was found is kept beside that file."
-            raise typer.BadParameter(message)
-        return None
-    journal = json.with_name(f"{json.name}.part")
-    if journal.exists() and not resume:
-        message = f"{journal} is what a search found that was interrupted: go on with it by --resume, or remove it."
-        raise typer.BadParameter(message)
-    return journal
-
-
-def _require_no_other(output: Path | None, *, resume: bool) -> None:
-    if resume and output is None:
-        message = "--resume needs -o: the file whose cells are there already."
-        raise typer.BadParameter(message)
-    if output is not None and output.exists() and not resume:
-        message = f"{output} is there already: go on with it by --resume, or give another file."
-        raise typer.BadParameter(message)
-
-
-def _axis(text: str) -> tuple[str, list[Value]]:
-    name, equals, values = text.partition("=")
-    if not (name.isidentifier() and equals and values):
-        message = f"--set is {text!r}; give a name and its values, as in weight_decay=0,1e-4,1e-3."
-        raise typer.BadParameter(message)
-    return name, [_value(value.strip()) for value in values.split(",")]
-
-
-def _value(text: str) -> Value:
-    """A number where it is one; ``true``, ``false`` and ``none``, whatever their case; or the text itself."""
-    words: dict[str, Value] = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
-
-
-def _rates(lrs: str) -> list[float]:
-    try:
-        return [float(lr) for lr in lrs.split(",")]
-    except ValueError:
-        message = f"--lrs is {lrs!r}; give numbers with commas between: 0.005,0.05,0.5."
-        raise typer.BadParameter(message) from None
 
 
 def _find(  # noqa: PLR0913  (those of find)
