@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import operator
-from collections import deque
+from collections import OrderedDict, deque
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 _PLAIN = {type(None), bool, int, float, str, bytes}  # of which nothing can change
+_PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
 _EMPTY: dict[object, object] = {}
 
 
@@ -95,7 +96,7 @@ def _of_container(value: object) -> Taken | None:
         return Taken(further=dict(enumerate(cast("tuple[object, ...]", value))))
     if not isinstance(value, dict | list | set | deque):
         return None
-    if not value:  # as most of a module are
+    if type(value) in _PLAIN_CONTAINERS and not value:  # as most of a module's are
         return Taken(partial(_put_contents, value, _EMPTY))
     contents = copy.copy(cast("list[object]", value))
     further = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
@@ -103,7 +104,7 @@ def _of_container(value: object) -> Taken | None:
 
 
 def _put_contents(container: Any, contents: Any) -> None:
-    if not (container or contents):
+    if contents is _EMPTY and not container:
         return
     if isinstance(container, dict):
         now = cast("dict[object, object]", container)

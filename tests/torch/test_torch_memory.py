@@ -1,5 +1,7 @@
 """Tensors whose memory a training step takes away or reshapes come back whole."""
 
+from collections import OrderedDict, deque
+
 import pytest
 import torch
 from torch import nn
@@ -92,3 +94,36 @@ def test_an_object_that_refuses_its_state_is_named_by_its_type_and_the_rest_come
     with pytest.raises(RestoreError, match=r"^Stateful \(ValueError: another version\) could"):
         memory.restore()
     assert model.weight.tolist() == before
+
+
+class Shy(list):
+    """Says that it is empty until it was shown."""
+
+    shown = False
+
+    def __bool__(self):
+        return self.shown
+
+
+def test_a_container_comes_back_whatever_it_says_of_its_truth():
+    model = nn.Linear(2, 3)
+    model.shy = Shy([1, 2, 3])
+    memory = Memory([model])
+    model.shy.shown = True
+    model.shy.append(4)
+    memory.restore()
+    assert list(model.shy) == [1, 2, 3]
+
+
+def test_an_empty_container_that_was_filled_is_empty_again():
+    model = nn.Linear(2, 3)
+    model.held = held = [{}, [], set(), deque(), OrderedDict()]
+    memory = Memory([model])
+    held[0]["a"] = 1
+    held[1].append(1)
+    held[2].add(1)
+    held[3].append(1)
+    held[4]["a"] = 1
+    memory.restore()
+    assert model.held is held
+    assert held == [{}, [], set(), deque(), OrderedDict()]

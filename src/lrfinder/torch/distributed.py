@@ -172,7 +172,7 @@ class Ranks(Alone):
                 for wrapper in wrappers if self._forwards % accumulate else ():
                     unreduced.enter_context(wrapper.no_sync())
                 loss: Any = spread.whole(forward(model, batch))
-            return cast("Tensor", _Agreed.apply(loss, self._mean(float(checked(loss)), size_of(batch))))
+            return cast("Tensor", _Agreed.apply(loss, self._mean(checked(loss).item(), size_of(batch))))
 
         return agreed
 

@@ -24,7 +24,6 @@ from lrfinder.torch.distributed import Alone, over_ranks
 from lrfinder.torch.observing import observation
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
-from lrfinder.torch.spread import data_parallel
 from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Loss, Step, SupervisedStep, kept, supervised
 
@@ -137,8 +136,6 @@ class TorchLearner:
             ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
         )
         self._first_forward = forward
-        if not any(wrapper.gradient_as_bucket_view for wrapper in data_parallel([model])):
-            self._unwritten = step.dropped
 
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
@@ -176,7 +173,7 @@ class TorchLearner:
             message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
             raise LearnerError(message)
 
-        def detached(draw: Callable[[], Any]) -> Loss:
+        def stepped(draw: Callable[[], Any]) -> Loss:
             loss: Any = step(draw())
             if isinstance(loss, Tensor) and loss.numel() != 1:
                 message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
@@ -187,7 +184,7 @@ class TorchLearner:
         settings = partial(settings_of, modules, optimizers, data, {})
         ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
         learner._set_up(  # noqa: SLF001  (a constructor)
-            ranks.reduced(detached), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+            ranks.reduced(stepped), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
         )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
@@ -215,7 +212,6 @@ class TorchLearner:
         self._device = device
         self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
         self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
-        self._unwritten: Callable[[], list[Tensor]] = list
         self._rates = Rates(optimizers, group)
         source = own_source(data)
         of_data = generators_of(source)
@@ -227,7 +223,7 @@ class TorchLearner:
         return to_device(self._batches.draw(), self._device)
 
     def iteration(self, lr: float) -> Loss:
-        """Train on the next batch at ``lr``; its loss before the update: on an accelerator a detached tensor of one element.
+        """Train on the next batch at ``lr``; its loss before the update, a float, or on an accelerator a detached tensor.
 
         Raises:
             LossError: the loss is not one number, or no gradient flows from it.
@@ -253,8 +249,7 @@ class TorchLearner:
         """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
-            memory = Memory(self._roots, self._copies, self._unwritten())
-            return TorchState(memory, capture(self._generators()), self._batches.mark())
+            return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.

@@ -6,17 +6,7 @@ import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from torch.utils.data import (
-    BatchSampler,
-    ConcatDataset,
-    DataLoader,
-    Dataset,
-    RandomSampler,
-    Sampler,
-    SequentialSampler,
-    Subset,
-    TensorDataset,
-)
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder.glance import Remembered
 from lrfinder.randomness import Generator
@@ -27,9 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _KINDS = (DataLoader, Dataset, Sampler)
-_STILL = {  # these change no attribute as they are drawn from
-    DataLoader, SequentialSampler, RandomSampler, BatchSampler, TensorDataset, Subset, ConcatDataset,
-}  # fmt: skip
 _PLAIN = (type(None), bool, int, float, str, bytes)
 _OTHER = object()
 
@@ -44,7 +31,7 @@ def generators_of(data: object) -> tuple[Generator, ...]:
     at each batch could keep a data set's worth of memory.
     """
     parts = [(part, own_generator(part)) for part in _parts(data)]
-    plain = [part for part, generator in parts if generator is None and type(part) not in _STILL]
+    plain = [part for part, generator in parts if generator is None]
     found = [generator for _, generator in parts if generator is not None]
     return (*found, _attributes(plain)) if plain else tuple(found)
 
@@ -84,7 +71,7 @@ def _values(parts: list[object]) -> Values:
     values: list[object] = []
     for part in parts:
         now = vars(part)
-        if "_iterator" in now:  # of a loader: the pass that its other users have open, and are to close
+        if now.get("_iterator") is not None:  # of a loader: the pass that its other users have open, and are to close
             now = {name: value for name, value in now.items() if name != "_iterator"}
         names += now
         values += now.values()

@@ -40,21 +40,16 @@ class Memory(memory.Memory):
     Args:
         roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
         copies: keeps the copies of what the tensors hold; on the host, unless it is given.
-        unwritten: tensors that nobody writes to before they come back, and so are not copied.
 
     Raises:
         LearnerError: one of the roots is of neither kind.
     """
 
-    def __init__(self, roots: Iterable[object], copies: Copies | None = None, unwritten: Iterable[Tensor] = ()) -> None:
+    def __init__(self, roots: Iterable[object], copies: Copies | None = None) -> None:
         roots = list(roots)
         loads: list[tuple[object, Callable[[], object]]] = []
         inside = [_inside(root, loads) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
         super().__init__([*roots, *inside], _take)
-        spared = set(map(id, unwritten))
-        for _, piece in self._tensors():
-            if id(piece.tensor) in spared:
-                piece.keep_unwritten()
         contents = [piece.contents for _, piece in self._tensors()]
         flat = [one.flat for one in contents if one.flat is not None]
         kept, self._lives_by = (InMemory() if copies is None else copies).keep(flat)

@@ -56,6 +56,7 @@ class SupervisedStep:
         self._clip = clip
         self._device = device
         self._needs_closure = _needs_closure(optimizer)
+        self._kept = detached if self._needs_closure else kept  # a closure gives its optimizer a tensor
         if self._needs_closure and scaler is not None:
             message = f"{type(optimizer).__name__} needs a closure, which a GradScaler cannot step; give one of the two."
             raise OptimizerError(message)
@@ -74,15 +75,6 @@ class SupervisedStep:
         self._optimizer.step()
         return loss
 
-    def dropped(self) -> list[Tensor]:
-        """The gradients that the next update lets go of before it writes any; on the CPU, where no graph owns the memory."""
-        zero_grad: Any = self._optimizer.zero_grad
-        if getattr(zero_grad, "__func__", None) is not torch.optim.Optimizer.zero_grad:
-            return []
-        parameters = (parameter for group in self._optimizer.param_groups for parameter in group["params"])
-        gradients = (parameter.grad for parameter in parameters)
-        return [gradient for gradient in gradients if gradient is not None and _is_whole(gradient)]
-
     def _gradients(self, draw: Callable[[], Any]) -> Loss:
         """Fill the gradients; the mean loss of the batches."""
         self._optimizer.zero_grad()
@@ -97,7 +89,7 @@ class SupervisedStep:
         else:
             with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
-        found = checked(loss)
+        found = self._kept(checked(loss))
         if self._accumulate > 1:
             loss = loss / self._accumulate
         (loss if self._scaler is None else self._scaler.scale(loss)).backward()
@@ -121,11 +113,11 @@ class SupervisedStep:
     def _step_with_closure(self, batches: list[Any]) -> Loss:
         losses: list[Loss] = []
 
-        def closure() -> Tensor:
+        def closure() -> Loss:
             losses.append(self._gradients(iter(batches).__next__))
             if self._clip is not None:
                 self._clip_gradients(self._clip)
-            return torch.as_tensor(losses[-1], dtype=torch.float64)
+            return losses[-1]
 
         self._optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
@@ -134,8 +126,8 @@ class SupervisedStep:
         clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
 
 
-def checked(loss: object) -> Loss:
-    """The loss, so that later steps leave it alone, after a look at whether ``backward()`` can start from it.
+def checked(loss: object) -> Tensor:
+    """The loss, if ``backward()`` can start from it.
 
     Raises:
         LossError: it is no tensor of one element, or no gradient flows from it.
@@ -152,12 +144,17 @@ def checked(loss: object) -> Loss:
             "detached; make it from the model's output, with gradients on."
         )
         raise LossError(message)
-    return kept(loss)
+    return loss
 
 
 def kept(loss: Tensor) -> Loss:
-    """A loss that later steps leave alone: a captured graph writes its next one into the same memory."""
-    return loss.item() if loss.is_cpu else loss.detach().clone()
+    """The loss, so that later steps leave it alone: read, where that stops no device."""
+    return float(loss.item()) if loss.is_cpu else detached(loss)
+
+
+def detached(loss: Tensor) -> Tensor:
+    """The loss in memory of its own: a captured graph writes its next one into the same."""
+    return loss.detach().clone()
 
 
 def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
@@ -168,12 +165,6 @@ def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, An
         return loss_fn(model(given), target)
 
     return forward
-
-
-def _is_whole(gradient: Tensor) -> bool:
-    """Whether it lies on the CPU, in memory of its own."""
-    plain = type(gradient) is Tensor and gradient.is_cpu and gradient.layout is torch.strided
-    return plain and gradient.untyped_storage().nbytes() == gradient.nbytes
 
 
 def _train_if_all_evaluate(model: nn.Module) -> None:

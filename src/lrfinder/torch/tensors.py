@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lrfinder.errors import RestoreError
 from lrfinder.torch.copies import copy_together
 from lrfinder.torch.spread import local
 
@@ -79,43 +78,18 @@ class Sparse(Contents):
         self._tensor.copy_(self._saved.clone())
 
 
-class Unwritten(Contents):
-    """Contents that are their own copy, as nobody writes to them before they come back.
-
-    Raises:
-        RestoreError: on filling in, where somebody did.
-    """
-
-    __slots__ = ("_alias", "_version")
-
-    def __init__(self, alias: Tensor) -> None:
-        super().__init__(None)
-        self._alias = alias
-        self._version = _writes(alias)
-
-    def fill(self) -> None:
-        """Make sure that they are as they were."""
-        if _writes(self._alias) != self._version:
-            message = (
-                f"A gradient of shape {tuple(self._alias.shape)} was written to since the snapshot, by no iteration. "
-                "Call zero_grad() before the snapshot, or leave the gradients alone until the restore."
-            )
-            raise RestoreError(message)
-
-
 class Piece:
     """One tensor: calling it puts back everything but contents.
 
     Attributes:
-        tensor: the tensor.
         contents: what is to be filled in afterwards.
         in_place: whether the last call succeeded, so that the contents have a place to be put in.
     """
 
-    __slots__ = ("_alias", "_attributes", "_grad", "_nbytes", "_requires_grad", "contents", "in_place", "tensor")
+    __slots__ = ("_alias", "_attributes", "_grad", "_nbytes", "_requires_grad", "_tensor", "contents", "in_place")
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+        self._tensor = tensor
         self._alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
         self._nbytes = self._alias.untyped_storage().nbytes() if tensor.layout is torch.strided else 0
         self._attributes = vars(tensor).copy() or _NONE
@@ -124,10 +98,6 @@ class Piece:
         self.contents = _contents(tensor, self._alias)
         self.in_place = False
 
-    def keep_unwritten(self) -> None:
-        """Take the tensor for its own copy."""
-        self.contents = Unwritten(self._alias)
-
     def further(self) -> dict[str, object]:
         """What else was found on the tensor."""
         return self._attributes if self._grad is None else {"grad": self._grad, **self._attributes}
@@ -135,7 +105,7 @@ class Piece:
     def __call__(self) -> None:
         """Memory, shape, attributes, ``requires_grad``, gradient or its absence."""
         self.in_place = False
-        tensor = self.tensor
+        tensor = self._tensor
         if self._alias.layout is torch.strided:
             self._place()
         _put_attributes(tensor, self._attributes)
@@ -143,13 +113,13 @@ class Piece:
         self.in_place = True
 
     def _put_gradient(self) -> None:
-        if self.tensor.is_leaf:
-            self.tensor.requires_grad_(self._requires_grad)
-            if self.tensor.grad is not self._grad:
-                self.tensor.grad = self._grad
+        if self._tensor.is_leaf:
+            self._tensor.requires_grad_(self._requires_grad)
+            if self._tensor.grad is not self._grad:
+                self._tensor.grad = self._grad
 
     def _place(self) -> None:
-        tensor, alias = self.tensor, self._alias
+        tensor, alias = self._tensor, self._alias
         if tensor.dtype is not alias.dtype or not tensor.is_set_to(alias):
             tensor.data = alias  # the step had given it other memory, or another shape
         if alias.untyped_storage().nbytes() < self._nbytes:
@@ -162,7 +132,7 @@ class Shard(Piece):
     __slots__ = ()
 
     def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+        self._tensor = tensor
         self._alias = local(tensor).detach()
         self._attributes = _NONE
         self._requires_grad = tensor.requires_grad
@@ -174,7 +144,7 @@ class Shard(Piece):
         """``requires_grad``, gradient or its absence."""
         self.in_place = False
         self._put_gradient()
-        alias = local(self.tensor).detach()
+        alias = local(self._tensor).detach()
         if not alias.is_set_to(self._alias):
             self.contents.move(alias)
         self.in_place = True
@@ -204,11 +174,6 @@ def _flat(tensor: Tensor) -> Tensor | None:
     if not tensor.is_contiguous():
         tensor = tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
     return tensor.view(-1) if tensor.is_contiguous() else None
-
-
-def _writes(tensor: Tensor) -> int:
-    """How often PyTorch has written to the memory, under whatever name."""
-    return tensor._version  # noqa: SLF001  (documented with autograd, for this)
 
 
 def _put_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:
