@@ -26,7 +26,7 @@ def section(sizes: list[str], optimizers: list[str]) -> str:
     rows = []
     for size in sizes:
         for optimizer in optimizers:
-            needed = SIZES[size] * 4 * {"fresh SGD": 4, "warm Adam": 8}.get(optimizer, 10)
+            needed = SIZES[size] * 4 * {"fresh SGD": 4, "warm Adam": 9}.get(optimizer, 12)
             if needed > _free():
                 rows.append(
                     [size, optimizer, f"not run: takes {needed / 1e9:.0f} GB, {_free() / 1e9:.0f} are free"] + [""] * 5
