@@ -14,7 +14,7 @@ from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
 from lrfinder.plan import planned
 from lrfinder.probing import Probing
-from lrfinder.rates import checked
+from lrfinder.rates import checked, several
 from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
 from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
@@ -151,8 +151,8 @@ class LRFinder:
             horizon: iterations of the training that the rate is for.
             max_iterations: no more iterations than this, sweep, probes and checks together; with 150 or fewer the curve of
                 the sweep alone is read, against the losses of the same batches untrained.
-            rates: those of the sweep, in place of its own ladder, half of ``max_iterations`` at most; no probe leaves
-                their range.
+            rates: those of the sweep, in place of its own ladder, two or more, half of ``max_iterations`` at most; no probe
+                leaves their range.
             schedule: how the rate moves through that training, a function of its progress from 0 to 1 whose highest
                 value is 1; the suggestion is the highest rate then.
             on_record: called with each :class:`lrfinder.Record` as it comes.
@@ -199,7 +199,7 @@ def suggested(  # noqa: PLR0913  (those of suggest, and who makes the probes)
         curve: the sweep, where it was made before.
     """
     horizon, max_iterations = checked_search(horizon, max_iterations)
-    lrs = checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2)
+    lrs = several(checked(rates_of_sweep(max_iterations) if rates is None else rates, max_iterations // 2))
     with restored(learner) as state:
         if curve is None:
             curve = _swept(learner, lrs, max_iterations, on_record)

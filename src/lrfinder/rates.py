@@ -59,6 +59,18 @@ def checked(rates: Iterable[float], max_iterations: int) -> tuple[float, ...]:
     return lrs
 
 
+def several(lrs: tuple[float, ...]) -> tuple[float, ...]:
+    """The rates, if there is something to choose between.
+
+    Raises:
+        RatesError: they are all the same.
+    """
+    if len(set(lrs)) == 1:
+        message = f"There is no rate but {lrs[0]:g}, and a suggestion chooses between several; give at least two."
+        raise RatesError(message)
+    return lrs
+
+
 def _require_span(lr_start: float, lr_end: float) -> None:
     if not (lr_start > 0 and math.isfinite(lr_start)):
         message = f"lr_start is {lr_start!r}; it must be a finite number above 0 (1e-6 is usual)."

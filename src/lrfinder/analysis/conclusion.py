@@ -86,7 +86,7 @@ def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -
     lower = [lr for lr in evidence.runs if lr < best]
     higher = [lr for lr in evidence.runs if lr > best]
     broken = [lr for lr in evidence.runs if _breaks(evidence, lr)]
-    diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or bool(broken)
+    diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or curve.landmarks.diverges is not None or bool(broken)
     holds = {
         "at the boundary": not (lower and higher),
         "never diverges": not diverges,
