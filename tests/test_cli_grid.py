@@ -100,7 +100,7 @@ def test_cells_that_fail_are_told_and_the_exit_code_says_so(train):
     ended = run("grid", f"{train}:breaking", "--seeds", 2)
     assert ended.exit_code == 1
     assert "no images" in ended.output
-    assert "2 of 2 cells" in ended.output
+    assert "1 of 2 cells, 1 failed" in ended.output
 
 
 @pytest.mark.parametrize(("arguments", "code", "said"), [
@@ -108,6 +108,8 @@ def test_cells_that_fail_are_told_and_the_exit_code_says_so(train):
     (["--set", "weight_decay=0,0"], 1, "twice"),
     ([], 1, "at least one axis"),
     (["--set", "batch=1"], 1, "takes weight_decay, momentum, seed"),
+    (["--set", "weight_decay=0", "--set", "weight_decay=1"], 2, "weight_decay is set twice"),
+    (["--seeds", "2", "--set", "seed=5"], 2, "seed is set twice"),
     (["--seeds", "1", "--resume"], 2, "needs -o"),
     (["--seeds", "1", "--horizon", "5"], 2, "--suggest"),
 ])  # fmt: skip
@@ -116,6 +118,13 @@ def test_a_call_that_is_not_understood_is_told_in_a_sentence(train, arguments, c
     assert ended.exit_code == code
     assert said in " ".join(ended.output.replace("│", " ").split())
     assert "Traceback" not in ended.output
+
+
+def test_a_factory_that_is_not_in_its_file_is_told_before_any_cell(train):
+    ended = run("grid", f"{train}:nope", "--seeds", 2)
+    assert ended.exit_code == 1
+    assert "has no function 'nope'" in " ".join(ended.output.split())
+    assert "cells" not in ended.output
 
 
 def test_a_file_that_is_there_is_left_as_it_is_without_resume(train, tmp_path):

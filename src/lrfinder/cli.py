@@ -216,21 +216,24 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
     """
     with _told(debug):
         options.require_folders(output, csv, picture)
-        options.require_no_other(output, resume=resume)
-        asked = dict(map(options.axis, axes or []))
-        if seeds is not None:
-            asked["seed"] = list(range(seeds))
+        leads = _rank() == 0
+        if _is_of_many():
+            _require_alone(resume or ray_address)
+        if leads:
+            options.require_no_other(output, resume=resume)
+        asked = options.axes_of([*(axes or []), *([] if seeds is None else [f"seed={','.join(map(str, range(seeds)))}"])])
         made = _grid(
             FileFactory.named(factory),
             asked,
             options.each(horizon, max_iterations, lrfinder.LRFinder.suggest if with_suggest else lrfinder.LRFinder.find),
             options.executor(ray_address, num_cpus, num_gpus),
-            output,
+            output if leads else None,
         )
-        _show(made)
-        _write(made, None, csv, picture)
-        if output is not None:
-            _say_written(output)
+        if leads:
+            _show(made)
+            _write(made, None, csv, picture)
+            if output is not None:
+                _say_written(output)
         if len(made.pending):
             raise typer.Exit(1)
 
@@ -382,7 +385,7 @@ def _made(factory: str, *paths: Path | None) -> Generator[Learner[Any]]:
 def _grid(
     factory: FileFactory, axes: dict[str, list[Value]], each: Each, executor: Executor | None, output: Path | None
 ) -> Grid:
-    with cells_progress(err, prod(map(len, axes.values()))) as advance:
+    with cells_progress(err if _rank() == 0 else Console(quiet=True), prod(map(len, axes.values()))) as advance:
         return lrfinder.grid(factory, axes, each=each, executor=executor, path=output, on_cell=advance)
 
 
@@ -419,12 +422,16 @@ def _suggest_on_all(  # noqa: PLR0913  (the options of the command)
     alone: object,
 ) -> None:
     """The search that the processes of one training make together."""
-    if alone:
-        message = "--resume and --ray-address are for a search in one process, not for one of several ranks."
-        raise typer.BadParameter(message)
+    _require_alone(alone)
     with _made(factory, *paths) as learner:
         suggestion = _suggest(lrfinder.LRFinder(learner), horizon, max_iterations, SCHEDULES[schedule])
         _conclude(learner, suggestion, *paths)
+
+
+def _require_alone(alone: object) -> None:
+    if alone:
+        message = "--resume and --ray-address are for a command in one process, not for one of several ranks."
+        raise typer.BadParameter(message)
 
 
 def _compare(finder: lrfinder.LRFinder, lrs: list[float], iterations: int) -> Comparison:

@@ -101,8 +101,9 @@ def require_settings(factory: Callable[..., object], settings: Mapping[str, obje
     Raises:
         FactoryError: it cannot.
     """
+    function = factory.function if isinstance(factory, FileFactory) else factory
     try:
-        signature = inspect.signature(factory.function if isinstance(factory, FileFactory) else factory)
+        signature = inspect.signature(function)
     except (TypeError, ValueError):  # a callable that does not tell what it takes
         return
     try:

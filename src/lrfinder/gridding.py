@@ -81,6 +81,8 @@ class Gridding:
         grid = Grid(values, described(each), described(factory), ())
         grid = grid if path is None else begun(grid, path)
         pending = list(grid.pending)
+        if not pending:
+            return grid
         made = {cell_number(grid, cell): cell for cell in grid.cells}
         with closing((executor or InProcess()).stream(partial(_work, factory, each), pending)) as stream:
             for done in stream:

@@ -13,6 +13,8 @@ import typer
 import lrfinder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lrfinder.cells import Value
     from lrfinder.executors import Executor
     from lrfinder.gridding import Each
@@ -115,8 +117,17 @@ def require_no_other(output: Path | None, *, resume: bool) -> None:
         raise typer.BadParameter(message)
 
 
-def axis(text: str) -> tuple[str, list[Value]]:
-    """A keyword of the factory and its values: ``"momentum=0.8,0.9"``."""
+def axes_of(texts: Sequence[str]) -> dict[str, list[Value]]:
+    """Keywords of the factory and their values: ``"momentum=0.8,0.9"``."""
+    axes = list(map(_axis, texts))
+    names = [name for name, _ in axes]
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        message = f"{twice[0]} is set twice; give each axis once, with all of its values (--seeds 3 is --set seed=0,1,2)."
+        raise typer.BadParameter(message)
+    return dict(axes)
+
+
+def _axis(text: str) -> tuple[str, list[Value]]:
     name, equals, values = text.partition("=")
     if not (name.isidentifier() and equals and values):
         message = f"--set is {text!r}; give a name and its values, as in weight_decay=0,1e-4,1e-3."

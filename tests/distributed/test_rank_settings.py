@@ -77,7 +77,7 @@ class Batches:
 
 
 def shorter_pass(rank):
-    with pytest.warns(lrfinder.LRFinderWarning, match="7 on rank 0, 4 on rank 1 batches") as warned:
+    with pytest.warns(lrfinder.LRFinderWarning, match="7 batches on rank 0, 4 batches on rank 1") as warned:
         found = lrfinder.LRFinder(trainings.learner("ddp", Batches(rank))).find(rates=trainings.LRS[:12])
     return len(warned), found.losses.tolist()
 

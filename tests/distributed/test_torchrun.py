@@ -17,9 +17,10 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from lrfinder.torch import TorchLearner
 
-def make_learner(fault=None):
-    dist.init_process_group("gloo")
-    torch.manual_seed(0)
+def make_learner(fault=None, seed=0):
+    if not dist.is_initialized():
+        dist.init_process_group("gloo")
+    torch.manual_seed(seed)
     inputs = torch.randn(512, 6)
     data = TensorDataset(inputs, (inputs.sum(1) > 0).long())
     loader = DataLoader(data, batch_size=16, sampler=DistributedSampler(data))
@@ -34,6 +35,9 @@ def make_learner(fault=None):
         return cross_entropy(output, target)
 
     return TorchLearner(model, optimizer, loss_fn, loader)
+
+def make_cell(seed):
+    return make_learner(seed=seed)
 
 def make_faulty():
     return make_learner(fault=1)
@@ -74,3 +78,17 @@ def test_a_fault_is_told_once_by_its_rank_and_once_by_the_first(torchrun):
     assert ended.returncode != 0
     assert ended.stderr.count("Rank 1: ValueError: a bad batch") == 1
     assert ended.stderr.count("Rank 0: Rank 1 raised ValueError: a bad batch.") == 1
+
+
+def test_a_grid_is_made_by_all_and_told_and_written_by_the_first(torchrun, tmp_path):
+    ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "--max-iterations", "20", "-o", "grid.json")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("2 of 2 cells") == 2  # a heading and a sentence
+    assert ended.stdout.count("written: grid.json") == 1
+    assert len((tmp_path / "grid.json").read_text().splitlines()) == 3  # the axes and two cells
+
+
+def test_a_grid_of_many_processes_is_not_gone_on_from(torchrun):
+    ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "-o", "grid.json", "--resume")
+    assert ended.returncode != 0
+    assert "in one process" in " ".join(ended.stderr.replace("│", " ").split())

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder import Cell, Grid, LRFinder
-from lrfinder.views.grids import multiples
+from lrfinder.views.grids import cells_told, grid_title, multiples
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view
@@ -76,6 +76,16 @@ def test_the_figure_is_made_without_pyplot(grid):
     assert plt.get_fignums() == before
 
 
+def failing_at(momentum):
+    if momentum:
+        raise ValueError("none with momentum")
+    return bowl()
+
+
+def wordy(weight_decay_of_all_groups, momentum_of_the_optimizer, seed_of_the_initial_weights):
+    return bowl(weight_decay_of_all_groups, momentum_of_the_optimizer, seed_of_the_initial_weights)
+
+
 EMPTY = Grid({"weight_decay": (0.0, 0.1), "seed": (0,)}, "LRFinder.find", "make", ())
 FAILED = lrfinder.grid(breaking, seed=[1])
 OTHERS = {
@@ -90,7 +100,7 @@ OTHERS = {
 @pytest.mark.parametrize("grid", OTHERS.values(), ids=OTHERS)
 def test_whatever_there_is_of_a_grid_is_shown(grid):
     assert figure_png(grid)
-    assert f"{len(grid)} of {grid.size} cells" in in_terminal(grid)
+    assert cells_told(grid) in in_terminal(grid)
     assert verdict(grid)
     assert "<table>" in html(grid)
 
@@ -99,8 +109,35 @@ def test_whatever_there_is_of_a_grid_is_shown(grid):
 def test_whatever_there_is_of_a_grid_has_a_report(grid, tmp_path):
     grid.report(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert f"{len(grid)} of {grid.size} cells" in page
+    assert cells_told(grid) in page
     assert grid.factory in page
+
+
+def test_cells_that_failed_are_counted_apart_and_have_no_line():
+    half = lrfinder.grid(failing_at, momentum=[0.0, 0.5])
+    assert cells_told(half) == "1 of 2 cells, 1 failed"
+    assert [line.label for panel in multiples(half).panels for _, line in panel.lines] == ["momentum 0", "momentum 0.5"]
+    legend = [text.get_text() for text in half.plot().get_legend().get_texts()]
+    plt.close("all")
+    assert "momentum 0" in legend
+    assert "momentum 0.5" not in legend
+
+
+def test_a_grid_of_seeds_alone_recommends_a_rate():
+    told = verdict(OTHERS["seeds alone"])
+    assert "Recommended: a rate of" in told
+    assert grid_title(OTHERS["seeds alone"]).startswith("2 of 2 cells: a rate of")
+
+
+def test_a_long_title_stays_on_its_figure():
+    decays, momenta, seeds = [0.0, 0.0625], [0.0, 0.0625], [1, 2]
+    axes = lrfinder.grid(
+        wordy, weight_decay_of_all_groups=decays, momentum_of_the_optimizer=momenta, seed_of_the_initial_weights=seeds
+    ).plot()
+    axes.figure.draw_without_rendering()
+    title, whole = axes.title.get_window_extent(), axes.figure.bbox
+    assert whole.x0 <= title.x0 < title.x1 <= whole.x1
+    plt.close("all")
 
 
 @pytest.mark.parametrize("width", [40, 80, 120])

@@ -50,9 +50,9 @@ def difference(ranks: Sequence[int], every: Sequence[Settings]) -> str | None:
             return f"Rank {ranks[0]} and rank {rank} are set up differently: {named}{more}. Give every rank the same."
     lengths = [one.get(_BATCHES) for one in every]
     if len(set(lengths)) > 1:
-        named = ", ".join(f"{length} on rank {rank}" for rank, length in islice(zip(ranks, lengths, strict=True), 8))
+        named = ", ".join(f"{length} batches on rank {rank}" for rank, length in islice(zip(ranks, lengths, strict=True), 8))
         message = (
-            f"The data are of different length: {named} batches. Each rank begins its data anew by itself; a training that "
+            f"The data are of different length: {named}. Each rank begins its data anew by itself; a training that "
             "ends its pass on all ranks at once needs the same number on each (DistributedSampler gives it)."
         )
         warnings.warn(message, LRFinderWarning, stacklevel=2)

@@ -30,8 +30,9 @@ def _free(folder: Path) -> int:
 class OnDisk:
     """Copies in files of a folder, read through a memory map: for models of which memory holds no second.
 
-    The files have no name any more once they are mapped: from then on none is left whatever ends the process, and one that is
-    killed while it writes leaves what it had written. Where the system does not allow that (Windows), they go with the copies.
+    The files have no name any more once they are mapped: from then on none is left whatever ends the process. One that is
+    killed while it writes leaves what it had written. Where the system does not allow that (Windows), they go with the
+    copies.
 
     Args:
         folder: one that is there, of the user's.

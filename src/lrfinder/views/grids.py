@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder.analysis.recommendation import Combination
+    from lrfinder.analysis.recommendation import Combination, Recommendation
     from lrfinder.cells import Cell, Grid, Value
     from lrfinder.views.curve import Limits, LossAxis
 
@@ -89,8 +89,19 @@ def multiples(grid: Grid) -> Multiples:
 def grid_title(grid: Grid) -> str:
     """What the grid is, and what it came to, in a line."""
     told = grid.recommended
-    outcome = "no recommendation" if told is None else f"{settings_told(told.settings)} at a rate of {told.lr:.3g}"
-    return f"{len(grid)} of {grid.size} cells: {outcome}"
+    outcome = "no recommendation" if told is None else recommended_told(told, " at ")
+    return f"{cells_told(grid)}: {outcome}"
+
+
+def cells_told(grid: Grid) -> str:
+    """How many cells there are, of how many, and how many of them failed."""
+    failed = sum(cell.error is not None for cell in grid.cells)
+    return f"{len(grid) - failed} of {grid.size} cells" + (f", {failed} failed" if failed else "")
+
+
+def recommended_told(told: Recommendation, joint: str, over: str = "") -> str:
+    """The settings of a recommendation, if any were varied, and its rate with what it was read ``over``."""
+    return joint.join(filter(None, [settings_told(told.settings), f"a rate of {told.lr:.3g}{over}"]))
 
 
 def settings_told(settings: Mapping[str, Value]) -> str:
@@ -110,7 +121,7 @@ def failures(cells: Sequence[Cell]) -> list[str]:
         if cell.error is not None:
             failed.setdefault(cell.error, []).append(cell)
     return [
-        f"{len(same)} failed, the first at {settings_told(same[0].settings)}: {printable(error)}."
+        f"{len(same)} failed, the first at {settings_told(same[0].settings)}: {printable(error).removesuffix('.')}."
         for error, same in failed.items()
     ]
 

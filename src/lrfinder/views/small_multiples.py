@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from lrfinder.views.curve import LossAxis
     from lrfinder.views.grids import Line, Multiples
 
-ACROSS, DOWN = 0.09, 0.12  # of a panel's width and height, between two panels
+ACROSS, DOWN, A_LINE = (
+    0.09,
+    0.12,
+    0.08,
+)  # of a panel's width and height, between two panels; for each further line of a title
 PANEL_INCHES = (2.9, 2.5)
 BESIDE_INCHES, ABOVE_INCHES = 2.4, 0.9
 
@@ -48,12 +52,12 @@ def draw_grid(  # noqa: PLR0913  (what figures of all results have in common com
     """
     drawn = multiples(grid)
     ax.set_axis_off()
-    ax.set_title(drawn.title, pad=24)
+    ax.set_title(drawn.title, pad=12 * (1 + _title_lines(drawn)), wrap=True)
     panels = _panels(ax, drawn)
     for place, (panel, within) in enumerate(zip(drawn.panels, panels, strict=True)):
         scale(within, drawn.loss_axis)
         within.set(xscale="log", xlim=drawn.x_limits)
-        within.set_title(panel.title, fontsize="medium")
+        within.set_title(_in_lines(panel.title), fontsize="medium")
         below = place + drawn.columns >= len(panels)
         within.tick_params(labelleft=place % drawn.columns == 0, labelbottom=below, which="both")
         within.set(xlabel="learning rate" if below else "", ylabel="" if place % drawn.columns else "loss")
@@ -66,17 +70,29 @@ def draw_grid(  # noqa: PLR0913  (what figures of all results have in common com
 
 def _panels(ax: Axes, drawn: Multiples) -> list[Axes]:
     width = 1 / (drawn.columns + ACROSS * (drawn.columns - 1))
-    height = 1 / (drawn.rows + DOWN * (drawn.rows - 1))
+    down = DOWN + A_LINE * (_title_lines(drawn) - 1)
+    height = 1 / (drawn.rows + down * (drawn.rows - 1))
     panels: list[Axes] = []
     for place in range(len(drawn.panels)):
         row, column = divmod(place, drawn.columns)
-        bounds = (column * width * (1 + ACROSS), 1 - height - row * height * (1 + DOWN), width, height)
+        bounds = (column * width * (1 + ACROSS), 1 - height - row * height * (1 + down), width, height)
         shared: dict[str, Any] = {"sharex": panels[0], "sharey": panels[0]} if panels else {}
         panels.append(ax.inset_axes(bounds, **shared))
     return panels
 
 
+def _in_lines(title: str) -> str:
+    """A setting a line: side by side they are wider than a panel."""
+    return title.replace(", ", "\n")
+
+
+def _title_lines(drawn: Multiples) -> int:
+    return max((_in_lines(panel.title).count("\n") + 1 for panel in drawn.panels), default=1)
+
+
 def _draw_line(ax: Axes, line: Line, style: Mapping[str, Any], accent: str) -> None:
+    if not len(line.lrs):  # nothing of it was made
+        return
     width = 3.0 if line.recommended else 1.6
     ax.fill_between(line.lrs, line.low, line.high, color=style["color"], alpha=0.2, linewidth=0)
     ax.plot(line.lrs, line.mean, **style, linewidth=width, label=line.label)

@@ -11,7 +11,7 @@ from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.cells import Grid
 from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
-from lrfinder.views.grids import failures, settings_told
+from lrfinder.views.grids import cells_told, failures, recommended_told
 from lrfinder.views.plain import printable
 from lrfinder.views.probes import probe_ends, under
 from lrfinder.views.trainings import COMPLETE, trainings
@@ -204,7 +204,7 @@ def _remarks(all_trainings: tuple[Training, ...]) -> list[str]:
 
 @verdict.register(Grid)
 def _of_grid(grid: Grid) -> str:
-    tried = f"{len(grid)} of {grid.size} cells were made, in each {grid.each} of {grid.factory}."
+    tried = f"{cells_told(grid)}, in each {grid.each} of {grid.factory}."
     again = [cell for cell in grid.cells if cell.attempts is not None and cell.attempts > 1]
     lost = f"{len(again)} of them were begun again, as their worker was lost." if again else ""
     return printable(" ".join(part for part in (tried, lost, _recommended(grid), *failures(grid.cells)) if part))
@@ -215,10 +215,10 @@ def _recommended(grid: Grid) -> str:
     if told is None:
         return "There is no recommendation, because no combination gave a rate with every seed."
     seeds = len(told.combination.figures)
-    rate = f"a rate of {told.lr:.3g}" + (f" ({told.low:.3g} to {told.high:.3g} over {seeds} seeds)" if seeds > 1 else "")
+    over = f" ({told.low:.3g} to {told.high:.3g} over {seeds} seeds)" if seeds > 1 else ""
     error = "" if np.isnan(told.standard_error) else f" ± {told.standard_error:.1g}"
     where = "above" if told.excess > 0 else "below"
     excess = f"Its loss came to {abs(told.excess):.2g}{error} {where} that of the other combination that came lowest."
     notes = " ".join(f"{note[:1].upper()}{note[1:]}." for note in told.notes)
-    recommended = f"Recommended: {settings_told(told.settings)}, at {rate}."
+    recommended = f"Recommended: {recommended_told(told, ', at ', over)}."
     return " ".join(part for part in (recommended, told.reason, "" if np.isnan(told.excess) else excess, notes) if part)
