@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime as dt
+import gc
 import operator
 import os
 import platform
@@ -63,6 +64,7 @@ class Log:
         if self.is_full() or any(sum(map(operator.ne, chosen, other)) < APART for other in self.drawn):
             return
         self.drawn.append(chosen)
+        refused = self.refused.total()
         try:
             raised = prove(case)
         except RefusedError as error:
@@ -74,6 +76,8 @@ class Log:
         else:
             self.proved.add(case)
             self.raised[raised] += raised != ""
+        if self.refused.total() > refused:
+            gc.collect()  # the workers of its loader, which its exception held until now
         if len(self.drawn) % 50 == 0:
             print(f"{len(self.proved)} cases proved, {len(self.lost)} lost", file=sys.stderr, flush=True)
 

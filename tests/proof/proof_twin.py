@@ -6,6 +6,7 @@ import tempfile
 import time
 import warnings
 from contextlib import closing, contextmanager, nullcontext
+from dataclasses import astuple, is_dataclass
 from pathlib import Path
 
 import torch
@@ -101,7 +102,8 @@ def run(training, cls):
             except Exception as error:  # noqa: BLE001  (of the user's step, at a rate that no step can bear)
                 raised = type(error).__name__
                 continue
-            if repr(results.setdefault(action, result)) != repr(result):
+            whole = repr(astuple(result)) if is_dataclass(result) else ""  # as text, in which NaN is like NaN
+            if results.setdefault(action, whole) != whole:
                 message = f"{action} gave another result the second time."
                 raise TraceError(message)
     return raised
