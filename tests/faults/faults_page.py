@@ -18,9 +18,9 @@ This page is written by `python tests/faults/faults_page.py`, and a test compare
 
 ## Killed
 
-SIGTERM where no handler is set, and SIGKILL, end the process at once, so there is nothing to put back in it. A finder that was
-given no path writes no file, so those in the working and the temporary directory are as they were. Worker processes of a
-`DataLoader` notice within seconds that their parent is gone, and end. Nothing else is left. Run in the middle of `find`
+SIGTERM where no handler is set, and SIGKILL, end the process at once, so there is nothing to put back in it. A finder that
+was given no path writes no file, so those in the working and the temporary directory are as they were. Worker processes of
+a `DataLoader` notice within seconds that their parent is gone, and end. Nothing else is left. Run in the middle of `find`
 (with a worker), `compare` and `suggest`.
 
 ## Interrupted
