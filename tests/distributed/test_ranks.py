@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 import lrfinder
 import lrfinder.testing
 from lrfinder.torch import TorchLearner
+from lrfinder.torch.agreement import Channel
 
 KINDS = ("ddp", "zero", "fsdp")
 
@@ -184,6 +185,20 @@ def half_closed(rank):
 
 def test_a_learner_that_was_closed_opens_again():
     assert ranks.values(half_closed) == [True, True]
+
+
+def opened_often(_):
+    for number in range(30):
+        channel = Channel(range(dist.get_world_size()), 30)
+        channel.open()
+        assert channel.exchange([number]) == [[number]] * dist.get_world_size()
+        assert channel.share({"a": "ä" * number}) == [{"a": "ä" * number}] * dist.get_world_size()
+        channel.close()
+    return True
+
+
+def test_channels_of_the_same_ranks_do_not_meet_those_that_were_closed():
+    assert ranks.values(opened_often) == [True, True]
 
 
 def unused(rank):

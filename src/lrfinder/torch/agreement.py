@@ -16,9 +16,7 @@ import torch.distributed as dist
 from torch.distributed import distributed_c10d
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from torch.distributed import ProcessGroup
+    from collections.abc import Iterable, Mapping, Sequence
 
 BROKEN = "The process group is broken; end all processes and start them again."
 _CHARACTERS = 300
@@ -77,7 +75,7 @@ class Channel:
     def __init__(self, ranks: Sequence[int], seconds: float) -> None:
         self.ranks = tuple(ranks)
         self._seconds = seconds
-        self._group: ProcessGroup | int | None = None
+        self._group: Any = None
         self._world: object = None
         self._prefix = ""
         self._turn = 0
@@ -96,14 +94,16 @@ class Channel:
         _made[self.ranks] += 1
         self._world = dist.group.WORLD
         self._prefix = f"lrfinder/{'-'.join(map(str, self.ranks))}/{_made[self.ranks]}"
-        self._group = dist.new_group(
-            self.ranks, timedelta(seconds=self._seconds), backend="gloo", use_local_synchronization=True
-        )
+        # new_group() would give it the name of a group of these ranks that was closed, under which the store still has the
+        # addresses that nobody listens at any more
+        store = distributed_c10d.PrefixStore(f"{self._prefix}/gloo", _everybodys_store())
+        place = self.ranks.index(dist.get_rank())
+        self._group = dist.ProcessGroupGloo(store, place, len(self.ranks), timedelta(seconds=self._seconds))
 
     def close(self) -> None:
         """Let go of the group."""
-        if self.is_open:
-            dist.destroy_process_group(cast("ProcessGroup", self._group))
+        if self._group is not None:
+            self._group.shutdown()
         self._group = None
 
     def exchange(self, numbers: Sequence[float]) -> list[list[float]]:
@@ -112,15 +112,20 @@ class Channel:
         Raises:
             RuntimeError: PyTorch's; a rank has ended, or kept the others waiting for too long.
         """
-        mine = torch.tensor(numbers, dtype=torch.float64)
-        found = [torch.empty_like(mine) for _ in self.ranks]
-        dist.all_gather(found, mine, group=cast("ProcessGroup", self._group))
-        return [one.tolist() for one in found]
+        return [one.tolist() for one in self._gathered(torch.tensor(numbers, dtype=torch.float64))]
 
-    def share(self, thing: object) -> list[Any]:
-        """Every rank's thing, pickled, in the order of the ranks."""
-        found: list[Any] = [None] * len(self.ranks)
-        dist.all_gather_object(found, thing, group=cast("ProcessGroup", self._group))
+    def share(self, texts: Mapping[str, str]) -> list[dict[str, str]]:
+        """Every rank's texts, in the order of the ranks."""
+        said = torch.frombuffer(bytearray(json.dumps(dict(texts)).encode()), dtype=torch.uint8)
+        lengths = [int(length) for (length,) in self.exchange([len(said)])]
+        padded = torch.zeros(max(lengths), dtype=torch.uint8)
+        padded[: len(said)] = said
+        found = zip(self._gathered(padded), lengths, strict=True)
+        return [json.loads(one[:length].numpy().tobytes()) for one, length in found]
+
+    def _gathered(self, mine: torch.Tensor) -> list[torch.Tensor]:
+        found = [torch.empty_like(mine) for _ in self.ranks]
+        self._group.allgather([found], [mine]).wait()
         return found
 
     def post(self, said: str, *, follows: bool) -> None:
@@ -158,5 +163,9 @@ class Channel:
         self._turn += 1
 
     def _store(self) -> Any:
-        everybodys: Any = distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
-        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._turn}", everybodys)
+        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._turn}", _everybodys_store())
+
+
+def _everybodys_store() -> Any:
+    """The one that all processes met at."""
+    return distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)

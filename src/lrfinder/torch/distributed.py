@@ -237,7 +237,7 @@ class Ranks(Alone):
     def _open(self) -> None:
         try:
             self._channel.open()
-            every = self._channel.share(dict(self._settings()))
+            every = self._channel.share(self._settings())
         except RuntimeError as error:
             raise self._lost() from error
         different = difference(self._channel.ranks, every)
