@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -83,16 +82,14 @@ def _of_the_learner() -> str:
 def _left_out() -> str:
     """What an iteration takes less where a part of it is left out; what it can then no longer put back is not asked."""
     parts = {
-        "the copy of the batch": [(learner, "to_device", lambda batch, _: batch)],
-        "the looks at the generators": [(replay, "capture", lambda _: ())],
-        "PyTorch's among them": [(state, "_torch_generator", _still)],
-        "the keeping of the batch": [(replay._Streamed, "_keep", lambda *_: None)],  # noqa: SLF001  (to leave it out)
+        "the copy of the batch": (learner, "to_device", lambda batch, _: batch),
+        "the looks at the generators": (replay, "capture", lambda _: ()),
+        "PyTorch's among them": (state, "_torch_generator", _still),
+        "the keeping of the batch": (replay._Streamed, "_keep", lambda *_: None),  # noqa: SLF001  (to leave it out)
     }
     rows = []
-    for what, patches in parts.items():
-        with ExitStack() as left_out:
-            for where, name, instead in patches:
-                left_out.enter_context(mock.patch.object(where, name, instead))
+    for what, (where, name, instead) in parts.items():
+        with mock.patch.object(where, name, instead):
             state._generators.cache_clear()  # noqa: SLF001  (as above)
             rows.append([what, *_over(lambda of: of.loader)[1:]])
         state._generators.cache_clear()  # noqa: SLF001  (as above)

@@ -19,7 +19,6 @@ from torch import nn
 SIZES = {"1 million": 10**6, "10 million": 10**7, "100 million": 10**8, "500 million": 5 * 10**8}
 OPTIMIZERS = ("fresh SGD", "warm Adam", "warm Adam, gradients there")
 LAYERS = 10
-KEPT = 4  # ends of probes that a search keeps
 
 
 def section(sizes: list[str], optimizers: list[str]) -> str:
@@ -84,6 +83,7 @@ def main(kind: str, size: str, optimizer: str) -> dict[str, object]:
     model, made, data = _training(size, optimizer)
     loss_fn = nn.MSELoss()
     import lrfinder  # by the bare loop too: what its modules take has nothing to do with the state
+    from lrfinder.search import KEPT
     from lrfinder.torch import TorchLearner
 
     if kind == "bare":

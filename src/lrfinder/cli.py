@@ -221,7 +221,7 @@ def grid(  # noqa: PLR0913, PLR0917  (as above)
             _require_alone(resume or ray_address)
         if leads:
             options.require_no_other(output, resume=resume)
-        asked = options.axes_of([*(axes or []), *([] if seeds is None else [f"seed={','.join(map(str, range(seeds)))}"])])
+        asked = options.axes_of(axes or [], seeds)
         made = _grid(
             FileFactory.named(factory),
             asked,

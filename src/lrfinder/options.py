@@ -117,9 +117,11 @@ def require_no_other(output: Path | None, *, resume: bool) -> None:
         raise typer.BadParameter(message)
 
 
-def axes_of(texts: Sequence[str]) -> dict[str, list[Value]]:
-    """Keywords of the factory and their values: ``"momentum=0.8,0.9"``."""
+def axes_of(texts: Sequence[str], seeds: int | None) -> dict[str, list[Value]]:
+    """Keywords of the factory and their values: ``"momentum=0.8,0.9"``; and as many of ``seed``, if it is asked for."""
     axes = list(map(_axis, texts))
+    if seeds is not None:
+        axes.append(("seed", list(range(seeds))))
     names = [name for name, _ in axes]
     if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
         message = f"{twice[0]} is set twice; give each axis once, with all of its values (--seeds 3 is --set seed=0,1,2)."

@@ -161,7 +161,7 @@ def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, An
     """The usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch."""
 
     def forward(model: nn.Module, batch: Any) -> Tensor:
-        given, target = batch if type(batch) is tuple and len(batch) == 2 else input_and_target(batch)  # noqa: PLR2004  (a pair)
+        given, target = input_and_target(batch)
         return loss_fn(model(given), target)
 
     return forward

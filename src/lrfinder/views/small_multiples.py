@@ -15,11 +15,8 @@ if TYPE_CHECKING:
     from lrfinder.views.curve import LossAxis
     from lrfinder.views.grids import Line, Multiples
 
-ACROSS, DOWN, A_LINE = (
-    0.09,
-    0.12,
-    0.08,
-)  # of a panel's width and height, between two panels; for each further line of a title
+ACROSS, DOWN = 0.09, 0.12  # of a panel's width and height, between two panels
+A_LINE = 0.08  # of its height, for each further line of its title
 PANEL_INCHES = (2.9, 2.5)
 BESIDE_INCHES, ABOVE_INCHES = 2.4, 0.9
 
