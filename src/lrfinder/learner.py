@@ -16,9 +16,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, SupportsFloat, TypeVar
 from weakref import WeakMethod
 
-from lrfinder.claims import Claim
+from lrfinder._state.interrupts import Signals
+from lrfinder._state.model_lock import Claim
 from lrfinder.errors import RestoreError
-from lrfinder.signals import Signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

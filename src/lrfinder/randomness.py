@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder import glance
-from lrfinder.restoring import put_back_all
+from lrfinder._state import mersenne_twister as glance
+from lrfinder._state.rollback import put_back_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,7 +5,7 @@ import pytest
 
 import lrfinder.testing
 from lrfinder import LawError, LRFinder
-from lrfinder.memory import Memory
+from lrfinder._state.object_graph import Memory
 from lrfinder.replay import nbytes
 
 pytest.importorskip("mxnet", reason="the gluon session has it")

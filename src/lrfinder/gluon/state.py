@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from lrfinder._state.object_graph import Taken
 from lrfinder.gluon.framework import mx
-from lrfinder.memory import Taken
 from lrfinder.randomness import capture, own_generator, put_back
 
 _HELD: tuple[type, ...] = (  # objects whose attributes training changes
@@ -20,7 +20,7 @@ _HELD: tuple[type, ...] = (  # objects whose attributes training changes
 
 
 def take(value: object) -> Taken | None:
-    """What :class:`lrfinder.memory.Memory` needs to know of MXNet's objects.
+    """What :class:`lrfinder._state.object_graph.Memory` needs to know of MXNet's objects.
 
     Arrays keep their memory: hybridized nets and the key-value store hold on to it. A trainer, its optimizer, updaters and
     scheduler are their attributes, so that they stay the user's own objects; states that an optimizer did not have yet are

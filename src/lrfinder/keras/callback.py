@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras.building import check_compiled, is_built
 from lrfinder.keras.framework import keras
@@ -11,7 +12,6 @@ from lrfinder.keras.learner import one_number
 from lrfinder.keras.randomness import generators
 from lrfinder.keras.rates import Rate
 from lrfinder.keras.state import take
-from lrfinder.memory import Memory
 from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.records import Stop

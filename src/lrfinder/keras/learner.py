@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
+from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LossError
 from lrfinder.keras.batches import arrays, portable, three_parts
 from lrfinder.keras.building import build, check_compiled, check_loss, is_built
@@ -12,7 +13,6 @@ from lrfinder.keras.framework import RESETS_METRICS
 from lrfinder.keras.randomness import generators, generators_of, has_seed_generator
 from lrfinder.keras.rates import Rate, innermost
 from lrfinder.keras.state import take
-from lrfinder.memory import Memory
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 

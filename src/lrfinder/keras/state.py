@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lrfinder._state.object_graph import Taken
 from lrfinder.keras.framework import keras, tensorflow, torch
 from lrfinder.keras.randomness import one_generator
-from lrfinder.memory import Taken
 from lrfinder.randomness import capture, put_back
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _MISSING = object()
 
 
 def take(value: object) -> Taken | None:
-    """What :class:`lrfinder.memory.Memory` needs to know of Keras's objects and of its back ends'."""
+    """What :class:`lrfinder._state.object_graph.Memory` needs to know of Keras's objects and of its back ends'."""
     if isinstance(value, keras.Variable):
         return _of_variable(value)
     if isinstance(value, _HELD):

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
-from lrfinder.restoring import put_back_all
 from lrfinder.torch.alike import settings_of
 from lrfinder.torch.arriving import in_order, sender
 from lrfinder.torch.batches import own_source, to_device

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lrfinder.glance import Remembered
+from lrfinder._state.mersenne_twister import Remembered
+from lrfinder._state.rollback import put_back_all
 from lrfinder.randomness import Generator
-from lrfinder.restoring import put_back_all
 from lrfinder.torch.state import own_generator
 
 if TYPE_CHECKING:

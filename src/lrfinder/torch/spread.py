@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder.memory import Taken
+from lrfinder._state.object_graph import Taken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder import memory, randomness
+from lrfinder import randomness
+from lrfinder._state import object_graph as memory
+from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
-from lrfinder.restoring import put_back_all
 from lrfinder.torch import spread
 from lrfinder.torch.copies import InMemory
 from lrfinder.torch.tensors import Piece, Shard, fill_together

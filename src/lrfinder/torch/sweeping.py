@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.records import Stop
 from lrfinder.replay import stream
-from lrfinder.restoring import put_back_all
 from lrfinder.stepwise import Stepwise
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.learner import TorchLearner

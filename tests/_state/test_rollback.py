@@ -3,9 +3,9 @@
 import pytest
 
 from lrfinder import RestoreError
-from lrfinder.memory import Memory, Taken
+from lrfinder._state.object_graph import Memory, Taken
+from lrfinder._state.rollback import put_back_all
 from lrfinder.randomness import Generator, put_back
-from lrfinder.restoring import put_back_all
 
 
 def refusing(error):

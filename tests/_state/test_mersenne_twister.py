@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-from lrfinder import glance
+from lrfinder._state import mersenne_twister as glance
 
 DRAWS_OF_PYTHON = {
     "a number": lambda one: one.random(),

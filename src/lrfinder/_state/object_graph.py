@@ -9,7 +9,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from lrfinder.restoring import put_back_all
+from lrfinder._state.rollback import put_back_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -1,0 +1,1 @@
+"""State of python objects: snapshots of object graphs, rollback, interrupts, locks."""
