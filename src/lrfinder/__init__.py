@@ -6,6 +6,20 @@ The core is neutral: it knows only :class:`Learner`. A wing per framework makes 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._results.codec import load
+from lrfinder._results.records import (
+    Comparison,
+    Difference,
+    Order,
+    Probe,
+    RangeTest,
+    Record,
+    Result,
+    Settings,
+    Status,
+    Stop,
+    Suggestion,
+)
 from lrfinder.errors import (
     BatchError,
     BoardError,
@@ -31,23 +45,9 @@ from lrfinder.errors import (
     ResultFileError,
     SnapshotError,
 )
-from lrfinder.files import load
 from lrfinder.finder import LRFinder
 from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.records import (
-    Comparison,
-    Difference,
-    Order,
-    Probe,
-    RangeTest,
-    Record,
-    Result,
-    Settings,
-    Status,
-    Stop,
-    Suggestion,
-)
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrapping import Averaged, Validated

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._results.records import Record, Stop
 from lrfinder.analysis.bracketing import Ask
 from lrfinder.analysis.conclusion import SAME
 from lrfinder.errors import FactoryError
@@ -15,7 +16,6 @@ from lrfinder.factories import described
 from lrfinder.finder import name_of, suggested
 from lrfinder.journal import Journal
 from lrfinder.probing import Probing
-from lrfinder.records import Record, Stop
 from lrfinder.schedules import constant
 from lrfinder.search import checked_search
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
+    from lrfinder._results.records import Probe, RangeTest, Suggestion
     from lrfinder.executors import Crew, Executor
     from lrfinder.learner import Learner
-    from lrfinder.records import Probe, RangeTest, Suggestion
     from lrfinder.schedules import Schedule
 
 

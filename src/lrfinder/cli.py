@@ -14,9 +14,9 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder import options
+from lrfinder._results.codec import write_whole
 from lrfinder.errors import LRFinderError, RankError, RatesError
 from lrfinder.factories import FileFactory
-from lrfinder.files import write_whole
 from lrfinder.options import (
     PICTURES,
     SCHEDULES,
@@ -45,11 +45,11 @@ from lrfinder.views.progress import cells_progress, progress
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.cells import Grid, Value
     from lrfinder.executors import Executor
     from lrfinder.gridding import Each
     from lrfinder.learner import Learner
-    from lrfinder.records import Comparison, RangeTest, Result, Suggestion
     from lrfinder.schedules import Schedule
 
 app = typer.Typer(

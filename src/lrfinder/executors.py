@@ -9,10 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from contextlib import AbstractContextManager
 
+    from lrfinder._results.records import Probe
     from lrfinder.analysis.bracketing import Ask
     from lrfinder.learner import Learner
     from lrfinder.probing import Probing
-    from lrfinder.records import Probe
     from lrfinder.schedules import Schedule
 
 Item = TypeVar("Item")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._results.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.analysis.conclusion import conclude, from_curve
 from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
 from lrfinder.plan import planned
 from lrfinder.probing import Probing
 from lrfinder.rates import checked, several
-from lrfinder.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder.schedules import constant
 from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder.stopping import RisingLoss
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
+    from lrfinder._results.records import Suggestion
     from lrfinder.learner import Learner
-    from lrfinder.records import Suggestion
     from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
     from lrfinder.sweep import OnRecord

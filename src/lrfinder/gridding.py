@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lrfinder._results.records import RangeTest, Suggestion
 from lrfinder.cells import Cell, Grid, settings_of
 from lrfinder.errors import GridError, LRFinderError
 from lrfinder.executors import InProcess
@@ -19,7 +20,6 @@ from lrfinder.factories import checked_learner, described, require_settings
 from lrfinder.finder import LRFinder
 from lrfinder.gridfile import add_cell, begun
 from lrfinder.on_ray import Ray
-from lrfinder.records import RangeTest, Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

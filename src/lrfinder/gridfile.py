@@ -6,16 +6,16 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from lrfinder._results.codec import HEAD, append_line, as_lines, document_of, read, result_of, told_where, write_whole
+from lrfinder._results.records import RangeTest, Suggestion
 from lrfinder.cells import Cell, Grid, Value, key, settings_of
 from lrfinder.errors import GridError, ResultFileError
-from lrfinder.files import HEAD, append_line, as_lines, document_of, read, result_of, told_where, write_whole
-from lrfinder.records import RangeTest, Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from os import PathLike
 
-    from lrfinder.files import Document
+    from lrfinder._results.codec import Document
 
 MOST_CELLS = 1 << 20
 

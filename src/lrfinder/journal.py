@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lrfinder.analysis.bracketing import Ask
-from lrfinder.errors import ResultFileError
-from lrfinder.files import (
+from lrfinder._results.codec import (
     HEAD,
     append_line,
     as_lines,
@@ -19,14 +17,16 @@ from lrfinder.files import (
     told_where,
     write_whole,
 )
-from lrfinder.records import RangeTest
+from lrfinder._results.records import RangeTest
+from lrfinder.analysis.bracketing import Ask
+from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from lrfinder.files import Document
-    from lrfinder.records import Probe
+    from lrfinder._results.codec import Document
+    from lrfinder._results.records import Probe
 
 
 class Journal:

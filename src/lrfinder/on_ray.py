@@ -14,10 +14,10 @@ from lrfinder.probing import Probing
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
+    from lrfinder._results.records import Probe
     from lrfinder.analysis.bracketing import Ask
     from lrfinder.executors import Item, Outcome
     from lrfinder.learner import Learner
-    from lrfinder.records import Probe
     from lrfinder.schedules import Schedule
 
 

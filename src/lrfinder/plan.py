@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
+from lrfinder._results.records import Settings, Stop
 from lrfinder.rates import checked, geometric
-from lrfinder.records import Settings, Stop
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 if TYPE_CHECKING:

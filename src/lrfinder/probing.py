@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lrfinder.records import Probe, Record, Stop
+from lrfinder._results.records import Probe, Record, Stop
 from lrfinder.sweep import sweep
 from lrfinder.together import Made, made_together
 

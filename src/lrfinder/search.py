@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lrfinder._results.records import RangeTest
     from lrfinder.probing import Probing
-    from lrfinder.records import RangeTest
 
 CURVE_ALONE = 150  # iterations, up to which there is no room for probes
 FEWEST = 50  # iterations, below which a sweep does not reach where it should

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrfinder.records import RangeTest, Record, Stop
+from lrfinder._results.records import RangeTest, Record, Stop
 from lrfinder.sweep import reset, verdict
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import statistics
 from collections import deque
 from typing import Protocol
 
+from lrfinder._results.records import Stop
 from lrfinder.errors import RatesError
-from lrfinder.records import Stop
 
 
 class StoppingCriterion(Protocol):

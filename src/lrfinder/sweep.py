@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat, cast
 
+from lrfinder._results.records import Record, Stop
 from lrfinder.errors import DataEndedError
-from lrfinder.records import Record, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lrfinder._results.records import RangeTest
     from lrfinder.analysis.evidence import Evidence
-    from lrfinder.records import RangeTest
 
 USUAL = 650  # iterations, for which the lengths below are meant; with fewer all become shorter
 FIRST_LENGTH, SECOND_LENGTH = 40, 100  # iterations of the first and the second look; from there on lengths double

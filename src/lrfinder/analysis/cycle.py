@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder.records import Probe
+    from lrfinder._results.records import Probe
 
 ABOVE = 2.0  # a cycle spends as much time below its mean as above, and its mean is to be near the constant rate
 CLEAR_OF_CLIFF = math.sqrt(2)

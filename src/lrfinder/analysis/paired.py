@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder.records import Difference, Order
+from lrfinder._results.records import Difference, Order
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

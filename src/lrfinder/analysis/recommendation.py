@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lrfinder._results.records import RangeTest
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.landmarks import FEWEST, shape
-from lrfinder.records import RangeTest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from lrfinder._results.records import Suggestion
     from lrfinder.cells import Cell, Value
-    from lrfinder.records import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
 AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Status, Suggestion
 from lrfinder.analysis.curve import FinitePart, finite_part
 from lrfinder.analysis.landmarks import FEWEST, Shape, shape
 from lrfinder.analysis.smoothing import spread
-from lrfinder.records import Status, Suggestion
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.cells import Grid
 from lrfinder.errors import BoardError
-from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -11,7 +11,7 @@ from lrfinder.boards.content import content, require
 from lrfinder.extras import required
 
 if TYPE_CHECKING:
-    from lrfinder.records import Result
+    from lrfinder._results.records import Result
 
 MOST_AT_ONCE = 1000  # metrics that MLflow takes in one request
 

@@ -9,7 +9,7 @@ from lrfinder.boards.content import content, require
 from lrfinder.extras import required
 
 if TYPE_CHECKING:
-    from lrfinder.records import Result
+    from lrfinder._results.records import Result
 
 
 def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import optax
 
+from lrfinder._results.records import Suggestion
 from lrfinder.errors import RatesError
-from lrfinder.records import Suggestion
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras.building import check_compiled, is_built
@@ -14,13 +15,12 @@ from lrfinder.keras.rates import Rate
 from lrfinder.keras.state import take
 from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
-from lrfinder.records import Stop
 from lrfinder.stepwise import Stepwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lrfinder.records import RangeTest
+    from lrfinder._results.records import RangeTest
     from lrfinder.stopping import StoppingCriterion
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
+from lrfinder._results.records import Suggestion
 from lrfinder.errors import RatesError
-from lrfinder.records import Suggestion
 from lrfinder.torch.rates import Rates
 
 if TYPE_CHECKING:

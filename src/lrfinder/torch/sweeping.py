@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from lrfinder._results.records import Stop
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
-from lrfinder.records import Stop
 from lrfinder.replay import stream
 from lrfinder.stepwise import Stepwise
 from lrfinder.torch.batches import own_source
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from lrfinder._results.records import RangeTest
     from lrfinder.plan import Asked
-    from lrfinder.records import RangeTest
     from lrfinder.replay import Stream
     from lrfinder.sweep import OnRecord
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
-    from lrfinder.records import Suggestion
+    from lrfinder._results.records import Suggestion
 
     Schedule = Callable[[Optimizer, Suggestion | float], Any]
 

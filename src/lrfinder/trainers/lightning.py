@@ -25,7 +25,7 @@ from lrfinder.trainers.standing import Standing
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lrfinder.records import Suggestion
+    from lrfinder._results.records import Suggestion
     from lrfinder.torch import TorchLearner
     from lrfinder.trainers.handing import Schedule
 

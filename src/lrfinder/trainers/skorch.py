@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from lrfinder.records import Suggestion
+    from lrfinder._results.records import Suggestion
     from lrfinder.trainers.handing import Schedule
 
 __all__ = ["TAKE_PART", "SkorchLearner"]

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from lrfinder._results.records import RangeTest, Settings, Stop
 from lrfinder.analysis.smoothing import smooth
-from lrfinder.records import RangeTest, Settings, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from lrfinder.records import Record
+    from lrfinder._results.records import Record
 
 Limits = tuple[float, float]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lrfinder.records import Record
+    from lrfinder._results.records import Record
     from lrfinder.views.terminal import RangeTestView
 
     Draw = Callable[[Sequence[Record]], object]

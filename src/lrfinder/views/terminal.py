@@ -14,8 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.cells import Grid
-from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, curve
 from lrfinder.views.grids import grid_title, value_told
 from lrfinder.views.plain import printable

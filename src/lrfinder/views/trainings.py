@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Order, Stop
 from lrfinder.analysis.paired import ended_above
-from lrfinder.records import Order, Stop
 from lrfinder.views.curve import LossAxis, axis_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lrfinder.records import Comparison, Difference
+    from lrfinder._results.records import Comparison, Difference
 
 COMPLETE = "complete"
 ENDED_ABOVE = "ended above where it began"

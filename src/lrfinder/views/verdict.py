@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.cells import Grid
-from lrfinder.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.views.grids import cells_told, failures, recommended_told
 from lrfinder.views.plain import printable
 from lrfinder.views.probes import probe_ends, under
 from lrfinder.views.trainings import COMPLETE, trainings
 
 if TYPE_CHECKING:
-    from lrfinder.records import Confidence
+    from lrfinder._results.records import Confidence
     from lrfinder.views.trainings import Training
 
 TRUST: dict[Confidence, str] = {

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from lrfinder.records import Result
+    from lrfinder._results.records import Result
 
 __all__ = ["report_page", "write_report"]
 
@@ -25,6 +25,6 @@ def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from lrfinder.files import write_whole
+    from lrfinder._results.codec import write_whole
 
     write_whole(report_page(runs).encode(), path)

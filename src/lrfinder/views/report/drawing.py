@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.cells import Grid
-from lrfinder.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.curve import Band, axis_of, curve
 from lrfinder.views.grids import grid_title
 from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
@@ -28,7 +28,7 @@ from lrfinder.views.trainings import comparison_axis, headline, running_mean, tr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder.records import Probe
+    from lrfinder._results.records import Probe
     from lrfinder.views.curve import Curve, Limits
     from lrfinder.views.report.figures import Side
     from lrfinder.views.trainings import Training

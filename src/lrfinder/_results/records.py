@@ -81,13 +81,13 @@ class Result:
 
     def to_json(self, path: str | PathLike[str]) -> None:
         """Write the result to ``path``; :func:`lrfinder.load` reads it back bit for bit."""
-        from lrfinder.files import save
+        from lrfinder._results.codec import save
 
         save(self, path)
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write the table of the result to ``path``, one line a row."""
-        from lrfinder.files import write_csv
+        from lrfinder._results.codec import write_csv
 
         write_csv(self.to_columns(), path)
 
@@ -97,7 +97,7 @@ class Result:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        from lrfinder.files import data_frame
+        from lrfinder._results.codec import data_frame
 
         return data_frame(self.to_columns())
 

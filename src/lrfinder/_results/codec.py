@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import numpy as np
 
-from lrfinder.errors import MissingExtraError, ResultFileError
-from lrfinder.records import (
+from lrfinder._results.records import (
     Comparison,
     Confidence,
     Probe,
@@ -36,6 +35,7 @@ from lrfinder.records import (
     Stop,
     Suggestion,
 )
+from lrfinder.errors import MissingExtraError, ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -16,8 +16,8 @@ from test_files import GOOD
 from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Record, ResultFileError, Settings, Status, Stop, Suggestion, load
+from lrfinder._results.codec import LARGEST_FILE, write_whole
 from lrfinder.cli import app
-from lrfinder.files import LARGEST_FILE, write_whole
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view
@@ -293,7 +293,7 @@ def test_writing_leaves_the_file_and_nothing_beside_it(tmp_path):
 
 FULL_DISK = """
 import resource, signal, sys
-from lrfinder.files import write_whole
+from lrfinder._results.codec import write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
