@@ -83,7 +83,7 @@ def main(kind: str, size: str, optimizer: str) -> dict[str, object]:
     model, made, data = _training(size, optimizer)
     loss_fn = nn.MSELoss()
     import lrfinder  # by the bare loop too: what its modules take has nothing to do with the state
-    from lrfinder.search import KEPT
+    from lrfinder._search.driver import KEPT
     from lrfinder.torch import TorchLearner
 
     if kind == "bare":

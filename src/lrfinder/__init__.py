@@ -53,8 +53,8 @@ from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCrit
 from lrfinder.wrapping import Averaged, Validated
 
 if TYPE_CHECKING:
+    from lrfinder._search.remote import suggest
     from lrfinder.analysis.recommendation import Combination, Recommendation
-    from lrfinder.asking import suggest
     from lrfinder.cells import Cell, Grid
     from lrfinder.checker import check
     from lrfinder.findings import Check, Finding, Outcome
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
 
 _WHEN_ASKED_FOR = {
     "analysis.recommendation": ("Combination", "Recommendation"),
-    "asking": ("suggest",),
+    "_search.remote": ("suggest",),
     "cells": ("Cell", "Grid"),
     "checker": ("check",),
     "findings": ("Check", "Finding", "Outcome"),

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from lrfinder._results.records import Probe
-    from lrfinder.analysis.bracketing import Ask
+    from lrfinder._search.probes import Probing
+    from lrfinder._search.search import Ask
     from lrfinder.learner import Learner
-    from lrfinder.probing import Probing
     from lrfinder.schedules import Schedule
 
 Item = TypeVar("Item")

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfinder._results.records import Comparison, RangeTest, Record, Settings, Stop
-from lrfinder.analysis.conclusion import conclude, from_curve
+from lrfinder._search.conclusion import conclude, from_curve
+from lrfinder._search.driver import CURVE_ALONE, checked_search, rates_of_sweep, search
+from lrfinder._search.probes import Probing
 from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
 from lrfinder.plan import planned
-from lrfinder.probing import Probing
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant
-from lrfinder.search import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder.stopping import RisingLoss
 from lrfinder.sweep import sweep
 from lrfinder.together import made_together

@@ -7,15 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._search.probes import Probing
 from lrfinder.errors import ExecutorError, MissingExtraError
 from lrfinder.executors import Done
-from lrfinder.probing import Probing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from lrfinder._results.records import Probe
-    from lrfinder.analysis.bracketing import Ask
+    from lrfinder._search.search import Ask
     from lrfinder.executors import Item, Outcome
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder.analysis.evidence import DRIFT
-from lrfinder.analysis.interval import chosen
+from lrfinder._search.evidence import DRIFT
+from lrfinder._search.interval import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lrfinder._results.records import RangeTest
-    from lrfinder.analysis.evidence import Evidence
+    from lrfinder._search.evidence import Evidence
 
 USUAL = 650  # iterations, for which the lengths below are meant; with fewer all become shorter
 FIRST_LENGTH, SECOND_LENGTH = 40, 100  # iterations of the first and the second look; from there on lengths double

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lrfinder import RangeTest, Record, Settings, Stop
-from lrfinder.analysis.bracketing import looks, next_probes, on_ladder, start_rate
-from lrfinder.analysis.evidence import Evidence
+from lrfinder._search.evidence import Evidence
+from lrfinder._search.search import looks, next_probes, on_ladder, start_rate
 
 
 def searched(loss, start, horizon=300, max_iterations=650, within=lambda _: True):

@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lrfinder.analysis.evidence import Evidence
+    from lrfinder._search.evidence import Evidence
 
 BLUR = 0.4  # octaves, standard deviation at one doubling short of the horizon; grows with the root of the doublings
 LEAST_DOUBLINGS = 0.05

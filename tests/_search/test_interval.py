@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lrfinder.analysis.evidence import Evidence
-from lrfinder.analysis.interval import chosen, interval
+from lrfinder._search.evidence import Evidence
+from lrfinder._search.interval import chosen, interval
 
 
 def evidence(loss, octaves, length, horizon=300):

@@ -8,16 +8,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.records import Record, Stop
-from lrfinder.analysis.bracketing import Ask
-from lrfinder.analysis.conclusion import SAME
+from lrfinder._search.checkpoint import Journal
+from lrfinder._search.conclusion import SAME
+from lrfinder._search.driver import checked_search
+from lrfinder._search.probes import Probing
+from lrfinder._search.search import Ask
 from lrfinder.errors import FactoryError
 from lrfinder.executors import InProcess
 from lrfinder.factories import described
 from lrfinder.finder import name_of, suggested
-from lrfinder.journal import Journal
-from lrfinder.probing import Probing
 from lrfinder.schedules import constant
-from lrfinder.search import checked_search
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

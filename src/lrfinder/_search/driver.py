@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder.analysis.bracketing import looks, next_probes, start_rate
-from lrfinder.analysis.evidence import Evidence
+from lrfinder._search.evidence import Evidence
+from lrfinder._search.search import looks, next_probes, start_rate
 from lrfinder.errors import RatesError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lrfinder._results.records import RangeTest
-    from lrfinder.probing import Probing
+    from lrfinder._search.probes import Probing
 
 CURVE_ALONE = 150  # iterations, up to which there is no room for probes
 FEWEST = 50  # iterations, below which a sweep does not reach where it should

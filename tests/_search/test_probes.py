@@ -7,8 +7,8 @@ import pytest
 from fakes import Bowl, Scripted
 
 from lrfinder import Record, Stop, constant, one_cycle
-from lrfinder.analysis.bracketing import Ask
-from lrfinder.probing import Probing
+from lrfinder._search.probes import Probing
+from lrfinder._search.search import Ask
 
 
 def probing(learner, schedule=constant, on_record=None):

@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from lrfinder.analysis.evidence import DRIFT, Evidence
+from lrfinder._search.evidence import DRIFT, Evidence
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 40)
 UNTRAINED = 2 + NOISE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Status, Stop, Suggestion
-from lrfinder.analysis.interval import interval
+from lrfinder._search.interval import interval
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lrfinder._results.records import Confidence, Probe, RangeTest
-    from lrfinder.analysis.evidence import Evidence
-    from lrfinder.analysis.interval import Interval
+    from lrfinder._search.evidence import Evidence
+    from lrfinder._search.interval import Interval
 
 SAME = 1e-5  # relative difference, within which two first losses are one: devices that add in any order differ by less
 CLIFF_WITHIN = 2.0  # octaves above the rate

@@ -18,7 +18,7 @@ from lrfinder._results.codec import (
     write_whole,
 )
 from lrfinder._results.records import RangeTest
-from lrfinder.analysis.bracketing import Ask
+from lrfinder._search.search import Ask
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
