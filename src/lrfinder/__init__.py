@@ -53,20 +53,20 @@ from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCrit
 from lrfinder.wrapping import Averaged, Validated
 
 if TYPE_CHECKING:
+    from lrfinder._grid.recommendation import Combination, Recommendation
+    from lrfinder._grid.result import Cell, Grid
+    from lrfinder._grid.run import grid
     from lrfinder._search.remote import suggest
-    from lrfinder.analysis.recommendation import Combination, Recommendation
-    from lrfinder.cells import Cell, Grid
     from lrfinder.checker import check
     from lrfinder.findings import Check, Finding, Outcome
-    from lrfinder.gridding import grid
 
 _WHEN_ASKED_FOR = {
-    "analysis.recommendation": ("Combination", "Recommendation"),
+    "_grid.recommendation": ("Combination", "Recommendation"),
     "_search.remote": ("suggest",),
-    "cells": ("Cell", "Grid"),
+    "_grid.result": ("Cell", "Grid"),
     "checker": ("check",),
     "findings": ("Check", "Finding", "Outcome"),
-    "gridding": ("grid",),
+    "_grid.run": ("grid",),
 }
 """Modules that most programs never use, and their names here."""
 

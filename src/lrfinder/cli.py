@@ -45,10 +45,10 @@ from lrfinder.views.progress import cells_progress, progress
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from lrfinder._grid.result import Grid, Value
+    from lrfinder._grid.run import Each
     from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-    from lrfinder.cells import Grid, Value
     from lrfinder.executors import Executor
-    from lrfinder.gridding import Each
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
 

@@ -15,9 +15,9 @@ import lrfinder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder.cells import Value
+    from lrfinder._grid.result import Value
+    from lrfinder._grid.run import Each
     from lrfinder.executors import Executor
-    from lrfinder.gridding import Each
     from lrfinder.schedules import Schedule
     from lrfinder.views.matplotlib import Kind
 

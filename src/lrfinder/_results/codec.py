@@ -233,7 +233,7 @@ def _document(result: Result) -> Document:
 
 
 def _grid(document: Document, lines: Sequence[Document]) -> Result:
-    from lrfinder.gridfile import grid_of
+    from lrfinder._grid.storage import grid_of
 
     return grid_of(document, lines)
 

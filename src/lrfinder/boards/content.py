@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.errors import BoardError
 
 if TYPE_CHECKING:

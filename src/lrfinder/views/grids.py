@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder.analysis.recommendation import Combination, Recommendation
-    from lrfinder.cells import Cell, Grid, Value
+    from lrfinder._grid.recommendation import Combination, Recommendation
+    from lrfinder._grid.result import Cell, Grid, Value
     from lrfinder.views.curve import Limits, LossAxis
 
 WIDEST = 4  # panels side by side

@@ -7,8 +7,8 @@ from functools import singledispatch
 from html import escape
 from typing import TYPE_CHECKING
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.views.grids import settings_told
 from lrfinder.views.probes import probe_ends
 from lrfinder.views.trainings import trainings

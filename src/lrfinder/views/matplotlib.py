@@ -17,9 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.analysis.paired import end_of
-from lrfinder.cells import Grid
 from lrfinder.views.curve import Band, curve
 from lrfinder.views.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
 from lrfinder.views.small_multiples import draw_grid, size_inches

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
+    from lrfinder._grid.result import Cell
     from lrfinder._results.records import Record
-    from lrfinder.cells import Cell
 
 
 COLUMNS = (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from lrfinder.cells import Grid
+    from lrfinder._grid.result import Grid
     from lrfinder.views.curve import LossAxis
     from lrfinder.views.grids import Line, Multiples
 

@@ -14,8 +14,8 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.views.curve import Band, curve
 from lrfinder.views.grids import grid_title, value_told
 from lrfinder.views.plain import printable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from lrfinder.analysis.recommendation import Combination
+    from lrfinder._grid.recommendation import Combination
     from lrfinder.views.curve import Curve, LossAxis
 
 BRAILLE = 0x2800

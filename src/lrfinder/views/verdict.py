@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.cells import Grid
 from lrfinder.views.grids import cells_told, failures, recommended_told
 from lrfinder.views.plain import printable
 from lrfinder.views.probes import probe_ends, under

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.views.curve import Band, axis_of, curve
 from lrfinder.views.grids import grid_title
 from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under

@@ -10,7 +10,7 @@ from lrfinder.views.report.figures import SUGGESTED, Figure, Look, Mark, Series,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder.cells import Grid
+    from lrfinder._grid.result import Grid
     from lrfinder.views.grids import Line, Multiples, Panel
 
 

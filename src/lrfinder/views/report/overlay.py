@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.views.curve import LossAxis, curve
 from lrfinder.views.grids import settings_told
 from lrfinder.views.report.drawing import MARGIN, band_of, sweep_series

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Settings, Suggestion
-from lrfinder.cells import Grid
 from lrfinder.views.grids import value_told
 from lrfinder.views.html import table, tables
 from lrfinder.views.report.elements import details, facts, scrolled, text

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lrfinder._grid.result import Cell, Value
     from lrfinder._results.records import Suggestion
-    from lrfinder.cells import Cell, Value
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
 AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low

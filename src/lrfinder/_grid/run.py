@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lrfinder._grid.result import Cell, Grid, settings_of
+from lrfinder._grid.storage import add_cell, begun
 from lrfinder._results.records import RangeTest, Suggestion
-from lrfinder.cells import Cell, Grid, settings_of
 from lrfinder.errors import GridError, LRFinderError
 from lrfinder.executors import InProcess
 from lrfinder.factories import checked_learner, described, require_settings
 from lrfinder.finder import LRFinder
-from lrfinder.gridfile import add_cell, begun
 from lrfinder.on_ray import Ray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from os import PathLike
 
-    from lrfinder.cells import Value
+    from lrfinder._grid.result import Value
     from lrfinder.executors import Executor
     from lrfinder.learner import Learner
 

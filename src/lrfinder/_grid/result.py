@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from os import PathLike
 
-    from lrfinder.analysis.recommendation import Combination, Recommendation
+    from lrfinder._grid.recommendation import Combination, Recommendation
 
 Value = int | float | str | bool | None
 SEED = "seed"  # the axis along which cells repeat one another
@@ -75,7 +75,7 @@ class Grid(Result):
     @cached_property
     def combinations(self) -> tuple[Combination, ...]:
         """The cells put together that differ in nothing but their seed, in the order of the grid."""
-        from lrfinder.analysis.recommendation import combinations
+        from lrfinder._grid.recommendation import combinations
 
         return combinations(self.cells)
 
@@ -83,15 +83,15 @@ class Grid(Result):
     def recommended(self) -> Recommendation | None:
         """The combination to train with, and why; ``None`` where no combination gave a rate with every seed.
 
-        See :func:`lrfinder.analysis.recommendation.recommendation` for the rule.
+        See :func:`lrfinder._grid.recommendation.recommendation` for the rule.
         """
-        from lrfinder.analysis.recommendation import recommendation
+        from lrfinder._grid.recommendation import recommendation
 
         return recommendation(self.combinations, missing=self.size - len(self.cells))
 
     def to_json(self, path: str | PathLike[str]) -> None:
         """Write the grid to ``path``, a line for its axes and one for each cell; :func:`lrfinder.load` reads it back."""
-        from lrfinder.gridfile import save_grid
+        from lrfinder._grid.storage import save_grid
 
         save_grid(self, path)
 
