@@ -53,19 +53,19 @@ from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCrit
 from lrfinder.wrapping import Averaged, Validated
 
 if TYPE_CHECKING:
+    from lrfinder._check.report import Check, Finding, Outcome
+    from lrfinder._check.run import check
     from lrfinder._grid.recommendation import Combination, Recommendation
     from lrfinder._grid.result import Cell, Grid
     from lrfinder._grid.run import grid
     from lrfinder._search.remote import suggest
-    from lrfinder.checker import check
-    from lrfinder.findings import Check, Finding, Outcome
 
 _WHEN_ASKED_FOR = {
     "_grid.recommendation": ("Combination", "Recommendation"),
     "_search.remote": ("suggest",),
     "_grid.result": ("Cell", "Grid"),
-    "checker": ("check",),
-    "findings": ("Check", "Finding", "Outcome"),
+    "_check.run": ("check",),
+    "_check.report": ("Check", "Finding", "Outcome"),
     "_grid.run": ("grid",),
 }
 """Modules that most programs never use, and their names here."""

@@ -8,13 +8,13 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lrfinder.findings import Outcome
+from lrfinder._check.report import Outcome
 from lrfinder.views.plain import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lrfinder.findings import Check, Finding
+    from lrfinder._check.report import Check, Finding
 
 MOST_NAMES = 4
 MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Outcome.NOT_ASKED: ("-", "dim")}

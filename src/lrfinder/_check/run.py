@@ -8,8 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder import testing
+from lrfinder._check.report import Check, Finding, Outcome
 from lrfinder.errors import LawError, RestoreError
-from lrfinder.findings import Check, Finding, Outcome
 from lrfinder.learner import Learner, restored
 from lrfinder.randomness import capture, global_generators, put_back
 
