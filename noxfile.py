@@ -35,7 +35,7 @@ lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs what lies beside the code
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # networks of tests are small: a second thread costs more than it does
 APART = ("tests/distributed", "tests/trainers")
-WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/test_demo.py")
+WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/_cli/test_demo.py")
 
 
 @nox.session

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrfinder
-from lrfinder.demo import digits_learner
+from lrfinder._cli.demo import digits_learner
 from lrfinder.torch import TorchLearner
 from lrfinder.views.verdict import verdict
 

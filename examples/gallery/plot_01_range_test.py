@@ -6,7 +6,7 @@ One batch at a time, at a rate that rises by a tenth each time, until the loss h
 """
 
 import lrfinder
-from lrfinder.demo import digits_learner  # a small convolutional network on handwritten digits
+from lrfinder._cli.demo import digits_learner  # a small convolutional network on handwritten digits
 
 finder = lrfinder.LRFinder(digits_learner())
 result = finder.find()

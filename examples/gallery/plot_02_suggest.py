@@ -7,7 +7,7 @@ same batches; the best of them go on for longer.
 """
 
 import lrfinder
-from lrfinder.demo import digits_learner
+from lrfinder._cli.demo import digits_learner
 
 finder = lrfinder.LRFinder(digits_learner())
 suggestion = finder.suggest(horizon=300)

@@ -7,7 +7,7 @@ noise is then in both trainings, and drops out of their difference.
 """
 
 import lrfinder
-from lrfinder.demo import digits_learner
+from lrfinder._cli.demo import digits_learner
 
 finder = lrfinder.LRFinder(digits_learner())
 comparison = finder.compare([0.001, 0.1, 0.2, 1.0], iterations=200)

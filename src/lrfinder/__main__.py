@@ -1,6 +1,6 @@
 """``python -m lrfinder``."""
 
-from lrfinder.cli import main
+from lrfinder._cli.commands import main
 
 if __name__ == "__main__":
     main()

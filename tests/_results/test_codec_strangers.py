@@ -16,8 +16,8 @@ from test_files import GOOD
 from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Record, ResultFileError, Settings, Status, Stop, Suggestion, load
+from lrfinder._cli.commands import app
 from lrfinder._results.codec import LARGEST_FILE, write_whole
-from lrfinder.cli import app
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view
@@ -269,7 +269,9 @@ def test_showing_a_result_runs_no_code_that_lies_beside_it(tmp_path):
         (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
     (tmp_path / "result.json").write_text(json.dumps(GOOD))
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "lrfinder").write_text("from lrfinder.cli import main; main()")  # as installing it makes one
+    (tmp_path / "bin" / "lrfinder").write_text(
+        "from lrfinder._cli.commands import main; main()"
+    )  # as installing it makes one
     done = subprocess.run(
         [sys.executable, "bin/lrfinder", "plot", "result.json", "--png", "result.png"],
         cwd=tmp_path, capture_output=True, check=False,

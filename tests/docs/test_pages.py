@@ -10,7 +10,7 @@ import pytest
 from pages import PAGES, ROOT, SESSIONS, commands, numbers, words
 from typer.testing import CliRunner
 
-from lrfinder.cli import app
+from lrfinder._cli.commands import app
 
 MINUTES = {"demo", "grid"}
 ROUGHLY = 0.5  # floats differ between processors, and what they lead to

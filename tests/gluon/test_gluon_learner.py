@@ -13,7 +13,7 @@ from gluon_nets import CPU, TWO, X, Y, make_learner, make_loader, make_net, make
 from typer.testing import CliRunner
 
 import lrfinder.gluon
-from lrfinder.cli import app
+from lrfinder._cli.commands import app
 from lrfinder.gluon import ContinuousBatchSampler, GluonLearner
 
 # --- as the tutorial has it ---

@@ -13,7 +13,7 @@ from lrfinder.views.plain import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lrfinder.doctor import Examination, Extra, Wing
+    from lrfinder._cli.doctor import Examination, Extra, Wing
 
 
 def examination_view(found: Examination) -> Group:

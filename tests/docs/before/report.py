@@ -7,7 +7,7 @@ import wandb
 from torch.utils.tensorboard import SummaryWriter
 
 import lrfinder
-from lrfinder.demo import digits_learner
+from lrfinder._cli.demo import digits_learner
 
 finder = lrfinder.LRFinder(digits_learner())
 result = finder.find()

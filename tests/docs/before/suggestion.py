@@ -1,4 +1,4 @@
 import lrfinder
-from lrfinder.demo import digits_learner
+from lrfinder._cli.demo import digits_learner
 
 finder = lrfinder.LRFinder(digits_learner())

@@ -13,11 +13,8 @@ import typer
 from rich.console import Console
 
 import lrfinder
-from lrfinder import options
-from lrfinder._results.codec import write_whole
-from lrfinder.errors import LRFinderError, RankError, RatesError
-from lrfinder.factories import FileFactory
-from lrfinder.options import (
+from lrfinder._cli import options
+from lrfinder._cli.options import (
     PICTURES,
     SCHEDULES,
     Csv,
@@ -36,6 +33,9 @@ from lrfinder.options import (
     ScheduleName,
     Smoothing,
 )
+from lrfinder._results.codec import write_whole
+from lrfinder.errors import LRFinderError, RankError, RatesError
+from lrfinder.factories import FileFactory
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far
@@ -92,7 +92,7 @@ def demo(
     Example:  lrfinder demo
     """
     with _told(debug):
-        from lrfinder.demo import digits_learner
+        from lrfinder._cli.demo import digits_learner
 
         with closing(digits_learner()) as learner:
             directory.mkdir(parents=True, exist_ok=True)
@@ -328,7 +328,7 @@ def doctor() -> None:
 
     Example:  lrfinder doctor
     """
-    from lrfinder.doctor import examine
+    from lrfinder._cli.doctor import examine
     from lrfinder.views.doctor import examination_view
 
     with err.status("looking at the frameworks that are installed"):

@@ -5,8 +5,8 @@ import lrfinder
 import lrfinder.testing
 
 pytest.importorskip("sklearn", reason="the demo's images are scikit-learn's")
-from lrfinder.cli import app
-from lrfinder.demo import digits_learner
+from lrfinder._cli.commands import app
+from lrfinder._cli.demo import digits_learner
 
 
 def test_the_demo_finds_a_rate_checks_it_and_leaves_pictures_and_results(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lrfinder import Grid, LRFinder, Suggestion, load
-from lrfinder.cli import app
+from lrfinder._cli.commands import app
 
 FACTORIES = """
 import time
@@ -52,7 +52,7 @@ def run(*arguments):
 LISTENING = """
 import signal
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what was started in the background, as tests may be
-from lrfinder.cli import main
+from lrfinder._cli.commands import main
 main()
 """
 

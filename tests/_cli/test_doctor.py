@@ -11,8 +11,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import lrfinder
-from lrfinder.cli import app
-from lrfinder.doctor import EXTRAS, WINGS, Examination, Extra, Wing, examine
+from lrfinder._cli.commands import app
+from lrfinder._cli.doctor import EXTRAS, WINGS, Examination, Extra, Wing, examine
 from lrfinder.views.doctor import examination_view
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Suggestion, __version__, load
-from lrfinder.cli import app
+from lrfinder._cli.commands import app
 
 FACTORIES = """
 from fakes import Bowl, Scripted
