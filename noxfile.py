@@ -118,7 +118,7 @@ def docs(session: nox.Session) -> None:
 def distributed(session: nox.Session) -> None:
     """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
     session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", "tests/test_on_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "tests/distributed", "tests/test_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session

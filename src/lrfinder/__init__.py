@@ -50,7 +50,7 @@ from lrfinder.learner import Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
-from lrfinder.wrapping import Averaged, Validated
+from lrfinder.wrappers import Averaged, Validated
 
 if TYPE_CHECKING:
     from lrfinder._check.report import Check, Finding, Outcome

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._plan import planned
 from lrfinder._results.records import Comparison, RangeTest, Record, Settings, Stop
 from lrfinder._search.conclusion import conclude, from_curve
 from lrfinder._search.driver import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder._search.probes import Probing
+from lrfinder._sweep import sweep
+from lrfinder._together import made_together
 from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import restored
-from lrfinder.plan import planned
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant
 from lrfinder.stopping import RisingLoss
-from lrfinder.sweep import sweep
-from lrfinder.together import made_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lrfinder._results.records import Suggestion
+    from lrfinder._sweep import OnRecord
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
-    from lrfinder.sweep import OnRecord
 
 
 class LRFinder:

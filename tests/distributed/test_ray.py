@@ -14,7 +14,7 @@ from gridded import Decayed, bowl, breaking
 
 import lrfinder
 from lrfinder import ExecutorError, FactoryError, LRFinder, one_cycle
-from lrfinder.factories import FileFactory
+from lrfinder._factories import FileFactory
 from lrfinder.views.verdict import verdict
 
 ray = pytest.importorskip("ray")

@@ -33,9 +33,9 @@ from lrfinder._cli.options import (
     ScheduleName,
     Smoothing,
 )
+from lrfinder._factories import FileFactory
 from lrfinder._results.codec import write_whole
 from lrfinder.errors import LRFinderError, RankError, RatesError
-from lrfinder.factories import FileFactory
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lrfinder._factories import checked_learner, described, require_settings
 from lrfinder._grid.result import Cell, Grid, settings_of
 from lrfinder._grid.storage import add_cell, begun
+from lrfinder._ray import Ray
 from lrfinder._results.records import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
 from lrfinder.executors import InProcess
-from lrfinder.factories import checked_learner, described, require_settings
 from lrfinder.finder import LRFinder
-from lrfinder.on_ray import Ray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.records import Probe, Record, Stop
-from lrfinder.sweep import sweep
-from lrfinder.together import Made, made_together
+from lrfinder._sweep import sweep
+from lrfinder._together import Made, made_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from lrfinder._sweep import OnRecord
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
-    from lrfinder.sweep import OnRecord
 
 
 class Probing:

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._factories import described
 from lrfinder._results.records import Record, Stop
 from lrfinder._search.checkpoint import Journal
 from lrfinder._search.conclusion import SAME
@@ -15,7 +16,6 @@ from lrfinder._search.probes import Probing
 from lrfinder._search.search import Ask
 from lrfinder.errors import FactoryError
 from lrfinder.executors import InProcess
-from lrfinder.factories import described
 from lrfinder.finder import name_of, suggested
 from lrfinder.schedules import constant
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._optional import required
 from lrfinder.boards.content import content, require
-from lrfinder.extras import required
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Result

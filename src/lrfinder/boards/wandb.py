@@ -5,8 +5,8 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._optional import required
 from lrfinder.boards.content import content, require
-from lrfinder.extras import required
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Result

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from lrfinder._plan import planned
 from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import Memory
+from lrfinder._stepwise import Stepwise
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras.building import check_compiled, is_built
 from lrfinder.keras.framework import keras
@@ -13,9 +15,7 @@ from lrfinder.keras.learner import one_number
 from lrfinder.keras.randomness import generators
 from lrfinder.keras.rates import Rate
 from lrfinder.keras.state import take
-from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
-from lrfinder.stepwise import Stepwise
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from lrfinder._plan import planned
 from lrfinder._results.records import Stop
 from lrfinder._state.rollback import put_back_all
+from lrfinder._stepwise import Stepwise
 from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
 from lrfinder.learner import restored
-from lrfinder.plan import planned
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
-from lrfinder.stepwise import Stepwise
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.learner import TorchLearner
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.sources import generators_of
 from lrfinder.torch.state import generators
-from lrfinder.wrapping import Wrapping
+from lrfinder.wrappers import Wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from lrfinder._plan import Asked
     from lrfinder._results.records import RangeTest
-    from lrfinder.plan import Asked
+    from lrfinder._sweep import OnRecord
     from lrfinder.replay import Stream
-    from lrfinder.sweep import OnRecord
 
 Batch = TypeVar("Batch")
 

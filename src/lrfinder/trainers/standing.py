@@ -15,7 +15,7 @@ from lrfinder.randomness import capture, put_back
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.sources import generators_of
 from lrfinder.torch.state import generators
-from lrfinder.wrapping import Wrapping
+from lrfinder.wrappers import Wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lrfinder.extras import required
+from lrfinder._optional import required
 from lrfinder.views.curve import curve_so_far
 
 if TYPE_CHECKING:

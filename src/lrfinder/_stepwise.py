@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfinder._results.records import RangeTest, Record, Stop
-from lrfinder.sweep import reset, verdict
+from lrfinder._sweep import reset, verdict
 
 if TYPE_CHECKING:
-    from lrfinder.plan import Plan
-    from lrfinder.sweep import OnRecord
+    from lrfinder._plan import Plan
+    from lrfinder._sweep import OnRecord
 
 
 class Stepwise:

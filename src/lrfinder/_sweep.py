@@ -11,9 +11,9 @@ from lrfinder.errors import DataEndedError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from lrfinder._together import Made
     from lrfinder.learner import Learner
     from lrfinder.stopping import StoppingCriterion
-    from lrfinder.together import Made
 
     OnRecord = Callable[[Record], object]
 
