@@ -26,7 +26,7 @@ import trainings
 
 import lrfinder
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.agreement import Channel
+from lrfinder.torch._distributed.channel import Channel
 
 Mean = Callable[[torch.Tensor], float]
 

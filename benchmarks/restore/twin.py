@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lrfinder.torch.observing import observation
+from lrfinder.torch.inspection import observation
 from lrfinder.torch.testing import content
 
 EPOCH = 10  # batches

@@ -14,7 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 import lrfinder
 import lrfinder.testing
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.agreement import Channel
+from lrfinder.torch._distributed.channel import Channel
 
 KINDS = ("ddp", "zero", "fsdp")
 

@@ -3,8 +3,8 @@
 from lrfinder.errors import MissingExtraError
 
 try:
+    from lrfinder.torch._sweep import sweep
     from lrfinder.torch.learner import TorchLearner
-    from lrfinder.torch.sweeping import sweep
 except ModuleNotFoundError as error:
     if error.name != "torch":
         raise

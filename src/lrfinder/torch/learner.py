@@ -15,16 +15,16 @@ from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
-from lrfinder.torch.alike import settings_of
-from lrfinder.torch.arriving import in_order, sender
+from lrfinder.torch._async_loss import in_order, sender
+from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._distributed.consistency import settings_of
+from lrfinder.torch._distributed.ranks import Alone, over_ranks
+from lrfinder.torch._snapshot.disk import OnDisk
+from lrfinder.torch._snapshot.host import InMemory
+from lrfinder.torch._snapshot.snapshot import Memory, generators
 from lrfinder.torch.batches import own_source, to_device
-from lrfinder.torch.copies import InMemory
-from lrfinder.torch.disk import OnDisk
-from lrfinder.torch.distributed import Alone, over_ranks
-from lrfinder.torch.observing import observation
+from lrfinder.torch.inspection import observation
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.sources import generators_of
-from lrfinder.torch.state import Memory, generators
 from lrfinder.torch.step import Loss, Step, SupervisedStep, kept, supervised
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class TorchLearner:
         snapshot_dir: a folder to write snapshots to, for a model of which memory holds no second; they are gone when the
             search is. Needs safetensors.
         process_group: the processes that train this model together, where its wrapper (``DistributedDataParallel``,
-            ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch.distributed`.
+            ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch._distributed.ranks`.
         rank_timeout: seconds within which a fault of one of them ends the iteration on all; one that keeps the others
             waiting for a quarter of it counts as ended.
 
@@ -246,7 +246,7 @@ class TorchLearner:
         return lambda lrs: in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch.copies` for where it lies."""
+        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch._snapshot.host` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
             return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrfinder.torch import spread
+from lrfinder.torch._distributed import sharding as spread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 
 from lrfinder.errors import LossError
 from lrfinder.randomness import capture, put_back
+from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._snapshot.snapshot import generators
 from lrfinder.torch.batches import own_source
-from lrfinder.torch.sources import generators_of
-from lrfinder.torch.state import generators
 from lrfinder.wrappers import Wrapping
 
 if TYPE_CHECKING:

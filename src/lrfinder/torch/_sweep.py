@@ -17,11 +17,11 @@ from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
+from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._snapshot.snapshot import generators
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.learner import TorchLearner
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.sources import generators_of
-from lrfinder.torch.state import generators
 from lrfinder.wrappers import Wrapping
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch import nn
 import lrfinder.testing
 from lrfinder import LRFinder
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.arriving import LATE, Pinned, in_order
+from lrfinder.torch._async_loss import LATE, Pinned, in_order
 from lrfinder.torch.testing import fingerprint
 
 

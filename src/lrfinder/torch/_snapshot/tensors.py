@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lrfinder.torch.copies import copy_together
-from lrfinder.torch.spread import local
+from lrfinder.torch._distributed.sharding import local
+from lrfinder.torch._snapshot.host import copy_together
 
 _PLAIN = (Tensor, nn.Parameter)  # others may mean something of their own by a copy
 _NONE: dict[str, object] = {}  # the attributes of most

@@ -10,9 +10,9 @@ from torch import nn
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderError, SnapshotError
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.copies import SPARE, InMemory, has_room_to_spare
-from lrfinder.torch.disk import OnDisk
-from lrfinder.torch.state import Memory
+from lrfinder.torch._snapshot.disk import OnDisk
+from lrfinder.torch._snapshot.host import SPARE, InMemory, has_room_to_spare
+from lrfinder.torch._snapshot.snapshot import Memory
 from lrfinder.torch.testing import fingerprint
 
 TENSORS = {

@@ -17,14 +17,14 @@ from lrfinder._state import object_graph as memory
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
-from lrfinder.torch import spread
-from lrfinder.torch.copies import InMemory
-from lrfinder.torch.tensors import Piece, Shard, fill_together
+from lrfinder.torch._distributed import sharding as spread
+from lrfinder.torch._snapshot.host import InMemory
+from lrfinder.torch._snapshot.tensors import Piece, Shard, fill_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from lrfinder.torch.copies import Copies
+    from lrfinder.torch._snapshot.host import Copies
 
 _CONTAINERS = {dict, OrderedDict, list, tuple, set, deque}
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)

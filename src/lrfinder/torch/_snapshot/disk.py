@@ -53,7 +53,7 @@ class OnDisk:
             raise SnapshotError(message)
 
     def keep(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
-        """See :class:`lrfinder.torch.copies.Copies`.
+        """See :class:`lrfinder.torch._snapshot.host.Copies`.
 
         Raises:
             SnapshotError: there is not enough space, or the folder cannot be written to.

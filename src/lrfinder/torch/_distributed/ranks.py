@@ -19,9 +19,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from lrfinder.errors import DataEndedError, LRFinderWarning, ModelError, RankError
-from lrfinder.torch import spread
-from lrfinder.torch.agreement import BROKEN, Account, Channel
-from lrfinder.torch.alike import difference, elsewhere, size_of
+from lrfinder.torch._distributed import sharding as spread
+from lrfinder.torch._distributed.channel import BROKEN, Account, Channel
+from lrfinder.torch._distributed.consistency import difference, elsewhere, size_of
 from lrfinder.torch.step import checked
 
 if TYPE_CHECKING:

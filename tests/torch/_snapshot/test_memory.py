@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lrfinder import RestoreError
-from lrfinder.torch.state import Memory
+from lrfinder.torch._snapshot.snapshot import Memory
 
 
 @torch.no_grad()
