@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError
+from lrfinder.jax._chunking import Pace
+from lrfinder.jax._program import MOST, Program, Unsettled
 from lrfinder.jax.batches import Batches, Source
-from lrfinder.jax.pace import Pace
-from lrfinder.jax.program import MOST, Program, Unsettled
 from lrfinder.jax.rates import is_optimizer, made, optimizer_of, written
 from lrfinder.jax.state import JaxState, copied, deleted, require_arrays, stacked, unstacked, where
 from lrfinder.jax.step import Carry, optax_step, rate_dtype

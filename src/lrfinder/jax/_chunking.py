@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from lrfinder.jax.program import MOST
+from lrfinder.jax._program import MOST
 
 SHORT_SECONDS = 0.004
 """An iteration shorter than this is made with others in one call; in a longer one the cost of a call does not show."""
