@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
 from lrfinder.errors import BatchError
-from lrfinder.keras.framework import torch, torch_if_loaded
+from lrfinder.keras._framework import torch, torch_if_loaded
 
 
 def portable(data: Any) -> Any:

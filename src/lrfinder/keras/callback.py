@@ -9,10 +9,10 @@ from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import Memory
 from lrfinder._stepwise import Stepwise
 from lrfinder.errors import LearnerError, LRFinderError
-from lrfinder.keras.building import check_compiled, is_built
-from lrfinder.keras.framework import keras
+from lrfinder.keras._framework import keras
+from lrfinder.keras._model import check_compiled, is_built
+from lrfinder.keras._randomness import generators
 from lrfinder.keras.learner import one_number
-from lrfinder.keras.randomness import generators
 from lrfinder.keras.rates import Rate
 from lrfinder.keras.state import take
 from lrfinder.randomness import States, capture, put_back

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
 
 from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LossError
+from lrfinder.keras._framework import RESETS_METRICS
+from lrfinder.keras._model import build, check_compiled, check_loss, is_built
+from lrfinder.keras._randomness import generators, generators_of, has_seed_generator
 from lrfinder.keras.batches import arrays, portable, three_parts
-from lrfinder.keras.building import build, check_compiled, check_loss, is_built
-from lrfinder.keras.framework import RESETS_METRICS
-from lrfinder.keras.randomness import generators, generators_of, has_seed_generator
 from lrfinder.keras.rates import Rate, innermost
 from lrfinder.keras.state import take
 from lrfinder.randomness import States, capture, put_back

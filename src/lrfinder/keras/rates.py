@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lrfinder.errors import OptimizerError
-from lrfinder.keras.framework import jax, keras, tensorflow
+from lrfinder.keras._framework import jax, keras, tensorflow
 
 
 class Rate:

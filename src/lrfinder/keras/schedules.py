@@ -9,7 +9,7 @@ import math
 from typing import Any
 
 from lrfinder.errors import RatesError
-from lrfinder.keras.framework import keras
+from lrfinder.keras._framework import keras
 from lrfinder.schedules import FIRST, LAST, WARM_UP
 
 _register: Any = keras.saving.register_keras_serializable(package="lrfinder")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lrfinder._state.object_graph import Taken
-from lrfinder.keras.framework import keras, tensorflow, torch
-from lrfinder.keras.randomness import one_generator
+from lrfinder.keras._framework import keras, tensorflow, torch
+from lrfinder.keras._randomness import one_generator
 from lrfinder.randomness import capture, put_back
 
 if TYPE_CHECKING:

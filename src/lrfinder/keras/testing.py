@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lrfinder.keras.framework import keras
+from lrfinder.keras._framework import keras
 
 
 def fingerprint(model: Any) -> dict[str, object]:

@@ -6,7 +6,7 @@ import importlib
 from typing import Any
 
 from lrfinder.errors import LossError, ModelError
-from lrfinder.keras.framework import keras
+from lrfinder.keras._framework import keras
 from lrfinder.keras.rates import innermost
 
 _backend: Any = importlib.import_module("keras.src.backend")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfinder import randomness
-from lrfinder.keras.framework import keras, torch_if_loaded
+from lrfinder.keras._framework import keras, torch_if_loaded
 from lrfinder.randomness import Generator, global_generators, own_generator
 
 if TYPE_CHECKING:

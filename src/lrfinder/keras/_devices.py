@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrfinder.keras.framework import BACK_END
+from lrfinder.keras._framework import BACK_END
 
 
 def devices() -> list[str]:
