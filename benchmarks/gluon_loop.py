@@ -19,7 +19,7 @@ import numpy as np
 
 import lrfinder
 from lrfinder.gluon import GluonLearner
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 
 ITERATIONS, ROUNDS = 300, 15
 

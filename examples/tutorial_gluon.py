@@ -21,7 +21,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder.gluon import ContinuousBatchSampler, GluonLearner
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 from lrfinder.views.terminal import comparison_table
 from lrfinder.views.verdict import verdict
 

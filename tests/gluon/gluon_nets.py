@@ -3,7 +3,7 @@
 import numpy as np
 
 from lrfinder.gluon import GluonLearner
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 
 mx.npx.set_np()
 nn = mx.gluon.nn

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from lrfinder._state.object_graph import Memory
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import BatchError, LossError, ModelError, OptimizerError
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 from lrfinder.gluon.state import take, write_to_store
 from lrfinder.randomness import Generator, States, capture, generators_of, global_generators, put_back
 from lrfinder.replay import stream

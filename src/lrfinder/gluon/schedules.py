@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.errors import RatesError
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

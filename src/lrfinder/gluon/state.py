@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from lrfinder._state.object_graph import Taken
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 from lrfinder.randomness import capture, own_generator, put_back
 
 _HELD: tuple[type, ...] = (  # objects whose attributes training changes

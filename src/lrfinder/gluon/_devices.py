@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lrfinder.gluon.framework import mx
+from lrfinder.gluon._framework import mx
 
 
 def devices() -> list[str]:
