@@ -20,8 +20,8 @@ import torch
 from lrfinder.errors import LearnerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.standing import Standing, objects_of
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._lazy import Standing, objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

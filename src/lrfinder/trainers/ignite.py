@@ -23,9 +23,9 @@ from torch.optim import Optimizer
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.handing import hand_over
-from lrfinder.trainers.standing import Grouped, Standing, loss_in
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._handover import hand_over
+from lrfinder.trainers._lazy import Grouped, Standing, loss_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lrfinder._results.records import Suggestion
-    from lrfinder.trainers.handing import Schedule
+    from lrfinder.trainers._handover import Schedule
 
 __all__ = ["EngineLearner", "default_loss"]
 

@@ -17,17 +17,27 @@ import torch
 from lrfinder import LRFinder
 from lrfinder.errors import OptimizerError
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.handing import hand_over
-from lrfinder.trainers.lightning_loop import Callbacks, Module, Trainer, check, driven, held_by, make_ready, quieted, twin_of
-from lrfinder.trainers.standing import Standing
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._handover import hand_over
+from lrfinder.trainers._lazy import Standing
+from lrfinder.trainers._lightning_loop import (
+    Callbacks,
+    Module,
+    Trainer,
+    check,
+    driven,
+    held_by,
+    make_ready,
+    quieted,
+    twin_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lrfinder._results.records import Suggestion
     from lrfinder.torch import TorchLearner
-    from lrfinder.trainers.handing import Schedule
+    from lrfinder.trainers._handover import Schedule
 
 __all__ = ["QUIET", "LRFind", "LightningLearner", "StartRate", "at_the_start", "of_the_rest"]
 

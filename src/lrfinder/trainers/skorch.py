@@ -19,8 +19,8 @@ import torch
 from lrfinder.errors import LearnerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.standing import Standing, objects_of
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._lazy import Standing, objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder._results.records import Suggestion
-    from lrfinder.trainers.handing import Schedule
+    from lrfinder.trainers._handover import Schedule
 
 __all__ = ["TAKE_PART", "SkorchLearner"]
 

@@ -19,9 +19,9 @@ import torch
 from lrfinder.errors import LearnerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.handing import hand_over
-from lrfinder.trainers.standing import Grouped, Standing, objects_of
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._handover import hand_over
+from lrfinder.trainers._lazy import Grouped, Standing, objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from lrfinder._results.records import Suggestion
-    from lrfinder.trainers.handing import Schedule
+    from lrfinder.trainers._handover import Schedule
 
 __all__ = ["QUIET", "TrainerLearner"]
 

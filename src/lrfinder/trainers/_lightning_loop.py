@@ -12,8 +12,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 from lrfinder.errors import LearnerError, LossError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.batches import own_source
-from lrfinder.trainers.framework import framework
-from lrfinder.trainers.standing import Grouped, loss_in, objects_of
+from lrfinder.trainers._framework import framework
+from lrfinder.trainers._lazy import Grouped, loss_in, objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
