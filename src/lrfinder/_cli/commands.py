@@ -39,8 +39,8 @@ from lrfinder.errors import LRFinderError, RankError, RatesError
 from lrfinder.rates import geometric
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far
-from lrfinder.views.plain import printable
 from lrfinder.views.progress import cells_progress, progress
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Generator

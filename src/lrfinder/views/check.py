@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrfinder._check.report import Outcome
-from lrfinder.views.plain import printable
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lrfinder.views.plain import printable
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

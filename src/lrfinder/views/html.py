@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.grids import settings_told
-from lrfinder.views.probes import probe_ends
-from lrfinder.views.trainings import trainings
+from lrfinder.views.describe.comparison import trainings
+from lrfinder.views.describe.grid import settings_told
+from lrfinder.views.describe.probes import probe_ends
 from lrfinder.views.verdict import other_rules, verdict
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lrfinder._optional import required
-from lrfinder.views.curve import curve_so_far
+from lrfinder.views.describe.curve import curve_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence

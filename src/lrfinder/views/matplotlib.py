@@ -20,18 +20,18 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
 from lrfinder.analysis.paired import end_of
-from lrfinder.views.curve import Band, curve
-from lrfinder.views.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
+from lrfinder.views.describe.comparison import comparison_axis, headline, trainings
+from lrfinder.views.describe.curve import Band, curve
+from lrfinder.views.describe.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
 from lrfinder.views.small_multiples import draw_grid, size_inches
-from lrfinder.views.trainings import comparison_axis, headline, trainings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.axes import Axes
 
-    from lrfinder.views.curve import Curve, LossAxis, Stopped
-    from lrfinder.views.trainings import Training
+    from lrfinder.views.describe.comparison import Training
+    from lrfinder.views.describe.curve import Curve, LossAxis, Stopped
 
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)

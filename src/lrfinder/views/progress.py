@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lrfinder.views.grids import settings_told
+from lrfinder.views.describe.grid import settings_told
 from lrfinder.views.live import Live
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lrfinder.views.grids import multiples
+from lrfinder.views.describe.grid import multiples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from lrfinder._grid.result import Grid
-    from lrfinder.views.curve import LossAxis
-    from lrfinder.views.grids import Line, Multiples
+    from lrfinder.views.describe.curve import LossAxis
+    from lrfinder.views.describe.grid import Line, Multiples
 
 ACROSS, DOWN = 0.09, 0.12  # of a panel's width and height, between two panels
 A_LINE = 0.08  # of its height, for each further line of its title

@@ -16,18 +16,18 @@ from rich.text import Text
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.curve import Band, curve
-from lrfinder.views.grids import grid_title, value_told
-from lrfinder.views.plain import printable
-from lrfinder.views.probes import probe_ends, suggestion_title
-from lrfinder.views.trainings import COMPLETE, trainings
+from lrfinder.views.describe.comparison import COMPLETE, trainings
+from lrfinder.views.describe.curve import Band, curve
+from lrfinder.views.describe.grid import grid_title, value_told
+from lrfinder.views.describe.probes import probe_ends, suggestion_title
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from lrfinder._grid.recommendation import Combination
-    from lrfinder.views.curve import Curve, LossAxis
+    from lrfinder.views.describe.curve import Curve, LossAxis
 
 BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode

@@ -11,14 +11,14 @@ from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Status, Suggestion
 from lrfinder.analysis.paired import end_of
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.views.grids import cells_told, failures, recommended_told
-from lrfinder.views.plain import printable
-from lrfinder.views.probes import probe_ends, under
-from lrfinder.views.trainings import COMPLETE, trainings
+from lrfinder.views.describe.comparison import COMPLETE, trainings
+from lrfinder.views.describe.grid import cells_told, failures, recommended_told
+from lrfinder.views.describe.probes import probe_ends, under
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Confidence
-    from lrfinder.views.trainings import Training
+    from lrfinder.views.describe.comparison import Training
 
 TRUST: dict[Confidence, str] = {
     "high": "Confidence is high: what was measured is clear, and the rate can be used as it is.",

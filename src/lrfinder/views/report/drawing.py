@@ -9,9 +9,10 @@ import numpy as np
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.curve import Band, axis_of, curve
-from lrfinder.views.grids import grid_title
-from lrfinder.views.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
+from lrfinder.views.describe.comparison import comparison_axis, headline, running_mean, trainings
+from lrfinder.views.describe.curve import Band, axis_of, curve
+from lrfinder.views.describe.grid import grid_title
+from lrfinder.views.describe.probes import ends_at, probe_ends, suggestion_axis, suggestion_title, under
 from lrfinder.views.report.figures import (
     SUGGESTED,
     Figure,
@@ -23,15 +24,14 @@ from lrfinder.views.report.figures import (
     rate_axis_of,
 )
 from lrfinder.views.report.grids import panels
-from lrfinder.views.trainings import comparison_axis, headline, running_mean, trainings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lrfinder._results.records import Probe
-    from lrfinder.views.curve import Curve, Limits
+    from lrfinder.views.describe.comparison import Training
+    from lrfinder.views.describe.curve import Curve, Limits
     from lrfinder.views.report.figures import Side
-    from lrfinder.views.trainings import Training
 
 MARGIN = 1.4  # factor of room beside the lowest and highest probe
 PLACES: tuple[tuple[str, str, Side], ...] = (  # of the landmarks: name, label, and the side that the curve leaves free

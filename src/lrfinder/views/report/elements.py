@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from lrfinder.views.plain import printable
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

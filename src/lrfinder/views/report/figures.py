@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from lrfinder.views.curve import Limits, LossAxis
+    from lrfinder.views.describe.curve import Limits, LossAxis
 
 Scale = Literal["log", "symlog", "linear"]
 Side = Literal["above", "below", "left", "right"]

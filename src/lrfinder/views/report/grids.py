@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrfinder.views.grids import multiples
+from lrfinder.views.describe.grid import multiples
 from lrfinder.views.report.figures import SUGGESTED, Figure, Look, Mark, Series, loss_axis_of, rate_axis_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lrfinder._grid.result import Grid
-    from lrfinder.views.grids import Line, Multiples, Panel
+    from lrfinder.views.describe.grid import Line, Multiples, Panel
 
 
 def panels(grid: Grid) -> Sequence[Figure]:

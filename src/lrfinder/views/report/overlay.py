@@ -9,18 +9,18 @@ import numpy as np
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.curve import LossAxis, curve
-from lrfinder.views.grids import settings_told
+from lrfinder.views.describe.comparison import comparison_axis
+from lrfinder.views.describe.curve import LossAxis, curve
+from lrfinder.views.describe.grid import settings_told
 from lrfinder.views.report.drawing import MARGIN, band_of, sweep_series
 from lrfinder.views.report.figures import Figure, Look, Mark, Series, loss_axis_of, rate_axis_of
-from lrfinder.views.trainings import comparison_axis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from lrfinder.views.curve import Curve
+    from lrfinder.views.describe.curve import Curve
 
 Row = tuple[str, ...]
 HEADER: Row = ("run", "rate", "interval", "against the first", "lowest loss", "at rate", "diverges at")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Settings, Suggestion
-from lrfinder.views.grids import value_told
+from lrfinder.views.describe.grid import value_told
 from lrfinder.views.html import table, tables
 from lrfinder.views.report.elements import details, facts, scrolled, text
 from lrfinder.views.report.overlay import HEADER, differences, rate_of

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Stop
-from lrfinder.views.curve import RATES, axis_of
-from lrfinder.views.plain import printable
+from lrfinder.views.describe.curve import RATES, axis_of
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Probe, Suggestion
-    from lrfinder.views.curve import Limits, LossAxis
+    from lrfinder.views.describe.curve import Limits, LossAxis
 
 LAST_PART = 3  # the end of a probe is its last third: the last tenth of a short one is too noisy to look at
 ROOM = 0.7  # of the lowest loss, down to which a logarithmic axis reaches

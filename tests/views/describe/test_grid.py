@@ -11,7 +11,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder import Cell, Grid, LRFinder
-from lrfinder.views.grids import cells_told, grid_title, multiples
+from lrfinder.views.describe.grid import cells_told, grid_title, multiples
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import RangeTest
-from lrfinder.views.curve import axis_of, curve
-from lrfinder.views.plain import printable
+from lrfinder.views.describe.curve import axis_of, curve
+from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lrfinder._grid.recommendation import Combination, Recommendation
     from lrfinder._grid.result import Cell, Grid, Value
-    from lrfinder.views.curve import Limits, LossAxis
+    from lrfinder.views.describe.curve import Limits, LossAxis
 
 WIDEST = 4  # panels side by side
 

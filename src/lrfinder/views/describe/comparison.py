@@ -10,7 +10,7 @@ import numpy as np
 
 from lrfinder._results.records import Order, Stop
 from lrfinder.analysis.paired import ended_above
-from lrfinder.views.curve import LossAxis, axis_of
+from lrfinder.views.describe.curve import LossAxis, axis_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,7 +8,7 @@ from fakes import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder, Record
-from lrfinder.views.curve import curve_so_far
+from lrfinder.views.describe.curve import curve_so_far
 from lrfinder.views.live import Live, live_curve
 from lrfinder.views.progress import progress
 

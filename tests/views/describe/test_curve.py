@@ -5,7 +5,7 @@ import pytest
 from curves import LRS, swept, usual
 
 from lrfinder import RangeTest, Record, Settings, Stop
-from lrfinder.views.curve import curve
+from lrfinder.views.describe.curve import curve
 
 
 def test_the_rate_axis_spans_the_rates_tried():

@@ -1,0 +1,1 @@
+"""What to draw of each result, without a back end."""
