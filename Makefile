@@ -30,7 +30,7 @@ docs-pictures: $(VENV)/docs  ## draw the shapes of docs/reading-the-curve.md ane
 	$(BIN)/python docs/shapes.py docs/images
 
 fuzz: $(VENV)/fuzz  ## 2,000 generated trainings, each with the finder and without: 20 minutes; ARGS="--cases 500 --seed 2"
-	PYTHONPATH=src OMP_NUM_THREADS=1 $(BIN)/python tests/proof/fuzz.py --log docs/fuzz.md $(ARGS)
+	PYTHONPATH=src OMP_NUM_THREADS=1 $(BIN)/python tests/support/fuzz.py --log docs/evidence/fuzz.md $(ARGS)
 
 bench-import: $(VENV)/demo  ## what `import lrfinder` costs over `import numpy`
 	$(BIN)/python benchmarks/import_time.py

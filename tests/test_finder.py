@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 from lrfinder import (
     Averaged,

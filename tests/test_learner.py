@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import BusyError, LRFinder, LRFinderError, RestoreError, Validated, restored

@@ -1,4 +1,4 @@
-"""What the package promises as a package: light to import, its arrows point inward, nothing of it needs a build."""
+"""The package as a package: light to import, layered without cycles, usable without a build."""
 
 import ast
 import os
@@ -52,51 +52,93 @@ def test_a_name_that_does_not_exist_is_an_attribute_error():
         _ = lrfinder.nonsense
 
 
-def test_ray_is_imported_only_where_it_is_asked_for():
-    assert [path.name for path in FILES if "ray" in set(imports(path))] == ["on_ray.py"]
+def test_ray_is_imported_in_one_module():
+    assert [path.name for path in FILES if "ray" in set(imports(path))] == ["_ray.py"]
 
 
-def imports(path):
-    """The modules that a file imports, also inside functions, as dotted names; those for annotations alone left out."""
+def imports(path, *, inside_functions=True):
+    """Yield the dotted names of the modules that a file imports, those for annotations alone left out."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+        if not inside_functions and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             yield node.module
+            if node.module.startswith("lrfinder"):
+                yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def room(path):
-    parts = path.relative_to(SOURCE).parts
-    return parts[0] if len(parts) > 1 else "core"
+def package_of(path):
+    """The first part of a module's name below ``lrfinder``, without ``.py``."""
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
 
 
-OUTERMOST = {"cli.py", "demo.py", "__main__.py"}
+def module_of(path):
+    """The dotted name of the module that a file holds."""
+    return ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
 FILES = sorted(SOURCE.rglob("*.py"))
+OUTERMOST = {"_cli", "__main__"}
+FRAMEWORK_PACKAGES = {"torch", "gluon", "jax", "keras"}
+CORE_BELOW_ANALYSIS = {"errors", "_results"}
+BELOW_THE_FINDER = {
+    "errors", "learner", "wrappers", "rates", "stopping", "schedules", "replay", "randomness", "_state", "_results",
+    "_sweep", "_optional", "_factories", "analysis",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_arrows_point_inward(path):
     used = set(imports(path))
-    ours = {name for name in used if name and name.startswith("lrfinder.")}
-    rooms_used = {name.split(".")[1] for name in ours}
-    wings = {"torch", "gluon", "jax", "keras"} - {room(path)} - ({"torch"} if room(path) == "trainers" else set())
-    if path.name not in OUTERMOST:
-        assert not rooms_used & wings, "only a wing, the demo and the command line know a wing"
-        foreign = {name.partition(".")[0] for name in used if name} & (
-            FRAMEWORKS - {room(path)} - ALSO.get(room(path), set())
-        )
-        assert not foreign, "a framework is imported only in the wing named after it"
-        assert not rooms_used & {"cli", "demo"}
-    if room(path) == "analysis":
-        assert rooms_used <= {"analysis", "errors", "records"}
-    if room(path) == "views":
-        assert not rooms_used & {"finder", "learner", "replay", "testing"}, "views never see a learner"
-    if room(path) == "core" and path.name not in {*OUTERMOST, "records.py", "cells.py", "__init__.py"}:
-        assert "views" not in rooms_used, "the core draws nothing"
-        assert "analysis" not in rooms_used or path.name in {"finder.py", "search.py", "asking.py", "journal.py"}, (
-            "and what it works out is asked for here"
-        )
+    here = package_of(path)
+    ours = {name.split(".")[1] for name in used if name.startswith("lrfinder.")} & {package_of(file) for file in FILES}
+    frameworks_known = FRAMEWORK_PACKAGES - {here} - ({"torch"} if here == "trainers" else set())
+    if here not in OUTERMOST:
+        assert not ours & frameworks_known, "only the package of a framework and the command line know that framework"
+        foreign = {name.partition(".")[0] for name in used} & (FRAMEWORKS - {here} - ALSO.get(here, set()))
+        assert not foreign, "a framework is imported only in the package named after it"
+        assert not ours & OUTERMOST
+    if here == "analysis":
+        assert ours <= {"analysis", *CORE_BELOW_ANALYSIS}
+    if here == "views":
+        assert not ours & {"finder", "learner", "replay", "testing", "_search", "_sweep"}, "views never see a learner"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_layers_of_the_core_import_downward_at_module_level(path):
+    here = package_of(path)
+    ours = {name.split(".")[1] for name in imports(path, inside_functions=False) if name.startswith("lrfinder.")}
+    ours &= {package_of(file) for file in FILES}
+    if here in BELOW_THE_FINDER:
+        assert not ours & {"finder", "_search", "_grid", "_check", "_cli", "views", "executors", "_ray", "testing"}
+    if here == "_search":
+        assert not ours & {"finder", "_grid", "_check", "_cli", "views"}
+
+
+def test_no_module_imports_itself_through_others():
+    names = {module_of(path) for path in FILES}
+    graph = {module_of(path): {name for name in imports(path, inside_functions=False) if name in names} for path in FILES}
+    done, active = set(), []
+
+    def visit(module):
+        assert module not in active, " -> ".join([*active[active.index(module) :], module])
+        if module not in done:
+            active.append(module)
+            for name in sorted(graph[module] - {module}):
+                visit(name)
+            done.add(active.pop())
+
+    for module in sorted(graph):
+        visit(module)
+
+
+def test_internals_are_private():
+    top = {package_of(path) for path in FILES}
+    assert len(top) <= 31
+    assert len({name for name in top if name.startswith("_") and not name.startswith("__")}) >= 9

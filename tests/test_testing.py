@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 import lrfinder.testing
 from lrfinder import LawError

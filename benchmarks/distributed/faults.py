@@ -13,10 +13,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "distributed"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
 import rank_faults
-import ranks
+import rank_processes as ranks
 
 WHAT = (rank_faults.raising, rank_faults.kill, rank_faults.interrupt, rank_faults.leave, rank_faults.run_out_of_memory)
 LIMIT = 3 * rank_faults.PATIENCE

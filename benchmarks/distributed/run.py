@@ -19,10 +19,10 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "distributed"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 
-import ranks
-import trainings
+import rank_processes as ranks
+import rank_trainings as trainings
 
 import lrfinder
 from lrfinder.torch import TorchLearner

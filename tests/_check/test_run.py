@@ -5,7 +5,7 @@ import random
 
 import numpy as np
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import Averaged, Outcome, RestoreError

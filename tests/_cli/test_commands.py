@@ -12,7 +12,7 @@ from lrfinder import Comparison, RangeTest, Suggestion, __version__, load
 from lrfinder._cli.commands import app
 
 FACTORIES = """
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 made = []
 
@@ -169,7 +169,7 @@ def test_a_picture_is_what_its_ending_says(train, tmp_path, ending, begins):
 
 def test_in_a_terminal_the_curve_is_drawn_while_it_comes_and_leaves_what_is_printed_without_one(train):
     command = [sys.executable, "-m", "lrfinder", "find", f"{train}:bowl"]
-    paths = os.pathsep.join(map(str, (Path(__file__).parents[1] / "src", Path(__file__).parent)))
+    paths = os.pathsep.join(map(str, (Path(__file__).parents[2] / "src", Path(__file__).parents[1] / "support")))
     told = [
         subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths, **terminal}, check=True
@@ -269,7 +269,7 @@ def test_debug_lets_the_exception_through(train):
 
 def test_a_result_of_something_else_is_refused_in_a_process_of_its_own(tmp_path):
     (tmp_path / "foreign.json").write_text(json.dumps({"loss": [1, 2]}))
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     command = [sys.executable, "-m", "lrfinder", "plot", str(tmp_path / "foreign.json")]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 1

@@ -15,7 +15,7 @@ from lrfinder._cli.commands import app
 from lrfinder._cli.doctor import EXTRAS, WINGS, Examination, Extra, Wing, examine
 from lrfinder.views.doctor import examination_view
 
-PROJECT = Path(__file__).parents[1] / "pyproject.toml"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 OURS = {"dev", "docs"}  # extras for those who work on the project
 
 

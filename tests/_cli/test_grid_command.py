@@ -16,7 +16,7 @@ from lrfinder._cli.commands import app
 FACTORIES = """
 import time
 from pathlib import Path
-from gridded import bowl, breaking
+from example_grids import bowl, breaking
 
 def slow(seed=0):
     with Path(__file__).with_name(f"called-{seed}").open("a") as calls:
@@ -58,7 +58,7 @@ main()
 
 
 def started(*arguments):
-    paths = [str(Path(__file__).parent), *map(str, filter(None, sys.path))]
+    paths = [str(Path(__file__).parents[1] / "support"), *map(str, filter(None, sys.path))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-c", LISTENING, *map(str, arguments)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -170,7 +170,7 @@ def test_a_search_that_was_killed_goes_on_to_the_same_answer(train, tmp_path):
     assert run("suggest", f"{train}:bowl", "--json", path).exit_code == 2  # it would be lost
     journal.write_text(journal.read_text().replace(":slowly", ":bowl"))  # the same learner, at its usual pace
     assert run("suggest", f"{train}:bowl", "--json", path, "--resume").exit_code == 0
-    from gridded import bowl
+    from example_grids import bowl
 
     assert load(path) == LRFinder(bowl()).suggest()
     assert not journal.exists()

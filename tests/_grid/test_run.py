@@ -5,8 +5,8 @@ import json
 
 import numpy as np
 import pytest
-from fakes import Bowl
-from gridded import bowl, breaking, noted
+from example_grids import bowl, breaking, noted
+from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import FactoryError, Grid, GridError, LRFinder, RangeTest, ResultFileError, Suggestion

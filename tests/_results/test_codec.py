@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from curves import fallen, suggested
-from fakes import Bowl, Scripted
+from example_curves import fallen, suggested
+from fake_learners import Bowl, Scripted
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
-from test_files import GOOD
 from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Record, ResultFileError, Settings, Status, Stop, Suggestion, load
@@ -22,6 +21,7 @@ from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view
 from lrfinder.views.verdict import suggestion_in_words, verdict
+from tests._results.test_codec import GOOD
 
 COMPARED = {
     "format": "lrfinder",
@@ -275,7 +275,7 @@ def test_showing_a_result_runs_no_code_that_lies_beside_it(tmp_path):
     done = subprocess.run(
         [sys.executable, "bin/lrfinder", "plot", "result.json", "--png", "result.png"],
         cwd=tmp_path, capture_output=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "result.png").exists()
@@ -310,7 +310,7 @@ def test_a_disk_without_room_leaves_the_old_file_and_nothing_beside_it(tmp_path)
     done = subprocess.run(
         [sys.executable, "-c", FULL_DISK, str(tmp_path / "r.json")],
         capture_output=True, text=True, check=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "src")},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")},
     )  # fmt: skip
     assert done.stdout == "OSError\n"
     assert [path.name for path in tmp_path.iterdir()] == ["r.json"]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import LRFinder, RatesError

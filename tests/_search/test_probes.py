@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 from lrfinder import Record, Stop, constant, one_cycle
 from lrfinder._search.probes import Probing

@@ -1,7 +1,7 @@
 """lrfinder.suggest: the search of LRFinder.suggest with a factory, and from where it was interrupted."""
 
 import pytest
-from fakes import Bowl, Scripted
+from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import FactoryError, LRFinder, ResultFileError, one_cycle

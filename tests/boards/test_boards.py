@@ -4,9 +4,9 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from curves import suggested, swept, usual
-from fakes import Scripted
-from gridded import bowl
+from example_curves import suggested, swept, usual
+from example_grids import bowl
+from fake_learners import Scripted
 
 import lrfinder.boards.mlflow
 import lrfinder.boards.tensorboard

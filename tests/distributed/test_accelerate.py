@@ -4,9 +4,9 @@ import importlib.util
 
 import numpy as np
 import pytest
-import ranks
+import rank_processes as ranks
+import rank_trainings as trainings
 import torch
-import trainings
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 

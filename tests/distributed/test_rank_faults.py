@@ -2,7 +2,7 @@
 
 import pytest
 import rank_faults
-import ranks
+import rank_processes as ranks
 from rank_faults import interrupt, kill, leave, raising, run_out_of_memory
 
 LIMIT = 60  # seconds, within which each run must have ended

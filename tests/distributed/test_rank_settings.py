@@ -1,9 +1,9 @@
 """Ranks that are not set up alike: one sentence each, and nobody hangs."""
 
 import pytest
-import ranks
+import rank_processes as ranks
+import rank_trainings as trainings
 import torch
-import trainings
 from torch import nn
 from torch.distributed.fsdp import fully_shard
 

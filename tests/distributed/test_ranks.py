@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import ranks
+import rank_processes as ranks
+import rank_trainings as trainings
 import torch
 import torch.distributed as dist
-import trainings
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import Bowl
-from gridded import Decayed, bowl, breaking
+from example_grids import Decayed, bowl, breaking
+from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import ExecutorError, FactoryError, LRFinder, one_cycle
@@ -34,8 +34,13 @@ def _within_the_time():
 
 @pytest.fixture(scope="module")
 def cluster():
-    here = Path(__file__).parents[1]
-    paths = [str(here), str(here / "distributed"), str(Path(lrfinder.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    here = Path(__file__).parents[2]
+    paths = [
+        str(here),
+        str(here / "tests" / "support"),
+        str(Path(lrfinder.__file__).parents[1]),
+        os.environ.get("PYTHONPATH", ""),
+    ]
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))  # what workers of these machines find
     started = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

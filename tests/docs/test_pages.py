@@ -7,7 +7,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from pages import PAGES, ROOT, SESSIONS, commands, numbers, words
+from doc_pages import PAGES, ROOT, SESSIONS, commands, numbers, words
 from typer.testing import CliRunner
 
 from lrfinder._cli.commands import app

@@ -10,7 +10,7 @@ import pytest
 
 import lrfinder
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "support"
 SHARED_MEMORY = Path("/dev/shm")  # where PyTorch's workers put batches
 
 

@@ -24,8 +24,8 @@ def outputs(tmp_path_factory):
     """What each cell shows."""
     nbformat = pytest.importorskip("nbformat", reason="the report session has it")
     nbclient = pytest.importorskip("nbclient", reason="the report session has it")
-    tests = Path(__file__).parents[1]
-    cells = [cell.format(source=str(tests.parent / "src"), tests=str(tests)) for cell in CELLS]
+    tests = Path(__file__).parents[1] / "support"
+    cells = [cell.format(source=str(tests.parents[1] / "src"), tests=str(tests)) for cell in CELLS]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     nbclient.NotebookClient(
         notebook, timeout=60, resources={"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}

@@ -5,9 +5,9 @@ import re
 
 import numpy as np
 import pytest
-from curves import suggested, swept, usual
-from fakes import Bowl, Scripted
-from gridded import bowl, breaking
+from example_curves import suggested, swept, usual
+from example_grids import bowl, breaking
+from fake_learners import Bowl, Scripted
 
 from lrfinder import LRFinder, RangeTest, Record, Settings, Stop, grid
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from nets import OPTIMIZERS, loader, net, pairs
-from test_torch_law import DATA, KINDS, Everything, forgetting
 from torch import nn
 from torch.utils.data import Dataset
+from torch_nets import OPTIMIZERS, loader, net, pairs
 
 import lrfinder
 from lrfinder import Outcome
 from lrfinder.torch import TorchLearner
+from tests.torch.test_law import DATA, KINDS, Everything, forgetting
 
 NAMES = {
     "parameters": "parameter: 0.weight",

@@ -5,9 +5,9 @@ import random
 import numpy as np
 import pytest
 import torch
-from nets import OPTIMIZERS, loader, net, pairs
 from torch import nn
 from torch.utils.data import DataLoader, IterableDataset
+from torch_nets import OPTIMIZERS, loader, net, pairs
 
 import lrfinder.testing
 from lrfinder import LawError

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import torch
-from nets import loader, net, pairs
 from torch import nn
 from torch.utils.data import DataLoader, default_collate
+from torch_nets import loader, net, pairs
 
 import lrfinder.testing
 from lrfinder import (

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fakes import Bowl
+from fake_learners import Bowl
 
 from lrfinder import LRFinder, OptimizerError, RatesError, Status, Suggestion
 from lrfinder.torch import schedules

@@ -6,8 +6,8 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from nets import OPTIMIZERS, loader, net
 from torch import nn
+from torch_nets import OPTIMIZERS, loader, net
 
 import lrfinder.torch
 from lrfinder import EmptyDataError, LossError, LRFinder, LRFinderError, ModelError, RatesError, Stop

@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 import torch
-from nets import OPTIMIZERS, loader, net
 from torch import nn
+from torch_nets import OPTIMIZERS, loader, net
 
 from lrfinder import LRFinder, Stop, restored
 from lrfinder.torch import TorchLearner

@@ -9,9 +9,9 @@ pytest.importorskip("fastai", reason="fastai is not installed")
 
 import numpy as np
 import torch
-from searches import search, search_that_fails
 from torch import nn
 from torch.utils.data import TensorDataset
+from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
 from lrfinder import LearnerError, LRFinder, RatesError

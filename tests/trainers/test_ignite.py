@@ -4,8 +4,8 @@ import pytest
 
 pytest.importorskip("ignite", reason="Ignite is not installed")
 
-import searches
 import torch
+import trainer_searches as searches
 from ignite.engine import Engine, EventEnum, Events, create_supervised_trainer
 from ignite.handlers import Checkpoint, DiskSaver, EarlyStopping, EMAHandler, LinearCyclicalScheduler
 from torch import nn

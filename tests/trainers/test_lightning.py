@@ -9,8 +9,8 @@ from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
 from lightning_nets import Net, loader, quiet_trainer
-from searches import search, search_that_fails
 from torch import nn
+from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
 from lrfinder import LearnerError, LossError, LRFinder, OptimizerError, RatesError

@@ -6,10 +6,10 @@ pytest.importorskip("skorch", reason="skorch is not installed")
 
 import numpy as np
 import torch
-from searches import search, search_that_fails
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping
 from torch import nn
+from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
 from lrfinder import LearnerError, LRFinder, RatesError

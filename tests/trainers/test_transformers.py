@@ -5,7 +5,7 @@ import pytest
 pytest.importorskip("transformers", reason="transformers is not installed")
 
 import torch
-from searches import search, search_that_fails
+from trainer_searches import search, search_that_fails
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 
 import lrfinder.testing

@@ -2,8 +2,8 @@ import re
 from base64 import b64decode
 from html.parser import HTMLParser
 
-from curves import suggested, swept, usual
-from fakes import Bowl
+from example_curves import suggested, swept, usual
+from fake_learners import Bowl
 
 from lrfinder import LRFinder, RangeTest, Settings, Stop
 

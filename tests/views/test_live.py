@@ -3,8 +3,8 @@ import re
 from itertools import pairwise
 
 import pytest
-from curves import usual
-from fakes import Bowl
+from example_curves import usual
+from fake_learners import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder, Record

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from curves import LRS, fallen, suggested, swept, usual
-from fakes import Bowl
+from example_curves import LRS, fallen, suggested, swept, usual
+from fake_learners import Bowl
 from matplotlib import pyplot as plt
 
 from lrfinder import LRFinder, Status

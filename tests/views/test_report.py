@@ -9,9 +9,9 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from curves import suggested, swept, usual
-from fakes import Bowl, Scripted
-from gridded import bowl
+from example_curves import suggested, swept, usual
+from example_grids import bowl
+from fake_learners import Bowl, Scripted
 
 from lrfinder import LRFinder, LRFinderError, RangeTest, Record, Status, Stop, grid
 from lrfinder.views.report import report_page, write_report

@@ -3,8 +3,8 @@ import math
 import re
 
 import pytest
-from curves import suggested, swept, usual
-from fakes import Bowl
+from example_curves import suggested, swept, usual
+from fake_learners import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder

@@ -2,8 +2,8 @@ import math
 import re
 
 import pytest
-from curves import suggested, swept, usual
-from fakes import Bowl, Scripted
+from example_curves import suggested, swept, usual
+from fake_learners import Bowl, Scripted
 
 from lrfinder import LRFinder, RangeTest, Status, Stop, Suggestion
 from lrfinder.views.verdict import NOTES, REFUSALS, other_rules_in_words, suggestion_in_words, verdict

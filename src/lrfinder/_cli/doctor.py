@@ -122,7 +122,7 @@ def _version(distribution: str) -> str | None:
 
 
 def _wing(name: str, framework: str) -> Wing:
-    code = f"import json; from lrfinder.{name}.devices import devices; print(json.dumps(devices()))"
+    code = f"import json; from lrfinder.{name}._devices import devices; print(json.dumps(devices()))"
     here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         child = subprocess.run(  # noqa: S603  (this very interpreter)

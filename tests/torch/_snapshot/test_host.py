@@ -4,8 +4,8 @@ import shutil
 
 import pytest
 import torch
-from nets import loader, net
 from torch import nn
+from torch_nets import loader, net
 
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderError, SnapshotError

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from curves import LRS, swept, usual
+from example_curves import LRS, swept, usual
 
 from lrfinder import RangeTest, Record, Settings, Stop
 from lrfinder.views.describe.curve import curve

@@ -6,7 +6,7 @@ from io import BytesIO, StringIO
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from gridded import bowl, breaking
+from example_grids import bowl, breaking
 from rich.console import Console
 
 import lrfinder

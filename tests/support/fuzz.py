@@ -1,4 +1,4 @@
-"""Proves many drawn cases and writes what was run: ``python tests/proof/fuzz.py --cases 2000 --log docs/fuzz.md``."""
+"""Proves many drawn cases and writes what was run: ``python tests/support/fuzz.py --cases 2000 --log docs/evidence/fuzz.md``."""
 
 import argparse
 import collections

@@ -4,9 +4,9 @@ import os
 import signal
 from typing import NamedTuple
 
+import rank_trainings as trainings
 import torch
 import torch.distributed as dist
-import trainings
 from torch import nn
 
 import lrfinder

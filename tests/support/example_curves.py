@@ -1,7 +1,7 @@
 """Range tests to look at, made by a finder from losses that are read out."""
 
 import numpy as np
-from fakes import Scripted
+from fake_learners import Scripted
 
 from lrfinder import LRFinder, Probe, Status, Stop, Suggestion
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
-BEFORE = Path(__file__).parent / "before"  # by page: what its code takes for granted
+BEFORE = Path(__file__).parent / "doc_setup"  # by page: what its code takes for granted
 
 # In which nox session a page runs: the first that has all that it imports. The core's own packages are everywhere.
 CORE = {"numpy", "matplotlib", "lrfinder", "rich"}

@@ -1,10 +1,10 @@
-"""docs/faults.md as the table of faults has it: ``python tests/faults/faults_page.py`` writes it."""
+"""docs/evidence/faults.md as the table of faults has it: ``python tests/support/faults_page.py`` writes it."""
 
 from pathlib import Path
 
 from fault_table import FAULTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "faults.md"
 
 HEAD = """\
 # The faults
@@ -14,7 +14,7 @@ What strikes a finder in the middle of a PyTorch training, when, and what comes 
 parameters, buffers, gradients, the optimizer's and the scheduler's state, where each tensor lies in memory, random numbers
 and the next batches. {faults} faults, {runs} runs.
 
-This page is written by `python tests/faults/faults_page.py`, and a test compares the two.
+This page is written by `python tests/support/faults_page.py`, and a test compares the two.
 
 ## Killed
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-from fakes import Bowl
+from fake_learners import Bowl
 
 
 class Decayed(Bowl):
