@@ -1,20 +1,27 @@
-"""Packages that only some need: asked for where they are used."""
+"""Imports of packages that only some users need."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 from lrfinder.errors import MissingExtraError
 
+if TYPE_CHECKING:
+    from types import ModuleType
 
-def required(package: str, extra: str) -> Any:
-    """The package, which the extra ``extra`` installs.
+
+def require(module: str, extra: str) -> ModuleType:
+    """Import and return an optional module, such as ``"IPython.display"``.
+
+    Args:
+        module: its dotted name.
+        extra: the extra of lrfinder that installs it.
 
     Raises:
-        MissingExtraError: it is not installed, or something that it needs is not.
+        MissingExtraError: the module, or one that it imports, is not installed.
     """
     try:
-        return import_module(package)
+        return import_module(module)
     except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or package, extra) from error
+        raise MissingExtraError.of(error.name or module, extra) from error

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._optional import require
 from lrfinder._search.probes import Probing
-from lrfinder.errors import ExecutorError, MissingExtraError
+from lrfinder.errors import ExecutorError
 from lrfinder.executors import Done
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Ray:
 
     @contextmanager
     def _connected(self) -> Generator[Any]:
-        ray = _imported()
+        ray = require("ray", "ray")
         ours = not ray.is_initialized()
         if ours:
             self._connect(ray)
@@ -127,14 +128,6 @@ MOST_WORKERS = 4
 SECONDS_TO_ANSWER = 10.0
 
 
-def _imported() -> Any:
-    try:
-        import ray  # pyright: ignore[reportMissingImports]  (types are checked where it is not installed)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "ray", "ray") from error
-    return ray
-
-
 def _require_answer(ray: Any, address: str) -> None:
     """Something listens at HOST:PORT. Ray itself would try for minutes."""
     from socket import create_connection
@@ -163,7 +156,7 @@ def _unreachable(address: str | None, error: Exception) -> ExecutorError:
 
 def _attempt(work: Callable[[Item], Outcome], item: Item) -> tuple[int | None, Outcome]:
     """What runs in a Ray task: the work, and which attempt at it this is, as far as this version of Ray says so."""
-    worker: Any = _imported().get_runtime_context().worker
+    worker: Any = require("ray", "ray").get_runtime_context().worker
     number: Callable[[], int] | None = getattr(worker.core_worker, "get_current_task_attempt_number", None)
     return (None if number is None else number() + 1), work(item)
 

@@ -1,22 +1,30 @@
-"""What ``lrfinder demo`` trains: a small convolutional network on scikit-learn's handwritten digits."""
+"""The learner of ``lrfinder demo``: a small convolutional network on scikit-learn's handwritten digits."""
 
 from __future__ import annotations
 
-from lrfinder.errors import MissingExtraError
+from typing import TYPE_CHECKING
 
-try:
+from lrfinder._optional import require
+
+if TYPE_CHECKING:
+    from lrfinder.torch import TorchLearner
+
+
+def digits_learner(seed: int = 0) -> TorchLearner:
+    """Return a learner of 1,797 images, 8 x 8 pixels in 10 classes: two convolutions with batch normalization, SGD.
+
+    Raises:
+        MissingExtraError: PyTorch or scikit-learn is not installed.
+    """
+    for module in ("torch", "sklearn.datasets"):
+        require(module, "demo")
     import torch
     from sklearn.datasets import load_digits
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
-except ImportError as error:
-    raise MissingExtraError.of(error.name or "torch", "demo") from error
 
-from lrfinder.torch import TorchLearner
+    from lrfinder.torch import TorchLearner
 
-
-def digits_learner(seed: int = 0) -> TorchLearner:
-    """A learner of 1,797 images of 8 x 8 pixels in 10 classes: two convolutions with batch normalisation, SGD momentum."""
     torch.manual_seed(seed)
     pixels, labels = load_digits(return_X_y=True)
     images = torch.tensor(pixels, dtype=torch.float32).reshape(-1, 1, 8, 8) / 16

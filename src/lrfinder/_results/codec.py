@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 
 import numpy as np
 
+from lrfinder._optional import require
 from lrfinder._results.records import (
     Comparison,
     Confidence,
@@ -35,7 +36,7 @@ from lrfinder._results.records import (
     Stop,
     Suggestion,
 )
-from lrfinder.errors import MissingExtraError, ResultFileError
+from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -176,11 +177,8 @@ def write_whole(content: bytes, path: str | PathLike[str]) -> None:
 
 def data_frame(columns: Mapping[str, Sequence[object]]) -> pd.DataFrame:
     """A table as a pandas ``DataFrame``."""
-    try:
-        import pandas as pd
-    except ModuleNotFoundError as error:
-        raise MissingExtraError.of(error.name or "pandas", "pandas") from error
-    return pd.DataFrame(dict(columns))
+    frame: pd.DataFrame = require("pandas", "pandas").DataFrame(dict(columns))
+    return frame
 
 
 def _content(path: str | PathLike[str]) -> bytes:

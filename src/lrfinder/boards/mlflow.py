@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._optional import required
+from lrfinder import _optional
 from lrfinder.boards.content import content, require
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:
         BoardError: ``run`` is none of ``mlflow.start_run()``.
         MissingExtraError: MLflow is not installed.
     """
-    mlflow = required("mlflow", "mlflow")
+    mlflow = _optional.require("mlflow", "mlflow")
     require(run, "info", what="the run that mlflow.start_run() returns")
     from lrfinder.views.matplotlib import figure
     from lrfinder.views.report import report_page

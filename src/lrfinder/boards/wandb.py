@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._optional import required
+from lrfinder import _optional
 from lrfinder.boards.content import content, require
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:
         BoardError: ``run`` is none of ``wandb.init()``.
         MissingExtraError: Weights & Biases is not installed.
     """
-    wandb = required("wandb", "wandb")
+    wandb = _optional.require("wandb", "wandb")
     require(run, "log", "summary", what="the run that wandb.init() returns")
     from PIL import Image
 

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lrfinder._optional import required
+from lrfinder._optional import require
 from lrfinder.views.describe.curve import curve_so_far
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _has_cells() -> bool:
 def _in_notebook() -> Generator[Draw]:
     from lrfinder.views.matplotlib import curve_png
 
-    notebook = required("IPython.display", "notebook")
+    notebook = require("IPython.display", "notebook")
     handle = notebook.DisplayHandle()
     show = handle.display
 
