@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lrfinder import Order
-from lrfinder.analysis.paired import difference, differences, end_of
+from lrfinder.analysis.paired import difference, differences
 
 T_95 = 2.776445  # Student's t with 4 degrees of freedom, two-sided
 
@@ -111,10 +111,6 @@ def test_whatever_the_losses_are_every_pair_has_an_order(losses):
     found = differences(range(len(losses)), losses)
     assert len(found) == len(losses) * (len(losses) - 1) / 2
     assert all(isinstance(pair.order, Order) for pair in found)
-
-
-def test_the_end_of_a_training_has_an_iteration():
-    assert [end_of(n) for n in (1, 9, 10, 300)] == [1, 1, 1, 30]
 
 
 def test_a_spike_does_not_make_a_tie_of_what_is_higher_at_every_iteration():

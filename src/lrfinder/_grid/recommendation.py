@@ -14,12 +14,11 @@ import numpy as np
 
 from lrfinder._results.records import RangeTest
 from lrfinder.analysis.curve import finite_part
+from lrfinder.analysis.endings import grid_score
 from lrfinder.analysis.landmarks import FEWEST, shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from numpy.typing import NDArray
 
     from lrfinder._grid.result import Cell, Value
     from lrfinder._results.records import Suggestion
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
 AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low
 AS_LARGE = 2.0  # factor, within which rates count as equally large: what one suggestion is known to
-LAST = 0.2  # part of a probe, at its end, whose mean loss says how low it came
 
 
 class Figures(NamedTuple):
@@ -216,7 +214,7 @@ def _figures(result: RangeTest | Suggestion, length: int) -> Figures:
         level, lowest = _of_curve(result)
         return Figures(result.suggestion.lr, lowest, level)
     level, lowest = (math.nan, math.nan) if result.curve is None else _of_curve(result.curve)
-    ends = [_end(np.array(probe.losses[:length])) for probe in result.probes if len(probe.losses) >= length]
+    ends = [grid_score(np.array(probe.losses[:length])) for probe in result.probes if len(probe.losses) >= length]
     return Figures(result.lr, min(filter(math.isfinite, ends), default=lowest), level)
 
 
@@ -227,10 +225,6 @@ def _of_curve(curve: RangeTest) -> tuple[float, float]:
         return math.nan, math.nan
     seen = shape(finite)
     return seen.level, float(seen.smoothed.min())
-
-
-def _end(losses: NDArray[np.float64]) -> float:
-    return float(losses[-max(1, round(LAST * len(losses))) :].mean())
 
 
 def _common_length(cells: Sequence[Cell]) -> int:

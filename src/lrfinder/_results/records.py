@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
+from lrfinder.analysis.endings import comparison_window, final_losses
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
@@ -342,9 +344,8 @@ class Comparison(Result):
 
         By default the last tenth of the iterations (at least one), which is what regret is measured on.
         """
-        window = max(1, self.iterations // 10) if last is None else min(last, self.iterations)
-        means = (self.losses[:, -window:] / window).sum(axis=1)  # in this order, diverged losses do not overflow
-        return np.where(np.isfinite(means), means, np.inf)
+        window = comparison_window(self.iterations) if last is None else min(last, self.iterations)
+        return final_losses(self.losses, window)
 
     @property
     def best(self) -> float | None:

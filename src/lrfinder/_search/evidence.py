@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.analysis.endings import search_score
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
     Losses = NDArray[np.float64]
 
-WINDOW = 0.2  # part of a probe, at its end, whose mean loss is its score
 LATE = 0.4  # part of a probe, at its end, that tells whether it trains at all
 CERTAIN = 2.0  # standard errors below the untrained loss, from which a probe trains
 WILD = 3.0  # standard deviations above the untrained loss, from which a loss is one of a training that breaks out
@@ -79,7 +80,7 @@ class Evidence:
         if not any(self.trains(lr, length) for lr in rates):
             return None
         level = self._untrained_level(length)
-        ends = {lr: _score(self.runs[lr][length]) for lr in rates}
+        ends = {lr: search_score(self.runs[lr][length]) for lr in rates}
         learned = level - min(ends.values())
         if not learned > 0:
             return None
@@ -111,15 +112,9 @@ class Evidence:
         return losses[-late:] - (self.untrained[: len(losses)][-late:] if paired else self.untrained.mean())
 
     def _untrained_level(self, length: int) -> float:
-        return _score(self.untrained[:length]) if length <= len(self.untrained) else float(self.untrained.mean())
+        return search_score(self.untrained[:length]) if length <= len(self.untrained) else float(self.untrained.mean())
 
     def _breakouts(self, lr: float, length: int, learned: float) -> float:
         losses = self.runs[lr][length]
         above = losses[len(losses) // 4 :] - self.untrained.mean() - WILD * self.untrained.std()
         return float(np.nan_to_num(np.clip(above / learned, 0, 1), nan=1.0).mean())
-
-
-def _score(losses: Losses) -> float:
-    """Mean of the last fifth of the losses, at least 3; infinite where one of those is not finite."""
-    mean = float(losses[-max(3, round(WINDOW * len(losses))) :].mean()) if len(losses) else math.inf
-    return mean if math.isfinite(mean) else math.inf

@@ -5,6 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from lrfinder.analysis.endings import diverged
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -20,10 +24,5 @@ def max_lr(lr: float, probes: Sequence[Probe]) -> float:
     Smith 2017 (section 3.3) takes for the upper bound the rate from which on training becomes ragged, and a third or a
     fourth of it for the lower.
     """
-    cliff = min((probe.lr for probe in probes if probe.lr > lr and _diverged(probe.losses)), default=math.inf)
+    cliff = min((probe.lr for probe in probes if probe.lr > lr and diverged(np.array(probe.losses))), default=math.inf)
     return max(lr, min(ABOVE * lr, cliff / CLEAR_OF_CLIFF))
-
-
-def _diverged(losses: Sequence[float]) -> bool:
-    tenth = max(1, len(losses) // 10)
-    return not math.isfinite(losses[-1]) or min(losses[-tenth:]) > max(losses[:tenth])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from lrfinder._results.records import Difference, Order
+from lrfinder.analysis.endings import comparison_window, ended_above_first_loss, reached_end
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,6 @@ TREND = 2  # a mean and a slope
 WINDOWS = 3  # the noise is read from three times as many iterations as the end has
 FEWEST_READ = 12  # iterations that the noise is read from at least, where there are so many
 CERTAIN = 0.05  # chance of telling any pair of a comparison apart that is none
-FEWEST = 50  # iterations of a training, below which its last tenth is too short to know its own noise
 
 
 class Estimate(NamedTuple):
@@ -42,8 +42,8 @@ def differences(lrs: ArrayLike, losses: ArrayLike) -> tuple[Difference, ...]:
     """
     rates, rows = np.asarray(lrs, dtype=np.float64), np.asarray(losses, dtype=np.float64)
     pairs = list(combinations(range(len(rates)), 2))
-    end = end_of(rows.shape[1])
-    lost = [ended_above(row) or not np.isfinite(row[-end:]).all() for row in rows]
+    end = comparison_window(rows.shape[1])
+    lost = [ended_above_first_loss(row) or not reached_end(row) for row in rows]
     found: list[Difference] = []
     for one, other in pairs:
         read = rows[[one, other], -_read(rows.shape[1]) :]
@@ -67,7 +67,7 @@ def difference(losses: NDArray[np.float64], others: NDArray[np.float64]) -> Esti
     Source: Müller 2007 (J. Econometrics 141) and Lazarus, Lewis, Stock & Watson 2018 (J. Bus. Econ. Stat. 36), the
     equal-weighted cosine estimator; detrending and the longer window are ours.
     """
-    return _estimate(np.stack([losses, others])[:, -_read(len(losses)) :], end_of(len(losses)))
+    return _estimate(np.stack([losses, others])[:, -_read(len(losses)) :], comparison_window(len(losses)))
 
 
 def _estimate(read: NDArray[np.float64], end: int) -> Estimate:
@@ -83,14 +83,9 @@ def _estimate(read: NDArray[np.float64], end: int) -> Estimate:
     return Estimate(mean, math.sqrt(float((coefficients**2).mean()) / end) * scale)
 
 
-def end_of(iterations: int) -> int:
-    """How many iterations the end of a training has: the last tenth, at least one."""
-    return max(1, iterations // 10)
-
-
 def _read(iterations: int) -> int:
     """How many of the last iterations the noise is read from."""
-    return max(WINDOWS * end_of(iterations), FEWEST_READ)
+    return max(WINDOWS * comparison_window(iterations), FEWEST_READ)
 
 
 def _ranks(losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -98,18 +93,6 @@ def _ranks(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     _, inverse, counts = np.unique(losses, return_inverse=True, return_counts=True)
     places = np.cumsum(counts) - (counts - 1) / 2
     return np.where(np.isfinite(losses), places[inverse].reshape(losses.shape), np.nan)
-
-
-def ended_above(losses: NDArray[np.float64]) -> bool:
-    """Whether the whole last tenth lies above the first loss, and by more than luck with the first batch explains.
-
-    That is, by more than it is spread itself; or, where it explodes, above the whole first tenth.
-    """
-    if len(losses) < FEWEST:
-        return False
-    tenth = len(losses) // 10
-    first, low, high = float(losses[0]), float(losses[-tenth:].min()), float(losses[-tenth:].max())
-    return low > first and (low - first > high - low or low > float(losses[:tenth].max()))
 
 
 def _gap(ends: NDArray[np.float64]) -> float:

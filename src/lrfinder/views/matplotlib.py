@@ -19,7 +19,7 @@ from matplotlib.ticker import LogFormatter, NullFormatter
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
-from lrfinder.analysis.paired import end_of
+from lrfinder.analysis.endings import comparison_window
 from lrfinder.views.describe.comparison import comparison_axis, headline, trainings
 from lrfinder.views.describe.curve import Band, curve
 from lrfinder.views.describe.probes import ends_at, probe_ends, rates_shown, suggestion_axis, suggestion_title
@@ -239,7 +239,11 @@ def _draw_training(ax: Axes, training: Training, number: int, loss_axis: LossAxi
 def _draw_ends(ax: Axes, all_trainings: tuple[Training, ...], loss_axis: LossAxis, comparison: Comparison) -> None:
     """The mean of each last tenth, with the standard error of its difference to the lowest, side by side in that tenth."""
     low, high = loss_axis.limits
-    places = comparison.iterations - 1 - np.linspace(1, 0, len(all_trainings) + 2)[1:-1] * end_of(comparison.iterations)
+    places = (
+        comparison.iterations
+        - 1
+        - np.linspace(1, 0, len(all_trainings) + 2)[1:-1] * comparison_window(comparison.iterations)
+    )
     for number, (training, final) in enumerate(zip(all_trainings, comparison.final(), strict=True)):
         if training.above is None or math.isnan(training.above.standard_error) or not low < final < high:
             continue

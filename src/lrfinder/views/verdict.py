@@ -9,7 +9,7 @@ import numpy as np
 
 from lrfinder._grid.result import Grid
 from lrfinder._results.records import Comparison, RangeTest, Result, Status, Suggestion
-from lrfinder.analysis.paired import end_of
+from lrfinder.analysis.endings import comparison_window
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.views.describe.comparison import COMPLETE, trainings
 from lrfinder.views.describe.grid import cells_told, failures, recommended_told
@@ -174,7 +174,7 @@ def _of_comparison(comparison: Comparison) -> str:
 
 
 def _finals(comparison: Comparison, all_trainings: tuple[Training, ...]) -> list[str]:
-    window = end_of(comparison.iterations)
+    window = comparison_window(comparison.iterations)
     finals = comparison.final()
     best = int(finals.argmin())
     of = "the last loss" if window == 1 else f"mean of the last {window} iterations"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Order, Stop
-from lrfinder.analysis.paired import ended_above
+from lrfinder.analysis.endings import ended_above_first_loss
 from lrfinder.views.describe.curve import LossAxis, axis_of
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
         return f"diverged at iteration {length}"
     if length < len(losses):
         return f"{stop.value} (after {length} iterations)"
-    return ENDED_ABOVE if ended_above(losses) else COMPLETE
+    return ENDED_ABOVE if ended_above_first_loss(losses) else COMPLETE
 
 
 def running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:

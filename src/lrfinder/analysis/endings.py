@@ -1,0 +1,97 @@
+"""Answers to "how did a training end?", one function per question.
+
+A window is the number of last iterations that an answer is computed from. The part of a result that decides and the tables
+and pictures that show it call the same function, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Losses = NDArray[np.float64]
+
+SCORE_FRACTION = 0.2  # of a probe's iterations, at its end
+SEARCH_WINDOW_AT_LEAST = 3  # iterations
+GRID_WINDOW_AT_LEAST = 1  # iterations
+TENTH = 10  # a comparison is decided by this part of a training, 1 / TENTH, at its end
+LENGTH_WITH_NOISE = 50  # iterations of a training, below which its last tenth is too short to show its own noise
+
+
+def search_window(iterations: int) -> int:
+    """Return how many of a probe's iterations :func:`search_score` averages: the last fifth, at least 3."""
+    return max(SEARCH_WINDOW_AT_LEAST, round(SCORE_FRACTION * iterations))
+
+
+def search_score(losses: Losses) -> float:
+    """Return the loss by which a search ranks a probe: the mean over :func:`search_window`.
+
+    It is infinite for a probe without losses, and where a loss of the window is not finite.
+    """
+    return _mean_of_end(losses, search_window(len(losses)))
+
+
+def grid_score(losses: Losses) -> float:
+    """Return the loss by which a grid ranks a probe: the mean over the last fifth, at least 1; infinite if not finite."""
+    return _mean_of_end(losses, max(GRID_WINDOW_AT_LEAST, round(SCORE_FRACTION * len(losses))))
+
+
+def comparison_window(iterations: int) -> int:
+    """Return how many iterations decide a comparison: the last tenth, at least 1."""
+    return max(1, iterations // TENTH)
+
+
+def final_losses(losses: Losses, window: int) -> Losses:
+    """Return the mean over the last ``window`` iterations of each training; infinite if not finite.
+
+    Args:
+        losses: shape ``(trainings, iterations)``; NaN from where a training ended early.
+        window: how many iterations to average.
+
+    Returns:
+        The means, shape ``(trainings,)``.
+    """
+    means = (losses[:, -window:] / window).sum(axis=1)  # in this order, diverged losses do not overflow
+    return np.where(np.isfinite(means), means, np.inf)
+
+
+def reached_end(losses: Losses) -> bool:
+    """Return whether all losses of the window that decides a comparison are finite."""
+    return bool(np.isfinite(losses[-comparison_window(len(losses)) :]).all())
+
+
+def ended_above_first_tenth(losses: Losses) -> bool:
+    """Return whether the whole last tenth lies above the whole first tenth."""
+    window = comparison_window(len(losses))
+    return bool(losses[-window:].min() > losses[:window].max())
+
+
+def ended_above_first_loss(losses: Losses) -> bool:
+    """Return whether a training ended above where it began, by more than luck with the first batch explains.
+
+    The whole last tenth lies above the first loss by more than the tenth's own spread, or above the whole first tenth.
+    ``False`` for fewer than 50 losses.
+    """
+    if len(losses) < LENGTH_WITH_NOISE:
+        return False
+    end = losses[-comparison_window(len(losses)) :]
+    first, low, high = float(losses[0]), float(end.min()), float(end.max())
+    return low > first and (low - first > high - low or ended_above_first_tenth(losses))
+
+
+def diverged(losses: Losses) -> bool:
+    """Return whether a probe's last loss is not finite, or its whole last tenth lies above its whole first tenth."""
+    return len(losses) > 0 and (not math.isfinite(losses[-1]) or ended_above_first_tenth(losses))
+
+
+def _mean_of_end(losses: Losses, window: int) -> float:
+    if not len(losses):
+        return math.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = float(losses[-window:].mean())
+    return mean if math.isfinite(mean) else math.inf
