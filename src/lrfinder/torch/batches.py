@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 from lrfinder.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import torch
 
@@ -81,3 +81,18 @@ def input_and_target(batch: Any) -> tuple[Any, Any]:
         "TorchLearner(model, optimizer, None, data, forward=lambda model, batch: <loss>)."
     )
     raise BatchError(message)
+
+
+def batch_size(batch: Any) -> int:
+    """Return the length of the first dimension of the first tensor in a batch; 1 where there is none."""
+    return next(_lengths(batch), 1)
+
+
+def _lengths(batch: Any) -> Iterator[int]:
+    if isinstance(batch, Tensor):
+        if batch.dim():
+            yield batch.shape[0]
+    elif isinstance(batch, Mapping | list | tuple):
+        values = cast("Mapping[object, object]", batch).values() if isinstance(batch, Mapping) else batch
+        for value in cast("Iterable[object]", values):
+            yield from _lengths(value)

@@ -17,8 +17,8 @@ from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch._async_loss import in_order, sender
 from lrfinder.torch._data_state import generators_of
-from lrfinder.torch._distributed.consistency import settings_of
-from lrfinder.torch._distributed.ranks import Alone, over_ranks
+from lrfinder.torch._distributed.consistency import describe_settings
+from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._snapshot.disk import OnDisk
 from lrfinder.torch._snapshot.host import InMemory
 from lrfinder.torch._snapshot.snapshot import Memory, generators
@@ -113,17 +113,17 @@ class TorchLearner:
         device = _device_of([model])
         forward = supervised(cast("Callable[[Any, Any], Tensor]", loss_fn)) if forward is None else forward
         settings = partial(
-            settings_of,
+            describe_settings,
             [model],
             [optimizer],
             data,
             {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None},
         )
-        ranks = over_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
+        ranks = detect_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
         step = SupervisedStep(
             model,
             optimizer,
-            ranks.forward(forward, accumulate),
+            ranks.wrap_forward(forward, accumulate),
             autocast=autocast,
             scaler=scaler,
             accumulate=accumulate,
@@ -133,7 +133,7 @@ class TorchLearner:
         of_accelerate = getattr(optimizer, "gradient_state", None)  # which its loaders write into
         stateful = [*stateful, *(one for one in (scaler, of_accelerate) if one is not None)]
         self._set_up(
-            ranks.step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
+            ranks.wrap_step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
         )
         self._first_forward = forward
 
@@ -181,10 +181,19 @@ class TorchLearner:
             return kept(loss) if isinstance(loss, Tensor) else float(loss)
 
         device = _device_of(modules)
-        settings = partial(settings_of, modules, optimizers, data, {})
-        ranks = over_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
+        settings = partial(describe_settings, modules, optimizers, data, {})
+        ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
         learner._set_up(  # noqa: SLF001  (a constructor)
-            ranks.reduced(stepped), ranks, data, modules, optimizers, stateful, device, group, replay_bytes, snapshot_dir
+            ranks.wrap_custom_step(stepped),
+            ranks,
+            data,
+            modules,
+            optimizers,
+            stateful,
+            device,
+            group,
+            replay_bytes,
+            snapshot_dir,
         )
         learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
@@ -192,7 +201,7 @@ class TorchLearner:
     def _set_up(  # noqa: PLR0913, PLR0917  (called from the two constructors alone)
         self,
         step: Step,
-        ranks: Alone,
+        ranks: SingleProcess,
         data: Iterable[Any],
         modules: Sequence[nn.Module],
         optimizers: Sequence[Optimizer],
@@ -210,7 +219,9 @@ class TorchLearner:
         self._roots = [*modules, *optimizers, *stateful]
         self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
         self._device = device
-        self._sender = sender(device) if type(ranks) is Alone else None  # ranks read each loss, and must stop at the same
+        self._sender = (
+            sender(device) if type(ranks) is SingleProcess else None
+        )  # ranks read each loss, and must stop at the same
         self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
         self._rates = Rates(optimizers, group)
         source = own_source(data)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lrfinder.torch._distributed import sharding as spread
+from lrfinder.torch._distributed import sharding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def _of_state(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 def content(tensor: Tensor) -> tuple[object, ...]:
     """A tensor bit for bit, as far as it lies here, in a few bytes: a digest of its memory, its shape, its dtype."""
-    tensor = spread.local(tensor.detach())
+    tensor = sharding.local_part(tensor.detach())
     dense = tensor.to_dense() if tensor.layout is not torch.strided else tensor
     memory = dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
     return blake2b(memory.data, digest_size=16).digest(), tuple(tensor.shape), tensor.dtype

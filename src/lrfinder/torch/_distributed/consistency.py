@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ _PLAIN = (bool, int, float, complex, str, type(None))
 _BATCHES = "batches in a pass over the data"
 
 
-def settings_of(
+def describe_settings(
     modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], data: object, others: Mapping[str, object]
 ) -> dict[str, str]:
     """Model, optimizers and settings as texts, under names that a user knows."""
@@ -71,24 +71,6 @@ def elsewhere(ranks: Sequence[int], doing: Sequence[str], lrs: Sequence[float]) 
                 "settings (rates, iterations, stopping)."
             )
     return None
-
-
-def size_of(batch: Any) -> float:
-    """The size of a batch: that of the first dimension of the first tensor in it; 1 where there is none."""
-    sizes = _sizes(batch)
-    return float(next(iter(sizes), 1))
-
-
-def _sizes(batch: Any) -> Iterable[int]:
-    if isinstance(batch, Tensor):
-        if batch.dim():
-            yield batch.shape[0]
-    elif isinstance(batch, Mapping):
-        for value in cast("Mapping[object, object]", batch).values():
-            yield from _sizes(value)
-    elif isinstance(batch, list | tuple):
-        for value in cast("list[object]", batch):
-            yield from _sizes(value)
 
 
 def _plain(value: object) -> str:

@@ -19,9 +19,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from lrfinder.errors import DataEndedError, LRFinderWarning, ModelError, RankError
-from lrfinder.torch._distributed import sharding as spread
+from lrfinder.torch._distributed import sharding
 from lrfinder.torch._distributed.channel import BROKEN, Account, Channel
-from lrfinder.torch._distributed.consistency import difference, elsewhere, size_of
+from lrfinder.torch._distributed.consistency import difference, elsewhere
+from lrfinder.torch.batches import batch_size
 from lrfinder.torch.step import checked
 
 if TYPE_CHECKING:
@@ -49,14 +50,14 @@ _STAGES = list(Stage)
 _FINE, _RAISED, _DATA_ENDED = range(3)
 
 
-def over_ranks(
+def detect_ranks(
     modules: Sequence[nn.Module],
     optimizers: Sequence[Optimizer],
     settings: Settings,
     *,
     process_group: ProcessGroup | None,
     seconds: float,
-) -> Alone:
+) -> SingleProcess:
     """The ranks that these modules and optimizers are spread over, found out from them; or this process alone.
 
     Args:
@@ -66,14 +67,14 @@ def over_ranks(
         process_group: the ranks that train together, where modules and optimizers do not show it.
         seconds: within these a fault of one rank ends the iteration on all.
     """
-    groups = spread.groups_of(modules, optimizers) + ([] if process_group is None else [process_group])
-    ranks = spread.ranks_of(modules, groups)
+    groups = sharding.process_groups(modules, optimizers) + ([] if process_group is None else [process_group])
+    ranks = sharding.member_ranks(modules, groups)
     if len(ranks) <= 1:
-        return Alone(modules)
+        return SingleProcess(modules)
     return Ranks(modules, optimizers, Channel(ranks, seconds / 4), groups=groups, settings=settings, seconds=seconds)
 
 
-class Alone:
+class SingleProcess:
     """A training in one process.
 
     Attributes:
@@ -84,20 +85,20 @@ class Alone:
         there = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if there else 0
         self._modules = modules
-        self._shards = spread.shards(modules)
+        self._shards = sharding.count_shards(modules)
         self._beside = dist.get_world_size() - 1 if there else 0
 
-    def forward(self, forward: Forward, accumulate: int) -> Forward:  # noqa: ARG002  (for many processes)
+    def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:  # noqa: ARG002  (for many processes)
         """A forward whose loss is the mean over ranks, and whose gradient is this rank's."""
         return forward
 
-    def step(self, step: Step) -> Step:
+    def wrap_step(self, step: Step) -> Step:
         """A step that ends on all ranks when it ends on one."""
         return step
 
-    def reduced(self, step: Step) -> Step:
+    def wrap_custom_step(self, step: Step) -> Step:
         """The same, and its loss is the mean over ranks: for steps that make their forward themselves."""
-        return self.step(step)
+        return self.wrap_step(step)
 
     def snapshot(self) -> AbstractContextManager[object]:
         """Around the taking of a snapshot."""
@@ -120,7 +121,7 @@ class Alone:
         """End what was started for it."""
 
     def _refuse_if_sharded_since(self) -> None:
-        now = spread.shards(self._modules)
+        now = sharding.count_shards(self._modules)
         if now != self._shards:
             message = (
                 f"The model has {now} sharded parameters now, and had {self._shards} when the learner was made. Shard the "
@@ -129,8 +130,8 @@ class Alone:
             raise ModelError(message)
 
 
-class Ranks(Alone):
-    """A training that several processes make together; see :func:`over_ranks` for the arguments."""
+class Ranks(SingleProcess):
+    """A training that several processes make together; see :func:`detect_ranks` for the arguments."""
 
     def __init__(  # noqa: PLR0913  (called from one place alone)
         self,
@@ -148,7 +149,7 @@ class Ranks(Alone):
         self._groups = groups
         self._settings = settings
         self._seconds = seconds
-        self._agrees_at_draw = spread.forward_communicates(modules)
+        self._agrees_at_draw = sharding.forward_communicates(modules)
         self._fresh = 0  # forwards still to come in which a wrapper may order its buckets anew, with the others
         self._accumulate = 1
         self._told = False  # whether all ranks know that this training was broken off
@@ -157,12 +158,12 @@ class Ranks(Alone):
         self._size = 0.0
         self._forwards = 0
 
-    def forward(self, forward: Forward, accumulate: int) -> Forward:
+    def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:
         """Its loss is the mean over ranks, weighted by the sizes of their batches; the gradient stays this rank's.
 
         All but the last of ``accumulate`` forwards leave the gradients of a ``DistributedDataParallel`` unreduced.
         """
-        wrappers = spread.data_parallel(self._modules)
+        wrappers = sharding.data_parallel_wrappers(self._modules)
         self._accumulate = accumulate
         self._fresh = 2 * accumulate
 
@@ -171,12 +172,12 @@ class Ranks(Alone):
             with ExitStack() as unreduced:
                 for wrapper in wrappers if self._forwards % accumulate else ():
                     unreduced.enter_context(wrapper.no_sync())
-                loss: Any = spread.whole(forward(model, batch))
-            return cast("Tensor", _Agreed.apply(loss, self._mean(checked(loss).item(), size_of(batch))))
+                loss: Any = sharding.full_value(forward(model, batch))
+            return cast("Tensor", _Agreed.apply(loss, self._mean(checked(loss).item(), batch_size(batch))))
 
         return agreed
 
-    def step(self, step: Step) -> Step:
+    def wrap_step(self, step: Step) -> Step:
         """It ends on all ranks when it ends on one: with its own exception there, with a :class:`RankError` elsewhere."""
 
         def on_all(draw: Callable[[], Any]) -> Loss:
@@ -186,14 +187,14 @@ class Ranks(Alone):
 
         return on_all
 
-    def reduced(self, step: Step) -> Step:
+    def wrap_custom_step(self, step: Step) -> Step:
         """Its loss is the mean over ranks, weighted by the sizes of the batches that were drawn for it."""
         self._agrees_at_draw = True
 
         def agreed(draw: Callable[[], Any]) -> Loss:
             return self._mean(float(step(draw)), self._size)
 
-        return self.step(agreed)
+        return self.wrap_step(agreed)
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -202,7 +203,7 @@ class Ranks(Alone):
         self._begin()
         with self._telling():
             self._refuse_if_sharded_since()
-            spread.reshard(self._modules)
+            sharding.reshard(self._modules)
             yield
             self._agree(Stage.SNAPSHOT)
 
@@ -211,7 +212,7 @@ class Ranks(Alone):
         """What is local is put back first, whatever the others do; then they are waited for, or told why this one ends."""
         raised = sys.exception()
         with self._telling():
-            spread.reshard(self._modules)
+            sharding.reshard(self._modules)
             yield
             if not self._told and (raised is None or raised is self._handled):
                 self._agree(Stage.RESTORE)
@@ -247,7 +248,7 @@ class Ranks(Alone):
 
     def _drawn(self, draw: Callable[[], Any]) -> Any:
         batch = draw()
-        self._size += size_of(batch)
+        self._size += batch_size(batch)
         if self._agrees_at_draw or self._fresh:
             self._agree(Stage.DRAW)
         return batch

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _OF_ALL_MODULES = vars(nn.Module()).keys()
 
 
-def groups_of(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> list[ProcessGroup]:
+def process_groups(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> list[ProcessGroup]:
     """The process groups that the modules and optimizers communicate over; empty where they are this process's alone."""
     if not (dist.is_available() and dist.is_initialized()):
         return []
@@ -38,14 +38,14 @@ def groups_of(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> 
     return list({id(group): group for group in found}.values())
 
 
-def ranks_of(modules: Sequence[nn.Module], groups: Iterable[ProcessGroup]) -> list[int]:
+def member_ranks(modules: Sequence[nn.Module], groups: Iterable[ProcessGroup]) -> list[int]:
     """The ranks, of all processes that there are, which the groups and the meshes of the parameters reach."""
     meshes = [mesh for module in modules for mesh in map(_mesh, module.parameters()) if mesh is not None]
     of_meshes = [rank for mesh in meshes for rank in mesh.mesh.flatten().tolist()]
     return sorted({*of_meshes, *(rank for group in groups for rank in dist.get_process_group_ranks(group))})
 
 
-def shards(modules: Sequence[nn.Module]) -> int:
+def count_shards(modules: Sequence[nn.Module]) -> int:
     """How many of the parameters are shards."""
     return sum(is_shard(parameter) for module in modules for parameter in module.parameters())
 
@@ -56,13 +56,13 @@ def is_shard(tensor: object) -> bool:
     return kind is not None and isinstance(tensor, kind)
 
 
-def local(tensor: Tensor) -> Tensor:
+def local_part(tensor: Tensor) -> Tensor:
     """What of a tensor lies in this process: its shard, or all of it."""
     with torch.no_grad():
         return cast("Any", tensor).to_local() if is_shard(tensor) else tensor
 
 
-def whole(loss: object) -> object:
+def full_value(loss: object) -> object:
     """A loss that is spread over ranks, as one number on each of them; anything else as it is."""
     return cast("Any", loss).full_tensor() if is_shard(loss) else loss
 
@@ -80,16 +80,16 @@ def reshard(modules: Sequence[nn.Module]) -> None:
 
 def forward_communicates(modules: Sequence[nn.Module]) -> bool:
     """Whether a forward waits for other ranks: to gather shards, to take over the first rank's buffers."""
-    wrappers = data_parallel(modules)
-    return shards(modules) > 0 or not wrappers or any(wrapper.will_sync_module_buffers() for wrapper in wrappers)
+    wrappers = data_parallel_wrappers(modules)
+    return count_shards(modules) > 0 or not wrappers or any(wrapper.will_sync_module_buffers() for wrapper in wrappers)
 
 
-def data_parallel(modules: Sequence[nn.Module]) -> list[DistributedDataParallel]:
+def data_parallel_wrappers(modules: Sequence[nn.Module]) -> list[DistributedDataParallel]:
     """The ``DistributedDataParallel`` among the modules and inside them."""
     return [part for module in modules for part in module.modules() if isinstance(part, DistributedDataParallel)]
 
 
-def of_data_parallel(module: DistributedDataParallel) -> Taken:
+def data_parallel_state(module: DistributedDataParallel) -> Taken:
     """What of a ``DistributedDataParallel`` a training changes: what any module has. The rest goes with its reducer, which
     goes on from where it is.
     """

@@ -17,7 +17,7 @@ from lrfinder._state import object_graph as memory
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import Generator, capture, global_generators, put_back
-from lrfinder.torch._distributed import sharding as spread
+from lrfinder.torch._distributed import sharding
 from lrfinder.torch._snapshot.host import InMemory
 from lrfinder.torch._snapshot.tensors import Piece, Shard, fill_together
 
@@ -102,10 +102,10 @@ def _take(value: object) -> memory.Taken | None:
     if type(value) in _CONTAINERS:  # as most is that is found
         return None
     if isinstance(value, Tensor):
-        piece = Shard(value) if spread.is_shard(value) else Piece(value)
+        piece = Shard(value) if sharding.is_shard(value) else Piece(value)
         return memory.Taken(piece, piece.further())
     if isinstance(value, DistributedDataParallel):
-        return spread.of_data_parallel(value)
+        return sharding.data_parallel_state(value)
     if isinstance(value, _STATEFUL):
         return memory.Taken(further=[vars(value)])
     generator = own_generator(value)

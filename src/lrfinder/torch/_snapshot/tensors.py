@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lrfinder.torch._distributed.sharding import local
+from lrfinder.torch._distributed.sharding import local_part
 from lrfinder.torch._snapshot.host import copy_together
 
 _PLAIN = (Tensor, nn.Parameter)  # others may mean something of their own by a copy
@@ -133,7 +133,7 @@ class Shard(Piece):
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor
-        self._alias = local(tensor).detach()
+        self._alias = local_part(tensor).detach()
         self._attributes = _NONE
         self._requires_grad = tensor.requires_grad
         self._grad = tensor.grad if tensor.is_leaf else None
@@ -144,7 +144,7 @@ class Shard(Piece):
         """``requires_grad``, gradient or its absence."""
         self.in_place = False
         self._put_gradient()
-        alias = local(self._tensor).detach()
+        alias = local_part(self._tensor).detach()
         if not alias.is_set_to(self._alias):
             self.contents.move(alias)
         self.in_place = True
