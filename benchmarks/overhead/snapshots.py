@@ -126,7 +126,7 @@ def _times(learner: object) -> dict[str, object]:
 
 
 def _bytes(state: object) -> int:
-    return sum(piece.contents.flat.nbytes for _, piece in state.memory._tensors())  # type: ignore[attr-defined]  # noqa: SLF001
+    return sum(piece.contents.flat.nbytes for _, piece in state.training.memory._tensors())  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _seconds(call: object) -> tuple[float, object]:

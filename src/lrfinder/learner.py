@@ -27,7 +27,19 @@ if TYPE_CHECKING:
 State = TypeVar("State")
 
 
-class Learner(Protocol[State]):
+class Restorable(Protocol[State]):
+    """An object whose state can be stored and restored."""
+
+    def snapshot(self) -> State:
+        """Copy the state."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Restore everything as it was when ``state`` was copied."""
+        ...
+
+
+class Learner(Restorable[State], Protocol[State]):
     """What the finder asks of a learner.
 
     A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
@@ -80,7 +92,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
         RestoreError: something could not be put back; an exception of the block is then its context.
     """
 
-    def __init__(self, learner: Learner[State]) -> None:
+    def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
         self._claim = Claim([learner, *parts_of(learner)])
         leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lrfinder._state.mersenne_twister import Remembered
 from lrfinder._state.rollback import put_back_all
 from lrfinder.randomness import Generator
-from lrfinder.torch._snapshot.snapshot import own_generator
+from lrfinder.torch._randomness import own_generator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

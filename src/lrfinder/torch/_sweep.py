@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cast
 
 from torch import Tensor
-from torch.nn.parameter import is_lazy
 
 from lrfinder._plan import planned
 from lrfinder._results.records import Stop
@@ -18,11 +16,13 @@ from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch._data_state import generators_of
-from lrfinder.torch._snapshot.snapshot import generators
+from lrfinder.torch._distributed.consistency import describe_settings
+from lrfinder.torch._distributed.ranks import detect_ranks
+from lrfinder.torch._randomness import global_generators
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
-from lrfinder.torch.learner import TorchLearner
 from lrfinder.torch.rates import Rates
-from lrfinder.wrappers import Wrapping
+from lrfinder.torch.step import check_pair
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -34,9 +34,12 @@ if TYPE_CHECKING:
     from lrfinder._results.records import RangeTest
     from lrfinder._sweep import OnRecord
     from lrfinder.replay import Stream
+    from lrfinder.torch._distributed.ranks import SingleProcess
+    from lrfinder.torch._training_state import TrainingSnapshot
 
 Batch = TypeVar("Batch")
 
+_RANK_SECONDS = 600.0  # as long as a learner waits for another rank
 _SILENT_AT_MOST = 256  # batches without a loss: far more than anyone accumulates, and a loop that records none would not end
 
 
@@ -84,14 +87,20 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         on_record: OnRecord | None = None,
         **asked: Unpack[Asked],
     ) -> None:
-        # it never iterates: it is what knows how to put all of it back
-        self._held = _Held(TorchLearner(model, optimizer, None, [], forward=_none, stateful=stateful, group=group))
-        _refuse_lazy(model)
+        check_pair(model, optimizer)
+        training = TrainingState([model], [optimizer], stateful)
+        if training.lazy_modules():
+            message = "The model has parameters that do not exist yet, which cannot be put back; call it on a batch first."
+            raise ModelError(message)
+        settings = partial(describe_settings, [model], [optimizer], [], {})
+        self._scope = _Scope(
+            training, detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_SECONDS)
+        )
         self._rates = Rates([optimizer], group)
         self._plan = planned(**asked)
         self._on_record = on_record
         self._sweep = Stepwise(self._plan, on_record)
-        self._block: restored[object] | None = None
+        self._block: restored[TrainingSnapshot] | None = None
         self._awaits_loss = False
 
     @property
@@ -113,7 +122,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
 
     def __enter__(self) -> Self:
         self._sweep = Stepwise(self._plan, self._on_record)
-        block = restored(self._held)
+        block = restored(self._scope)
         block.__enter__()
         self._block = block
         return self
@@ -134,9 +143,9 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         """
         self._require_block()
         source = own_source(data)
-        of_data = generators_of(source)
-        batches = stream(cast("Iterable[Batch]", source), lambda: (*generators(), *of_data))
-        self._held.data.append((capture(of_data), batches))
+        generators = generators_of(source)
+        batches = stream(cast("Iterable[Batch]", source), lambda: (*global_generators(), *generators))
+        self._scope.data.append((capture(generators), batches))
         silent = 0
         try:
             while self._sweep.stop is None:
@@ -179,26 +188,23 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
             raise LRFinderError(message)
 
 
-class _Held(Wrapping):
-    """What the block puts back: that of the learner within, and the generators of the data that were given since."""
+class _Scope:
+    """Everything that the end of the block restores: the training, and the generators of the data that were iterated."""
 
-    def __init__(self, learner: TorchLearner) -> None:
-        super().__init__(learner)
+    def __init__(self, training: TrainingState, ranks: SingleProcess) -> None:
+        self._training = training
+        self._ranks = ranks
+        self.parts = training.parts
         self.data: list[tuple[States, Stream[Any]]] = []
 
-    def restore(self, state: object) -> None:
-        """Put all of it back, and let go of the data."""
-        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self.data)]
+    def snapshot(self) -> TrainingSnapshot:
+        with self._ranks.snapshot():
+            return self._training.snapshot()
+
+    def restore(self, state: TrainingSnapshot) -> None:
         closing = [("data", batches.close) for _, batches in self.data]
-        put_back_all([*closing, ("training", partial(super().restore, state)), *of_data])
+        training = ("training", partial(self._training.restore, state))
+        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self.data)]
+        with self._ranks.restore():
+            put_back_all([*closing, training, *of_data])
         self.data.clear()
-
-
-def _none(*_: Any) -> Tensor:
-    raise NotImplementedError
-
-
-def _refuse_lazy(model: nn.Module) -> None:
-    if any(map(is_lazy, chain(model.parameters(), model.buffers()))):
-        message = "The model has parameters that do not exist yet, which cannot be put back; call it on a batch first."
-        raise ModelError(message)

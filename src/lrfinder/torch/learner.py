@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
 from lrfinder._state.rollback import put_back_all
-from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
-from lrfinder.randomness import States, capture, put_back
+from lrfinder.errors import LearnerError, LossError, ModelError
+from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch._async_loss import in_order, sender
 from lrfinder.torch._data_state import generators_of
@@ -21,11 +19,10 @@ from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._snapshot.disk import OnDisk
 from lrfinder.torch._snapshot.host import InMemory
-from lrfinder.torch._snapshot.snapshot import Memory, generators
+from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import own_source, to_device
-from lrfinder.torch.inspection import observation
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.step import Loss, Step, SupervisedStep, kept, supervised
+from lrfinder.torch.step import Loss, Step, SupervisedStep, check_pair, kept, supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -36,11 +33,10 @@ if TYPE_CHECKING:
 
 
 class TorchState(NamedTuple):
-    """What a :class:`TorchLearner` was like at a snapshot."""
+    """Snapshot of a :class:`TorchLearner`."""
 
-    memory: Memory
-    randomness: States
-    place: object
+    training: TrainingSnapshot
+    position: object
 
 
 class TorchLearner:
@@ -103,7 +99,7 @@ class TorchLearner:
         rank_timeout: float = 600.0,
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
-        _check_pair(model, optimizer)
+        check_pair(model, optimizer)
         if forward is None and loss_fn is None:
             message = "loss_fn is None and there is no forward; give one of the two."
             raise LossError(message)
@@ -130,8 +126,7 @@ class TorchLearner:
             clip=clip,
             device=device,
         )
-        of_accelerate = getattr(optimizer, "gradient_state", None)  # which its loaders write into
-        stateful = [*stateful, *(one for one in (scaler, of_accelerate) if one is not None)]
+        stateful = [*stateful] if scaler is None else [*stateful, scaler]
         self._set_up(
             ranks.wrap_step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
         )
@@ -216,18 +211,15 @@ class TorchLearner:
         self.rank = ranks.rank
         self._modules = modules
         self._optimizers = optimizers
-        self._roots = [*modules, *optimizers, *stateful]
-        self._look = partial(observation, modules, optimizers, self._roots[len(modules) + len(optimizers) :], data)
+        self._data = data
         self._device = device
-        self._sender = (
-            sender(device) if type(ranks) is SingleProcess else None
-        )  # ranks read each loss, and must stop at the same
-        self._copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
+        alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
+        self._sender = sender(device) if alone else None
         self._rates = Rates(optimizers, group)
         source = own_source(data)
-        of_data = generators_of(source)
-        self._generators = lambda: (*generators(), *of_data)
-        self._batches = stream(source, self._generators, replay_bytes)
+        copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
+        self._state = TrainingState(modules, optimizers, stateful, of_data=generators_of(source), copies=copies)
+        self._batches = stream(source, self._state.generators, replay_bytes)
         self._first_forward: Callable[[nn.Module, Any], Tensor] | None
 
     def _draw(self) -> Any:
@@ -260,7 +252,7 @@ class TorchLearner:
         """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch._snapshot.host` for where it lies."""
         with self._ranks.snapshot():
             self._make_lazy_parameters()
-            return TorchState(Memory(self._roots, self._copies), capture(self._generators()), self._batches.mark())
+            return TorchState(self._state.snapshot(), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
         """Put everything back as it was when ``state`` was made, tensors in place.
@@ -269,23 +261,20 @@ class TorchLearner:
             RestoreError: some of it could not be; all else has been.
         """
         pieces = [
-            ("memory", state.memory.restore),
-            ("random numbers", partial(put_back, state.randomness)),
-            ("place in the data", partial(self._batches.go, state.place)),
+            ("training", partial(self._state.restore, state.training)),
+            ("place in the data", partial(self._batches.go, state.position)),
         ]
         with self._ranks.restore():
             put_back_all(pieces)
 
     def parts(self) -> list[object]:
         """The modules, optimizers and parameters; two learners that share one of them cannot be swept at once."""
-        modules = [part for module in self._modules for part in module.modules()]
-        parameters = [parameter for module in self._modules for parameter in module.parameters()]
-        return [*modules, *self._optimizers, *parameters]
+        return self._state.parts()
 
     def observe(self) -> Mapping[str, object]:
         """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""
         place = self._batches.mark()
-        return self._look() | {"place in the data": getattr(place, "place", place)}
+        return self._state.observe(self._data) | {"place in the data": getattr(place, "place", place)}
 
     def close(self) -> None:
         """Let go of the data's iterator, and so of the worker processes that it started."""
@@ -294,7 +283,7 @@ class TorchLearner:
 
     def _make_lazy_parameters(self) -> None:
         """One forward in evaluation mode on the next batch, which stays the next, where parameters do not exist yet."""
-        lazy = [module for module in self._modules if any(map(is_lazy, chain(module.parameters(), module.buffers())))]
+        lazy = self._state.lazy_modules()
         if not lazy:
             return
         if self._first_forward is None:
@@ -302,7 +291,7 @@ class TorchLearner:
                 "The modules have parameters that do not exist yet, and only the step knows their forward; make one first."
             )
             raise ModelError(message)
-        before, place = capture(self._generators()), self._batches.mark()
+        before, place = capture(self._state.generators()), self._batches.mark()
         batch = self._draw()
         self._batches.go(place)
         put_back(before)
@@ -320,22 +309,6 @@ def _evaluating(model: nn.Module) -> Generator[None]:
     finally:
         for module, training in modes:
             module.training = training
-
-
-def _check_pair(model: nn.Module, optimizer: Optimizer) -> None:
-    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]  (users pass anything)
-        message = f"model is a {type(model).__name__}; give a torch.nn.Module, or use TorchLearner.from_step."
-        raise ModelError(message)
-    if not isinstance(optimizer, torch.optim.Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  (as above)
-        message = f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer."
-        raise OptimizerError(message)
-    of_model = set(map(id, model.parameters()))
-    if not any(id(parameter) in of_model for group in optimizer.param_groups for parameter in group["params"]):
-        message = (
-            f"{type(optimizer).__name__} owns none of the model's parameters; make it from this model: "
-            f"{type(optimizer).__name__}(model.parameters(), ...)."
-        )
-        raise OptimizerError(message)
 
 
 def _device_of(modules: Sequence[nn.Module]) -> torch.device:

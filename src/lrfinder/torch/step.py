@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from lrfinder.errors import LossError, OptimizerError
+from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.torch.batches import input_and_target
 
 if TYPE_CHECKING:
@@ -124,6 +124,28 @@ class SupervisedStep:
 
     def _clip_gradients(self, clip: Callable[[list[nn.Parameter]], object]) -> None:
         clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+
+
+def check_pair(model: nn.Module, optimizer: Optimizer) -> None:
+    """Check that the optimizer trains parameters of the model.
+
+    Raises:
+        ModelError: ``model`` is not a module.
+        OptimizerError: ``optimizer`` is not an optimizer, or owns no parameter of the model.
+    """
+    if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]  (users pass anything)
+        message = f"model is a {type(model).__name__}; give a torch.nn.Module, or use TorchLearner.from_step."
+        raise ModelError(message)
+    if not isinstance(optimizer, torch.optim.Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  (as above)
+        message = f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer."
+        raise OptimizerError(message)
+    of_model = set(map(id, model.parameters()))
+    if not any(id(parameter) in of_model for group in optimizer.param_groups for parameter in group["params"]):
+        message = (
+            f"{type(optimizer).__name__} owns none of the model's parameters; make it from this model: "
+            f"{type(optimizer).__name__}(model.parameters(), ...)."
+        )
+        raise OptimizerError(message)
 
 
 def checked(loss: object) -> Tensor:

@@ -123,7 +123,7 @@ def test_no_file_is_left_nor_seen_while_the_state_lives(tmp_path):
 
 def test_too_little_space_is_said_before_anything_is_written(tmp_path):
     model, optimizer, learner = learner_on_disk(tmp_path)
-    learner._copies = OnDisk(tmp_path, free=lambda folder: 100)
+    learner._state._copies = OnDisk(tmp_path, free=lambda folder: 100)
     before = fingerprint(model, optimizer)
     with pytest.raises(SnapshotError, match=r"takes [\d,]+ bytes, and 100 are free in snapshot_dir=.*another disk"):
         LRFinder(learner).find()

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import copy
-import ctypes
 from collections import OrderedDict, deque
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder import randomness
 from lrfinder._state import object_graph as memory
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError
-from lrfinder.randomness import Generator, capture, global_generators, put_back
+from lrfinder.randomness import capture, put_back
 from lrfinder.torch._distributed import sharding
+from lrfinder.torch._randomness import own_generator
 from lrfinder.torch._snapshot.host import InMemory
 from lrfinder.torch._snapshot.tensors import Piece, Shard, fill_together
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from lrfinder.torch._snapshot.host import Copies
 
@@ -110,52 +109,3 @@ def _take(value: object) -> memory.Taken | None:
         return memory.Taken(further=[vars(value)])
     generator = own_generator(value)
     return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
-
-
-def generators() -> tuple[Generator, ...]:
-    """Every global generator that a PyTorch training may draw from: python, numpy, torch on the CPU and on accelerators."""
-    # an accelerator that nothing has used yet has no generator to keep, and asking for one would start it
-    return _generators(cuda=torch.cuda.is_initialized(), xpu=torch.xpu.is_initialized())
-
-
-@cache
-def _generators(*, cuda: bool, xpu: bool) -> tuple[Generator, ...]:
-    accelerators = _accelerator_generators(cuda=cuda, xpu=xpu)
-    return (*global_generators(), _torch_generator(torch.default_generator), *accelerators)
-
-
-def _accelerator_generators(*, cuda: bool, xpu: bool) -> Iterator[Generator]:
-    if cuda:
-        yield from map(_torch_generator, torch.cuda.default_generators)
-    if xpu:
-        yield from map(_torch_generator, torch.xpu.default_generators)
-    if torch.backends.mps.is_available():
-        yield Generator(
-            "mps", lambda: _bytes(torch.mps.get_rng_state()), lambda state: torch.mps.set_rng_state(_tensor(state))
-        )
-
-
-def _torch_generator(generator: torch.Generator) -> Generator:
-    return Generator(
-        f"torch {generator.device}",
-        lambda: _bytes(generator.get_state()),
-        lambda state: generator.set_state(_tensor(state)),
-    )
-
-
-def _bytes(state: Tensor) -> bytes:
-    return _row(state.numel()).from_address(state.data_ptr()).raw  # twice at each batch; by way of numpy it takes double
-
-
-@cache
-def _row(length: int) -> type[ctypes.Array[ctypes.c_char]]:
-    return ctypes.c_char * length
-
-
-def _tensor(state: bytes) -> Tensor:
-    return torch.frombuffer(bytearray(state), dtype=torch.uint8)
-
-
-def own_generator(value: object) -> Generator | None:
-    """``value`` as a :class:`Generator`, where it is one of torch's, numpy's or python's."""
-    return _torch_generator(value) if isinstance(value, torch.Generator) else randomness.own_generator(value)
