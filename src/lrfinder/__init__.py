@@ -7,19 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.codec import load
-from lrfinder._results.records import (
-    Comparison,
-    Difference,
-    Order,
-    Probe,
-    RangeTest,
-    Record,
-    Result,
-    Settings,
-    Status,
-    Stop,
-    Suggestion,
-)
+from lrfinder._results.records import Difference, Order, Probe, Record, Settings, Status, Stop
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import (
     BatchError,
     BoardError,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrfinder._results.records import RangeTest, Record, Stop
+from lrfinder._results.records import Record, Stop
+from lrfinder._results.results import RangeTest
 from lrfinder._sweep import reset, verdict
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfinder._plan import planned
-from lrfinder._results.records import Comparison, RangeTest, Record, Settings, Stop
+from lrfinder._results.records import Record, Settings, Stop
+from lrfinder._results.results import Comparison, RangeTest
 from lrfinder._search.conclusion import conclude, from_curve
 from lrfinder._search.driver import CURVE_ALONE, checked_search, rates_of_sweep, search
 from lrfinder._search.probes import Probing
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
     from lrfinder._sweep import OnRecord
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from lrfinder._grid.result import Grid, Value
     from lrfinder._grid.run import Each
-    from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+    from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
     from lrfinder.executors import Executor
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder._results.records import RangeTest
+from lrfinder._results.results import RangeTest
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.endings import grid_score
 from lrfinder.analysis.landmarks import FEWEST, shape
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lrfinder._grid.result import Cell, Value
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
 AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low

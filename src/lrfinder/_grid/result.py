@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
 
-from lrfinder._results.records import RangeTest, Result, Suggestion
+from lrfinder._results.results import RangeTest, Result, Suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

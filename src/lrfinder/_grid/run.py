@@ -16,7 +16,7 @@ from lrfinder._factories import checked_learner, described, require_settings
 from lrfinder._grid.result import Cell, Grid, settings_of
 from lrfinder._grid.storage import add_cell, begun
 from lrfinder._ray import Ray
-from lrfinder._results.records import RangeTest, Suggestion
+from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
 from lrfinder.executors import InProcess
 from lrfinder.finder import LRFinder

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lrfinder._grid.result import Cell, Grid, Value, key, settings_of
 from lrfinder._results.codec import HEAD, append_line, as_lines, document_of, read, result_of, told_where, write_whole
-from lrfinder._results.records import RangeTest, Suggestion
+from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, ResultFileError
 
 if TYPE_CHECKING:

@@ -24,18 +24,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args
 import numpy as np
 
 from lrfinder._optional import require
-from lrfinder._results.records import (
-    Comparison,
-    Confidence,
-    Probe,
-    RangeTest,
-    Record,
-    Result,
-    Settings,
-    Status,
-    Stop,
-    Suggestion,
-)
+from lrfinder._results.records import Confidence, Probe, Record, Settings, Status, Stop
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:

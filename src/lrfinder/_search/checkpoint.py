@@ -17,7 +17,7 @@ from lrfinder._results.codec import (
     told_where,
     write_whole,
 )
-from lrfinder._results.records import RangeTest
+from lrfinder._results.results import RangeTest
 from lrfinder._search.search import Ask
 from lrfinder.errors import ResultFileError
 

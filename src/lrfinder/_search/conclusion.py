@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import Status, Stop, Suggestion
+from lrfinder._results.records import Status, Stop
+from lrfinder._results.results import Suggestion
 from lrfinder._search.interval import interval
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import Confidence, Probe, RangeTest
+    from lrfinder._results.records import Confidence, Probe
+    from lrfinder._results.results import RangeTest
     from lrfinder._search.evidence import Evidence
     from lrfinder._search.interval import Interval
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import RangeTest
+    from lrfinder._results.results import RangeTest
     from lrfinder._search.probes import Probing
 
 CURVE_ALONE = 150  # iterations, up to which there is no room for probes

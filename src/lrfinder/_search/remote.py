@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from os import PathLike
 
-    from lrfinder._results.records import Probe, RangeTest, Suggestion
+    from lrfinder._results.records import Probe
+    from lrfinder._results.results import RangeTest, Suggestion
     from lrfinder.executors import Crew, Executor
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule

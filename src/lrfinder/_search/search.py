@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import RangeTest
+    from lrfinder._results.results import RangeTest
     from lrfinder._search.evidence import Evidence
 
 USUAL = 650  # iterations, for which the lengths below are meant; with fewer all become shorter

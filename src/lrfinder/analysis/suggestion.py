@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import Status, Suggestion
+from lrfinder._results.records import Status
+from lrfinder._results.results import Suggestion
 from lrfinder.analysis.curve import FinitePart, finite_part
 from lrfinder.analysis.landmarks import FEWEST, Shape, shape
 from lrfinder.analysis.smoothing import spread

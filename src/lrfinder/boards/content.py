@@ -7,7 +7,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import BoardError
 
 if TYPE_CHECKING:

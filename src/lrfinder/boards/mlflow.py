@@ -11,7 +11,7 @@ from lrfinder import _optional
 from lrfinder.boards.content import content, require
 
 if TYPE_CHECKING:
-    from lrfinder._results.records import Result
+    from lrfinder._results.results import Result
 
 MOST_AT_ONCE = 1000  # metrics that MLflow takes in one request
 

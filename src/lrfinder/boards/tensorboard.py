@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lrfinder.boards.content import content, require
 
 if TYPE_CHECKING:
-    from lrfinder._results.records import Result
+    from lrfinder._results.results import Result
 
 
 def log(result: Result, writer: Any, *, name: str = "lrfinder") -> None:

@@ -9,7 +9,7 @@ from lrfinder import _optional
 from lrfinder.boards.content import content, require
 
 if TYPE_CHECKING:
-    from lrfinder._results.records import Result
+    from lrfinder._results.results import Result
 
 
 def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 import optax
 
-from lrfinder._results.records import Suggestion
+from lrfinder._results.results import Suggestion
 from lrfinder.errors import RatesError
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from lrfinder.randomness import States, capture, put_back
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lrfinder._results.records import RangeTest
+    from lrfinder._results.results import RangeTest
     from lrfinder.stopping import StoppingCriterion
 
 

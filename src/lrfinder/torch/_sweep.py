@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder._plan import Asked
-    from lrfinder._results.records import RangeTest
+    from lrfinder._results.results import RangeTest
     from lrfinder._sweep import OnRecord
     from lrfinder.replay import Stream
     from lrfinder.torch._distributed.ranks import SingleProcess

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import Tensor
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
-from lrfinder._results.records import Suggestion
+from lrfinder._results.results import Suggestion
 from lrfinder.errors import RatesError
 from lrfinder.torch.rates import Rates
 

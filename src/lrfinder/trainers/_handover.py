@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
 
     Schedule = Callable[[Optimizer, Suggestion | float], Any]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
 
 __all__ = ["QUIET", "FastaiLearner"]
 

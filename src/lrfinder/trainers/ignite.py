@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
     from lrfinder.trainers._handover import Schedule
 
 __all__ = ["EngineLearner", "default_loss"]

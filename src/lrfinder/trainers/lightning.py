@@ -35,7 +35,7 @@ from lrfinder.trainers._lightning_loop import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
     from lrfinder.torch import TorchLearner
     from lrfinder.trainers._handover import Schedule
 

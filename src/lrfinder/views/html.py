@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.describe.comparison import trainings
 from lrfinder.views.describe.grid import settings_told
 from lrfinder.views.describe.probes import probe_ends

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.analysis.endings import comparison_window
 from lrfinder.views.describe.comparison import comparison_axis, headline, trainings
 from lrfinder.views.describe.curve import Band, curve

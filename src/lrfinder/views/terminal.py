@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.describe.comparison import COMPLETE, trainings
 from lrfinder.views.describe.curve import Band, curve
 from lrfinder.views.describe.grid import grid_title, value_told

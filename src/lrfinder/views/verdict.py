@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Status, Suggestion
+from lrfinder._results.records import Status
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.analysis.endings import comparison_window
 from lrfinder.analysis.rules import RULES, answers, half_edge
 from lrfinder.views.describe.comparison import COMPLETE, trainings

@@ -15,7 +15,8 @@ from lrfinder.views.describe.curve import LossAxis, axis_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import Comparison, Difference
+    from lrfinder._results.records import Difference
+    from lrfinder._results.results import Comparison
 
 COMPLETE = "complete"
 ENDED_ABOVE = "ended above where it began"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from lrfinder._results.records import RangeTest, Settings, Stop
+from lrfinder._results.records import Settings, Stop
+from lrfinder._results.results import RangeTest
 from lrfinder.analysis.smoothing import smooth
 
 if TYPE_CHECKING:

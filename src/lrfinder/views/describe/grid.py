@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import RangeTest
+from lrfinder._results.results import RangeTest
 from lrfinder.views.describe.curve import axis_of, curve
 from lrfinder.views.text import printable
 

@@ -13,7 +13,8 @@ from lrfinder.views.describe.curve import RATES, axis_of
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
-    from lrfinder._results.records import Probe, Suggestion
+    from lrfinder._results.records import Probe
+    from lrfinder._results.results import Suggestion
     from lrfinder.views.describe.curve import Limits, LossAxis
 
 LAST_PART = 3  # the end of a probe is its last third: the last tenth of a short one is too noisy to look at

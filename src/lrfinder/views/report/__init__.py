@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from os import PathLike
 
-    from lrfinder._results.records import Result
+    from lrfinder._results.results import Result
 
 __all__ = ["report_page", "write_report"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.describe.comparison import comparison_axis
 from lrfinder.views.describe.curve import LossAxis, curve
 from lrfinder.views.describe.grid import settings_told

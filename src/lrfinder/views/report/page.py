@@ -28,7 +28,7 @@ from lrfinder.views.report.usage import versions
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lrfinder._results.records import Result
+    from lrfinder._results.results import Result
     from lrfinder.views.report.figures import Figure
 
 DIGITS = 7  # of the numbers in figures

@@ -6,7 +6,7 @@ from functools import singledispatch
 from typing import TYPE_CHECKING
 
 from lrfinder._grid.result import Grid
-from lrfinder._results.records import Comparison, RangeTest, Result, Settings, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.views.describe.grid import value_told
 from lrfinder.views.html import table, tables
 from lrfinder.views.report.elements import details, facts, scrolled, text
@@ -16,6 +16,8 @@ from lrfinder.views.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lrfinder._results.records import Settings
 
 
 def part(run: Result, frames: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from lrfinder.schedules import constant, one_cycle
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lrfinder._results.records import Suggestion
+    from lrfinder._results.results import Suggestion
 
 CONSTANT: Mapping[str, str] = {
     "PyTorch": """\
