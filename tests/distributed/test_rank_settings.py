@@ -26,7 +26,7 @@ def find(learner, **settings):
 
 def other_momentum(rank):
     learner = trainings.learner("ddp")
-    learner._optimizers[0].param_groups[0]["momentum"] = 0.9 - 0.4 * rank
+    learner._state.optimizers[0].param_groups[0]["momentum"] = 0.9 - 0.4 * rank
     return find(learner)
 
 

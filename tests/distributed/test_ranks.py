@@ -54,7 +54,7 @@ def reductions(rank, accumulate):
         seen.append(1)
         return dist.all_reduce(bucket.buffer(), async_op=True).get_future().then(lambda done: done.value()[0] / 2)
 
-    learner._modules[0].register_comm_hook(None, counted)
+    learner._state.modules[0].register_comm_hook(None, counted)
     learner.iteration(0.01)
     return len(seen)
 

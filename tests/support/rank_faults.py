@@ -102,12 +102,12 @@ def training(kind, place, strike, **settings):
         trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")()
     )  # which ``observe`` does not see into
     learner = trainings.learner(kind, data, loss_fn=loss_fn, rank_timeout=PATIENCE, **settings)
-    model = learner._modules[0]
+    model = learner._state.modules[0]
     getattr(model, "module", model)[1].register_forward_hook(here("forward"))
     getattr(model, "module", model)[1].register_forward_hook(
         lambda *given: given[-1].register_hook(here("backward")) and None
     )
-    learner._optimizers[0].register_step_pre_hook(here("update"))
+    learner._state.optimizers[0].register_step_pre_hook(here("update"))
     return learner, here("callback")
 
 

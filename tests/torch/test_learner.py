@@ -28,7 +28,7 @@ from lrfinder import (
     restored,
 )
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.step import kept
+from lrfinder.torch.step import own_loss
 from lrfinder.torch.testing import fingerprint
 
 cross_entropy = nn.functional.cross_entropy
@@ -82,7 +82,7 @@ def test_the_loss_is_a_number_on_the_cpu():
 
 def test_the_loss_elsewhere_is_detached_and_in_memory_of_its_own():
     loss = torch.ones((), device="meta", requires_grad=True) * 2
-    found = kept(loss)
+    found = own_loss(loss)
     assert not found.requires_grad
     assert found._base is None
     assert found.untyped_storage()._cdata != loss.untyped_storage()._cdata

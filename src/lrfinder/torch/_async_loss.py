@@ -1,4 +1,4 @@
-"""Losses that arrive late: on an accelerator, waiting for each would stop the device at every step."""
+"""Losses that are read late: on an accelerator, a wait for each loss would stop the device at every step."""
 
 from __future__ import annotations
 
@@ -14,63 +14,72 @@ if TYPE_CHECKING:
 
     from lrfinder.torch.step import Loss
 
-LATE = 8  # iterations at most: as many are made in vain at a stop, and more no longer help a device that never waits
+MAX_LATE_ITERATIONS = 8  # a stop wastes as many iterations, and more do not help a device that never waits
 
 
-class Arriving(Protocol):
+class PendingLoss(Protocol):
     """A loss on its way to the host."""
 
     def has_arrived(self) -> bool:
-        """Whether it is there, without waiting."""
+        """Return whether the loss can be read without a wait."""
         ...
 
     def value(self) -> float:
-        """The loss; waits for it."""
+        """Wait for the loss and return it."""
         ...
 
 
-def in_order(
-    train: Callable[[float], Loss], lrs: Iterable[float], send: Callable[[Loss], Arriving], late: int = LATE
+def losses_in_order(
+    train: Callable[[float], Loss],
+    lrs: Iterable[float],
+    send: Callable[[Loss], PendingLoss],
+    max_late: int = MAX_LATE_ITERATIONS,
 ) -> Iterator[float]:
-    """The losses of ``train`` at each rate as they arrive, ``late`` iterations late at most; ``send`` starts one on its way.
+    """Train at each rate and yield the losses as they arrive.
 
-    Iterations are made ahead of the loss that is given out, never more than were asked for. Where one raises, the losses
-    before it are given out first, as if each had been waited for.
+    Training runs ahead of the yielded loss, but never beyond the rates that were requested. If an iteration raises, the
+    losses before it are yielded first, as if each had been waited for.
+
+    Args:
+        train: one iteration at a rate.
+        lrs: the rates.
+        send: starts the transfer of a loss.
+        max_late: the iterations by which a loss may be late.
     """
-    under_way: deque[Arriving] = deque()
+    pending: deque[PendingLoss] = deque()
     raised: Exception | None = None
     for lr in lrs:
         try:
-            under_way.append(send(train(lr)))
+            pending.append(send(train(lr)))
         except Exception as error:  # noqa: BLE001  (raised below)
             raised = error
             break
-        while len(under_way) > late or (under_way and under_way[0].has_arrived()):
-            yield under_way.popleft().value()
-    while under_way:
-        yield under_way.popleft().value()
+        while len(pending) > max_late or (pending and pending[0].has_arrived()):
+            yield pending.popleft().value()
+    while pending:
+        yield pending.popleft().value()
     if raised is not None:
         raise raised
 
 
-class Pinned:
-    """Sends losses into pinned memory of the host, an event behind each.
+class LossTransfer:
+    """Transfer of losses into pinned memory of the host, each followed by an event.
 
     Args:
         module: ``torch.cuda`` or ``torch.xpu``.
-        device: where the losses are.
-        late: how many are under way at once, beside the one that is sent.
+        device: the device of the losses.
+        max_late: the number of losses that are pending while another is sent.
     """
 
-    def __init__(self, module: Any, device: torch.device, late: int = LATE) -> None:
+    def __init__(self, module: Any, device: torch.device, max_late: int = MAX_LATE_ITERATIONS) -> None:
         self._module = module
         self._device = device
-        self._slots = torch.empty(late + 1, dtype=torch.float64, pin_memory=device.type != "cpu")
+        self._slots = torch.empty(max_late + 1, dtype=torch.float64, pin_memory=device.type != "cpu")
         self._events = [module.Event() for _ in self._slots]
         self._sent = 0
 
-    def __call__(self, loss: Loss) -> Arriving:
-        """Start ``loss`` on its way."""
+    def __call__(self, loss: Loss) -> PendingLoss:
+        """Start the transfer of ``loss``."""
         k = self._sent % len(self._slots)
         self._sent += 1
         self._slots[k].copy_(torch.as_tensor(loss, dtype=torch.float64).reshape(()), non_blocking=True)
@@ -91,7 +100,7 @@ class _Slot:
         return self._slot.item()
 
 
-def sender(device: torch.device) -> Callable[[], Callable[[Loss], Arriving]] | None:
-    """Makes what sends losses from ``device``; None where nothing is to wait for, or nothing known of how to."""
+def loss_sender(device: torch.device) -> Callable[[], Callable[[Loss], PendingLoss]] | None:
+    """Return a factory of transfers from ``device``, or None where no transfer is late or none is known."""
     module = {"cuda": torch.cuda, "xpu": torch.xpu}.get(device.type)
-    return None if module is None else lambda: Pinned(module, device)
+    return None if module is None else lambda: LossTransfer(module, device)

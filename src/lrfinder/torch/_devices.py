@@ -1,4 +1,4 @@
-"""What PyTorch can compute on."""
+"""Devices that PyTorch can compute on."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def devices() -> list[str]:
-    """The devices in words, the processor first."""
+    """Return a description of each device, the CPU first."""
     found = [f"cpu, {torch.get_num_threads()} threads"]
     found += [f"cuda:{k}, {torch.cuda.get_device_name(k)}" for k in range(torch.cuda.device_count())]
     found += [f"xpu:{k}, {torch.xpu.get_device_name(k)}" for k in range(torch.xpu.device_count())]

@@ -11,7 +11,7 @@ from lrfinder._plan import planned
 from lrfinder._results.records import Stop
 from lrfinder._state.rollback import put_back_all
 from lrfinder._stepwise import Stepwise
-from lrfinder.errors import DataEndedError, LossError, LRFinderError, ModelError
+from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
@@ -22,7 +22,7 @@ from lrfinder.torch._randomness import global_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.step import check_pair
+from lrfinder.torch.step import check_one_number, check_pair
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -175,9 +175,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
             message = "record(loss) was called without a batch before it; call it once for each update, in the loop."
             raise LRFinderError(message)
         if isinstance(loss, Tensor):
-            if loss.numel() != 1:
-                message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
-                raise LossError(message)
+            check_one_number(loss)
             loss = loss.detach()
         self._awaits_loss = False
         self._sweep.record(float(loss))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch.nn.parameter import is_lazy
 
 from lrfinder._state.rollback import put_back_all
@@ -15,12 +17,12 @@ from lrfinder.torch._snapshot.snapshot import Memory
 from lrfinder.torch.inspection import observation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from torch import nn
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from lrfinder.randomness import Generator
+    from lrfinder import randomness
     from lrfinder.torch._snapshot.host import Copies
 
 
@@ -48,7 +50,7 @@ class TrainingState:
         optimizers: Sequence[Optimizer],
         stateful: Iterable[object] = (),
         *,
-        of_data: Iterable[Generator] = (),
+        of_data: Iterable[randomness.Generator] = (),
         copies: Copies | None = None,
     ) -> None:
         self.modules = modules
@@ -58,13 +60,20 @@ class TrainingState:
         self._of_data = tuple(of_data)
         self._copies = copies
 
-    def generators(self) -> tuple[Generator, ...]:
+    def generators(self) -> tuple[randomness.Generator, ...]:
         """Return the random generators that the training may draw from."""
         return (*global_generators(), *self._of_data)
 
     def lazy_modules(self) -> list[nn.Module]:
         """Return the modules that have uninitialized parameters or buffers, which no snapshot can store."""
         return [one for one in self.modules if any(map(is_lazy, chain(one.parameters(), one.buffers())))]
+
+    @torch.no_grad()
+    def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
+        """Initialize the lazy modules by one forward each, in evaluation mode."""
+        for module in self.lazy_modules():
+            with _evaluation_mode(module):
+                forward(module, batch)
 
     def snapshot(self) -> TrainingSnapshot:
         """Copy everything.
@@ -96,3 +105,14 @@ class TrainingState:
     def observe(self, data: object = ()) -> dict[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
         return observation(self.modules, self.optimizers, self.stateful, data)
+
+
+@contextmanager
+def _evaluation_mode(model: nn.Module) -> Generator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

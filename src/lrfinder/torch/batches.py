@@ -1,4 +1,4 @@
-"""Batches: where they come from, how they get to the model's device, how they are unpacked."""
+"""Batches: their source, their transfer to the model's device, and their parts."""
 
 from __future__ import annotations
 
@@ -7,44 +7,51 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lrfinder.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    import torch
+    from torch import nn
 
 
 def own_source(data: Iterable[Any]) -> Iterable[Any]:
-    """The data, or a loader of our own over the same data set and samplers where iterating the user's would disturb it.
+    """Return the data, or a copy of the loader where a pass over the user's loader would disturb it.
 
-    ``iter()`` of a ``DataLoader`` with ``persistent_workers`` resets the one iterator that all its users share. Ours starts
-    its workers anew for each pass, as persistent ones go on with their random numbers where the last pass left them and
-    could not repeat it. Where a loader has a ``state_dict()``, that tells the place of the pass that was opened last.
+    ``iter()`` of a ``DataLoader`` with ``persistent_workers`` resets the one iterator that all its users share. The copy
+    starts its workers for each pass: persistent workers keep their random numbers between passes and could not repeat one.
+    The ``state_dict()`` of a stateful loader gives the position of the pass that was opened last.
     """
     if not (isinstance(data, DataLoader) and (data.persistent_workers or hasattr(data, "state_dict"))):
         return data
-    ours = cast("DataLoader[Any]", copy.copy(data))
-    vars(ours).update(_iterator=None, persistent_workers=False)  # a loader refuses to have the latter set as an attribute
-    return ours
+    loader = cast("DataLoader[Any]", copy.copy(data))
+    vars(loader).update(_iterator=None, persistent_workers=False)  # setattr refuses the latter
+    return loader
+
+
+def device_of(modules: Sequence[nn.Module]) -> torch.device:
+    """Return the device of the first parameter; the CPU if there is none."""
+    parameter = next((parameter for module in modules for parameter in module.parameters()), None)
+    return torch.device("cpu") if parameter is None else parameter.device
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """A batch on ``device``, through dicts, lists, tuples and objects with a ``to()``; the rest as it is.
+    """Move a batch to ``device``, through dicts, lists, tuples and objects with a ``to()``; other values pass unchanged.
 
-    Tensors and arrays are always copies: a step that changes its batch in place must not change what will be replayed.
+    Tensors and arrays are always copied, so that a step that changes its batch in place does not change a replayed one.
     """
     if isinstance(batch, Tensor):
         return _tensor_to(batch, device)
     kind = type(batch)
     if kind is list or kind is tuple:
         moved: list[Any] = []
-        for value in batch:  # at every iteration: a call that is spared is a microsecond
-            there = type(value) is Tensor and value.device == device and not value.requires_grad
-            moved.append(value.clone() if there else to_device(value, device))
+        for value in batch:  # each call costs a microsecond at every iteration
+            is_there = type(value) is Tensor and value.device == device and not value.requires_grad
+            moved.append(value.clone() if is_there else to_device(value, device))
         return moved if kind is list else tuple(moved)
     if isinstance(batch, np.ndarray):
         return cast("np.ndarray[Any, Any]", batch).copy()
@@ -63,10 +70,10 @@ def _tensor_to(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def input_and_target(batch: Any) -> tuple[Any, Any]:
-    """The two parts of a batch.
+    """Return the two parts of a batch.
 
     Raises:
-        BatchError: it is no pair.
+        BatchError: it is not a pair.
     """
     if isinstance(batch, list | tuple) and len(cast("list[Any]", batch)) == 2:  # noqa: PLR2004  (a pair)
         return batch[0], batch[1]

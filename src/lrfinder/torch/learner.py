@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._state.rollback import put_back_all
-from lrfinder.errors import LearnerError, LossError, ModelError
+from lrfinder.errors import LearnerError, ModelError
 from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
-from lrfinder.torch._async_loss import in_order, sender
+from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._data_state import generators_of
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._snapshot.disk import OnDisk
 from lrfinder.torch._snapshot.host import InMemory
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
-from lrfinder.torch.batches import own_source, to_device
+from lrfinder.torch.batches import device_of, own_source, to_device
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.step import Loss, Step, SupervisedStep, check_pair, kept, supervised
+from lrfinder.torch.step import Step, SupervisedStep, check_pair, custom_step, supervised_forward
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from os import PathLike
 
+    import torch
+    from torch import Tensor, nn
     from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
+
+    from lrfinder.torch.step import Loss
 
 
 class TorchState(NamedTuple):
@@ -39,48 +40,63 @@ class TorchState(NamedTuple):
     position: object
 
 
-class TorchLearner:
-    """A PyTorch model, its loss, its optimizer and its data as a :class:`lrfinder.Learner`.
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """Everything that a learner is built from, whichever constructor was called."""
 
-    An iteration draws a batch, moves it to the model's device and makes one update as a training script does:
+    step: Step
+    ranks: SingleProcess
+    modules: Sequence[nn.Module]
+    optimizers: Sequence[Optimizer]
+    stateful: Iterable[object]
+    data: Iterable[Any]
+    forward: Callable[[nn.Module, Any], Tensor] | None  # initializes lazy parameters
+    group: str | int | None
+    replay_bytes: int
+    snapshot_dir: str | PathLike[str] | None
+
+
+class TorchLearner:
+    """PyTorch model, loss, optimizer and data as a :class:`lrfinder.Learner`.
+
+    An iteration draws a batch, moves it to the model's device and updates the model as a training script does:
     ``optimizer.zero_grad()``, forward, backward, clipping, ``optimizer.step()``. Batches are ``(input, target)`` pairs and
     the loss is ``loss_fn(model(input), target)``, unless ``forward`` is given. A scheduler that is attached to the optimizer
-    is neither stepped nor changed. A model that is wholly in evaluation mode is trained in training mode; one of which a
-    part is in training mode is trained as it is.
+    is neither stepped nor changed. A model that is entirely in evaluation mode is trained in training mode. If any part of
+    it is in training mode, all modes stay as they are.
 
-    The rate given to :meth:`iteration` is that of the parameter group with the highest rate (or of ``group``); the other
+    The rate given to :meth:`iteration` is the rate of the parameter group with the highest rate (or of ``group``). The other
     groups keep their ratio to it.
 
     Args:
         model: the model, on its device.
         optimizer: an optimizer of the model's parameters.
-        loss_fn: ``loss_fn(output, target) -> loss``; may be None where ``forward`` is given, and is then not called.
-        data: an iterable of batches: a ``DataLoader``, a list, a generator function's result. It is cycled without end, but
-            for an iterator, which ends.
+        loss_fn: ``loss_fn(output, target) -> loss``; unused, and may be None, if ``forward`` is given.
+        data: an iterable of batches: a ``DataLoader``, a list, a generator. It is repeated without end; an iterator ends.
         forward: ``forward(model, batch) -> loss``, for any other kind of batch, model or loss.
-        autocast: the dtype to compute the forward in, ``torch.bfloat16`` say.
-        scaler: the script's ``torch.amp.GradScaler``. A batch on which it overflows makes no update, so another is drawn.
-        accumulate: batches to an update; the loss is the mean of theirs.
+        autocast: the dtype of the forward, for example ``torch.bfloat16``.
+        scaler: the script's ``torch.amp.GradScaler``. A batch that makes it overflow updates nothing, so another is drawn.
+        accumulate: batches per update; the loss is the mean of their losses.
         clip: called with the optimizer's parameters before each update:
             ``lambda parameters: torch.nn.utils.clip_grad_norm_(parameters, 1.0)``.
-        group: the parameter group whose rate is given, by its place or by its entry ``"name"``.
-        stateful: further objects that the training changes (an averaged model, a metric); put back by their attributes.
-        replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
-        snapshot_dir: a folder to write snapshots to, for a model of which memory holds no second; they are gone when the
-            search is. Needs safetensors.
-        process_group: the processes that train this model together, where its wrapper (``DistributedDataParallel``,
+        group: the parameter group whose rate is given, by its index or by its entry ``"name"``.
+        stateful: further objects that the training changes (an averaged model, a metric); their attributes are restored.
+        replay_bytes: the memory for batches that are stored for replay (see :func:`lrfinder.replay.stream`).
+        snapshot_dir: a folder to write snapshots to, for a model that does not fit into memory twice. They are deleted when
+            the search ends. Needs safetensors.
+        process_group: the processes that train this model together, if its wrapper (``DistributedDataParallel``,
             ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch._distributed.ranks`.
-        rank_timeout: seconds within which a fault of one of them ends the iteration on all; one that keeps the others
+        rank_timeout: seconds within which a fault of one rank ends the iteration on all. A rank that keeps the others
             waiting for a quarter of it counts as ended.
 
     Attributes:
-        rank: this process's, among those that there are; 0 tells and writes.
+        rank: this process's rank; only rank 0 prints and writes files.
 
     Raises:
-        LearnerError: a subclass of it says which argument does not fit.
+        LearnerError: an argument does not fit; each kind has a subclass.
     """
 
-    def __init__(  # noqa: PLR0913  (what a training loop varies in)
+    def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
         model: nn.Module,
         optimizer: Optimizer,
@@ -100,21 +116,12 @@ class TorchLearner:
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         check_pair(model, optimizer)
-        if forward is None and loss_fn is None:
-            message = "loss_fn is None and there is no forward; give one of the two."
-            raise LossError(message)
+        forward = supervised_forward(loss_fn) if forward is None else forward
         if accumulate < 1:
             message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
             raise LearnerError(message)
-        device = _device_of([model])
-        forward = supervised(cast("Callable[[Any, Any], Tensor]", loss_fn)) if forward is None else forward
-        settings = partial(
-            describe_settings,
-            [model],
-            [optimizer],
-            data,
-            {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None},
-        )
+        own_settings = {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None}
+        settings = partial(describe_settings, [model], [optimizer], data, own_settings)
         ranks = detect_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
         step = SupervisedStep(
             model,
@@ -124,13 +131,21 @@ class TorchLearner:
             scaler=scaler,
             accumulate=accumulate,
             clip=clip,
-            device=device,
         )
-        stateful = [*stateful] if scaler is None else [*stateful, scaler]
-        self._set_up(
-            ranks.wrap_step(step), ranks, data, [model], [optimizer], stateful, device, group, replay_bytes, snapshot_dir
+        self._adopt(
+            _Parts(
+                step=ranks.wrap_step(step),
+                ranks=ranks,
+                modules=[model],
+                optimizers=[optimizer],
+                stateful=stateful if scaler is None else [*stateful, scaler],
+                data=data,
+                forward=forward,
+                group=group,
+                replay_bytes=replay_bytes,
+                snapshot_dir=snapshot_dir,
+            )
         )
-        self._first_forward = forward
 
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
@@ -147,118 +162,104 @@ class TorchLearner:
         rank_timeout: float = 600.0,
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
-        """A learner of any other training step: several optimizers, several losses, precision of one's own.
+        """Build a learner from any other training step: several optimizers, several losses, custom precision.
 
         Args:
-            step: ``step(batch) -> loss`` makes the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
-                batch is on the modules' device.
+            step: ``step(batch) -> loss`` performs the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
+                batch is on the device of the modules.
             data: as for the class.
             modules: every module that the step changes.
-            optimizers: every optimizer that it steps; the rate is written into all of them, ratios kept.
+            optimizers: every optimizer that it steps; the rate applies to all of them, ratios kept.
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
-            group: as for the class; places count through all optimizers.
+            group: as for the class; indices count through all optimizers.
             replay_bytes: as for the class.
             process_group: as for the class.
             rank_timeout: as for the class.
             snapshot_dir: as for the class.
         """
-        learner = cls.__new__(cls)
         modules, optimizers = list(modules), list(optimizers)
         if not modules or not optimizers:
             message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
             raise LearnerError(message)
-
-        def stepped(draw: Callable[[], Any]) -> Loss:
-            loss: Any = step(draw())
-            if isinstance(loss, Tensor) and loss.numel() != 1:
-                message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
-                raise LossError(message)
-            return kept(loss) if isinstance(loss, Tensor) else float(loss)
-
-        device = _device_of(modules)
         settings = partial(describe_settings, modules, optimizers, data, {})
         ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
-        learner._set_up(  # noqa: SLF001  (a constructor)
-            ranks.wrap_custom_step(stepped),
-            ranks,
-            data,
-            modules,
-            optimizers,
-            stateful,
-            device,
-            group,
-            replay_bytes,
-            snapshot_dir,
+        learner = cls.__new__(cls)
+        learner._adopt(  # noqa: SLF001  (a constructor)
+            _Parts(
+                step=ranks.wrap_custom_step(custom_step(step)),
+                ranks=ranks,
+                modules=modules,
+                optimizers=optimizers,
+                stateful=stateful,
+                data=data,
+                forward=None,
+                group=group,
+                replay_bytes=replay_bytes,
+                snapshot_dir=snapshot_dir,
+            )
         )
-        learner._first_forward = None  # noqa: SLF001  (as above)
         return learner
 
-    def _set_up(  # noqa: PLR0913, PLR0917  (called from the two constructors alone)
-        self,
-        step: Step,
-        ranks: SingleProcess,
-        data: Iterable[Any],
-        modules: Sequence[nn.Module],
-        optimizers: Sequence[Optimizer],
-        stateful: Iterable[object],
-        device: torch.device,
-        group: str | int | None,
-        replay_bytes: int,
-        snapshot_dir: str | PathLike[str] | None,
-    ) -> None:
-        self._step = step
-        self._ranks = ranks
-        self.rank = ranks.rank
-        self._modules = modules
-        self._optimizers = optimizers
-        self._data = data
-        self._device = device
-        alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
-        self._sender = sender(device) if alone else None
-        self._rates = Rates(optimizers, group)
-        source = own_source(data)
-        copies = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
-        self._state = TrainingState(modules, optimizers, stateful, of_data=generators_of(source), copies=copies)
-        self._batches = stream(source, self._state.generators, replay_bytes)
-        self._first_forward: Callable[[nn.Module, Any], Tensor] | None
+    def _adopt(self, parts: _Parts) -> None:
+        self._step = parts.step
+        self._ranks = parts.ranks
+        self.rank = parts.ranks.rank
+        self._data = parts.data
+        self._forward = parts.forward
+        self._rates = Rates(parts.optimizers, parts.group)
+        self._device = device_of(parts.modules)
+        alone = type(parts.ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
+        self._loss_sender = loss_sender(self._device) if alone else None
+        source = own_source(parts.data)
+        self._state = TrainingState(
+            parts.modules,
+            parts.optimizers,
+            parts.stateful,
+            of_data=generators_of(source),
+            copies=InMemory() if parts.snapshot_dir is None else OnDisk(parts.snapshot_dir),
+        )
+        self._batches = stream(source, self._state.generators, parts.replay_bytes)
 
     def _draw(self) -> Any:
         return to_device(self._batches.draw(), self._device)
 
     def iteration(self, lr: float) -> Loss:
-        """Train on the next batch at ``lr``; its loss before the update, a float, or on an accelerator a detached tensor.
+        """Train on the next batch at ``lr``.
+
+        Returns:
+            The loss before the update: a float, or on an accelerator a detached tensor.
 
         Raises:
             LossError: the loss is not one number, or no gradient flows from it.
-            BatchError: the batch is no ``(input, target)`` pair, and there is no ``forward``.
-            DataError: there is no batch, or no more.
+            BatchError: the batch is not an ``(input, target)`` pair, and there is no ``forward``.
+            DataError: the data hold no batch, or have ended.
         """
         self._rates.write(lr)
         return self._step(self._draw)
 
     @property
     def iterations(self) -> Callable[[Iterable[float]], Iterator[float]] | None:
-        """Many iterations at once, whose losses are read without stopping the device, a few iterations late.
+        """Many iterations, whose losses are read a few iterations late so that the device never waits.
 
-        None on the CPU, where no loss is late. Once all losses were taken, the learner is where so many calls of
-        :meth:`iteration` leave it; before that it may be a few iterations further.
+        None on the CPU, where no loss is late. After the last loss the learner is in the same state as after as many calls
+        of :meth:`iteration`; before that it may be a few iterations ahead.
         """
-        if self._sender is None:
+        if self._loss_sender is None:
             return None
-        send = self._sender()
-        return lambda lrs: in_order(self.iteration, lrs, send)
+        send = self._loss_sender()
+        return lambda lrs: losses_in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """A copy of everything that an iteration changes here; see :mod:`lrfinder.torch._snapshot.host` for where it lies."""
+        """Copy everything that an iteration changes; :mod:`lrfinder.torch._snapshot.host` says where the copies are stored."""
         with self._ranks.snapshot():
-            self._make_lazy_parameters()
+            self._initialize_lazy_modules()
             return TorchState(self._state.snapshot(), self._batches.mark())
 
     def restore(self, state: TorchState) -> None:
-        """Put everything back as it was when ``state`` was made, tensors in place.
+        """Restore everything as it was when ``state`` was copied, tensors in place.
 
         Raises:
-            RestoreError: some of it could not be; all else has been.
+            RestoreError: a part could not be restored; all others were.
         """
         pieces = [
             ("training", partial(self._state.restore, state.training)),
@@ -268,49 +269,30 @@ class TorchLearner:
             put_back_all(pieces)
 
     def parts(self) -> list[object]:
-        """The modules, optimizers and parameters; two learners that share one of them cannot be swept at once."""
+        """Return the modules, optimizers and parameters, none of which two threads may train at once."""
         return self._state.parts()
 
     def observe(self) -> Mapping[str, object]:
-        """Everything of it that can be compared, under readable names; see :func:`lrfinder.check`."""
-        place = self._batches.mark()
-        return self._state.observe(self._data) | {"place in the data": getattr(place, "place", place)}
+        """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
+        mark = self._batches.mark()
+        return self._state.observe(self._data) | {"place in the data": getattr(mark, "place", mark)}
 
     def close(self) -> None:
-        """Let go of the data's iterator, and so of the worker processes that it started."""
+        """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""
         self._batches.close()
         self._ranks.close()
 
-    def _make_lazy_parameters(self) -> None:
-        """One forward in evaluation mode on the next batch, which stays the next, where parameters do not exist yet."""
-        lazy = self._state.lazy_modules()
-        if not lazy:
+    def _initialize_lazy_modules(self) -> None:
+        """Run one forward on the next batch, which stays the next, if there are lazy parameters."""
+        if not self._state.lazy_modules():
             return
-        if self._first_forward is None:
+        if self._forward is None:
             message = (
-                "The modules have parameters that do not exist yet, and only the step knows their forward; make one first."
+                "The modules have uninitialized (lazy) parameters, and only the step knows their forward; run one first."
             )
             raise ModelError(message)
-        before, place = capture(self._state.generators()), self._batches.mark()
+        randomness, mark = capture(self._state.generators()), self._batches.mark()
         batch = self._draw()
-        self._batches.go(place)
-        put_back(before)
-        for module in lazy:
-            with torch.no_grad(), _evaluating(module):
-                self._first_forward(module, batch)
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Generator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-def _device_of(modules: Sequence[nn.Module]) -> torch.device:
-    parameter = next((parameter for module in modules for parameter in module.parameters()), None)
-    return torch.device("cpu") if parameter is None else parameter.device
+        self._batches.go(mark)
+        put_back(randomness)
+        self._state.initialize(self._forward, batch)

@@ -1,4 +1,4 @@
-"""The training step that every script writes by hand: forward, backward, clipping, optimizer, in the usual order."""
+"""The training step of most scripts: forward, backward, clipping, optimizer step, in the usual order."""
 
 from __future__ import annotations
 
@@ -10,32 +10,31 @@ import torch
 from torch import Tensor, nn
 
 from lrfinder.errors import LossError, ModelError, OptimizerError
-from lrfinder.torch.batches import input_and_target
+from lrfinder.torch.batches import device_of, input_and_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from torch.optim import Optimizer
 
-_OVERFLOWS_AT_MOST = 16  # a scaler starts at 2**16 and halves; after as many overflows the fault is not its scale
-
+_MAX_OVERFLOWS = 16  # a scaler starts at 2**16 and halves; after as many overflows its scale is not the reason
 
 Loss = Tensor | float
-"""A loss that later steps leave alone: a number, or where reading it would stop a device, a detached tensor."""
+"""A loss that later steps cannot overwrite: a float, or a detached tensor where reading it would stop a device."""
 
 
 class Step(Protocol):
-    """One update, over as many batches as it draws; the mean of their losses before it."""
+    """One update of a training."""
 
     def __call__(self, draw: Callable[[], Any], /) -> Loss:
-        """Draw, train, and give the loss."""
+        """Draw as many batches as an update needs, train, and return the mean of their losses before the update."""
         ...
 
 
 class SupervisedStep:
     """One update of ``model`` by ``optimizer``; see :class:`lrfinder.torch.TorchLearner` for the arguments."""
 
-    def __init__(  # noqa: PLR0913  (what a training loop varies in)
+    def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
         model: nn.Module,
         optimizer: Optimizer,
@@ -45,7 +44,6 @@ class SupervisedStep:
         scaler: torch.amp.GradScaler | None,
         accumulate: int,
         clip: Callable[[list[nn.Parameter]], object] | None,
-        device: torch.device,
     ) -> None:
         self._model = model
         self._optimizer = optimizer
@@ -54,52 +52,52 @@ class SupervisedStep:
         self._scaler = scaler
         self._accumulate = accumulate
         self._clip = clip
-        self._device = device
+        self._device = device_of([model])
         self._needs_closure = _needs_closure(optimizer)
-        self._kept = detached if self._needs_closure else kept  # a closure gives its optimizer a tensor
+        self._own_loss = detached_copy if self._needs_closure else own_loss  # a closure returns a tensor to its optimizer
         if self._needs_closure and scaler is not None:
             message = f"{type(optimizer).__name__} needs a closure, which a GradScaler cannot step; give one of the two."
             raise OptimizerError(message)
 
     def __call__(self, draw: Callable[[], Any]) -> Loss:
-        """Draw, train, and give the loss."""
+        """Draw, train, and return the loss."""
         if not self._model.training:
-            _train_if_all_evaluate(self._model)
+            _leave_evaluation_mode(self._model)
         if self._needs_closure:
             return self._step_with_closure([draw() for _ in range(self._accumulate)])
         if self._scaler is not None:
             return self._step_with_scaler(draw, self._scaler)
-        loss = self._gradients(draw)
+        loss = self._compute_gradients(draw)
         if self._clip is not None:
             self._clip_gradients(self._clip)
         self._optimizer.step()
         return loss
 
-    def _gradients(self, draw: Callable[[], Any]) -> Loss:
-        """Fill the gradients; the mean loss of the batches."""
+    def _compute_gradients(self, draw: Callable[[], Any]) -> Loss:
+        """Return the mean loss of the batches."""
         self._optimizer.zero_grad()
         if self._accumulate == 1:
             return self._backward(draw())
         return sum(self._backward(draw()) for _ in range(self._accumulate)) / self._accumulate
 
     def _backward(self, batch: Any) -> Loss:
-        """Add to the gradients; the loss of the batch."""
+        """Add to the gradients, and return the loss of the batch."""
         if self._autocast is None:
             loss = self._forward(self._model, batch)
         else:
             with torch.autocast(self._device.type, dtype=self._autocast):
                 loss = self._forward(self._model, batch)
-        found = self._kept(checked(loss))
+        returned = self._own_loss(check_loss(loss))
         if self._accumulate > 1:
             loss = loss / self._accumulate
         (loss if self._scaler is None else self._scaler.scale(loss)).backward()
-        return found
+        return returned
 
     def _step_with_scaler(self, draw: Callable[[], Any], scaler: torch.amp.GradScaler) -> Loss:
-        """Until there is an update, and not an overflow of the scaler's."""
+        """Step until the scaler does not overflow, so that there is an update."""
         attempts = 0
         while True:
-            loss = self._gradients(draw)
+            loss = self._compute_gradients(draw)
             if self._clip is not None:
                 scaler.unscale_(self._optimizer)
                 self._clip_gradients(self._clip)
@@ -107,14 +105,14 @@ class SupervisedStep:
             scale = scaler.get_scale()
             scaler.update()
             attempts += 1
-            if scaler.get_scale() >= scale or attempts == _OVERFLOWS_AT_MOST or not math.isfinite(loss):
+            if scaler.get_scale() >= scale or attempts == _MAX_OVERFLOWS or not math.isfinite(loss):
                 return loss
 
     def _step_with_closure(self, batches: list[Any]) -> Loss:
         losses: list[Loss] = []
 
         def closure() -> Loss:
-            losses.append(self._gradients(iter(batches).__next__))
+            losses.append(self._compute_gradients(iter(batches).__next__))
             if self._clip is not None:
                 self._clip_gradients(self._clip)
             return losses[-1]
@@ -124,6 +122,40 @@ class SupervisedStep:
 
     def _clip_gradients(self, clip: Callable[[list[nn.Parameter]], object]) -> None:
         clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+
+
+def custom_step(step: Callable[[Any], Any]) -> Step:
+    """Return the :class:`Step` of a user's ``step(batch) -> loss``.
+
+    Raises:
+        LossError: when it is called, if the loss is not one number.
+    """
+
+    def train(draw: Callable[[], Any]) -> Loss:
+        loss = step(draw())
+        if isinstance(loss, Tensor) and loss.numel() != 1:
+            message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
+            raise LossError(message)
+        return own_loss(loss) if isinstance(loss, Tensor) else float(loss)
+
+    return train
+
+
+def supervised_forward(loss_fn: Callable[[Any, Any], Tensor] | None) -> Callable[[nn.Module, Any], Tensor]:
+    """Return the usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch.
+
+    Raises:
+        LossError: ``loss_fn`` is None.
+    """
+    if loss_fn is None:
+        message = "loss_fn is None and there is no forward; give one of the two."
+        raise LossError(message)
+
+    def forward(model: nn.Module, batch: Any) -> Tensor:
+        given, target = input_and_target(batch)
+        return loss_fn(model(given), target)
+
+    return forward
 
 
 def check_pair(model: nn.Module, optimizer: Optimizer) -> None:
@@ -148,18 +180,16 @@ def check_pair(model: nn.Module, optimizer: Optimizer) -> None:
         raise OptimizerError(message)
 
 
-def checked(loss: object) -> Tensor:
-    """The loss, if ``backward()`` can start from it.
+def check_loss(loss: object) -> Tensor:
+    """Return the loss, if ``backward()`` can start from it.
 
     Raises:
-        LossError: it is no tensor of one element, or no gradient flows from it.
+        LossError: it is not a tensor of one element, or no gradient flows from it.
     """
     if not isinstance(loss, Tensor):
         message = f"The loss is a {type(loss).__name__}; it must be a tensor of one element, made from the model's output."
         raise LossError(message)
-    if loss.numel() != 1:
-        message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
-        raise LossError(message)
+    check_one_number(loss)
     if not loss.requires_grad:
         message = (
             "The loss needs no gradient: it does not depend on a trainable parameter, or was made under no_grad() or "
@@ -169,28 +199,29 @@ def checked(loss: object) -> Tensor:
     return loss
 
 
-def kept(loss: Tensor) -> Loss:
-    """The loss, so that later steps leave it alone: read, where that stops no device."""
-    return float(loss.item()) if loss.is_cpu else detached(loss)
+def check_one_number(loss: Tensor) -> None:
+    """Check that a loss has one element.
+
+    Raises:
+        LossError: it has not.
+    """
+    if loss.numel() != 1:
+        message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
+        raise LossError(message)
 
 
-def detached(loss: Tensor) -> Tensor:
-    """The loss in memory of its own: a captured graph writes its next one into the same."""
+def own_loss(loss: Tensor) -> Loss:
+    """Return the loss as a value that later steps cannot overwrite: a float, if reading it stops no device."""
+    return float(loss.item()) if loss.is_cpu else detached_copy(loss)
+
+
+def detached_copy(loss: Tensor) -> Tensor:
+    """Copy the loss, because a captured graph writes the next one into the same memory."""
     return loss.detach().clone()
 
 
-def supervised(loss_fn: Callable[[Any, Any], Tensor]) -> Callable[[nn.Module, Any], Tensor]:
-    """The usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch."""
-
-    def forward(model: nn.Module, batch: Any) -> Tensor:
-        given, target = input_and_target(batch)
-        return loss_fn(model(given), target)
-
-    return forward
-
-
-def _train_if_all_evaluate(model: nn.Module) -> None:
-    """Training mode for a model that is wholly in evaluation mode; one of which a part trains is left as it was set up."""
+def _leave_evaluation_mode(model: nn.Module) -> None:
+    """Switch to training mode, unless a part of the model is in it already: then the modes are the user's choice."""
     if not any(module.training for module in model.modules()):
         model.train()
 

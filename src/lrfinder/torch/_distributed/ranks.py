@@ -23,7 +23,7 @@ from lrfinder.torch._distributed import sharding
 from lrfinder.torch._distributed.channel import BROKEN, Account, Channel
 from lrfinder.torch._distributed.consistency import difference, elsewhere
 from lrfinder.torch.batches import batch_size
-from lrfinder.torch.step import checked
+from lrfinder.torch.step import check_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -173,7 +173,7 @@ class Ranks(SingleProcess):
                 for wrapper in wrappers if self._forwards % accumulate else ():
                     unreduced.enter_context(wrapper.no_sync())
                 loss: Any = sharding.full_value(forward(model, batch))
-            return cast("Tensor", _Agreed.apply(loss, self._mean(checked(loss).item(), batch_size(batch))))
+            return cast("Tensor", _Agreed.apply(loss, self._mean(check_loss(loss).item(), batch_size(batch))))
 
         return agreed
 
