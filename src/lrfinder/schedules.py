@@ -1,11 +1,16 @@
-"""How the rate moves through a training, as a factor of its highest: functions of the progress, from 0 to 1.
+"""Schedules: functions from the progress of a training, 0 to 1, to the rate as a factor of its highest.
 
-``finder.suggest(schedule=...)`` takes any such function; these are the two that are usual. The wings make their
-framework's own schedulers from a suggestion.
+``finder.suggest(schedule=...)`` takes any such function; these are the two usual ones. The ``schedules`` module of each
+framework package turns a suggestion into a scheduler of that framework; the checks of its arguments are here.
 """
+
+from __future__ import annotations
 
 import math
 from collections.abc import Callable
+
+from lrfinder._results.results import Suggestion
+from lrfinder.errors import RatesError
 
 Schedule = Callable[[float], float]
 
@@ -13,12 +18,12 @@ WARM_UP, FIRST, LAST = 0.3, 1 / 25, 1 / 25e4  # the defaults of torch.optim.lr_s
 
 
 def constant(progress: float) -> float:  # noqa: ARG001  (a schedule is a function of it)
-    """The same rate from beginning to end."""
+    """Return 1: the same rate from beginning to end."""
     return 1.0
 
 
 def one_cycle(progress: float) -> float:
-    """Up to the highest rate in the first three tenths, then down to almost nothing, both along half a cosine.
+    """Rise to the highest rate in the first three tenths, then fall to almost nothing, both along half a cosine.
 
     Source: Smith & Topin 2018 (arXiv 1708.07120), section 3, in the form and with the numbers of PyTorch's ``OneCycleLR``.
     """
@@ -29,3 +34,65 @@ def one_cycle(progress: float) -> float:
 
 def _along_cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
+
+
+def rate_of(rate: Suggestion | float | None) -> float:
+    """Return the number that a suggestion carries, or that was given.
+
+    Raises:
+        RatesError: the suggestion has no rate, or the number is not above 0.
+    """
+    lr = rate.lr if isinstance(rate, Suggestion) else rate
+    if lr is None or not 0 < lr < math.inf:
+        status = f" ({rate.status})" if isinstance(rate, Suggestion) else ""
+        message = f"The rate is {lr!r}{status}; give a finite number above 0, or a suggestion that has a rate."
+        raise RatesError(message)
+    return float(lr)
+
+
+def check_one_cycle(iterations: int, warmup_part: float) -> None:
+    """Check the length of a cycle and the part of it in which the rate rises.
+
+    Raises:
+        RatesError: there is no iteration, or the part is not between 0 and 1.
+    """
+    if iterations < 1 or not 0 < warmup_part < 1:
+        message = (
+            f"iterations is {iterations!r} and warmup_part {warmup_part!r}; "
+            "there must be at least 1 iteration, and the part must be between 0 and 1."
+        )
+        raise RatesError(message)
+
+
+def triangular_bounds(max_lr: float, base_lr: float | None, half_cycle: int) -> tuple[float, float]:
+    """Return the lowest and the highest rate of a cycle.
+
+    The lowest is a quarter of the highest unless it is given.
+
+    Raises:
+        RatesError: the rates do not rise from above 0, or half a cycle is shorter than 1 iteration.
+
+    Source: Smith, Cyclical learning rates for training neural networks (2017), section 3.3.
+    """
+    lowest = max_lr / 4 if base_lr is None else base_lr
+    if not 0 < lowest < max_lr or half_cycle < 1:
+        message = (
+            f"base_lr is {lowest!r}, the highest rate {max_lr!r}, half_cycle {half_cycle!r}; "
+            "the rates must rise from above 0, and half a cycle takes at least 1 iteration."
+        )
+        raise RatesError(message)
+    return lowest, max_lr
+
+
+def check_warmup(iterations: int, warmup: int) -> None:
+    """Check the lengths of a training and of its warm-up, in iterations.
+
+    Raises:
+        RatesError: there is no iteration, or none after the warm-up.
+    """
+    if iterations < 1 or not 0 <= warmup < iterations:
+        message = (
+            f"iterations is {iterations!r} and warmup {warmup!r}; "
+            "there must be at least 1 iteration, and the warm-up must be shorter than the training."
+        )
+        raise RatesError(message)

@@ -1,4 +1,4 @@
-"""Programs that many tests have in common are compiled once."""
+"""A cache on disk, so that programs that many tests share are compiled once."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The law on JAX: learners of every kind pass, and one that leaves out any one kind of state fails."""
+"""The law on JAX: learners of every kind obey it, and one that leaves out any one kind of state breaks it."""
 
 import random
 
@@ -17,7 +17,7 @@ from lrfinder.jax import OptaxLearner
 from lrfinder.jax.testing import fingerprint
 
 
-def seen(learner):
+def observing(learner):
     return lambda: fingerprint(learner.params, learner.opt_state, learner.state)
 
 
@@ -25,12 +25,12 @@ def seen(learner):
 def test_a_shuffling_loader_with_dropout_obeys_the_law(name):
     np.random.seed(0)
     learner = OptaxLearner(with_dropout, params(), OPTIMIZERS[name](), Shuffled(), state=state())
-    lrfinder.testing.check(learner, observe=seen(learner))
+    lrfinder.testing.check(learner, observe=observing(learner))
 
 
 def test_a_learner_that_donates_obeys_the_law():
     learner = OptaxLearner(with_dropout, params(), OPTIMIZERS["Adam"](), batches(), state=state(), donate=True)
-    lrfinder.testing.check(learner, observe=seen(learner))
+    lrfinder.testing.check(learner, observe=observing(learner))
 
 
 def a_generator():
@@ -62,14 +62,14 @@ DATA = {
 @pytest.mark.parametrize("name", DATA)
 def test_every_kind_of_data_obeys_the_law(name, replay_bytes):
     if "generator" in name and replay_bytes == 1000:
-        pytest.skip("an iterator past the limit gives up the law, and says so")
+        pytest.skip("an iterator past replay_bytes cannot obey the law, and warns")
     np.random.seed(0)
     learner = OptaxLearner(cross_entropy, params(), OPTIMIZERS["Adam"](), DATA[name](), replay_bytes=replay_bytes)
-    lrfinder.testing.check(learner, observe=seen(learner))
+    lrfinder.testing.check(learner, observe=observing(learner))
     learner.close()
 
 
-# what a snapshot could leave out: how to read it, and how to write it back
+# each kind of state that a snapshot could leave out: how to read it, and how to write it
 KINDS = {
     "parameters": (lambda learner: learner.params, lambda learner, value: setattr(learner, "params", value)),
     "optimizer state": (lambda learner: learner.opt_state, lambda learner, value: setattr(learner, "opt_state", value)),
@@ -84,7 +84,7 @@ KINDS = {
 }
 
 
-def everything(cls=OptaxLearner):
+def learner_with_everything(cls=OptaxLearner):
     """A training in which every kind of state changes what follows."""
     np.random.seed(0)
     random.seed(0)
@@ -94,13 +94,13 @@ def everything(cls=OptaxLearner):
     return learner
 
 
-def seen_with_data(learner):
-    return lambda: seen(learner)() | {"the data's generator": learner.data.noise.bit_generator.state}
+def observing_data(learner):
+    return lambda: observing(learner)() | {"the data's generator": learner.data.noise.bit_generator.state}
 
 
 def test_a_training_with_every_kind_of_state_obeys_the_law():
-    learner = everything()
-    lrfinder.testing.check(learner, observe=seen_with_data(learner))
+    learner = learner_with_everything()
+    lrfinder.testing.check(learner, observe=observing_data(learner))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -113,22 +113,21 @@ def test_a_learner_that_leaves_out_one_kind_of_state_breaks_the_law(kind):
             return super().iteration(lr)
 
         def restore(self, state):
-            as_it_is = read(self)
+            unrestored = read(self)
             super().restore(state)
-            write(self, as_it_is)
+            write(self, unrestored)
 
-    learner = everything(Forgetful)
+    learner = learner_with_everything(Forgetful)
     with pytest.raises(LawError):
-        lrfinder.testing.check_time_repeats(learner, observe=seen_with_data(learner))
+        lrfinder.testing.check_time_repeats(learner, observe=observing_data(learner))
 
 
-def test_check_tells_by_name_what_a_learner_forgets():
+def test_check_names_what_a_learner_forgets():
     class Forgetful(OptaxLearner):
         def restore(self, state):
-            as_it_is = self.opt_state
+            unrestored = self.opt_state
             super().restore(state)
-            self.opt_state = as_it_is
+            self.opt_state = unrestored
 
-    told = str(lrfinder.check(everything(Forgetful)))
-    assert "optimizer" in told
-    assert lrfinder.check(everything()).ok
+    assert "optimizer" in str(lrfinder.check(learner_with_everything(Forgetful)))
+    assert lrfinder.check(learner_with_everything()).ok

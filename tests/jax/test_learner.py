@@ -1,4 +1,4 @@
-"""What a JAX training varies in, one behaviour each; and what is refused."""
+"""Trainings of every kind on JAX, one behavior each, and arguments that are refused."""
 
 import subprocess
 import sys
@@ -50,10 +50,10 @@ def same(some, others):
     return all(jax.tree.leaves(jax.tree.map(lambda one, other: np.array_equal(one, other), some, others)))
 
 
-# --- an iteration is the script's own -------------------------------------------------------------------------------------
+# --- iterations ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_iteration_is_what_a_script_does_by_hand():
+def test_an_iteration_equals_that_of_a_script():
     tx, data, now = optax.sgd(0.1, momentum=0.9), batches(), params()
     opt_state = tx.init(now)
     learner = OptaxLearner(cross_entropy, now, lambda lr: optax.sgd(lr, momentum=0.9), data)
@@ -68,7 +68,7 @@ def test_an_iteration_is_what_a_script_does_by_hand():
 
 @pytest.mark.parametrize("data", [batches, lambda: batches(10), Shuffled, lambda: Shuffled(10), lambda: iter(batches(7))])
 @pytest.mark.parametrize("donate", [False, True])
-def test_many_iterations_at_once_are_bit_for_bit_single_ones(data, donate):
+def test_many_iterations_at_once_equal_single_ones_bit_for_bit(data, donate):
     def train(iterate):
         np.random.seed(0)
         one = OptaxLearner(with_dropout, params(), OPTIMIZERS["Adam"](), data(), state=state(), donate=donate)
@@ -91,25 +91,25 @@ def test_many_iterations_at_once_are_bit_for_bit_single_ones(data, donate):
     assert same(some[1:], others[1:])
 
 
-def test_a_net_with_convolutions_is_trained_outside_of_a_loop_on_a_processor():
+def test_a_net_with_convolutions_is_trained_outside_of_a_loop_on_a_cpu():
     def loss_fn(w, batch):
         return jnp.mean((jnp.convolve(batch, w, "same") - 1) ** 2)
 
-    def made():
+    def convolving():
         return OptaxLearner(loss_fn, jnp.ones(3), OPTIMIZERS["Adam"](), np.ones((4, 8), "float32"))
 
-    some, others = made(), made()
+    some, others = convolving(), convolving()
     assert list(some.iterations(LRS)) == [others.iteration(lr) for lr in LRS]
     assert same(some.params, others.params)
-    assert some._program.alone == (jax.default_backend() == "cpu")
+    assert some._program.loops == (jax.default_backend() != "cpu")
 
 
-def test_a_sweep_is_bit_for_bit_that_of_single_iterations():
+def test_a_sweep_equals_one_of_single_iterations_bit_for_bit():
     one = learner()
     assert LRFinder(one).find() == LRFinder(Averaged(one, 1)).find()
 
 
-def test_arrays_are_afterwards_the_very_objects_that_they_were():
+def test_arrays_are_the_same_objects_after_a_search():
     for donate in (False, True):
         one = learner(donate=donate)
         before = one.params, one.opt_state
@@ -120,15 +120,15 @@ def test_arrays_are_afterwards_the_very_objects_that_they_were():
         assert np.isfinite(one.params["out"]["w"]).all()
 
 
-def test_a_training_goes_on_from_what_is_set():
+def test_a_training_continues_from_attributes_that_were_set():
     one, other = learner(), learner()
     one.iteration(0.1)
     other.params, other.opt_state = one.params, one.opt_state
-    other.restore(other.snapshot()._replace(place=one.snapshot().place))
+    other.restore(other.snapshot()._replace(position=one.snapshot().position))
     assert other.iteration(0.1) == one.iteration(0.1)
 
 
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # optax 0.2.0 tells of its own request
+@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # optax 0.2.0 warns of its own request
 def test_a_pytree_may_be_a_single_array_of_numpy_and_the_data_one_array():
     one = OptaxLearner(bowl, np.float64(1.0), optax.inject_hyperparams(optax.sgd)(0.1), np.zeros((3, 1)))
     assert [one.iteration(0.5) for _ in range(3)] == [0.5, 0.125, 0.03125]
@@ -143,7 +143,7 @@ def test_state_may_change_its_dtype_in_the_first_iteration():
     assert one.state.dtype == jnp.bfloat16
 
 
-def test_a_batch_is_any_pytree_and_other_frameworks_arrays_are_taken():
+def test_a_batch_is_any_pytree_also_of_other_frameworks_arrays():
     class Foreign:
         def __array__(self, dtype=None, copy=None):
             return np.full(1, 2.0)
@@ -153,14 +153,14 @@ def test_a_batch_is_any_pytree_and_other_frameworks_arrays_are_taken():
         assert one.iteration(0.1) == 0.5
 
 
-def test_a_rate_in_low_precision_is_that_of_the_parameters():
+def test_a_rate_has_the_precision_of_the_parameters():
     one = OptaxLearner(slope, jnp.ones((), jnp.bfloat16), optax.sgd, [jnp.ones((), jnp.bfloat16)])
     one.iteration(0.25)
     assert one.params.dtype == jnp.bfloat16
     assert float(one.params) == 0.75
 
 
-# --- how the rate reaches the optimizer -----------------------------------------------------------------------------------
+# --- the rate of the optimizer -------------------------------------------------------------------------------------------
 
 WRAPPED = {
     "a chain": lambda tx: optax.chain(optax.clip(10.0), tx),
@@ -171,7 +171,7 @@ WRAPPED = {
 
 
 @pytest.mark.parametrize("name", WRAPPED)
-def test_a_rate_is_found_inside(name):
+def test_a_rate_is_found_inside_wrappers(name):
     tx = WRAPPED[name](optax.inject_hyperparams(optax.sgd)(1e-9))
     one = OptaxLearner(
         lambda p, batch: slope(p["a"] + p["b"], batch), {"a": jnp.ones(()), "b": jnp.ones(())}, tx, [np.ones(())]
@@ -191,33 +191,33 @@ def test_several_rates_keep_their_ratio_to_the_highest():
 
 
 @pytest.mark.skipif(not hasattr(optax, "polyak_sgd"), reason="older than optax 0.2.3")
-def test_an_optimizer_may_look_at_the_loss():
+def test_an_optimizer_may_use_the_loss():
     one = OptaxLearner(bowl, jnp.ones(()), lambda lr: optax.polyak_sgd(max_learning_rate=0.5, scaling=lr), [np.zeros(1)])
     assert one.iteration(1.0) == 0.5
     assert float(one.params) == 0.5
 
 
 @pytest.mark.parametrize(
-    ("tx", "said"),
+    ("tx", "reason"),
     [
         (optax.adam(1e-3), "holds no learning_rate"),
         (optax.inject_hyperparams(optax.adam)(optax.constant_schedule(1e-3)), "is a schedule"),
-        (lambda lr: lr, "no optax GradientTransformation"),
-        (None, "no optax GradientTransformation"),
+        (lambda lr: lr, "not an optax GradientTransformation"),
+        (None, "not an optax GradientTransformation"),
     ],
 )
-def test_an_optimizer_that_the_rate_does_not_reach_is_refused(tx, said):
-    with pytest.raises(OptimizerError, match=said):
+def test_an_optimizer_that_the_rate_does_not_reach_is_refused(tx, reason):
+    with pytest.raises(OptimizerError, match=reason):
         OptaxLearner(cross_entropy, params(), tx, batches())
 
 
-# --- trainings together ---------------------------------------------------------------------------------------------------
+# --- trainings together --------------------------------------------------------------------------------------------------
 
 
 class Together(OptaxLearner):
-    """As on an accelerator."""
+    """A learner that runs trainings together, as on an accelerator."""
 
-    def _faster_together(self, trainings, iterations):
+    def _is_faster_together(self, trainings, iterations):
         return True
 
 
@@ -232,16 +232,16 @@ def one_after_the_other(data):
 
 
 @pytest.mark.parametrize("data", [lambda: batches(), lambda: Shuffled(10)])
-def test_trainings_together_are_those_one_after_the_other_to_rounding(data):
-    lrs, told = [1e-3, 1e-2, 3e-2], []
-    some = LRFinder(together(data())).compare(lrs, 20, on_record=told.append)
+def test_trainings_together_equal_those_one_after_the_other_to_rounding(data):
+    lrs, records = [1e-3, 1e-2, 3e-2], []
+    some = LRFinder(together(data())).compare(lrs, 20, on_record=records.append)
     others = LRFinder(one_after_the_other(data())).compare(lrs, 20)
     assert np.allclose(some.losses, others.losses, rtol=1e-3)
     assert some.stops == others.stops
-    assert [record.lr for record in told] == [lr for lr in lrs for _ in range(20)]
+    assert [record.lr for record in records] == [lr for lr in lrs for _ in range(20)]
 
 
-def test_trainings_go_on_from_the_states_that_they_reached():
+def test_trainings_continue_from_the_states_that_they_reached():
     one = together(batches())
     with restored(one) as state:
         whole, _ = one.trainings([state] * 2, [[1e-3] * 8, [1e-2] * 8])
@@ -264,7 +264,7 @@ def test_each_training_follows_the_rates_of_its_row():
 
 @pytest.mark.parametrize("data", [lambda: batches(), lambda: Shuffled(10)])
 @pytest.mark.parametrize("schedule", [constant, one_cycle])
-def test_probes_together_are_those_one_after_the_other_to_rounding(data, schedule):
+def test_probes_together_equal_those_one_after_the_other_to_rounding(data, schedule):
     some = LRFinder(together(data())).suggest(60, schedule=schedule)
     others = LRFinder(one_after_the_other(data())).suggest(60, schedule=schedule)
     assert len(some.probes) > 3
@@ -280,7 +280,7 @@ def test_trainings_together_leave_no_trace():
     assert one.params is before
 
 
-def test_a_training_that_diverges_together_with_others_does_not_end_them():
+def test_a_training_that_diverges_does_not_end_the_others():
     one = Together(bowl, jnp.ones(()), optax.sgd, [np.zeros(1)])
     comparison = LRFinder(one).compare([1e10, 0.5], 10)
     assert comparison.stops == (Stop.NOT_FINITE, Stop.MAX_ITERATIONS)
@@ -294,7 +294,7 @@ def test_trainings_together_end_where_the_data_do():
     assert np.isfinite(comparison.losses).sum(axis=1).tolist() == [3, 3]
 
 
-def test_trainings_whose_state_changes_its_dtype_are_made_one_after_the_other():
+def test_trainings_whose_state_changes_its_dtype_run_one_after_the_other():
     def loss_fn(w, mean, batch):
         return bowl(w, batch), 0.5 * mean + jnp.float32(0.5) * w
 
@@ -302,27 +302,27 @@ def test_trainings_whose_state_changes_its_dtype_are_made_one_after_the_other():
     assert LRFinder(one).compare([0.5], 3).losses.tolist() == [[0.5, 0.125, 0.03125]]
 
 
-def test_states_at_different_places_do_not_train_together():
+def test_states_at_different_positions_do_not_train_together():
     one = together(batches())
     first = one.snapshot()
     one.iteration(0.1)
-    with pytest.raises(LearnerError, match="places"):
+    with pytest.raises(LearnerError, match="positions"):
         one.trainings([first, one.snapshot()], [[0.1] * 3] * 2)
 
 
-# --- what is refused ------------------------------------------------------------------------------------------------------
+# --- refusals ------------------------------------------------------------------------------------------------------------
 
 
-def refused(loss_fn, data, said, error=LossError, **settings):
+def refused(loss_fn, data, reason, error=LossError, **settings):
     one = OptaxLearner(loss_fn, jnp.ones(2), optax.sgd, data, **settings)
     before = one.params
-    with pytest.raises(error, match=said):
+    with pytest.raises(error, match=reason):
         LRFinder(one).find()
     assert one.params is before
 
 
 @pytest.mark.parametrize(
-    ("loss_fn", "said"),
+    ("loss_fn", "reason"),
     [
         (lambda w, batch: w, r"shape \(2,\)"),
         (lambda w, batch: (w.sum(), w), "state="),
@@ -330,21 +330,21 @@ def refused(loss_fn, data, said, error=LossError, **settings):
         (lambda w, batch: jnp.argmax(w), "int32"),
     ],
 )
-def test_a_loss_that_is_no_number_is_refused(loss_fn, said):
-    refused(loss_fn, [np.zeros(2)], said)
+def test_a_loss_that_is_not_a_number_is_refused(loss_fn, reason):
+    refused(loss_fn, [np.zeros(2)], reason)
 
 
-def test_a_loss_with_state_that_returns_no_pair_is_refused():
+def test_a_loss_with_state_must_return_a_pair():
     refused(lambda w, state, batch: w.sum(), [np.zeros(2)], "pair", state=jnp.zeros(()))
 
 
-def test_what_is_no_loss_is_refused():
+def test_a_loss_must_be_callable():
     with pytest.raises(LossError, match="give a function"):
         OptaxLearner(None, params(), optax.sgd, batches())
 
 
 @pytest.mark.parametrize("data", [list, lambda: iter(()), lambda: range(0)])
-def test_data_that_end_at_once_are_refused(data):
+def test_data_without_a_batch_are_refused(data):
     refused(bowl, data(), "no batch", EmptyDataError)
 
 
@@ -353,30 +353,30 @@ def test_data_that_end_later_end_the_sweep():
     assert (len(result), result.stop) == (5, Stop.DATA_ENDED)
 
 
-def test_what_are_no_data_is_refused():
+def test_data_must_be_iterable():
     refused(bowl, 3, "iterable", DataError)
 
 
 @pytest.mark.parametrize("data", [[(np.zeros(2), "a word")], iter([(np.zeros(2), "a word")])])
-def test_a_batch_that_holds_no_number_is_refused(data):
+def test_a_batch_that_holds_a_word_is_refused(data):
     refused(lambda w, batch: bowl(w, batch[0]), data, r"str at batch\[1\]", BatchError)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "reason"),
     [
         ({}, "hold no array"),
         ({"w": jnp.ones(2), "activation": jax.nn.relu}, r"params\['activation'\] is a .*partition"),
         ({"w": jnp.ones(2), "count": jnp.ones((), jnp.int32)}, r"params\['count'\] is of dtype int32"),
     ],
 )
-def test_parameters_that_cannot_be_trained_are_refused(given, said):
-    with pytest.raises(ModelError, match=said):
+def test_parameters_that_cannot_be_trained_are_refused(given, reason):
+    with pytest.raises(ModelError, match=reason):
         OptaxLearner(bowl, given, optax.sgd, batches())
 
 
 def donated(array):
-    array.delete()  # what a computation does with what is donated to it
+    array.delete()  # as a computation does with its donated arguments
     return array
 
 
@@ -400,7 +400,7 @@ def test_a_state_that_was_donated_is_not_restored():
     assert one.params is now
 
 
-def test_an_iteration_that_donates_overwrites_nothing_that_was_given_or_lies_in_a_state():
+def test_an_iteration_that_donates_spares_arrays_of_the_user_and_of_a_state():
     given = jnp.ones(2)
     one = OptaxLearner(bowl, given, optax.sgd, [np.zeros(2)], donate=True)
     one.iteration(0.5)
@@ -410,7 +410,7 @@ def test_an_iteration_that_donates_overwrites_nothing_that_was_given_or_lies_in_
     assert state.carry.params.tolist() == [0.5, 0.5]
 
 
-def test_an_iteration_that_donates_overwrites_what_the_one_before_made():
+def test_an_iteration_that_donates_overwrites_the_result_of_the_one_before():
     one = OptaxLearner(bowl, jnp.ones(2), optax.sgd, [np.zeros(2)], donate=True)
     one.iteration(0.5)
     before = one.params
@@ -421,6 +421,6 @@ def test_an_iteration_that_donates_overwrites_what_the_one_before_made():
 @pytest.mark.parametrize("package", ["jax", "optax"])
 def test_a_package_that_is_not_installed_is_named_with_the_extra(package):
     code = f"import sys; sys.modules[{package!r}] = None; import lrfinder.jax"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.splitlines()[-1]
-    assert "MissingExtraError" in said
-    assert f'{package} is needed for this and is not installed: run  pip install "lrfinder[jax]"' in said
+    error = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.splitlines()[-1]
+    assert "MissingExtraError" in error
+    assert f'{package} is needed for this and is not installed: run  pip install "lrfinder[jax]"' in error

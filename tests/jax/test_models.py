@@ -1,4 +1,4 @@
-"""Models of Flax NNX and Equinox, taken apart and put together as the examples show."""
+"""Models of Flax NNX and Equinox, split and merged as in the examples."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_a_model_of_a_library_obeys_the_law(make):
 
 
 @pytest.mark.parametrize("make", [flax_learner, equinox_learner])
-def test_a_model_of_a_library_learns_and_is_swept_without_a_trace(make):
+def test_a_model_of_a_library_learns_and_a_sweep_leaves_no_trace(make):
     learner = make()
     before = learner.params, learner.state
     result = LRFinder(learner).find(rates=np.geomspace(1e-5, 1e-1, 30).tolist(), stopping=lambda _: None)
@@ -64,12 +64,12 @@ def test_a_model_of_a_library_learns_and_is_swept_without_a_trace(make):
     assert np.mean(losses[-12:]) < 0.7 * np.mean(losses[:12])
 
 
-def test_dropout_and_statistics_of_flax_change_with_each_iteration_and_come_back():
+def test_dropout_and_statistics_of_flax_change_with_each_iteration_and_are_restored():
     learner = flax_learner()
     start = learner.snapshot()
     before = fingerprint(learner.state)
     learner.iteration(0.01)
-    changed = {name for name, seen in fingerprint(learner.state).items() if seen != before[name]}
+    changed = {name for name, value in fingerprint(learner.state).items() if value != before[name]}
     assert any("mean" in name for name in changed)
     assert any("count" in name for name in changed)
     learner.restore(start)

@@ -15,38 +15,50 @@ from lrfinder.views.report.usage import usage
 SUGGESTION = Suggestion(0.1, 0.05, 0.2, "low", Status.OK, (), 100)
 
 
-def test_a_suggestion_makes_what_its_rate_makes():
-    for make in (schedules.warmup_constant, schedules.one_cycle, schedules.triangular):
-        assert make(SUGGESTION, 10)(7) == make(0.1, 10)(7)
+ALL = [schedules.one_cycle, schedules.triangular, schedules.warmup_cosine]
 
 
-def test_a_warm_up_rises_to_the_rate_and_stays():
-    schedule = schedules.warmup_constant(0.1, 10)
-    assert [float(schedule(k)) for k in (0, 5, 10, 100)] == pytest.approx([0.0, 0.05, 0.1, 0.1])
+@pytest.mark.parametrize("make", ALL)
+def test_a_suggestion_gives_the_schedule_of_its_rate(make):
+    assert make(SUGGESTION, 10)(7) == make(0.1, 10)(7)
+
+
+def test_a_rate_is_set_in_the_state_of_an_optimizer():
+    tx = optax.chain(optax.clip(1.0), optax.inject_hyperparams(optax.sgd)(0.5))
+    state = schedules.set_rate(tx.init(jnp.zeros(())), SUGGESTION)
+    update, _ = tx.update(jnp.ones(()), state)
+    assert float(update) == pytest.approx(-0.1)
+
+
+def test_a_warm_up_rises_to_the_rate_and_the_cosine_falls_to_its_part():
+    schedule = schedules.warmup_cosine(0.1, 101, warmup=10, final_part=0.1)
+    assert [float(schedule(k)) for k in (0, 1, 2)] == pytest.approx([0.1 / 11, 0.2 / 11, 0.3 / 11])
+    assert float(schedule(10)) == pytest.approx(0.1)
+    assert [float(schedule(k)) for k in (101, 1000)] == pytest.approx([0.01, 0.01])
 
 
 def test_one_cycle_reaches_the_rate_and_ends_far_below():
-    schedule = schedules.one_cycle(0.1, 100, pct_start=0.25)
+    schedule = schedules.one_cycle(0.1, 100, warmup_part=0.25)
     assert [float(schedule(k)) for k in (0, 25, 100)] == pytest.approx([0.004, 0.1, 4e-7])
 
 
-def test_triangular_goes_up_and_down_over_and_over():
-    schedule = schedules.triangular(0.1, 10, lowest=0.01)
+def test_a_triangle_goes_up_and_down_without_end():
+    schedule = schedules.triangular(0.1, 10, base_lr=0.01)
     expected = [0.01, 0.055, 0.1, 0.055, 0.01, 0.1]
     assert [float(schedule(k)) for k in (0, 5, 10, 15, 20, 30)] == pytest.approx(expected)
     assert schedule(np.array([0, 5, 10, 15, 20, 30])).tolist() == pytest.approx(expected)
 
 
-def test_triangular_starts_at_a_quarter_of_the_rate():
+def test_a_triangle_starts_at_a_quarter_of_the_rate():
     assert float(schedules.triangular(0.1, 10)(0)) == pytest.approx(0.025)
 
 
-def test_triangular_can_be_pickled():
+def test_a_triangle_can_be_pickled():
     schedule = schedules.triangular(0.1, 10)
     assert pickle.loads(pickle.dumps(schedule)) == schedule
 
 
-@pytest.mark.parametrize("make", [schedules.warmup_constant, schedules.one_cycle, schedules.triangular])
+@pytest.mark.parametrize("make", ALL)
 def test_an_optimizer_follows_the_schedule(make):
     schedule = make(SUGGESTION, 4)
     tx = optax.sgd(schedule)
@@ -56,17 +68,17 @@ def test_an_optimizer_follows_the_schedule(make):
         assert float(update) == pytest.approx(-float(schedule(k)))
 
 
-@pytest.mark.parametrize("make", [schedules.warmup_constant, schedules.one_cycle, schedules.triangular])
-def test_what_makes_no_schedule_is_refused(make):
-    nothing = Suggestion(None, None, None, "low", Status.NO_DESCENT, (), 100)
-    for rate, count, said in ((nothing, 10, "no descent"), (0.0, 10, "above 0"), (0.1, 0, "at least 1")):
-        with pytest.raises(RatesError, match=said):
+@pytest.mark.parametrize("make", ALL)
+def test_a_rate_that_is_missing_or_not_positive_and_a_length_of_zero_are_refused(make):
+    without = Suggestion(None, None, None, "low", Status.NO_DESCENT, (), 100)
+    for rate, count, reason in ((without, 10, "no descent"), (0.0, 10, "above 0"), (0.1, 0, "at least 1")):
+        with pytest.raises(RatesError, match=reason):
             make(rate, count)
 
 
 def test_a_lowest_rate_above_the_highest_is_refused():
-    with pytest.raises(RatesError, match="below the rate"):
-        schedules.triangular(0.1, 10, lowest=0.2)
+    with pytest.raises(RatesError, match="must rise"):
+        schedules.triangular(0.1, 10, base_lr=0.2)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one_cycle"])

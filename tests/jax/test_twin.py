@@ -1,4 +1,4 @@
-"""The twin: a training with the finder in its middle is, bit for bit, the training without it."""
+"""Twins: a training interrupted by a finder equals, bit for bit, the training without it."""
 
 import functools
 import random
@@ -17,7 +17,7 @@ from lrfinder.jax.testing import fingerprint
 
 
 class Training:
-    """A script's own loop over its own jitted step, with a place in its middle to do something else."""
+    """The loop of a script over its own jitted step, interrupted in the middle."""
 
     def __init__(self, tx, in_the_middle, donate=()):
         np.random.seed(7)
@@ -53,7 +53,7 @@ class Training:
     def learner(self, loss_fn=with_dropout, **settings):
         return OptaxLearner(loss_fn, self.params, self.tx, self.data, state=self.state, opt_state=self.opt_state, **settings)
 
-    def seen(self):
+    def fingerprint(self):
         return fingerprint(self.params, self.opt_state, self.state)
 
 
@@ -75,7 +75,7 @@ def find_twice_and_compare(training):
     finder.compare([0.01, 100.0], iterations=30)
 
 
-def find_and_go_on_from_the_learner(training):
+def find_and_continue_from_the_learner(training):
     learner = training.learner()
     LRFinder(learner).find()
     training.params, training.opt_state, training.state = learner.params, learner.opt_state, learner.state
@@ -112,35 +112,35 @@ def plain(name):
 
 
 @pytest.mark.parametrize(
-    "what",
+    "interruption",
     [
         find,
         find_donating,
         find_twice_and_compare,
-        find_and_go_on_from_the_learner,
+        find_and_continue_from_the_learner,
         find_while_a_callback_raises,
         find_while_the_loss_is_nan,
         train_into_nan,
     ],
 )
-def test_a_training_goes_on_as_if_the_finder_had_never_run(what):
-    with_finder = Training(OPTIMIZERS["Adam"](), what)
+def test_a_training_continues_as_if_the_finder_had_never_run(interruption):
+    with_finder = Training(OPTIMIZERS["Adam"](), interruption)
     assert with_finder.losses == plain("Adam").losses
-    assert with_finder.seen() == plain("Adam").seen()
+    assert with_finder.fingerprint() == plain("Adam").fingerprint()
 
 
-@pytest.mark.parametrize("name", ["SGD with momentum", "made of the rate"])
-def test_a_training_with_another_optimizer_goes_on_likewise(name):
+@pytest.mark.parametrize("name", ["SGD with momentum", "built from the rate"])
+def test_a_training_with_another_optimizer_continues_likewise(name):
     with_finder = Training(OPTIMIZERS[name](), find)
     assert with_finder.losses == plain(name).losses
-    assert with_finder.seen() == plain(name).seen()
+    assert with_finder.fingerprint() == plain(name).fingerprint()
 
 
-def test_a_training_that_donates_its_arrays_goes_on_likewise():
+def test_a_training_that_donates_its_arrays_continues_likewise():
     with_finder = Training(OPTIMIZERS["Adam"](), find, donate=(0, 1, 2))
     assert with_finder.losses == plain("Adam").losses
-    assert with_finder.seen() == plain("Adam").seen()
+    assert with_finder.fingerprint() == plain("Adam").fingerprint()
 
 
-def test_the_twin_check_sees_a_finder_that_draws_one_random_number():
+def test_the_comparison_detects_a_finder_that_draws_one_random_number():
     assert Training(OPTIMIZERS["Adam"](), lambda _: np.random.random()).losses != plain("Adam").losses

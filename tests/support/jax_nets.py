@@ -18,7 +18,7 @@ def batches(size=8, count=96):
 
 
 class Shuffled:
-    """A loader that draws the order of each pass from numpy's global generator, and its noise from one of its own."""
+    """A loader whose order comes from NumPy's global generator, and its noise from its own generator."""
 
     def __init__(self, size=8, seed=1):
         self.size = size
@@ -48,7 +48,7 @@ def cross_entropy(params, batch):
 
 
 def state():
-    """A key for dropout, a running mean as of BatchNorm, and a counter."""
+    """Return a key for dropout, a running mean as in BatchNorm, and a counter."""
     return {"key": jax.random.key(5), "mean": jnp.zeros(16), "count": jnp.zeros((), jnp.int32)}
 
 
@@ -57,8 +57,8 @@ def with_dropout(params, state, batch):
     key, now = jax.random.split(state["key"])
     hidden = inputs @ params["hidden"]["w"] + params["hidden"]["b"]
     mean = 0.9 * state["mean"] + 0.1 * jax.lax.stop_gradient(hidden.mean(0))
-    kept = jax.random.bernoulli(now, 0.7, hidden.shape)
-    logits = jnp.where(kept, jax.nn.relu(hidden - mean), 0) @ params["out"]["w"] + params["out"]["b"]
+    active = jax.random.bernoulli(now, 0.7, hidden.shape)
+    logits = jnp.where(active, jax.nn.relu(hidden - mean), 0) @ params["out"]["w"] + params["out"]["b"]
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
     return loss, {"key": key, "mean": mean, "count": state["count"] + 1}
 
@@ -67,5 +67,5 @@ OPTIMIZERS = {
     "SGD with momentum": lambda: optax.inject_hyperparams(optax.sgd)(0.05, momentum=0.9),
     "Adam": lambda: optax.inject_hyperparams(optax.adam)(0.01),
     "a chain": lambda: optax.chain(optax.clip_by_global_norm(1.0), optax.inject_hyperparams(optax.adamw)(0.01)),
-    "made of the rate": lambda: lambda lr: optax.sgd(lr, momentum=0.9),
+    "built from the rate": lambda: lambda lr: optax.sgd(lr, momentum=0.9),
 }

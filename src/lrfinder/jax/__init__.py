@@ -1,12 +1,10 @@
-"""The JAX wing: any pytree of parameters with an optax optimizer."""
+"""The JAX package: any pytree of parameters with an optax optimizer."""
 
-from lrfinder.errors import MissingExtraError
+from lrfinder._optional import require
 
-try:
-    from lrfinder.jax.learner import OptaxLearner
-except ModuleNotFoundError as error:
-    if error.name not in {"jax", "jaxlib", "optax"}:
-        raise
-    raise MissingExtraError.of(error.name, "jax") from error
+require("jax", "jax")
+require("optax", "jax")
+
+from lrfinder.jax.learner import OptaxLearner  # noqa: E402  (needs both)
 
 __all__ = ["OptaxLearner"]

@@ -1,41 +1,47 @@
-"""How many iterations to make in one call, and whether trainings are faster together: decided by what calls took."""
+"""The number of iterations in one call, and whether trainings are faster together, from the durations of past calls."""
 
 from __future__ import annotations
 
 import math
 
-from lrfinder.jax._program import MOST
+from lrfinder.jax._program import MAX_ITERATIONS
 
 SHORT_SECONDS = 0.004
-"""An iteration shorter than this is made with others in one call; in a longer one the cost of a call does not show."""
+"""An iteration shorter than this shares a call with others; in a longer one the overhead of a call does not show."""
 
 CALL_SECONDS = 0.25
-"""No more iterations in one call than take about this long: it cannot be interrupted, and may run past the stop."""
+"""The longest that a call of several iterations should be: it cannot be interrupted, and may run past the stop."""
 
 
-class Pace:
-    """What calls of a compiled program took."""
+class Chunking:
+    """The durations of calls of a compiled program, and the sizes of calls that follow from them."""
 
     def __init__(self) -> None:
-        self.shortest = math.inf  # seconds of an iteration
-        self.longest = 0.0  # seconds of a call: the one that compiled
-        self.compiled_for: set[int] = set()  # numbers of trainings that were made together
+        self._iteration_seconds = math.inf  # the shortest so far
+        self._call_seconds = 0.0  # the longest so far: a call that compiled
+        self._compiled_for: set[int] = set()  # numbers of trainings in one program
 
-    def saw(self, seconds: float, iterations: int) -> None:
-        """Remember a call that made so many iterations."""
-        self.shortest = min(self.shortest, seconds / iterations)
-        self.longest = max(self.longest, seconds)
+    def record(self, seconds: float, iterations: int) -> None:
+        """Record the duration of a call of several iterations."""
+        self._iteration_seconds = min(self._iteration_seconds, seconds / iterations)
+        self._call_seconds = max(self._call_seconds, seconds)
 
-    def at_once(self) -> int:
-        """How many iterations the next call should make."""
-        return min(MOST, int(CALL_SECONDS / self.shortest)) if self.shortest < SHORT_SECONDS else 1
+    def record_together(self, trainings: int) -> None:
+        """Record that a program for so many trainings is compiled."""
+        self._compiled_for.add(trainings)
 
-    def faster_together(self, trainings: int, iterations: int, platform: str) -> bool:
-        """Whether trainings are worth a program of their own, which has to be compiled for each number of them.
+    def size(self) -> int:
+        """Return the number of iterations for the next call."""
+        short = self._iteration_seconds < SHORT_SECONDS
+        return min(MAX_ITERATIONS, int(CALL_SECONDS / self._iteration_seconds)) if short else 1
 
-        On a processor they are not: its cores are busy with one. An accelerator waits for its next orders between short
-        iterations; it is counted on to save half of the time, and that must pay for the compilation.
+    def is_faster_together(self, trainings: int, iterations: int, platform: str) -> bool:
+        """Return whether trainings are worth a program of their own, compiled for their number.
+
+        On a CPU they are not: one training keeps its cores busy. An accelerator is idle between short iterations. Trainings
+        together are assumed to save half of the time there, which must pay for the compilation.
         """
-        if platform == "cpu" or trainings < 2 or self.shortest >= SHORT_SECONDS:  # noqa: PLR2004  (together)
+        if platform == "cpu" or trainings < 2 or self._iteration_seconds >= SHORT_SECONDS:  # noqa: PLR2004  (together)
             return False
-        return trainings in self.compiled_for or trainings * iterations * self.shortest / 2 > self.longest
+        saved_seconds = trainings * iterations * self._iteration_seconds / 2
+        return trainings in self._compiled_for or saved_seconds > self._call_seconds

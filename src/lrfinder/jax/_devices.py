@@ -1,4 +1,4 @@
-"""What JAX can compute on."""
+"""The devices that JAX can compute on."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import jax
 
 
 def devices() -> list[str]:
-    """The devices of the default back end, in words."""
+    """Return a description of each device of the default backend."""
     return [f"{device.platform}:{device.id}, {device.device_kind}" for device in jax.devices()]

@@ -1,4 +1,4 @@
-"""Batches on the device, many at a time: what a compiled loop reads."""
+"""Batches on the device, many at a time, for a compiled loop."""
 
 from __future__ import annotations
 
@@ -17,117 +17,117 @@ if TYPE_CHECKING:
 
     from lrfinder.randomness import Generator
 
-SLOTS = 64
-"""Batches of a stream that lie on the device at once, if their bytes allow it."""
+MAX_SLOTS = 64
+"""The most batches of a stream on the device at once; fewer where their bytes do not allow it."""
 
 
 class Slots(NamedTuple):
-    """Batches that lie in arrays with a leading axis; place ``k`` of them is entry ``k`` modulo the length of that axis."""
+    """Batches in arrays with a leading axis; batch ``k`` is entry ``start + k``, modulo the length of that axis."""
 
     arrays: Any
     start: int
     length: int
 
 
-class Batches(Protocol):
-    """Endless, replayable batches, taken many at a time."""
+class SlotStream(Protocol):
+    """Endless, replayable batches, many at a time."""
 
-    def take(self, most: int) -> Slots:
-        """The next batches, between 1 and ``most``.
+    def draw(self, at_most: int) -> Slots:
+        """Draw the next batches, between 1 and ``at_most``.
 
         Raises:
-            DataError: there is none, or no more, or it holds something that is no array.
+            DataError: there is no batch, or no more, or it holds something that is not an array.
         """
         ...
 
     def mark(self) -> Any:
-        """The present place."""
+        """Return the present position."""
         ...
 
     def go(self, mark: Any) -> None:
-        """Return to a place."""
+        """Return to a position."""
         ...
 
     def close(self) -> None:
-        """Let go of the data's iterator."""
+        """Drop the iterator of the data."""
         ...
 
 
-class Source(NamedTuple):
-    """Data as a learner is given them, and how many of their bytes may be kept where."""
+class DataSource(NamedTuple):
+    """The data of a learner, and the bytes of batches that may be cached for replay and on the device."""
 
     data: Any
     replay_bytes: int
     device_bytes: int
 
     def generators(self) -> tuple[Generator, ...]:
-        """Every generator that drawing a batch may draw from: python's, numpy's, and those of the data."""
+        """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""
         return (*global_generators(), *generators_of(self.data, ()))
 
-    def batches(self) -> Batches:
-        """Whole on the device where the data are a list of equal batches that fits; a stream otherwise."""
+    def open(self) -> SlotStream:
+        """Return the batches: whole on the device for a list of equal ones that fits, a stream otherwise."""
         data = self.data
         if isinstance(data, jax.Array | np.ndarray) and data.ndim:
             data = list(cast("Iterable[Any]", data))
         if isinstance(data, list | tuple):
             data = [_arrays(batch) for batch in cast("list[Any]", data)]
             if _fits(data, self.device_bytes):
-                return _Whole(data)
+                return _OnDevice(data)
         return _Streamed(data, self)
 
 
-class _Whole:
+class _OnDevice:
     """A list of equal batches, copied to the device once."""
 
     def __init__(self, batches: Sequence[Any]) -> None:
         self._arrays = jax.tree.map(_stacked, *batches)
         self._length = len(batches)
-        self._here = 0
+        self._index = 0
 
-    def take(self, most: int) -> Slots:
-        slots = Slots(self._arrays, self._here % self._length, most)
-        self._here += most
+    def draw(self, at_most: int) -> Slots:
+        slots = Slots(self._arrays, self._index % self._length, at_most)
+        self._index += at_most
         return slots
 
     def mark(self) -> int:
-        return self._here
+        return self._index
 
     def go(self, mark: int) -> None:
-        self._here = mark
+        self._index = mark
 
     def close(self) -> None:
         pass
 
 
 class _Streamed:
-    """Batches as they come, as many of one shape as there are slots."""
+    """Batches as they come, up to as many of one shape as there are slots."""
 
-    def __init__(self, data: Any, source: Source) -> None:
-        again = data if isinstance(data, list) or not hasattr(data, "__iter__") else _copied(data)
-        self._stream = stream(again, source.generators, source.replay_bytes)
+    def __init__(self, data: Any, source: DataSource) -> None:
+        safe = data if isinstance(data, list) or not hasattr(data, "__iter__") else _copied(data)
+        self._stream = stream(safe, source.generators, source.replay_bytes)
         self._device_bytes = source.device_bytes
         self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
 
-    def take(self, most: int) -> Slots:
+    def draw(self, at_most: int) -> Slots:
         batches = [self._stream.draw()]
         kind = _kind(batches[0])
-        slots = max(1, min(SLOTS, self._device_bytes // max(1, _bytes(batches[0]))))
-        for _ in range(min(most, slots) - 1):
-            place = self._stream.mark()
+        slots = max(1, min(MAX_SLOTS, self._device_bytes // max(1, _bytes(batches[0]))))
+        for _ in range(min(at_most, slots) - 1):
+            mark = self._stream.mark()
             try:
                 batch = self._stream.draw()
-            except DataEndedError:  # to be met again, after these
+            except DataEndedError:  # raised again by the next draw
                 break
             if _kind(batch) != kind:
-                self._stream.go(place)
+                self._stream.go(mark)
                 break
             batches.append(batch)
-        arrays = self._alone(batches[0], kind, slots) if len(batches) == 1 else _filled(batches, slots)
+        arrays = self._first_slot(batches[0], kind, slots) if len(batches) == 1 else _filled(batches, slots)
         return Slots(arrays, 0, len(batches))
 
-    def _alone(self, batch: Any, kind: Any, slots: int) -> Any:
-        """A batch in the first of so many slots: filling them all each time would carry them to the device for nothing."""
+    def _first_slot(self, batch: Any, kind: Any, slots: int) -> Any:
+        """Return slots with a batch in the first, reused where they fit: transferring them all would cost time."""
         if self._single is None or self._single[0] != kind:
             self._single = kind, _filled([batch], slots)
         else:
@@ -136,7 +136,7 @@ class _Streamed:
 
 
 class _Copied:
-    """An iterable whose batches are of arrays in memory of their own, for a loader may write into them again."""
+    """An iterable whose batches are copies, as a loader may overwrite the arrays of an earlier batch."""
 
     def __init__(self, data: Iterable[Any]) -> None:
         self._data = data
@@ -154,10 +154,10 @@ def _own_arrays(batch: Any) -> Any:
 
 
 def _arrays(batch: Any) -> Any:
-    """The batch with numpy's or JAX's arrays for leaves.
+    """Return the batch with arrays of NumPy or JAX as its leaves.
 
     Raises:
-        BatchError: a leaf is no number and no array of numbers.
+        BatchError: a leaf is neither a number nor an array of numbers.
     """
     return jax.tree_util.tree_map_with_path(_array, batch)
 
@@ -168,8 +168,8 @@ def _array(path: Any, leaf: Any) -> Any:
     array = np.asarray(leaf)
     if array.dtype.kind in "OSUmM":
         message = (
-            f"A batch holds a {type(leaf).__name__} at batch{jax.tree_util.keystr(path)}, which is no array of numbers; "
-            "leave it out, in a generator that yields the rest say."
+            f"A batch holds a {type(leaf).__name__} at batch{jax.tree_util.keystr(path)}, which is not an array of numbers; "
+            "leave it out, for example in a generator that yields the rest."
         )
         raise BatchError(message)
     return array
@@ -192,7 +192,7 @@ def _fits(batches: Sequence[Any], device_bytes: int) -> bool:
 
 
 def _filled(batches: Sequence[Any], slots: int) -> Any:
-    """The batches in the first of so many slots; the first of them fills the rest, which nobody reads."""
+    """Return the batches in the first slots; the first batch fills the rest, which nobody reads."""
     return jax.tree.map(_stacked, *batches, *[batches[0]] * (slots - len(batches)))
 
 

@@ -1,95 +1,76 @@
-"""From a suggestion, or a rate, to a schedule: ``optax.adam(schedules.one_cycle(suggestion, 1000))``.
+"""Schedules of optax from a suggestion or a rate: ``optax.adam(schedules.one_cycle(suggestion, 1000))``.
 
-Optax's own where it has them. Each is a function of the number of updates made.
+Each is a function from the number of updates to the rate. A suggestion stands for its ``lr``. Every function here raises
+:class:`lrfinder.RatesError` where there is no rate above 0.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import optax
 
-from lrfinder._results.results import Suggestion
-from lrfinder.errors import RatesError
+from lrfinder.jax.rates import InjectedRates
+from lrfinder.schedules import WARM_UP, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 if TYPE_CHECKING:
     from jax.typing import ArrayLike
 
+    from lrfinder._results.results import Suggestion
 
-def warmup_constant(rate: Suggestion | float, warmup: int) -> optax.Schedule:
-    """From 0 up to the rate in ``warmup`` updates, then the rate: ``optax.linear_schedule``, which stays at its end.
+    Rate = Suggestion | float | None
+
+
+def set_rate(opt_state: Any, rate: Rate) -> Any:
+    """Return the state of an ``optax.inject_hyperparams`` optimizer at the rate; ratios between several rates stay.
 
     Raises:
-        RatesError: ``rate`` is no number above 0, or a suggestion without one; also for every other schedule here.
+        OptimizerError: the state holds no ``learning_rate``, or a schedule computes it.
     """
-    return optax.linear_schedule(0.0, rate_of(rate), _count("warmup", warmup))
+    return InjectedRates(opt_state).write(opt_state, jnp.asarray(rate_of(rate)))
 
 
-def one_cycle(rate: Suggestion | float, iterations: int, **settings: Any) -> optax.Schedule:
-    """Up to the rate and down to almost nothing, along half cosines: ``optax.cosine_onecycle_schedule``.
-
-    Args:
-        rate: the highest.
-        iterations: updates of the whole cycle.
-        settings: further ones of optax's, ``pct_start`` say.
+def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = WARM_UP) -> optax.Schedule:
+    """Return ``optax.cosine_onecycle_schedule``: up to the rate, then down to almost nothing, along half cosines.
 
     Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1.
     """
-    return optax.cosine_onecycle_schedule(_count("iterations", iterations), rate_of(rate), **settings)
+    check_one_cycle(iterations, warmup_part)
+    return optax.cosine_onecycle_schedule(iterations, rate_of(rate), warmup_part)
 
 
-def triangular(rate: Suggestion | float, half_cycle: int, *, lowest: float | None = None) -> Triangular:
-    """Up from ``lowest`` to the rate and down again, each in ``half_cycle`` updates, over and over.
+def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
+    """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
-    ``lowest`` is a quarter of the rate by default.
+    ``base_lr`` is a quarter of the rate by default.
 
     Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
-    highest = rate_of(rate)
-    base = highest / 4 if lowest is None else lowest
-    if not 0 <= base < highest:
-        message = f"lowest is {lowest!r} and the rate {highest!r}; the lowest must be 0 or more, and below the rate."
-        raise RatesError(message)
-    return Triangular(base, highest, _count("half_cycle", half_cycle))
+    return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
+
+
+def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> optax.Schedule:
+    """Return ``optax.warmup_cosine_decay_schedule``: up to the rate in ``warmup`` updates, then down to a part of it.
+
+    Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
+    """
+    check_warmup(iterations, warmup)
+    peak = rate_of(rate)
+    return optax.warmup_cosine_decay_schedule(peak / (warmup + 1), peak, warmup, iterations, final_part * peak)
 
 
 @dataclass(frozen=True)
 class Triangular:
-    """A cyclical schedule, made by :func:`triangular`: from the number of updates, also an array of them, to the rate."""
+    """The schedule of :func:`triangular`, a callable that can be pickled."""
 
     base_lr: float
     max_lr: float
     half_cycle: int
 
     def __call__(self, count: ArrayLike) -> Any:
-        """The rate of an update; shape of ``count``."""
+        """Return the rate after ``count`` updates; the shape is that of ``count``."""
         cycle = jnp.floor_divide(count, 2 * self.half_cycle)
         x = jnp.abs(jnp.divide(count, self.half_cycle) - 2 * cycle - 1)
         return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)
-
-
-def rate_of(rate: Suggestion | float) -> float:
-    """The number that a suggestion carries, or that was given.
-
-    Raises:
-        RatesError: there is none, or it is not above 0.
-    """
-    if isinstance(rate, Suggestion):
-        if rate.lr is None:
-            message = f"The suggestion carries no rate ({rate.status}); give a rate of your own."
-            raise RatesError(message)
-        return rate.lr
-    if not 0 < rate < math.inf:
-        message = f"The rate is {rate!r}; it must be a finite number above 0."
-        raise RatesError(message)
-    return float(rate)
-
-
-def _count(name: str, value: int) -> int:
-    if value < 1:
-        message = f"{name} is {value!r}; it must be at least 1."
-        raise RatesError(message)
-    return value

@@ -1,4 +1,4 @@
-"""What an OptaxLearner was like at a snapshot. Arrays of JAX never change, so it holds them and copies nothing."""
+"""The state of an OptaxLearner. Arrays of JAX never change, so a snapshot refers to them and copies nothing."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 
 class JaxState(NamedTuple):
-    """The arrays themselves, the states of the generators, and the place in the data."""
+    """The arrays themselves, the states of the generators, and the position in the data."""
 
     carry: Carry
     randomness: States
-    place: Any
+    position: Any
 
 
-def where(place: Any) -> object:
-    """A place in the data that is equal to all others made there."""
-    return getattr(place, "place", place)
+def comparable(position: Any) -> object:
+    """Return a value that is equal for all marks of one position in the data."""
+    return getattr(position, "place", position)
 
 
-def deleted(carry: Carry) -> str | None:
-    """The name of the first array whose buffer was donated to another computation or deleted; None where all live."""
+def deleted_array(carry: Carry) -> str | None:
+    """Return the name of the first array whose buffer was donated or deleted, None where all are alive."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(carry)[0]:
         if isinstance(leaf, jax.Array) and leaf.is_deleted():
             return jax.tree_util.keystr(path).removeprefix(".")
@@ -38,49 +38,49 @@ def deleted(carry: Carry) -> str | None:
 
 @jax.jit
 def copied(carry: Carry) -> Carry:
-    """The same values in buffers of their own."""
+    """Return the same values in buffers of their own."""
     return jax.tree.map(jnp.copy, carry)
 
 
 @jax.jit
 def stacked(carries: list[Carry]) -> Carry:
-    """Carries as one, whose arrays have a leading axis."""
+    """Return carries as one, whose arrays have a leading axis."""
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *carries)
 
 
 @jax.jit
 def unstacked(carries: Carry) -> list[Carry]:
-    """One carry for each entry of the leading axis."""
+    """Return one carry for each entry of the leading axis."""
     count = jax.tree.leaves(carries)[0].shape[0]
     return [jax.tree.map(lambda array, k=k: array[k], carries) for k in range(count)]
 
 
-def require_arrays(params: Any) -> None:
+def check_params(params: Any) -> None:
     """Refuse parameters that cannot be trained.
 
     Raises:
-        ModelError: there are none, or one is no array, or has no gradient, or its buffer was donated.
+        ModelError: there are none; or one is not an array, has no gradient, or was donated.
     """
     leaves = jax.tree_util.tree_flatten_with_path(params)[0]
     if not leaves:
         message = "params hold no array; give a pytree of parameters."
         raise ModelError(message)
     for path, leaf in leaves:
-        wrong = _wrong(leaf)
-        if wrong:
-            message = f"params{jax.tree_util.keystr(path)} {wrong}"
+        fault = _fault_of(leaf)
+        if fault:
+            message = f"params{jax.tree_util.keystr(path)} {fault}"
             raise ModelError(message)
 
 
-def _wrong(leaf: Any) -> str | None:
+def _fault_of(leaf: Any) -> str | None:
     if not isinstance(leaf, jax.Array | np.ndarray | np.generic | float | int):
         return (
-            f"is a {type(leaf).__name__}, no array; give the arrays alone and put the model together in loss_fn "
+            f"is a {type(leaf).__name__}, not an array; give the arrays alone and rebuild the model in loss_fn "
             "(equinox.partition and combine, flax.nnx.split and merge)."
         )
     if isinstance(leaf, jax.Array) and leaf.is_deleted():
-        return "was donated to another computation or deleted; make the learner of the present parameters."
+        return "was donated to another computation or deleted; create the learner from the present parameters."
     dtype = leaf.dtype if isinstance(leaf, jax.Array | np.ndarray | np.generic) else jnp.result_type(leaf)
     if not jnp.issubdtype(dtype, jnp.inexact):
-        return f"is of dtype {dtype}, which has no gradient; what is not trained belongs into state=, or into loss_fn."
+        return f"is of dtype {dtype}, which has no gradient; put what is not trained into state=, or into loss_fn."
     return None

@@ -1,4 +1,4 @@
-"""One iteration as a pure function: from what training changes, a rate and a batch to the same things afterwards."""
+"""One iteration as a pure function of the training's arrays, a rate and a batch."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ import optax
 from lrfinder.errors import LossError
 
 if TYPE_CHECKING:
-    from lrfinder.jax.rates import AtRate
+    from lrfinder.jax.rates import OptimizerAt
 
 
 class Carry(NamedTuple):
-    """All that an iteration changes, but for data and random numbers of the host; pytrees of arrays."""
+    """All arrays that an iteration changes, as pytrees."""
 
     params: Any
     opt_state: Any
     state: Any
 
 
-Step = Callable[[Carry, jax.Array, Any], tuple[Carry, jax.Array]]
-"""``step(carry, lr, batch) -> (carry, loss)``, the loss of shape ``()`` and before the update."""
+TrainStep = Callable[[Carry, jax.Array, Any], tuple[Carry, jax.Array]]
+"""``train_step(carry, lr, batch) -> (carry, loss)``; the loss has shape ``()`` and is that before the update."""
 
 
-def optax_step(loss_fn: Callable[..., Any], at_rate: AtRate, *, stateful: bool) -> Step:
-    """The iteration of an optax training.
+def optax_step(loss_fn: Callable[..., Any], optimizer_at: OptimizerAt, *, stateful: bool) -> TrainStep:
+    """Return the iteration of an optax training.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, or ``loss_fn(params, state, batch) -> (loss, state)``.
-        at_rate: gives the optimizer and its state at a rate.
+        optimizer_at: gives the optimizer and its state at a rate.
         stateful: whether ``loss_fn`` is of the second kind.
     """
 
@@ -43,20 +43,20 @@ def optax_step(loss_fn: Callable[..., Any], at_rate: AtRate, *, stateful: bool) 
         loss, state = _pair(loss_fn(params, state, batch))
         return _scalar(loss), state
 
-    def step(carry: Carry, lr: jax.Array, batch: Any) -> tuple[Carry, jax.Array]:
+    def train_step(carry: Carry, lr: jax.Array, batch: Any) -> tuple[Carry, jax.Array]:
         params, opt_state, state = carry
         (loss, new_state), gradients = jax.value_and_grad(value, has_aux=True)(params, state, batch)
-        optimizer, opt_state = at_rate(opt_state, lr)
-        # what optimizers that look at the loss ask for beside the gradient (polyak_sgd, lbfgs, reduce_on_plateau)
+        optimizer, opt_state = optimizer_at(opt_state, lr)
+        # for optimizers that need more than the gradient: polyak_sgd, lbfgs, reduce_on_plateau
         more = {"value": loss, "grad": gradients, "value_fn": lambda params: value(params, state, batch)[0]}
         updates, opt_state = optimizer.update(gradients, opt_state, params, **more)
         return Carry(optax.apply_updates(params, updates), opt_state, new_state), loss
 
-    return step
+    return train_step
 
 
 def rate_dtype(params: Any) -> Any:
-    """The dtype of the rate: the widest floating one of the parameters, as optax makes its hyperparameters."""
+    """Return the widest floating dtype of the parameters, which optax gives its hyperparameters too."""
     kinds = [jnp.finfo(leaf.dtype).dtype for leaf in map(jnp.asarray, jax.tree.leaves(params))]
     return jnp.result_type(*kinds) if kinds else jnp.result_type(float)
 
@@ -75,7 +75,7 @@ def _scalar(loss: Any) -> jax.Array:
         raise LossError(message)
     array = jnp.asarray(loss)
     if array.size != 1:
-        message = f"loss_fn returned a loss of shape {array.shape}; it must be one number, the mean of these say."
+        message = f"loss_fn returned a loss of shape {array.shape}; it must be one number, such as the mean of these."
         raise LossError(message)
     if not jnp.issubdtype(array.dtype, jnp.floating):
         message = f"loss_fn returned a loss of dtype {array.dtype}; it must be floating, so that it has a gradient."

@@ -1,4 +1,4 @@
-"""What a user can see of pytrees, for comparison: the ``observe`` of :mod:`lrfinder.testing`."""
+"""Everything that a user can see of pytrees, for comparison: the ``observe`` of :mod:`lrfinder.testing`."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 
 
 def fingerprint(*trees: Any) -> dict[str, object]:
-    """Every array of the trees bit for bit, under readable names; and the global generators of python and numpy."""
-    seen: dict[str, object] = {
+    """Return every array bit for bit under readable names, and the global generators of Python and NumPy."""
+    found: dict[str, object] = {
         "python's generator": random.getstate(),
         "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (the one that users draw from)
         "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
     }
     for k, tree in enumerate(trees):
-        seen |= contents(f"tree {k}", tree)
-    return seen
+        found |= contents(f"tree {k}", tree)
+    return found
 
 
 def contents(kind: str, tree: Any) -> dict[str, object]:
-    """Every array of a tree bit for bit, and its structure, under names that begin with its kind."""
+    """Return the structure of a tree and every array bit for bit, under names that begin with ``kind``."""
     arrays = jax.tree_util.tree_flatten_with_path(tree)[0]
-    seen: dict[str, object] = {f"{kind}: {jax.tree_util.keystr(path)}": _content(leaf) for path, leaf in arrays}
-    return seen | {f"{kind}: structure": str(jax.tree.structure(tree))}
+    found: dict[str, object] = {f"{kind}: {jax.tree_util.keystr(path)}": _content(leaf) for path, leaf in arrays}
+    return found | {f"{kind}: structure": str(jax.tree.structure(tree))}
 
 
 def _content(leaf: Any) -> tuple[object, ...]:

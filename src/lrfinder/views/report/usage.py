@@ -25,8 +25,8 @@ import optax
 from lrfinder.jax import schedules
 
 tx = optax.sgd({lr})  # or your own, in place of sgd
-# or warmed up over a twentieth of the training
-tx = optax.sgd(schedules.warmup_constant({lr}, {warmup}))
+# or warmed up over a twentieth of the training, then along a cosine
+tx = optax.sgd(schedules.warmup_cosine({lr}, {iterations}, warmup={warmup}))
 """,
     "Keras": """\
 from lrfinder.keras import schedules
