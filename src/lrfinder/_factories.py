@@ -1,4 +1,4 @@
-"""Factories: functions that make learners, and those that are named as ``FILE.py:FACTORY``."""
+"""Factories: functions that create learners, given as objects or as ``FILE.py:FACTORY``."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ VERBS = ("iteration", "snapshot", "restore", "close")
 
 @dataclass(frozen=True)
 class FileFactory:
-    """The function ``name`` of the Python file ``path``. Travels to other processes by name: the file must be there too."""
+    """The function ``name`` of the Python file ``path``. Other processes load it from a file at the same path."""
 
     path: Path
     name: str
 
     @classmethod
     def named(cls, factory: str) -> FileFactory:
-        """From ``FILE.py:FACTORY``.
+        """Return the factory that ``FILE.py:FACTORY`` names.
 
         Raises:
-            FactoryError: there is no such file.
+            FactoryError: the file does not exist.
         """
         path, colon, name = factory.rpartition(":")
         if not colon or not Path(path).is_file():
             message = (
-                f"{factory} names no factory: {path or factory} is no file; give FILE.py:FACTORY, "
+                f"{factory} does not name a factory: {path or factory} is not a file; give FILE.py:FACTORY, "
                 "as in train.py:make_learner."
             )
             raise FactoryError(message)
@@ -51,74 +51,76 @@ class FileFactory:
         """Call the function.
 
         Raises:
-            FactoryError: the file cannot be run or has no such function, that raises, or what comes back is no learner.
+            FactoryError: the file or the function raises, there is no such function, or it does not return a learner.
         """
-        make = self.function
+        function = self.function
         try:
-            made = make(**settings)
+            learner = function(**settings)
         except (Exception, SystemExit) as error:
-            message = f"{self} raised {type(error).__name__}: {error}"
-            raise FactoryError(message) from error
-        return checked_learner(made, self)
+            raise self._failure(error) from error
+        return checked_learner(learner, self)
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The function itself, out of the file, which is run as python would run it."""
+        """The function itself, from the file, which runs as a module."""
         if not self.path.is_file():
             message = f"{self.path} is not on this machine; a worker needs the file at the same path."
             raise FactoryError(message)
         try:
-            module = _loaded(self.path, self.path.stat().st_mtime_ns)
+            module = _imported(self.path, self.path.stat().st_mtime_ns)
         except (Exception, SystemExit) as error:
-            message = f"{self} raised {type(error).__name__}: {error}"
-            raise FactoryError(message) from error
-        make: Callable[..., Any] | None = getattr(module, self.name, None)
-        if not callable(make):
+            raise self._failure(error) from error
+        function: Callable[..., Any] | None = getattr(module, self.name, None)
+        if not callable(function):
             names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
             message = f"{self.path.name} has no function {self.name!r}; it has {', '.join(names[:8]) or 'none'}."
             raise FactoryError(message)
-        return make
+        return function
+
+    def _failure(self, error: BaseException) -> FactoryError:
+        return FactoryError(f"{self} raised {type(error).__name__}: {error}")
 
 
-def checked_learner(made: object, factory: object) -> Learner[Any]:
-    """What a factory made, if it is a learner.
+def checked_learner(learner: object, factory: object) -> Learner[Any]:
+    """Return the learner of a factory.
 
     Raises:
-        FactoryError: it is none.
+        FactoryError: the object does not have the four methods of a learner.
     """
-    lacking = [verb for verb in VERBS if not callable(getattr(made, verb, None))]
-    if lacking:
+    missing = [verb for verb in VERBS if not callable(getattr(learner, verb, None))]
+    if missing:
         message = (
-            f"{described(factory)} returned a {type(made).__name__}, which is no learner: it lacks {', '.join(lacking)}()."
+            f"{described(factory)} returned an object of type {type(learner).__name__}, which is not a learner: "
+            f"it has no {', '.join(missing)}()."
         )
         raise FactoryError(message)
-    return made  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  (checked by its verbs, just above)
+    return learner  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  (its methods were checked)
 
 
 def require_settings(factory: Callable[..., object], settings: Mapping[str, object]) -> None:
-    """The factory can be called with these keyword arguments.
+    """Require that the factory accepts these keyword arguments.
 
     Raises:
-        FactoryError: it cannot.
+        FactoryError: it does not.
     """
     function = factory.function if isinstance(factory, FileFactory) else factory
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a callable that does not tell what it takes
+    except (TypeError, ValueError):  # some callables have no signature
         return
     try:
         signature.bind(**settings)
     except TypeError as error:
-        takes = ", ".join(signature.parameters) or "nothing"
+        accepted = ", ".join(signature.parameters) or "nothing"
         message = (
-            f"{described(factory)} takes {takes}, and the grid gives {', '.join(settings)} ({error}): the factory must take "
-            "the name of each axis as a keyword argument, seed among them."
+            f"{described(factory)} takes {accepted}, and the grid gives {', '.join(settings)} ({error}): the factory must "
+            "take the name of each axis as a keyword argument, including seed."
         )
         raise FactoryError(message) from error
 
 
 def described(thing: object) -> str:
-    """A function, or another argument of a grid, as text that is the same in every process."""
+    """Return text for a function, or for another argument of a grid, that is the same in every process."""
     if isinstance(thing, functools.partial):
         keywords = [f"{key}={described(value)}" for key, value in thing.keywords.items()]
         return f"{described(thing.func)}({', '.join([*map(described, thing.args), *keywords])})"
@@ -130,16 +132,16 @@ def described(thing: object) -> str:
 
 
 @functools.cache
-def _loaded(path: Path, changed: int) -> ModuleType:
-    """The module of a file, run once in each process, and again when it has changed."""
-    del changed
+def _imported(path: Path, modified: int) -> ModuleType:
+    """Run a file as a module: once in each process, and again after a modification."""
+    del modified
     name = path.stem if path.stem not in sys.modules else f"_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        message = "it is no Python file; give FILE.py:FACTORY."
+        message = "it is not a Python file; give FILE.py:FACTORY."
         raise FactoryError(message)
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))  # what the file imports lies beside it
-    sys.modules[name] = module  # worker processes look its classes up there
+    sys.path.insert(0, str(path.parent))  # for the modules in the same folder
+    sys.modules[name] = module  # for worker processes, which unpickle its classes by name
     spec.loader.exec_module(module)
     return module

@@ -14,11 +14,11 @@ from lrfinder._cli.commands import app
 FACTORIES = """
 from fake_learners import Bowl, Scripted
 
-made = []
+created = []
 
 def bowl():
-    made.append(Bowl(curvature=100, noise=0.05))
-    return made[-1]
+    created.append(Bowl(curvature=100, noise=0.05))
+    return created[-1]
 
 class Forgets(Bowl):
     def restore(self, state):
@@ -28,8 +28,8 @@ class Forgets(Bowl):
         return {"parameter: position": self.position}
 
 def forgets():
-    made.append(Forgets())
-    return made[-1]
+    created.append(Forgets())
+    return created[-1]
 
 def raises():
     raise OSError("no images")
@@ -60,7 +60,7 @@ def run(*arguments):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
 
 
-def test_find_shows_the_curve_its_verdict_and_what_other_rules_say(train):
+def test_find_shows_the_curve_its_verdict_and_the_rates_of_other_rules(train):
     result = run("find", f"{train}:bowl")
     assert result.exit_code == 0, result.output
     assert "learning rates from 1e-06" in result.output
@@ -68,7 +68,7 @@ def test_find_shows_the_curve_its_verdict_and_what_other_rules_say(train):
     assert "Other rules" in result.output
 
 
-def test_find_writes_what_it_is_asked_to(train, tmp_path):
+def test_find_writes_the_requested_files(train, tmp_path):
     paths = [tmp_path / name for name in ("r.json", "r.csv", "r.png")]
     result = run("find", f"{train}:bowl", "--json", paths[0], "--csv", paths[1], "--png", paths[2], "--lr-end", "1")
     assert result.exit_code == 0, result.output
@@ -82,7 +82,7 @@ def test_find_writes_what_it_is_asked_to(train, tmp_path):
 
 def test_the_learner_is_closed_at_the_end(train):
     run("find", f"{train}:bowl")
-    assert [learner.closed for learner in sys.modules["train_for_cli"].made] == [True]
+    assert [learner.closed for learner in sys.modules["train_for_cli"].created] == [True]
 
 
 def test_compare_shows_the_table_and_writes_the_comparison(train, tmp_path):
@@ -96,7 +96,7 @@ def test_compare_shows_the_table_and_writes_the_comparison(train, tmp_path):
     assert "0.005 ended lowest" in result.output
 
 
-def test_suggest_shows_the_probes_and_the_verdict_and_writes_what_it_is_asked_to(train, tmp_path):
+def test_suggest_shows_the_probes_and_the_verdict_and_writes_the_requested_files(train, tmp_path):
     paths = [tmp_path / name for name in ("s.json", "s.csv", "s.png")]
     result = run(
         "suggest", f"{train}:bowl", "--horizon", "100", "--max-iterations", "400",
@@ -152,7 +152,7 @@ def test_report_writes_a_page_of_several_results(train, tmp_path):
     assert f"written: {tmp_path / 'page.html'}" in written.output
 
 
-def test_results_of_one_name_are_told_apart_by_their_folders(train, tmp_path):
+def test_results_with_the_same_name_are_distinguished_by_their_folders(train, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         run("find", f"{train}:bowl", "--json", tmp_path / folder / "r.json")
@@ -161,43 +161,43 @@ def test_results_of_one_name_are_told_apart_by_their_folders(train, tmp_path):
 
 
 @pytest.mark.parametrize(("ending", "begins"), [("png", b"\x89PNG"), ("pdf", b"%PDF"), ("SVG", b"<?xml")])
-def test_a_picture_is_what_its_ending_says(train, tmp_path, ending, begins):
+def test_the_format_of_a_picture_follows_its_ending(train, tmp_path, ending, begins):
     result = run("find", f"{train}:bowl", "--picture", tmp_path / f"curve.{ending}")
     assert result.exit_code == 0, result.output
     assert (tmp_path / f"curve.{ending}").read_bytes().startswith(begins)
 
 
-def test_in_a_terminal_the_curve_is_drawn_while_it_comes_and_leaves_what_is_printed_without_one(train):
+def test_a_terminal_shows_the_curve_during_the_sweep_and_prints_the_same_result(train):
     command = [sys.executable, "-m", "lrfinder", "find", f"{train}:bowl"]
     paths = os.pathsep.join(map(str, (Path(__file__).parents[2] / "src", Path(__file__).parents[1] / "support")))
-    told = [
+    runs = [
         subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths, **terminal}, check=True
         )
         for terminal in ({}, {"FORCE_COLOR": "1"})
     ]
-    assert told[0].stderr == ""
-    assert "rate 1e-06, loss" in told[1].stderr
-    assert re.sub(r"\x1b\[[0-9;]*m", "", told[1].stdout) == told[0].stdout
+    assert runs[0].stderr == ""
+    assert "rate 1e-06, loss" in runs[1].stderr
+    assert re.sub(r"\x1b\[[0-9;]*m", "", runs[1].stdout) == runs[0].stdout
 
 
-def test_check_tells_an_honest_learner_and_exits_with_0(train):
+def test_check_of_a_correct_learner_exits_with_0(train):
     result = run("check", f"{train}:bowl")
     assert result.exit_code == 0, result.output
     assert "obeys the law" in result.output
-    assert sys.modules["train_for_cli"].made[0].closed
+    assert sys.modules["train_for_cli"].created[0].closed
 
 
-def test_check_tells_by_name_what_does_not_come_back_and_exits_with_1(train):
+def test_check_names_what_is_not_restored_and_exits_with_1(train):
     result = run("check", f"{train}:forgets", "--iterations", "5")
     assert result.exit_code == 1
     assert "NO" in result.stdout
     assert "1 thing does not come back: parameter: position." in result.stdout
     assert result.stderr == ""
-    assert sys.modules["train_for_cli"].made[0].closed
+    assert sys.modules["train_for_cli"].created[0].closed
 
 
-def test_an_exception_during_a_check_is_told_in_one_sentence(train):
+def test_an_exception_during_a_check_is_reported_in_one_sentence(train):
     result = run("check", f"{train}:fails_at_the_third")
     assert result.exit_code == 1
     assert "ZeroDivisionError: mine lrfinder: raised while the learner was checked" in result.stderr
@@ -236,7 +236,7 @@ def test_a_call_that_is_not_understood_exits_with_2(train, arguments):
     assert "Traceback" not in result.output
 
 
-def test_what_could_not_be_written_is_told_before_the_learner_is_made(train):
+def test_a_file_that_cannot_be_written_is_reported_before_the_learner_is_created(train):
     run("find", f"{train}:bowl", "--png", train.parent / "no" / "x.png")
     assert "train_for_cli" not in sys.modules
 
@@ -245,12 +245,12 @@ def test_what_could_not_be_written_is_told_before_the_learner_is_made(train):
     ("factory", "said"),
     [
         ("{train}", "FILE.py:FACTORY"),
-        ("{train}x:bowl", "is no file"),
+        ("{train}x:bowl", "is not a file"),
         ("{train}:jug", "has no function 'jug'; it has"),
         ("{train}:number", "has no function 'number'"),
         ("{train}:raises", "raised OSError: no images"),
         ("{train}:leaves", "raised SystemExit: 3"),
-        ("{train}:no_learner", "returned a int, which is no learner"),
+        ("{train}:no_learner", "returned an object of type int, which is not a learner"),
         ("{train}:fails_at_the_third", "ZeroDivisionError: mine lrfinder: raised at iteration 2"),
     ],
 )
@@ -262,12 +262,12 @@ def test_a_failure_exits_with_1_and_one_sentence(train, factory, said):
     assert result.stderr.count("\n") == 1
 
 
-def test_debug_lets_the_exception_through(train):
+def test_debug_raises_the_exception(train):
     result = run("find", f"{train}:fails_at_the_third", "--debug")
     assert isinstance(result.exception, ZeroDivisionError)
 
 
-def test_a_result_of_something_else_is_refused_in_a_process_of_its_own(tmp_path):
+def test_a_foreign_file_is_refused_in_a_process_of_its_own(tmp_path):
     (tmp_path / "foreign.json").write_text(json.dumps({"loss": [1, 2]}))
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     command = [sys.executable, "-m", "lrfinder", "plot", str(tmp_path / "foreign.json")]
@@ -278,5 +278,5 @@ def test_a_result_of_something_else_is_refused_in_a_process_of_its_own(tmp_path)
     assert done.stderr.count("\n") == 1
 
 
-def test_it_tells_its_version():
+def test_the_version_is_printed():
     assert run("--version").output == f"lrfinder {__version__}\n"

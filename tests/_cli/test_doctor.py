@@ -1,4 +1,4 @@
-"""The doctor: what it finds on this machine, and how it tells what is broken."""
+"""``lrfinder doctor``: its findings on this machine, and its report of what is broken."""
 
 import re
 import sys
@@ -12,14 +12,14 @@ from typer.testing import CliRunner
 
 import lrfinder
 from lrfinder._cli.commands import app
-from lrfinder._cli.doctor import EXTRAS, WINGS, Examination, Extra, Wing, examine
+from lrfinder._cli.doctor import EXTRAS, FRAMEWORKS, Examination, Extra, Framework, examine
 from lrfinder.views.doctor import examination_view
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 OURS = {"dev", "docs"}  # extras for those who work on the project
 
 
-def told(found):
+def printed(found):
     console = Console(width=120)
     with console.capture() as capture:
         console.print(examination_view(found))
@@ -37,18 +37,18 @@ def test_versions_are_those_of_what_is_installed(found):
     assert found.versions["Python"] == ".".join(map(str, sys.version_info[:3]))
 
 
-def test_a_framework_that_is_installed_tells_its_devices(found):
-    installed = [extra.name for extra in found.extras if extra.name in WINGS and not extra.missing]
-    assert [wing.name for wing in found.wings] == installed
-    for wing in found.wings:
-        assert wing.devices or wing.trouble
-        assert version(WINGS[wing.name]) in wing.framework
+def test_an_installed_framework_lists_its_devices(found):
+    installed = [extra.name for extra in found.extras if extra.name in FRAMEWORKS and not extra.missing]
+    assert [framework.package for framework in found.frameworks] == installed
+    for framework in found.frameworks:
+        assert framework.devices or framework.problem
+        assert version(FRAMEWORKS[framework.package]) in framework.distribution
 
 
 def test_an_extra_is_missing_where_one_of_its_distributions_is():
     some = Extra("jax", {"jax": "0.10.2", "optax": None})
     assert some.missing == ("optax",)
-    assert 'pip install "lrfinder[jax]"' in told(Examination({}, (), (some,)))
+    assert 'pip install "lrfinder[jax]"' in printed(Examination({}, (), (some,)))
 
 
 def test_the_extras_are_those_of_the_project():
@@ -57,14 +57,14 @@ def test_the_extras_are_those_of_the_project():
     assert {extra: tuple(n for n in needs if n != "numpy") for extra, needs in names.items() if extra not in OURS} == EXTRAS
 
 
-def test_a_framework_that_cannot_be_imported_is_told_with_its_reason():
-    broken = Examination({}, (Wing("jax", "jax 0.1", (), "ImportError: no jaxlib"),), ())
+def test_a_framework_that_cannot_be_imported_is_reported_with_its_reason():
+    broken = Examination({}, (Framework("jax", "jax 0.1", (), "ImportError: no jaxlib"),), ())
     assert not broken.ok
-    assert "ImportError: no jaxlib" in told(broken)
-    assert "jax 0.1 cannot be used" in told(broken)
+    assert "ImportError: no jaxlib" in printed(broken)
+    assert "jax 0.1 cannot be used" in printed(broken)
 
 
-def test_an_import_that_ends_the_process_is_told(tmp_path, monkeypatch):
+def test_an_import_that_ends_the_process_is_reported(tmp_path, monkeypatch):
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "__init__.py").write_text("import os; os._exit(9)")
     for name in ("jax", "optax"):
@@ -72,12 +72,12 @@ def test_an_import_that_ends_the_process_is_told(tmp_path, monkeypatch):
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9.9\n"
         (tmp_path / f"{name}-9.9.9.dist-info" / "METADATA").write_text(metadata)
     monkeypatch.syspath_prepend(tmp_path)
-    wing = next(wing for wing in examine().wings if wing.name == "jax")
-    assert wing == Wing("jax", "jax 9.9.9", (), "its import ended the process with 9")
+    found = next(framework for framework in examine().frameworks if framework.package == "jax")
+    assert found == Framework("jax", "jax 9.9.9", (), "its import ended the process with 9")
 
 
 def test_without_any_framework_it_says_what_to_install():
-    assert 'pip install "lrfinder[torch]"' in told(Examination({"numpy": "2.0"}, (), ()))
+    assert 'pip install "lrfinder[torch]"' in printed(Examination({"numpy": "2.0"}, (), ()))
 
 
 def test_the_command_prints_it_and_exits_with_0_where_all_is_well(found):

@@ -1,4 +1,4 @@
-"""lrfinder grid, and the search that goes on, as one would type them."""
+"""``lrfinder grid``, and the continuation of an interrupted ``lrfinder suggest``."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def run(*arguments):
 
 LISTENING = """
 import signal
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what was started in the background, as tests may be
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background processes, such as tests, may ignore it
 from lrfinder._cli.commands import main
 main()
 """
@@ -84,7 +84,7 @@ def test_a_grid_is_shown_and_written(train, tmp_path):
     assert "6 of 6 cells" in run("plot", files[0]).output
 
 
-def test_values_are_numbers_truths_nothing_or_words(train):
+def test_values_are_numbers_booleans_none_or_words(train):
     ended = run("grid", f"{train}:words", "--set", "activation=tanh, relu", "--set", "deep=true,none")
     assert ended.exit_code == 0
 
@@ -96,7 +96,7 @@ def test_a_whole_search_in_each_cell(train, tmp_path):
     assert load(path).cells[0].result.horizon == 100
 
 
-def test_cells_that_fail_are_told_and_the_exit_code_says_so(train):
+def test_failed_cells_are_reported_and_the_exit_code_is_1(train):
     ended = run("grid", f"{train}:breaking", "--seeds", 2)
     assert ended.exit_code == 1
     assert "no images" in ended.output
@@ -113,28 +113,28 @@ def test_cells_that_fail_are_told_and_the_exit_code_says_so(train):
     (["--seeds", "1", "--resume"], 2, "needs -o"),
     (["--seeds", "1", "--horizon", "5"], 2, "--suggest"),
 ])  # fmt: skip
-def test_a_call_that_is_not_understood_is_told_in_a_sentence(train, arguments, code, said):
+def test_a_wrong_call_is_reported_in_one_sentence(train, arguments, code, said):
     ended = run("grid", f"{train}:bowl", *arguments)
     assert ended.exit_code == code
     assert said in " ".join(ended.output.replace("│", " ").split())
     assert "Traceback" not in ended.output
 
 
-def test_a_factory_that_is_not_in_its_file_is_told_before_any_cell(train):
+def test_a_missing_factory_is_reported_before_any_cell(train):
     ended = run("grid", f"{train}:nope", "--seeds", 2)
     assert ended.exit_code == 1
     assert "has no function 'nope'" in " ".join(ended.output.split())
     assert "cells" not in ended.output
 
 
-def test_a_file_that_is_there_is_left_as_it_is_without_resume(train, tmp_path):
+def test_an_existing_file_is_not_overwritten_without_resume(train, tmp_path):
     path = tmp_path / "grid.json"
     path.write_text("mine")
     assert run("grid", f"{train}:bowl", "--seeds", 1, "-o", path).exit_code == 2
     assert path.read_text() == "mine"
 
 
-def test_a_grid_that_was_killed_is_whole_up_to_there_and_goes_on_without_making_a_cell_twice(train, tmp_path):
+def test_a_killed_grid_keeps_its_finished_cells_and_resumes_with_the_others(train, tmp_path):
     path = tmp_path / "grid.json"
     command = ["grid", f"{train}:slow", "--seeds", 5, "-o", path]
     process = started(*command)
@@ -148,7 +148,7 @@ def test_a_grid_that_was_killed_is_whole_up_to_there_and_goes_on_without_making_
     assert [(tmp_path / f"called-{seed}").read_text().count("called") for seed in finished] == [1] * len(finished)
 
 
-def test_ctrl_c_ends_a_grid_and_what_finished_is_in_its_file(train, tmp_path):
+def test_ctrl_c_ends_a_grid_and_its_file_keeps_the_finished_cells(train, tmp_path):
     path = tmp_path / "grid.json"
     process = started("grid", f"{train}:slow", "--seeds", 50, "-o", path)
     wait_until(lambda: path.exists() and len(load(path)) >= 1)
@@ -159,19 +159,19 @@ def test_ctrl_c_ends_a_grid_and_what_finished_is_in_its_file(train, tmp_path):
     assert 1 <= len(load(path)) < 50
 
 
-def test_a_search_that_was_killed_goes_on_to_the_same_answer(train, tmp_path):
+def test_a_killed_search_resumes_to_the_same_answer(train, tmp_path):
     path = tmp_path / "suggestion.json"
-    journal = tmp_path / "suggestion.json.part"
+    checkpoint = tmp_path / "suggestion.json.part"
     process = started("suggest", f"{train}:slowly", "--json", path)
-    wait_until(lambda: journal.exists() and journal.read_text().count("\n") >= 5)
+    wait_until(lambda: checkpoint.exists() and checkpoint.read_text().count("\n") >= 5)
     process.kill()
     process.communicate()
     assert not path.exists()
     assert run("suggest", f"{train}:bowl", "--json", path).exit_code == 2  # it would be lost
-    journal.write_text(journal.read_text().replace(":slowly", ":bowl"))  # the same learner, at its usual pace
+    checkpoint.write_text(checkpoint.read_text().replace(":slowly", ":bowl"))  # the same learner, at its usual pace
     assert run("suggest", f"{train}:bowl", "--json", path, "--resume").exit_code == 0
     from example_grids import bowl
 
     assert load(path) == LRFinder(bowl()).suggest()
-    assert not journal.exists()
+    assert not checkpoint.exists()
     assert "complete" in run("suggest", f"{train}:bowl", "--json", path, "--resume").output

@@ -62,7 +62,7 @@ def test_a_cell_that_fails_is_told_with_its_error_and_the_others_are_made():
 
 @pytest.mark.parametrize("factory", [lambda seed: 3, lambda seed: None])
 def test_what_is_no_learner_is_the_error_of_its_cell(factory):
-    assert "no learner" in lrfinder.grid(factory, seed=[0]).cells[0].error
+    assert "not a learner" in lrfinder.grid(factory, seed=[0]).cells[0].error
 
 
 def test_an_experiment_without_a_result_is_the_error_of_its_cell():

@@ -92,3 +92,12 @@ def test_a_grid_of_many_processes_is_not_gone_on_from(torchrun):
     ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "-o", "grid.json", "--resume")
     assert ended.returncode != 0
     assert "in one process" in " ".join(ended.stderr.replace("│", " ").split())
+
+
+def test_a_search_runs_on_all_processes_and_the_first_alone_reports_it(torchrun, tmp_path):
+    ended = torchrun("suggest", "train.py:make_learner", "--horizon", "30", "--max-iterations", "160", "--json", "s.json")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.count("written: s.json") == 1
+    suggestion = lrfinder.load(tmp_path / "s.json")
+    assert suggestion.horizon == 30
+    assert suggestion.probes

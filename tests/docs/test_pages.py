@@ -1,4 +1,4 @@
-"""Every code block of every page runs: python as it stands, commands as far as they can be run in seconds."""
+"""Every code block of every page runs; of commands that take minutes, only the options are checked."""
 
 import re
 import tomllib
@@ -13,12 +13,12 @@ from typer.testing import CliRunner
 from lrfinder._cli.commands import app
 
 MINUTES = {"demo", "grid"}
-ROUGHLY = 0.5  # floats differ between processors, and what they lead to
+TOLERANCE = 0.5  # relative; floats differ between processors
 WITH_CODE = [page for page in PAGES if page.blocks]
 
 
 def param(page):
-    """Other packages warn, each of something else."""
+    """Return the page as a test parameter; warnings of other packages are ignored."""
     others = page.session in {"docs", "trainers"}
     return pytest.param(page, id=str(page), marks=[pytest.mark.filterwarnings("ignore")] if others else [])
 
@@ -46,7 +46,7 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
         else:
             pytest.fail(f"{page}:{block.line}: blocks are python, sh or text, not {block.language!r}")
     for name in [name for name in names if name.startswith("test_") or name == "after"]:
-        if names[name].__module__ == "page":  # not what a star brought
+        if names[name].__module__ == "page":  # not imported by a star
             names[name]()
 
 
@@ -59,42 +59,42 @@ def run(block, names, page):
 
 
 def compare(printed, shown):
-    """What a block printed, with what the page shows next; a line of "…" stands for any number of them."""
+    """Compare the output of a block with the next text of the page, in which "…" stands for any number of lines."""
     if printed is None:  # text that follows no code
         return
     assert re.fullmatch(re.escape(words(shown)).replace("…", ".*"), words(printed)), f"printed was:\n{printed}"
     if "…" not in shown:
-        assert numbers(printed) == pytest.approx(numbers(shown), rel=ROUGHLY)
+        assert numbers(printed) == pytest.approx(numbers(shown), rel=TOLERANCE)
 
 
 def run_lrfinder(arguments):
     if arguments[0] in MINUTES or "--ray-address" in arguments:
-        return know_options(arguments)
+        return check_options(arguments)
     result = CliRunner().invoke(app, arguments)
-    allowed = {0, 1} if arguments[0] == "check" else {0}  # 1: something does not come back, and the page shows it
+    allowed = {0, 1} if arguments[0] == "check" else {0}  # 1: the page shows a learner that is not restored
     assert result.exit_code in allowed, f"lrfinder {arguments}: {result.output} {result.exception!r}"
     return result.output
 
 
-def know_options(arguments):
-    """That the command has these options, where running it takes minutes or a cluster: tests of its own run it."""
+def check_options(arguments):
+    """Check the options of a command that takes minutes or a cluster; other tests run it."""
     options = {option for option in arguments if option.startswith("--")}
-    told = CliRunner().invoke(app, [arguments[0], "--help"], env={"COLUMNS": "200"}).output
-    assert options <= set(re.findall(r"--[\w-]+", told)), told
+    help_text = CliRunner().invoke(app, [arguments[0], "--help"], env={"COLUMNS": "200"}).output
+    assert options <= set(re.findall(r"--[\w-]+", help_text)), help_text
 
 
-def know_make(arguments):
+def check_make(arguments):
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert arguments[0] in targets
 
 
-def know_pip(arguments):
+def check_pip(arguments):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for name in re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*)\]", arguments[-1]))):
         assert name in project["optional-dependencies"]
 
 
-def know_python(arguments):
+def check_python(arguments):
     script = (ROOT / arguments[0]).read_text(encoding="utf-8")
     for option in [word for word in arguments if word.startswith("--")]:
         assert f'"{option}"' in script, f"{arguments[0]} has no {option}"
@@ -103,9 +103,9 @@ def know_python(arguments):
 RUNNERS = {
     "lrfinder": run_lrfinder,
     "torchrun": lambda arguments: run_lrfinder(arguments[arguments.index("lrfinder") + 1 :]),  # as one process
-    "make": know_make,
-    "pip": know_pip,
-    "python": know_python,
+    "make": check_make,
+    "pip": check_pip,
+    "python": check_python,
 }
 
 

@@ -1,13 +1,41 @@
-"""The learner of ``lrfinder demo``: a small convolutional network on scikit-learn's handwritten digits."""
+"""``lrfinder demo``: a small convolutional network on scikit-learn's handwritten digits."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+import lrfinder
+from lrfinder._cli.output import err, out, present
 from lrfinder._optional import require
+from lrfinder.views.live import view_so_far
+from lrfinder.views.progress import progress
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from lrfinder.torch import TorchLearner
+
+
+def run_demo(directory: Path, iterations: int) -> None:
+    """Show a range test, a comparison around its rate and a suggestion, and write each as JSON and picture."""
+    with closing(digits_learner()) as learner:
+        directory.mkdir(parents=True, exist_ok=True)
+        finder = lrfinder.LRFinder(learner)
+        out.print("A small convolutional network on 1,797 handwritten digits, SGD with momentum 0.9.\n")
+        with progress(err, "range test", 170, view_so_far) as advance:
+            result = finder.find(on_record=advance)
+        present(result, directory / "range-test.json", None, directory / "range-test.png")
+        lr = result.suggestion.lr
+        if lr is not None:
+            out.print(f"\nThe check: {iterations} iterations at each rate, from the same start and on the same batches.\n")
+            with progress(err, "comparison", 3 * iterations) as advance:
+                comparison = finder.compare([lr / 10, lr, lr * 10], iterations, on_record=advance)
+            present(comparison, directory / "check.json", None, directory / "check.png")
+        out.print(f"\nThe suggestion: a sweep and probes, for a training of {iterations} iterations.\n")
+        with progress(err, "sweep and probes", 650, view_so_far) as advance:
+            suggestion = finder.suggest(iterations, max_iterations=650, on_record=advance)
+        present(suggestion, directory / "suggestion.json", None, directory / "suggestion.png")
 
 
 def digits_learner(seed: int = 0) -> TorchLearner:

@@ -1,4 +1,4 @@
-"""What of lrfinder works on this machine: versions, frameworks and their devices, extras and what they lack."""
+"""``lrfinder doctor``: versions, the installed frameworks and their devices, and the extras that are incomplete."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import lrfinder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-WINGS = {"torch": "torch", "jax": "jax", "keras": "keras", "gluon": "mxnet"}
-"""The wings, and the distribution that each is made for."""
+FRAMEWORKS = {"torch": "torch", "jax": "jax", "keras": "keras", "gluon": "mxnet"}
+"""The framework packages, ``lrfinder.<key>``, and the distribution that each needs."""
 
 EXTRAS: dict[str, tuple[str, ...]] = {
     "torch": ("torch",),
@@ -39,32 +39,32 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "safetensors": ("safetensors",),
     "demo": ("torch", "scikit-learn"),
 }
-"""The extras for users, and the distributions that each installs beside the core's."""
+"""The extras for users, and the distributions that each adds to those of the core."""
 
 CORE = ("numpy", "matplotlib", "rich", "typer")
-SECONDS = 120  # until a framework that does not get through its import is given up
+IMPORT_TIMEOUT_SECONDS = 120
 
 
 @dataclass(frozen=True)
-class Wing:
-    """A framework that is installed. One of ``devices`` and ``trouble`` is empty.
+class Framework:
+    """An installed framework. Either ``devices`` or ``problem`` is empty.
 
     Attributes:
-        name: of the wing, ``lrfinder.<name>``.
-        framework: the distribution, with its version.
-        devices: what it can compute on, in words.
-        trouble: why the wing cannot be imported.
+        package: the part of lrfinder that needs it, ``lrfinder.<package>``.
+        distribution: its name and version.
+        devices: descriptions of the devices that it can compute on.
+        problem: the reason why it cannot be imported.
     """
 
-    name: str
-    framework: str
+    package: str
+    distribution: str
     devices: tuple[str, ...]
-    trouble: str
+    problem: str
 
 
 @dataclass(frozen=True)
 class Extra:
-    """An extra, and the versions of what it installs; None where one is not installed."""
+    """An extra, and the installed version of each of its distributions, or None."""
 
     name: str
     versions: Mapping[str, str | None]
@@ -76,32 +76,26 @@ class Extra:
 
     @property
     def remedy(self) -> str:
-        """What to type for it."""
+        """The command that installs the extra."""
         return f'pip install "lrfinder[{self.name}]"'
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What :func:`examine` found.
-
-    Attributes:
-        versions: of lrfinder, Python, the machine and what the core needs.
-        wings: those whose extra is installed whole.
-        extras: all that there are.
-    """
+    """The result of :func:`examine`: versions of the basics, frameworks whose extra is complete, and all extras."""
 
     versions: Mapping[str, str]
-    wings: tuple[Wing, ...]
+    frameworks: tuple[Framework, ...]
     extras: tuple[Extra, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether every framework that is installed can be used."""
-        return not any(wing.trouble for wing in self.wings)
+        """True if every installed framework can be imported."""
+        return not any(framework.problem for framework in self.frameworks)
 
 
 def examine() -> Examination:
-    """Look at this machine. Each framework is imported in a process of its own, so that one that crashes is told, too."""
+    """Examine this machine. Each framework is imported in its own process, so that a crash is reported, too."""
     versions = {
         "lrfinder": lrfinder.__version__,
         "Python": platform.python_version(),
@@ -109,9 +103,9 @@ def examine() -> Examination:
     }
     versions |= {name: found for name in CORE if (found := _version(name))}
     extras = tuple(Extra(name, {needed: _version(needed) for needed in all_needed}) for name, all_needed in EXTRAS.items())
-    whole = {extra.name: extra.versions for extra in extras if not extra.missing}
-    wings = (_wing(name, f"{of} {whole[name][of]}") for name, of in WINGS.items() if name in whole)
-    return Examination(versions, tuple(wings), extras)
+    complete = {extra.name: extra.versions for extra in extras if not extra.missing}
+    frameworks = (_framework(name, f"{of} {complete[name][of]}") for name, of in FRAMEWORKS.items() if name in complete)
+    return Examination(versions, tuple(frameworks), extras)
 
 
 def _version(distribution: str) -> str | None:
@@ -121,16 +115,18 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _wing(name: str, framework: str) -> Wing:
-    code = f"import json; from lrfinder.{name}._devices import devices; print(json.dumps(devices()))"
-    here = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+def _framework(package: str, distribution: str) -> Framework:
+    code = f"import json; from lrfinder.{package}._devices import devices; print(json.dumps(devices()))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         child = subprocess.run(  # noqa: S603  (this very interpreter)
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=SECONDS, check=False, env=here
-        )
+            [sys.executable, "-c", code],
+            capture_output=True, text=True, timeout=IMPORT_TIMEOUT_SECONDS, check=False, env=environment,
+        )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Wing(name, framework, (), f"its import took more than {SECONDS} seconds")
+        return Framework(package, distribution, (), f"its import took more than {IMPORT_TIMEOUT_SECONDS} seconds")
     if child.returncode:
-        said = child.stderr.strip().splitlines()
-        return Wing(name, framework, (), said[-1] if said else f"its import ended the process with {child.returncode}")
-    return Wing(name, framework, tuple(json.loads(child.stdout.splitlines()[-1])), "")
+        errors = child.stderr.strip().splitlines()
+        problem = errors[-1] if errors else f"its import ended the process with {child.returncode}"
+        return Framework(package, distribution, (), problem)
+    return Framework(package, distribution, tuple(json.loads(child.stdout.splitlines()[-1])), "")

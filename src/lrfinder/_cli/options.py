@@ -1,4 +1,4 @@
-"""The options of the command line: what is typed for them, and what it means."""
+"""The options of the commands: their help, their checks, and the objects that their texts stand for."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lrfinder
+from lrfinder.testing import LRS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +22,28 @@ if TYPE_CHECKING:
     from lrfinder.schedules import Schedule
     from lrfinder.views.matplotlib import Kind
 
-PICTURES: dict[str, Kind] = {".png": "png", ".pdf": "pdf", ".svg": "svg", "": "png"}
+CHECK_ITERATIONS = len(LRS)
+PICTURE_KINDS: dict[str, Kind] = {".png": "png", ".pdf": "pdf", ".svg": "svg", "": "png"}
 
 
-def _picture(path: Path | None) -> Path | None:
-    """The path, which says by its ending what picture it is."""
-    if path is not None and path.suffix.lower() not in PICTURES:
-        message = f"{path} ends with {path.suffix}; a picture ends with .png, .pdf or .svg."
+def _writable(path: Path | None) -> Path | None:
+    """Return the path of a file whose folder exists, before any training."""
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        message = f"{path} cannot be written: its folder must exist, and it must not be a folder itself."
         raise typer.BadParameter(message)
     return path
 
 
+def _picture(path: Path | None) -> Path | None:
+    """Return the path of a file whose ending is that of a picture."""
+    if path is not None and path.suffix.lower() not in PICTURE_KINDS:
+        message = f"{path} ends with {path.suffix}; a picture ends with .png, .pdf or .svg."
+        raise typer.BadParameter(message)
+    return _writable(path)
+
+
 class ScheduleName(StrEnum):
-    """The words for the schedules that a rate can be suggested for."""
+    """Names of the schedules for which ``suggest`` can search."""
 
     CONSTANT = "constant"
     ONE_CYCLE = "one-cycle"
@@ -45,80 +55,97 @@ SCHEDULES: dict[ScheduleName, Schedule] = {
 }
 
 Factory = Annotated[
-    str, typer.Argument(metavar="FILE.py:FACTORY", help="A Python file, and the function in it that returns a learner.")
+    str, typer.Argument(metavar="FILE.py:FACTORY", help="Python file, and its function that returns a learner.")
 ]
-LrStart = Annotated[float, typer.Option(help="The first rate.")]
-LrMultiplier = Annotated[float, typer.Option(help="Each rate is this many times the one before.")]
-LrEnd = Annotated[float, typer.Option(help="No rate goes above this.")]
-Smoothing = Annotated[float, typer.Option(help="Weight of the past in the running mean that stops the sweep.")]
-MaxIterations = Annotated[int, typer.Option(help="No more iterations than this.")]
-Json = Annotated[Path | None, typer.Option("--json", help="Write the result here, for `lrfinder plot` and lrfinder.load().")]
-Csv = Annotated[Path | None, typer.Option("--csv", help="Write iteration, lr, loss here.")]
-RayAddress = Annotated[
-    str | None,
-    typer.Option(help="Work on Ray: HOST:PORT of a cluster, auto for this machine's, local to start one here."),
+LrStart = Annotated[float, typer.Option(help="First learning rate.")]
+LrMultiplier = Annotated[float, typer.Option(help="Factor from each rate to the next.")]
+LrEnd = Annotated[float, typer.Option(help="Highest rate allowed.")]
+Smoothing = Annotated[float, typer.Option(help="Weight of past losses in the running mean that stops the sweep.")]
+MaxIterations = Annotated[int, typer.Option(help="Maximum number of iterations.")]
+SearchIterations = Annotated[int, typer.Option(help="Maximum number of iterations, sweep and probes together.")]
+Horizon = Annotated[int, typer.Option(help="Iterations of the training for which the rate is suggested.")]
+SearchSchedule = Annotated[ScheduleName, typer.Option(help="How the rate changes during that training.")]
+Rates = Annotated[str, typer.Option(help="Rates, separated by commas.")]
+CompareIterations = Annotated[int, typer.Option(help="Iterations at each rate.")]
+CheckIterations = Annotated[int, typer.Option(min=2, help="Iterations of each training.")]
+Axes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=V1,V2,…", help="An axis: a keyword of the factory and its values. Repeatable."),
 ]
-NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
-NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each, fractions too.")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where the same command was interrupted.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="Number of seeds: the factory is called with seed=0, 1, …")]
+WithSuggest = Annotated[bool, typer.Option("--suggest", help="Run a whole suggest in each cell instead of a range test.")]
+CellHorizon = Annotated[int | None, typer.Option(help="With --suggest: iterations of the training; default 300.")]
+CellIterations = Annotated[int | None, typer.Option(help="Maximum number of iterations in a cell.")]
+GridFile = Annotated[
+    Path | None, typer.Option("-o", "--output", callback=_writable, help="Write each cell to this file as it finishes.")
+]
+GridCsv = Annotated[Path | None, typer.Option(callback=_writable, help="Write one line per cell to this file.")]
+_saved = typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="Written by --json or to_json().")
+ResultFile = Annotated[Path, _saved]
+ResultFiles = Annotated[list[Path], _saved]
+Page = Annotated[Path, typer.Option("-o", "--output", callback=_writable, help="Write the page to this file.")]
+Json = Annotated[Path | None, typer.Option(callback=_writable, help="Write the result to this file, for `lrfinder plot`.")]
+Csv = Annotated[Path | None, typer.Option(callback=_writable, help="Write iteration, lr and loss to this file.")]
 Picture = Annotated[
     Path | None,
-    typer.Option("--picture", "--png", callback=_picture, help="Write the picture here; it ends with .png, .pdf or .svg."),
+    typer.Option("--picture", "--png", callback=_picture, help="Write a .png, .pdf or .svg picture to this file."),
 ]
+RayAddress = Annotated[
+    str | None, typer.Option(help="Run on Ray: HOST:PORT of a cluster, auto for that of this machine, local to start one.")
+]
+NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
+NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each cell or worker; fractions allowed.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue where the same command was interrupted.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 
-def require_folders(*paths: Path | None) -> None:
-    """What could not be written later is told before anything is made."""
-    for path in paths:
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
-            message = f"{path} cannot be written: its folder must exist, and it must be no folder itself."
-            raise typer.BadParameter(message)
-
-
-def each(horizon: int | None, max_iterations: int | None, experiment: Each) -> Each:
-    """What is made in each cell of a grid, with the settings that were given."""
-    asked = {"horizon": horizon, "max_iterations": max_iterations}
-    settings = {name: value for name, value in asked.items() if value is not None}
-    if "horizon" in settings and experiment is lrfinder.LRFinder.find:
+def experiment(horizon: int | None, max_iterations: int | None, *, suggest: bool) -> Each:
+    """Return the experiment that runs in each cell of a grid, with the settings that were given."""
+    given = {"horizon": horizon, "max_iterations": max_iterations}
+    settings = {name: value for name, value in given.items() if value is not None}
+    if horizon is not None and not suggest:
         message = "--horizon is for --suggest: a range test has none."
         raise typer.BadParameter(message)
-    return partial(experiment, **settings) if settings else experiment
+    run = lrfinder.LRFinder.suggest if suggest else lrfinder.LRFinder.find
+    return partial(run, **settings) if settings else run
 
 
 def executor(ray_address: str | None, num_cpus: float, num_gpus: float) -> Executor | None:
-    """Where cells or probes are made; None is here."""
+    """Return the executor of cells or probes, or None for this process."""
     if ray_address is None:
         return None
     return lrfinder.grid.Ray(address=None if ray_address == "local" else ray_address, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
-def journal(json: Path | None, *, resume: bool) -> Path | None:
-    """Where a search is kept until it ends: beside its result."""
+def search_checkpoint(json: Path | None, *, resume: bool) -> Path | None:
+    """Return the file in which an unfinished search is stored, next to that of its result."""
     if json is None:
         if resume:
-            message = "--resume needs --json: what was found is kept beside that file."
+            message = "--resume needs --json: an unfinished search is stored next to that file."
             raise typer.BadParameter(message)
         return None
     path = json.with_name(f"{json.name}.part")
     if path.exists() and not resume:
-        message = f"{path} is what a search found that was interrupted: go on with it by --resume, or remove it."
+        message = f"{path} holds an interrupted search: continue it with --resume, or remove the file."
+        raise typer.BadParameter(message)
+    if resume and json.exists() and not path.exists():
+        message = f"{json} exists and is complete: show it with `lrfinder plot {json}`."
         raise typer.BadParameter(message)
     return path
 
 
-def require_no_other(output: Path | None, *, resume: bool) -> None:
-    """A grid's file that is there is gone on from, where that is asked for, and never written over."""
+def require_resumable(output: Path | None, *, resume: bool) -> None:
+    """Require that the file of a grid is new, or that it is to be continued."""
     if resume and output is None:
-        message = "--resume needs -o: the file whose cells are there already."
+        message = "--resume needs -o: the file with the finished cells."
         raise typer.BadParameter(message)
     if output is not None and output.exists() and not resume:
-        message = f"{output} is there already: go on with it by --resume, or give another file."
+        message = f"{output} exists already: continue it with --resume, or give another file."
         raise typer.BadParameter(message)
 
 
-def axes_of(texts: Sequence[str], seeds: int | None) -> dict[str, list[Value]]:
-    """Keywords of the factory and their values: ``"momentum=0.8,0.9"``; and as many of ``seed``, if it is asked for."""
+def grid_axes(texts: Sequence[str], seeds: int | None) -> dict[str, list[Value]]:
+    """Return the values of each keyword of the factory, from texts such as ``"momentum=0.8,0.9"`` and a number of seeds."""
     axes = list(map(_axis, texts))
     if seeds is not None:
         axes.append(("seed", list(range(seeds))))
@@ -138,7 +165,7 @@ def _axis(text: str) -> tuple[str, list[Value]]:
 
 
 def _value(text: str) -> Value:
-    """A number where it is one; ``true``, ``false`` and ``none``, whatever their case; or the text itself."""
+    """Return the number, ``true``, ``false`` or ``none`` (in any case) that the text stands for, or the text itself."""
     words: dict[str, Value] = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
@@ -149,9 +176,9 @@ def _value(text: str) -> Value:
 
 
 def rates(lrs: str) -> list[float]:
-    """Numbers with commas between."""
+    """Return the numbers of a text such as ``"0.005,0.05"``."""
     try:
         return [float(lr) for lr in lrs.split(",")]
     except ValueError:
-        message = f"--lrs is {lrs!r}; give numbers with commas between: 0.005,0.05,0.5."
+        message = f"--lrs is {lrs!r}; give numbers separated by commas: 0.005,0.05,0.5."
         raise typer.BadParameter(message) from None

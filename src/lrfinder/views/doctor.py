@@ -13,7 +13,7 @@ from lrfinder.views.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from lrfinder._cli.doctor import Examination, Extra, Wing
+    from lrfinder._cli.doctor import Examination, Extra, Framework
 
 
 def examination_view(found: Examination) -> Group:
@@ -21,7 +21,7 @@ def examination_view(found: Examination) -> Group:
     return Group(
         _table((name, version) for name, version in found.versions.items()),
         Text("\nFrameworks", style="bold"),
-        _table(map(_wing, found.wings)) if found.wings else Text("none is installed"),
+        _table(map(_framework, found.frameworks)) if found.frameworks else Text("none is installed"),
         Text("\nExtras", style="bold"),
         _table(map(_extra, found.extras)),
         Text(f"\n{_answer(found)}"),
@@ -35,11 +35,11 @@ def _table(rows: Iterable[tuple[str, ...]]) -> Table:
     return table
 
 
-def _wing(wing: Wing) -> tuple[str, ...]:
+def _framework(framework: Framework) -> tuple[str, ...]:
     return (
-        wing.framework,
-        f"lrfinder.{wing.name}",
-        f"CANNOT BE USED: {wing.trouble}" if wing.trouble else "; ".join(wing.devices),
+        framework.distribution,
+        f"lrfinder.{framework.package}",
+        f"CANNOT BE USED: {framework.problem}" if framework.problem else "; ".join(framework.devices),
     )
 
 
@@ -49,9 +49,9 @@ def _extra(extra: Extra) -> tuple[str, ...]:
 
 
 def _answer(found: Examination) -> str:
-    broken = [wing.framework for wing in found.wings if wing.trouble]
+    broken = [framework.distribution for framework in found.frameworks if framework.problem]
     if broken:
         return f"{' and '.join(broken)} cannot be used: see above."
-    if not found.wings:
+    if not found.frameworks:
         return 'lrfinder works, and needs a framework to train with: pip install "lrfinder[torch]", say.'
-    return f"All is well: {', '.join(wing.framework for wing in found.wings)} can be used."
+    return f"All is well: {', '.join(framework.distribution for framework in found.frameworks)} can be used."
