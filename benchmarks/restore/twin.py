@@ -19,8 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lrfinder.torch.inspection import observation
-from lrfinder.torch.testing import content
+from lrfinder.torch.inspection import digest, observe
 
 EPOCH = 10  # batches
 ITERATIONS = 20  # before the finder, where it comes in the middle, and after it
@@ -57,7 +56,7 @@ class Net(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Logits, shape ``(batch, 2)``."""
-        self.batches.append(content(inputs))
+        self.batches.append(digest(inputs))
         return self.layers(inputs)
 
 
@@ -122,7 +121,7 @@ class Witness:
 
     def at_the_start(self, optimizer: object) -> None:
         """To be called when the training goes on."""
-        of_net = observation([self._subject.net], [], [], None)
+        of_net = observe([self._subject.net], [])
         self.parts = {part: {} for part in PARTS}
         for name, value in of_net.items():
             part = name.partition(":")[0]
@@ -155,7 +154,7 @@ def _pairs() -> TensorDataset:
 
 def _flat(name: str, value: object) -> Any:
     if isinstance(value, Tensor):
-        yield name, content(value)
+        yield name, digest(value)
     elif isinstance(value, dict | list | tuple):
         pairs = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in pairs:

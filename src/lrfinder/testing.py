@@ -12,7 +12,7 @@
 Each function leaves the learner as it found it, if the learner obeys the law, and raises :class:`lrfinder.LawError`, which
 says where time did not repeat, if it does not. They see what a finder sees, losses. What else must come back (a gradient,
 the rate in the optimizer) is compared through ``observe``: a function that gives a dict from names to anything comparable
-with ``==``; ``lrfinder.torch.testing.fingerprint`` makes one of PyTorch objects.
+with ``==``; ``lrfinder.torch.inspection.fingerprint`` makes one of PyTorch objects.
 
 A learner is put through short trainings at rates that should make it learn; give others where these make it diverge at once.
 """

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader, TensorDataset, default_collate
 
 from lrfinder import LRFinder
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 STEPS_BEFORE = 7
 STEPS_AFTER = 20

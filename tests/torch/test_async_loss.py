@@ -11,7 +11,7 @@ import lrfinder.testing
 from lrfinder import LRFinder
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._async_loss import MAX_LATE_ITERATIONS, LossTransfer, losses_in_order
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 
 class Device:

@@ -12,7 +12,7 @@ from torch_nets import OPTIMIZERS, loader, net, pairs
 import lrfinder.testing
 from lrfinder import LawError
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

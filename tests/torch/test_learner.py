@@ -28,8 +28,8 @@ from lrfinder import (
     restored,
 )
 from lrfinder.torch import TorchLearner
+from lrfinder.torch.inspection import fingerprint
 from lrfinder.torch.step import own_loss
-from lrfinder.torch.testing import fingerprint
 
 cross_entropy = nn.functional.cross_entropy
 

@@ -12,7 +12,7 @@ from torch_nets import OPTIMIZERS, loader, net
 import lrfinder.torch
 from lrfinder import EmptyDataError, LossError, LRFinder, LRFinderError, ModelError, RatesError, Stop
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 RATES = [1e-3 * 1.2**k for k in range(40)]
 

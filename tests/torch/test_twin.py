@@ -10,7 +10,7 @@ from torch_nets import OPTIMIZERS, loader, net
 
 from lrfinder import LRFinder, Stop, restored
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 
 class Training:

@@ -15,7 +15,7 @@ from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
 from lrfinder import LearnerError, LRFinder, RatesError
-from lrfinder.torch.testing import content
+from lrfinder.torch.inspection import digest
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # fastai calls PyTorch's old names while it is imported
@@ -99,7 +99,7 @@ def seen(made):
         value for state in made.opt.state_dict()["state"] for value in (state if isinstance(state, dict) else {}).values()
     ]
     tensors = [*made.model.state_dict().values(), *(one for one in states if isinstance(one, torch.Tensor))]
-    return [content(one) for one in tensors]
+    return [digest(one) for one in tensors]
 
 
 @pytest.mark.parametrize("what", [search, search_that_fails])

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import lrfinder.testing
 from lrfinder import LearnerError, LossError, LRFinder, ModelError, OptimizerError, RatesError
 from lrfinder.torch import schedules
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.ignite import EngineLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ignite.*:DeprecationWarning")

@@ -15,7 +15,7 @@ from trainer_searches import search, search_that_fails
 import lrfinder.testing
 from lrfinder import LearnerError, LossError, LRFinder, OptimizerError, RatesError
 from lrfinder.torch import schedules
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.lightning import LightningLearner, LRFind
 
 pytestmark = [

@@ -14,7 +14,7 @@ from trainer_searches import search, search_that_fails
 import lrfinder.testing
 from lrfinder import LearnerError, LRFinder, RatesError
 from lrfinder.torch import schedules
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.skorch import SkorchLearner
 
 X = np.random.default_rng(0).standard_normal((120, 6)).astype("float32")

@@ -11,7 +11,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, 
 import lrfinder.testing
 from lrfinder import LearnerError, LRFinder, RatesError
 from lrfinder.torch import schedules
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.transformers import TrainerLearner
 
 

@@ -1,4 +1,4 @@
-"""State of a PyTorch training apart from its position in the data: one object for the learner, the sweep and the trainers."""
+"""State of a PyTorch training, apart from its position in the data: shared by the learner, the sweep and the trainers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch.nn.parameter import is_lazy
 
 from lrfinder._state.rollback import put_back_all
 from lrfinder.randomness import States, capture, put_back
+from lrfinder.torch import inspection
 from lrfinder.torch._randomness import global_generators
 from lrfinder.torch._snapshot.snapshot import Memory
-from lrfinder.torch.inspection import observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -104,7 +104,7 @@ class TrainingState:
 
     def observe(self, data: object = ()) -> dict[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
-        return observation(self.modules, self.optimizers, self.stateful, data)
+        return inspection.observe(self.modules, self.optimizers, self.stateful, data)
 
 
 @contextmanager

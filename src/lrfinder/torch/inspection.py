@@ -1,7 +1,8 @@
-"""What of a PyTorch training can be looked into, under names that a user knows: for :func:`lrfinder.check`.
+"""Inspection of a PyTorch training: its state as values that compare with ``==``, under names that a user knows.
 
-It looks further than a snapshot does, into objects of unknown classes too, since it is to find what a snapshot leaves out;
-and it shares no code with the snapshot, so that neither hides the other's faults. Names are ``"kind: name"``.
+:func:`observe` serves :func:`lrfinder.check`. It looks further than a snapshot, into objects of unknown classes too, because
+it is meant to find what a snapshot leaves out. :func:`fingerprint` is the ``observe`` of :mod:`lrfinder.testing` for modules
+and optimizers. Neither shares code with the snapshot, so that the one cannot hide a fault of the other.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from enum import Enum
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,161 +22,199 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lrfinder.torch.testing import content
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-Seen = Iterator[tuple[str, object]]
+Named = Iterator[tuple[str, object]]
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), Enum)
-OF_MODULES = set(vars(nn.Module()))  # seen by name already, or no state of a training
-LONGEST = 1000  # items of a list that are looked at: one that is longer holds data, not the state of a training
+MODULE_ATTRIBUTES = set(vars(nn.Module()))  # observed by name already, or not part of the state of a training
+MAX_ITEMS = 1000  # a longer list holds data rather than the state of a training
 KNOWN = (nn.Module, Optimizer, LRScheduler, torch.amp.GradScaler, DataLoader, Dataset, Sampler)
 
 
-def observation(
-    modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], others: Iterable[object], data: object
+def observe(
+    modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], others: Iterable[object] = (), data: object = ()
 ) -> dict[str, object]:
-    """Names to values that compare with ``==``: all that a training of these could change.
+    """Return everything that a training of these objects could change; names are ``"kind: name"``.
 
-    Of the data only generators, numbers and texts are looked at, as their tensors may be many and are not trained.
+    Of the data, only generators, numbers and texts are included: its tensors may be many and are not trained.
     """
     names: dict[int, str] = {}
-    seen: dict[str, object] = dict(_generators())
+    observed: dict[str, object] = dict(_global_generators())
     for k, module in enumerate(modules):
         before = "" if len(modules) == 1 else f"{type(module).__name__} {k}: "
         names.update((id(one), before + name) for name, one in module.named_parameters())
-        seen.update(_of_module(module, before))
+        observed.update(_module_state(module, before))
     for k, optimizer in enumerate(optimizers):
-        seen.update(_of_optimizer(optimizer, names, "" if len(optimizers) == 1 else f" of {type(optimizer).__name__} {k}"))
+        of = "" if len(optimizers) == 1 else f" of {type(optimizer).__name__} {k}"
+        observed.update(_optimizer_state(optimizer, names, of))
     walk = _Walk(tensors=True)
-    walk.seen.update((id(one), one) for module in modules for one in module.modules())
+    walk.visited.update((id(one), one) for module in modules for one in module.modules())
     for module in modules:
         for name, one in module.named_modules():
-            seen.update(walk.attributes(one, name or type(module).__name__, OF_MODULES))
+            observed.update(walk.attributes(one, name or type(module).__name__, MODULE_ATTRIBUTES))
     for k, one in enumerate(others):
         inside = one.state_dict() if isinstance(one, LRScheduler | torch.amp.GradScaler) else one
-        seen.update(walk.look(inside, f"{type(one).__name__} {k}"))
-    seen.update(_Walk(tensors=False).look(data, "data"))
-    return seen
+        observed.update(walk.visit(inside, f"{type(one).__name__} {k}"))
+    observed.update(_Walk(tensors=False).visit(data, "data"))
+    return observed
 
 
-def _generators() -> Seen:
+def fingerprint(*objects: Any) -> dict[str, object]:
+    """Return the exact state of modules, of objects with a ``state_dict()``, and of the global random generators.
+
+    Included are the digest, shape and dtype of each tensor, gradients or their absence, ``requires_grad``, the modes of
+    modules, buffers that are not persistent, and the ``state_dict()`` of everything else.
+    """
+    observed: dict[str, object] = dict(_global_generators())
+    for k, one in enumerate(objects):
+        kind = f"{type(one).__name__} {k}"
+        if isinstance(one, nn.Module):
+            observed.update(_module_state(one, f"{kind}: "))
+        else:
+            observed.update(_exact_state(kind, one.state_dict()))
+    return observed
+
+
+def digest(tensor: Tensor) -> tuple[object, ...]:
+    """Return the digest of a tensor's memory, as far as it is on this rank, with its shape and dtype."""
+    tensor = tensor.detach()
+    tensor = getattr(tensor, "to_local", lambda: tensor)()
+    dense = tensor.to_dense() if tensor.layout is not torch.strided else tensor
+    memory = dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    return blake2b(memory.data, digest_size=16).digest(), tuple(tensor.shape), tensor.dtype
+
+
+def _global_generators() -> Named:
     yield "generator: python", random.getstate()
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002  (the one that users draw from)
     yield "generator: numpy", (kind, np.asarray(keys).tobytes(), *rest)
-    yield "generator: torch", content(torch.get_rng_state())
+    yield "generator: torch", digest(torch.get_rng_state())
     if torch.cuda.is_initialized():
         for k, state in enumerate(torch.cuda.get_rng_state_all()):
-            yield f"generator: cuda {k}", content(state)
+            yield f"generator: cuda {k}", digest(state)
 
 
-def _of_module(module: nn.Module, before: str) -> Seen:
+def _module_state(module: nn.Module, before: str) -> Named:
     for name, parameter in module.named_parameters():
-        yield f"parameter: {before}{name}", (*content(parameter), parameter.requires_grad)
-        yield f"gradient: {before}{name}", None if parameter.grad is None else content(parameter.grad)
+        yield f"parameter: {before}{name}", (*digest(parameter), parameter.requires_grad)
+        yield f"gradient: {before}{name}", None if parameter.grad is None else digest(parameter.grad)
     for name, buffer in module.named_buffers():
-        yield f"buffer: {before}{name}", content(buffer)
+        yield f"buffer: {before}{name}", digest(buffer)
     for name, submodule in module.named_modules():
         yield f"mode: {before}{name or type(module).__name__}", submodule.training
 
 
-def _of_optimizer(optimizer: Optimizer, names: Mapping[int, str], of: str) -> Seen:
+def _optimizer_state(optimizer: Optimizer, names: Mapping[int, str], of: str) -> Named:
     walk = _Walk(tensors=True, kind="optimizer state")
     for k, (parameter, state) in enumerate(cast("dict[object, dict[str, object]]", optimizer.state).items()):
         for key, value in state.items():
-            yield from walk.look(value, f"{key} of {names.get(id(parameter), f'parameter {k}')}{of}")
+            yield from walk.visit(value, f"{key} of {names.get(id(parameter), f'parameter {k}')}{of}")
     for k, group in enumerate(optimizer.param_groups):
         for key, value in group.items():
             if key == "params":
                 yield f"group value: params of group {k}{of}", tuple(map(id, value))
             else:
-                yield from _Walk(tensors=True, kind="group value").look(value, f"{key} of group {k}{of}")
+                yield from _Walk(tensors=True, kind="group value").visit(value, f"{key} of group {k}{of}")
+
+
+def _exact_state(name: str, value: object) -> Named:
+    if isinstance(value, Tensor):
+        yield name, digest(value)
+    elif isinstance(value, dict):
+        items = cast("dict[object, object]", value)
+        yield f"{name}, keys", tuple(map(str, items))
+        for key, item in items.items():
+            yield from _exact_state(f"{name}[{key!r}]", item)
+    elif isinstance(value, list | tuple):
+        items = cast("list[object]", value)
+        yield f"{name}, length", len(items)
+        for k, item in enumerate(items):
+            yield from _exact_state(f"{name}[{k}]", item)
+    else:
+        yield name, repr(value)
 
 
 class _Walk:
-    """Goes through containers and objects, each of them once.
+    """Walk through containers and objects, which visits each of them once.
 
     Args:
-        tensors: whether tensors and arrays are looked at.
-        kind: what the values are called.
+        tensors: whether tensors and arrays are included.
+        kind: the kind in the names of the values.
     """
 
     def __init__(self, *, tensors: bool, kind: str = "attribute") -> None:
         self.tensors = tensors
         self.kind = kind
-        self.seen: dict[int, object] = {}  # the objects too, so that no other takes the place of one and its id
+        self.visited: dict[int, object] = {}  # holds the objects, so that no other object gets the id of one
 
-    def look(self, value: object, path: str) -> Seen:
-        """What ``value`` is or holds."""
-        state = _state_of_generator(value)
+    def visit(self, value: object, path: str) -> Named:
+        """Yield ``value``, or everything that it holds."""
+        state = _generator_state(value)
         if isinstance(value, PLAIN):
             yield f"{self.kind}: {path}", repr(value)
-        elif id(value) in self.seen:
+        elif id(value) in self.visited:
             return
         elif state is not None:
-            self.seen[id(value)] = value
+            self.visited[id(value)] = value
             yield f"generator: {path}", state
         elif isinstance(value, Tensor | np.ndarray):
             if self.tensors and not isinstance(value, nn.Parameter):
-                yield f"{self.kind}: {path}", _content(value)
+                yield f"{self.kind}: {path}", _tensor_or_array(value)
         elif isinstance(value, dict | list | tuple | set | deque):
-            self.seen[id(value)] = value
+            self.visited[id(value)] = value
             yield from self._items(cast("Any", value), path)
-        elif _is_of_the_users(value):
-            self.seen[id(value)] = value
+        elif _may_hold_state(value):
+            self.visited[id(value)] = value
             yield from self.attributes(value, path)
 
-    def attributes(self, value: object, path: str, but: Iterable[str] = ()) -> Seen:
-        """What the attributes of ``value`` hold."""
+    def attributes(self, value: object, path: str, excluded: Iterable[str] = ()) -> Named:
+        """Yield everything that the attributes of ``value`` hold."""
         of_torch = type(value).__module__.startswith("torch.")
         for name, item in list(getattr(value, "__dict__", {}).items()):
-            setting = of_torch and (name.startswith("_") or (isinstance(item, PLAIN) and not self.tensors))
-            if name not in but and not setting:
-                yield from self.look(item, f"{path}.{name}")
+            is_setting = of_torch and (name.startswith("_") or (isinstance(item, PLAIN) and not self.tensors))
+            if name not in excluded and not is_setting:
+                yield from self.visit(item, f"{path}.{name}")
 
-    def _items(self, value: Any, path: str) -> Seen:
-        if len(value) > LONGEST:
+    def _items(self, value: Any, path: str) -> Named:
+        if len(value) > MAX_ITEMS:
             yield f"{self.kind}: length of {path}", len(value)
-            return
-        if isinstance(value, set):
-            yield (
-                f"{self.kind}: {path}",
-                frozenset(repr(one) for one in cast("set[object]", value) if isinstance(one, PLAIN)),
-            )
-            return
-        pairs = cast("dict[object, object]", value).items() if isinstance(value, dict) else enumerate(value)
-        for k, (key, item) in enumerate(list(pairs)):
-            yield from self.look(item, f"{path}[{key if isinstance(key, PLAIN) else k!r}]")
+        elif isinstance(value, set):
+            plain = [repr(one) for one in cast("set[object]", value) if isinstance(one, PLAIN)]
+            yield f"{self.kind}: {path}", frozenset(plain)
+        else:
+            pairs = cast("dict[object, object]", value).items() if isinstance(value, dict) else enumerate(value)
+            for k, (key, item) in enumerate(list(pairs)):
+                yield from self.visit(item, f"{path}[{key if isinstance(key, PLAIN) else k!r}]")
 
 
-def _state_of_generator(value: object) -> object:
+def _generator_state(value: object) -> object:
     if isinstance(value, torch.Generator):
-        return content(value.get_state())
+        return digest(value.get_state())
     if isinstance(value, random.Random):
         return value.getstate()
     if isinstance(value, np.random.Generator):
-        return _plain(value.bit_generator.state)
-    return _plain(value.get_state(legacy=False)) if isinstance(value, np.random.RandomState) else None
+        return _comparable(value.bit_generator.state)
+    return _comparable(value.get_state(legacy=False)) if isinstance(value, np.random.RandomState) else None
 
 
-def _plain(state: object) -> object:
+def _comparable(state: object) -> object:
     if isinstance(state, np.ndarray):
         return cast("np.ndarray[Any, Any]", state).tobytes()
     if not isinstance(state, dict):
         return state
-    return {key: _plain(item) for key, item in cast("dict[str, object]", state).items()}
+    return {key: _comparable(item) for key, item in cast("dict[str, object]", state).items()}
 
 
-def _content(value: Tensor | np.ndarray[Any, Any]) -> object:
+def _tensor_or_array(value: Tensor | np.ndarray[Any, Any]) -> object:
     if isinstance(value, Tensor):
-        return content(value)
+        return digest(value)
     return (value.tobytes(), value.shape, value.dtype.str) if value.dtype != object else value.shape
 
 
-def _is_of_the_users(value: object) -> bool:
-    """Whether to look inside: PyTorch's own objects of known kinds, and all whose class is not from a standard library."""
+def _may_hold_state(value: object) -> bool:
+    """Return whether to look inside: known objects of PyTorch, and all whose class is not from a standard library."""
     if isinstance(value, KNOWN):
         return True
     kind = cast("type[object]", value if isinstance(value, type) else type(value))

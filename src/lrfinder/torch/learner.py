@@ -250,7 +250,7 @@ class TorchLearner:
         return lambda lrs: losses_in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """Copy everything that an iteration changes; :mod:`lrfinder.torch._snapshot.host` says where the copies are stored."""
+        """Copy everything that an iteration changes; see :mod:`lrfinder.torch._snapshot.host` for the place of the copies."""
         with self._ranks.snapshot():
             self._initialize_lazy_modules()
             return TorchState(self._state.snapshot(), self._batches.mark())

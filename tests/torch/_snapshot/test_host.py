@@ -13,7 +13,7 @@ from lrfinder.torch import TorchLearner
 from lrfinder.torch._snapshot.disk import OnDisk
 from lrfinder.torch._snapshot.host import SPARE, InMemory, has_room_to_spare
 from lrfinder.torch._snapshot.snapshot import Memory
-from lrfinder.torch.testing import fingerprint
+from lrfinder.torch.inspection import fingerprint
 
 TENSORS = {
     "floats": lambda: torch.randn(3, 5),
