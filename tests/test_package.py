@@ -11,7 +11,7 @@ import pytest
 import lrfinder
 
 SOURCE = Path(lrfinder.__file__).parent
-HEAVY = {"matplotlib", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "ray", "sklearn", "scipy"}
+HEAVY = {"matplotlib", "msgspec", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "ray", "sklearn", "scipy"}
 TRAINERS = {"lightning", "transformers", "accelerate", "ignite", "fastai", "skorch"}
 FRAMEWORKS = {"torch", "jax", "optax", "keras", "mxnet", "tensorflow", *TRAINERS}
 ALSO = {"jax": {"optax"}, "trainers": {"torch"}}  # what comes with a framework and is none of its own

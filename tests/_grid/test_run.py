@@ -157,7 +157,7 @@ def test_a_file_of_another_result_is_refused_and_left_as_it_is(tmp_path):
     path = tmp_path / "curve.json"
     curve = LRFinder(Bowl()).find()
     curve.to_json(path)
-    with pytest.raises(ResultFileError, match="no grid"):
+    with pytest.raises(ResultFileError, match="not a grid"):
         lrfinder.grid(bowl, seed=[0], path=path)
     assert lrfinder.load(path) == curve
 

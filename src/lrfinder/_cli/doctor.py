@@ -41,7 +41,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
 }
 """The extras for users, and the distributions that each adds to those of the core."""
 
-CORE = ("numpy", "matplotlib", "rich", "typer")
+CORE = ("numpy", "matplotlib", "msgspec", "rich", "typer")
 IMPORT_TIMEOUT_SECONDS = 120
 
 

@@ -16,7 +16,7 @@ from lrfinder.testing import LRS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder._grid.result import Value
+    from lrfinder._grid.result import SettingValue
     from lrfinder._grid.run import Each
     from lrfinder.executors import Executor
     from lrfinder.schedules import Schedule
@@ -144,7 +144,7 @@ def require_resumable(output: Path | None, *, resume: bool) -> None:
         raise typer.BadParameter(message)
 
 
-def grid_axes(texts: Sequence[str], seeds: int | None) -> dict[str, list[Value]]:
+def grid_axes(texts: Sequence[str], seeds: int | None) -> dict[str, list[SettingValue]]:
     """Return the values of each keyword of the factory, from texts such as ``"momentum=0.8,0.9"`` and a number of seeds."""
     axes = list(map(_axis, texts))
     if seeds is not None:
@@ -156,7 +156,7 @@ def grid_axes(texts: Sequence[str], seeds: int | None) -> dict[str, list[Value]]
     return dict(axes)
 
 
-def _axis(text: str) -> tuple[str, list[Value]]:
+def _axis(text: str) -> tuple[str, list[SettingValue]]:
     name, equals, values = text.partition("=")
     if not (name.isidentifier() and equals and values):
         message = f"--set is {text!r}; give a name and its values, as in weight_decay=0,1e-4,1e-3."
@@ -164,9 +164,9 @@ def _axis(text: str) -> tuple[str, list[Value]]:
     return name, [_value(value.strip()) for value in values.split(",")]
 
 
-def _value(text: str) -> Value:
+def _value(text: str) -> SettingValue:
     """Return the number, ``true``, ``false`` or ``none`` (in any case) that the text stands for, or the text itself."""
-    words: dict[str, Value] = {"true": True, "false": False, "none": None}
+    words: dict[str, SettingValue] = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
     for kind in (int, float):

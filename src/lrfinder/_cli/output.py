@@ -11,7 +11,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder._cli.options import PICTURE_KINDS
-from lrfinder._results.codec import write_whole
+from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError, RankError, RatesError
 from lrfinder.views.text import printable
 
@@ -52,7 +52,7 @@ def present(result: Result, json: Path | None, csv: Path | None, picture: Path |
     if picture is not None:
         from lrfinder.views import matplotlib
 
-        write_whole(matplotlib.picture(result, PICTURE_KINDS[picture.suffix.lower()]), picture)
+        write_atomically(matplotlib.picture(result, PICTURE_KINDS[picture.suffix.lower()]), picture)
     print_written(json, csv, picture)
 
 

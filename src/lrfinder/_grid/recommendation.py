@@ -20,7 +20,7 @@ from lrfinder.analysis.landmarks import FEWEST, shape
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lrfinder._grid.result import Cell, Value
+    from lrfinder._grid.result import Cell, SettingValue
     from lrfinder._results.results import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
@@ -44,7 +44,7 @@ class Combination:
     each cell that gave a result, in that order.
     """
 
-    settings: Mapping[str, Value]
+    settings: Mapping[str, SettingValue]
     cells: tuple[Cell, ...]
     figures: tuple[Figures, ...]
 
@@ -110,7 +110,7 @@ class Recommendation:
     notes: tuple[str, ...]
 
     @property
-    def settings(self) -> Mapping[str, Value]:
+    def settings(self) -> Mapping[str, SettingValue]:
         """Its settings, without the seed."""
         return self.combination.settings
 
@@ -198,7 +198,7 @@ def _there(one: Combination) -> list[Cell]:
     return [cell for cell in one.cells if cell.result is not None]
 
 
-def _seed(cell: Cell) -> Value:
+def _seed(cell: Cell) -> SettingValue:
     return cell.settings.get("seed")
 
 
@@ -245,5 +245,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _number(value: Value) -> float:
+def _number(value: SettingValue) -> float:
     return float(value) if isinstance(value, int | float) else 0.0

@@ -1,4 +1,4 @@
-"""What a grid of experiments leaves behind: plain frozen data."""
+"""The result of a grid of experiments: plain frozen data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lrfinder._grid.recommendation import Combination, Recommendation
 
-Value = int | float | str | bool | None
+SettingValue = int | float | str | bool | None
 SEED = "seed"  # the axis along which cells repeat one another
 
 
@@ -24,36 +24,41 @@ SEED = "seed"  # the axis along which cells repeat one another
 class Cell:
     """One experiment of a grid.
 
-    ``settings`` are the keyword arguments that the factory was called with. Of ``result`` and ``error`` one is there: what
-    the experiment gave, or what it raised, as a sentence. ``attempts`` is how often it was begun until then, more than once
-    where a worker was lost; ``None`` where the executor does not say.
+    Attributes:
+        settings: the keyword arguments of the factory.
+        result: the result of the experiment; ``None`` where it failed.
+        error: a sentence about the exception that it raised; ``None`` where it has a result.
+        attempts: how often it was started, more than once where a worker was lost; ``None`` where the executor does not know.
     """
 
-    settings: Mapping[str, Value]
+    settings: Mapping[str, SettingValue]
     result: RangeTest | Suggestion | None
     error: str | None = None
     attempts: int | None = 1
 
     @property
-    def seed(self) -> Value:
-        """Its value on the axis ``seed``; ``None`` where there is no such axis."""
+    def seed(self) -> SettingValue:
+        """Its value on the axis ``seed``; ``None`` without such an axis."""
         return self.settings.get(SEED)
 
     @property
     def suggestion(self) -> Suggestion | None:
-        """Its result, or what its curve suggests; ``None`` where it failed."""
+        """Its result, or the suggestion of its curve; ``None`` where it failed."""
         return self.result.suggestion if isinstance(self.result, RangeTest) else self.result
 
 
 @dataclass(frozen=True)
 class Grid(Result):
-    """Experiments at every combination of the values of some axes, as far as they have been made.
+    """Experiments at every combination of the values of some axes.
 
-    ``axes`` are the values of each, by its name. ``each`` names what was done in a cell, and ``factory`` what made its
-    learner. ``cells`` are those that there are, in the order of the grid: the last axis moves fastest.
+    Attributes:
+        axes: the values of each axis, by its name.
+        each: the name of the experiment of each cell.
+        factory: the name of the factory that built the learners.
+        cells: the finished cells in the order of the grid, the last axis moving fastest.
     """
 
-    axes: Mapping[str, tuple[Value, ...]]
+    axes: Mapping[str, tuple[SettingValue, ...]]
     each: str
     factory: str
     cells: tuple[Cell, ...]
@@ -63,25 +68,25 @@ class Grid(Result):
 
     @property
     def size(self) -> int:
-        """How many cells the whole grid has."""
+        """The number of cells of the whole grid."""
         return math.prod(map(len, self.axes.values()))
 
     @property
-    def pending(self) -> tuple[Mapping[str, Value], ...]:
-        """The settings of the cells that are not there yet, or failed."""
-        there = {key(cell.settings) for cell in self.cells if cell.error is None}
-        return tuple(settings for settings in settings_of(self.axes) if key(settings) not in there)
+    def pending(self) -> tuple[Mapping[str, SettingValue], ...]:
+        """The settings of the cells that are missing or failed."""
+        done = {cell_key(cell.settings) for cell in self.cells if cell.error is None}
+        return tuple(settings for settings in all_settings(self.axes) if cell_key(settings) not in done)
 
     @cached_property
     def combinations(self) -> tuple[Combination, ...]:
-        """The cells put together that differ in nothing but their seed, in the order of the grid."""
+        """The cells grouped by all settings but the seed, in the order of the grid."""
         from lrfinder._grid.recommendation import combinations
 
         return combinations(self.cells)
 
     @cached_property
     def recommended(self) -> Recommendation | None:
-        """The combination to train with, and why; ``None`` where no combination gave a rate with every seed.
+        """The combination to train with, and why; ``None`` where no combination has a rate for every seed.
 
         See :func:`lrfinder._grid.recommendation.recommendation` for the rule.
         """
@@ -96,19 +101,21 @@ class Grid(Result):
         save_grid(self, path)
 
     def to_columns(self) -> Mapping[str, Sequence[object]]:
-        """A row for each cell: a column for each axis, then ``lr``, ``low``, ``high``, ``status``, ``error``."""
-        told = [(cell, cell.suggestion) for cell in self.cells]
+        """Return a row for each cell: a column for each axis, then ``lr``, ``low``, ``high``, ``status``, ``error``."""
+        suggestions = [cell.suggestion for cell in self.cells]
         axes = {name: [cell.settings[name] for cell in self.cells] for name in self.axes}
-        rates = {name: [None if one is None else getattr(one, name) for _, one in told] for name in ("lr", "low", "high")}
-        statuses = [None if one is None else str(one.status) for _, one in told]
+        rates = {
+            name: [None if one is None else getattr(one, name) for one in suggestions] for name in ("lr", "low", "high")
+        }
+        statuses = [None if one is None else str(one.status) for one in suggestions]
         return {**axes, **rates, "status": statuses, "error": [cell.error for cell in self.cells]}
 
 
-def settings_of(axes: Mapping[str, Sequence[Value]]) -> list[dict[str, Value]]:
-    """The settings of every cell, the last axis moving fastest."""
+def all_settings(axes: Mapping[str, Sequence[SettingValue]]) -> list[dict[str, SettingValue]]:
+    """Return the settings of every cell, the last axis moving fastest."""
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
-def key(settings: Mapping[str, Value]) -> tuple[tuple[str, type, Value], ...]:
-    """What tells cells apart, whatever the order of their settings: ``True`` is not 1 here, but 1 is 1.0."""
+def cell_key(settings: Mapping[str, SettingValue]) -> tuple[tuple[str, type, SettingValue], ...]:
+    """Return what identifies a cell, whatever the order of its settings; ``True`` differs from 1, and 1 equals 1.0."""
     return tuple(sorted((name, bool if isinstance(value, bool) else object, value) for name, value in settings.items()))

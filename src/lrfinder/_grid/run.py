@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lrfinder._factories import checked_learner, described, require_settings
-from lrfinder._grid.result import Cell, Grid, settings_of
-from lrfinder._grid.storage import add_cell, begun
+from lrfinder._grid.result import Cell, Grid, all_settings
+from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._ray import Ray
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from os import PathLike
 
-    from lrfinder._grid.result import Value
+    from lrfinder._grid.result import SettingValue
     from lrfinder.executors import Executor
     from lrfinder.learner import Learner
 
     Each = Callable[[LRFinder], RangeTest | Suggestion]
-    Axes = Mapping[str, Iterable[Value]]
+    Axes = Mapping[str, Iterable[SettingValue]]
 
 
 class Gridding:
@@ -54,7 +54,7 @@ class Gridding:
         executor: Executor | None = None,
         path: str | PathLike[str] | None = None,
         on_cell: Callable[[Cell], object] | None = None,
-        **more_axes: Iterable[Value],
+        **more_axes: Iterable[SettingValue],
     ) -> Grid:
         """A range test, or another experiment, of the learner that ``factory`` makes at every combination of some settings.
 
@@ -77,9 +77,9 @@ class Gridding:
             ExecutorError: the executor cannot work.
         """
         values = _checked({**(axes or {}), **more_axes})
-        require_settings(factory, settings_of(values)[0])
+        require_settings(factory, all_settings(values)[0])
         grid = Grid(values, described(each), described(factory), ())
-        grid = grid if path is None else begun(grid, path)
+        grid = grid if path is None else resumed(grid, path)
         pending = list(grid.pending)
         if not pending:
             return grid
@@ -90,7 +90,7 @@ class Gridding:
                 cell = replace(cell, attempts=done.attempts)
                 made[cell_number(grid, cell)] = cell
                 if path is not None:
-                    add_cell(cell, path)
+                    append_cell(cell, path)
                 if on_cell is not None:
                     on_cell(cell)
         return replace(grid, cells=tuple(cell for _, cell in sorted(made.items(), key=lambda numbered: numbered[0])))
@@ -107,7 +107,7 @@ def cell_number(grid: Grid, cell: Cell) -> int:
     return number
 
 
-def _work(factory: Callable[..., Learner[Any]], each: Each, settings: Mapping[str, Value]) -> Cell:
+def _work(factory: Callable[..., Learner[Any]], each: Each, settings: Mapping[str, SettingValue]) -> Cell:
     """Make the learner of a cell and experiment with it. What it raises is part of the result."""
     try:
         with closing(checked_learner(factory(**settings), factory)) as learner:
@@ -116,7 +116,7 @@ def _work(factory: Callable[..., Learner[Any]], each: Each, settings: Mapping[st
         return Cell(settings, None, _told(error))
 
 
-def _cell(settings: Mapping[str, Value], result: object, each: Each) -> Cell:
+def _cell(settings: Mapping[str, SettingValue], result: object, each: Each) -> Cell:
     if not isinstance(result, RangeTest | Suggestion):
         return Cell(
             settings,
@@ -134,7 +134,7 @@ def _told(error: Exception) -> str:
     return " ".join([f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})", *notes])
 
 
-def _checked(axes: Axes) -> dict[str, tuple[Value, ...]]:
+def _checked(axes: Axes) -> dict[str, tuple[SettingValue, ...]]:
     """The values of the axes, numpy's numbers as python's.
 
     Raises:
@@ -146,7 +146,7 @@ def _checked(axes: Axes) -> dict[str, tuple[Value, ...]]:
     return {name: _values(name, values) for name, values in axes.items()}
 
 
-def _values(name: str, given: object) -> tuple[Value, ...]:
+def _values(name: str, given: object) -> tuple[SettingValue, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         message = f"{name} is {given!r}; an axis is a list of values, as in {name}=[{given!r}]."
         raise GridError(message)
@@ -165,4 +165,4 @@ def _values(name: str, given: object) -> tuple[Value, ...]:
         if value in values[:place]:
             message = f"{name} has the value {value!r} twice; give each once (other repetitions are an axis seed=[0, 1, 2])."
             raise GridError(message)
-    return tuple(cast("list[Value]", values))
+    return tuple(cast("list[SettingValue]", values))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
+from lrfinder._optional import require
 from lrfinder._results.records import Confidence, Difference, Order, Probe, Record, Settings, Status, Stop, bits
 from lrfinder.analysis.endings import comparison_window, final_losses
 
@@ -67,9 +68,8 @@ class Result:
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        from lrfinder._results.codec import data_frame
-
-        return data_frame(self.to_columns())
+        frame: pd.DataFrame = require("pandas", "pandas").DataFrame(dict(self.to_columns()))
+        return frame
 
     def __rich__(self) -> RenderableType:
         """What rich prints of it."""

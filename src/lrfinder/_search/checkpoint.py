@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lrfinder._results.atomic_file import append, write_atomically
 from lrfinder._results.codec import (
     HEAD,
-    append_line,
     as_lines,
     document_of,
+    naming_file,
     probe_document,
     probe_of,
     read,
     result_of,
-    told_where,
-    write_whole,
 )
 from lrfinder._results.results import RangeTest
 from lrfinder._search.search import Ask
@@ -44,7 +43,7 @@ class Journal:
         if self._path is not None and self._path.exists():
             head, *lines = read(self._path)
             self._require_same(head, self._path)
-            told_where(lambda: self._take(lines), self._path)
+            naming_file(lambda: self._take(lines), self._path)
 
     def probe(self, ask: Ask) -> Probe | None:
         """The probe, where an earlier run made it."""
@@ -55,12 +54,12 @@ class Journal:
         if self._path is not None:
             head = {**HEAD, "result": "Search", "asked": self._asked}
             probes = [_line(ask, probe) for ask, probe in self._probes.items()]
-            write_whole(as_lines([head, document_of(curve), *probes]), self._path)
+            write_atomically(as_lines([head, document_of(curve), *probes]), self._path)
 
     def made(self, ask: Ask, probe: Probe) -> None:
         """Keep a probe."""
         if self._path is not None:
-            append_line(_line(ask, probe), self._path)
+            append(as_lines([_line(ask, probe)]), self._path)
 
     def remove(self) -> None:
         """The search has ended."""
@@ -71,7 +70,7 @@ class Journal:
         if head.get("result") != "Search":
             message = f"{path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
             raise ResultFileError(message)
-        held = told_where(lambda: dict(head["asked"]), path)
+        held = naming_file(lambda: dict(head["asked"]), path)
         differing = [name for name, value in self._asked.items() if held.get(name) != value]
         if differing:
             message = (

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lrfinder._grid.recommendation import Combination, Recommendation
-    from lrfinder._grid.result import Cell, Grid, Value
+    from lrfinder._grid.result import Cell, Grid, SettingValue
     from lrfinder.views.describe.curve import Limits, LossAxis
 
 WIDEST = 4  # panels side by side
@@ -104,12 +104,12 @@ def recommended_told(told: Recommendation, joint: str, over: str = "") -> str:
     return joint.join(filter(None, [settings_told(told.settings), f"a rate of {told.lr:.3g}{over}"]))
 
 
-def settings_told(settings: Mapping[str, Value]) -> str:
+def settings_told(settings: Mapping[str, SettingValue]) -> str:
     """Settings in one line."""
     return printable(", ".join(f"{name} {value_told(value)}" for name, value in settings.items()))
 
 
-def value_told(value: Value) -> str:
+def value_told(value: SettingValue) -> str:
     """A value as short as it can be told apart."""
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 

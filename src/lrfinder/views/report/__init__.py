@@ -25,6 +25,6 @@ def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from lrfinder._results.codec import write_whole
+    from lrfinder._results.atomic_file import write_atomically
 
-    write_whole(report_page(runs).encode(), path)
+    write_atomically(report_page(runs).encode(), path)
