@@ -19,10 +19,13 @@ A learner is put through short trainings at rates that should make it learn; giv
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, SupportsFloat
+
+import numpy as np
 
 from lrfinder.errors import DataEndedError, LawError
 from lrfinder.learner import Learner, restored
@@ -155,6 +158,16 @@ def losses(learner: Learner[Any], lrs: Iterable[float]) -> list[float]:
         for lr in lrs:
             found.append(float(learner.iteration(lr)))  # noqa: PERF401  (those before the end count)
     return found
+
+
+def random_states() -> dict[str, object]:
+    """Return the states of the global generators of Python and NumPy, by code that snapshots do not share."""
+    keys: Any = np.random.get_state()[1]  # noqa: NPY002  (users draw from the legacy generator)
+    return {
+        "python's generator": random.getstate(),
+        "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (as above)
+        "numpy's generator, keys": keys.tobytes(),
+    }
 
 
 def difference(found: Sequence[float], expected: Sequence[float]) -> str | None:

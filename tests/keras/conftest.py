@@ -1,4 +1,4 @@
-"""Programs that many tests have in common are compiled once, on the back end that can keep them."""
+"""A cache on disk, so that programs that many tests share are compiled once, on the backend that supports one."""
 
 import os
 

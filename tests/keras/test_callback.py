@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, compiled, keras, layers, net, nothing
+from keras_nets import BACKEND, batches, compiled, keras, layers, net, nothing
 
 from lrfinder import LearnerError, LRFinder, LRFinderError, RatesError, Stop
 from lrfinder.keras import KerasLearner, LRRangeTest
@@ -13,7 +13,7 @@ X, Y = (np.concatenate(parts) for parts in zip(*batches(), strict=True))
 FIT = {"batch_size": 8, "epochs": 10, "shuffle": False, "verbose": 0}
 
 
-def test_it_finds_what_the_finder_finds_on_the_same_batches():
+def test_it_finds_the_curve_of_the_finder_on_the_same_batches():
     test = LRRangeTest(rates=RATES, stopping=nothing)
     net(inside=[]).fit(X, Y, callbacks=[test], **FIT)
     result = LRFinder(KerasLearner(net(inside=[]), batches())).find(rates=RATES, stopping=nothing)
@@ -23,7 +23,7 @@ def test_it_finds_what_the_finder_finds_on_the_same_batches():
 
 
 @pytest.mark.parametrize("rate", [0.01, keras.optimizers.schedules.CosineDecay(0.1, 100)], ids=["number", "schedule"])
-def test_everything_is_as_before_after_the_fit(rate):
+def test_everything_is_restored_after_the_fit(rate):
     model = net(keras.optimizers.Adam(rate), inside=[layers.Dropout, layers.BatchNormalization])
     model.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
     before = fingerprint(model)
@@ -47,7 +47,7 @@ class Failing(keras.callbacks.Callback):
             raise OSError("mine")
 
 
-def test_the_block_puts_everything_back_when_fit_raises():
+def test_the_block_restores_everything_when_fit_raises():
     model = net("adam")
     model.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
     before = fingerprint(model)
@@ -58,7 +58,7 @@ def test_the_block_puts_everything_back_when_fit_raises():
         _ = test.result
 
 
-def test_restore_puts_it_back_by_hand():
+def test_restore_can_be_called_by_hand():
     model = net("adam", inside=[])
     model.fit(X, Y, batch_size=8, shuffle=False, verbose=0)
     before = model.get_weights()
@@ -72,8 +72,8 @@ def test_restore_puts_it_back_by_hand():
 
 
 def test_the_stopping_criterion_ends_the_fit():
-    seen = []
-    test = LRRangeTest(stopping=lambda loss: seen.append(loss) or len(seen) == 4)
+    losses = []
+    test = LRRangeTest(stopping=lambda loss: losses.append(loss) or len(losses) == 4)
     net().fit(X, Y, callbacks=[test], **FIT)
     assert (len(test.result), test.result.stop) == (4, Stop.CRITERION)
 
@@ -86,7 +86,7 @@ def test_nan_ends_the_fit():
     assert (len(test.result), test.result.stop) == (3, Stop.NOT_FINITE)
 
 
-def test_a_fit_that_ends_first_says_so():
+def test_a_fit_that_ends_first_is_reported():
     test = LRRangeTest()
     net().fit(X, Y, callbacks=[test], **{**FIT, "epochs": 1})
     assert (len(test.result), test.result.stop) == (12, Stop.DATA_ENDED)
@@ -99,12 +99,12 @@ def test_it_stops_at_the_limit_on_iterations():
     assert test.result.settings.lr_start == 1e-6
 
 
-def test_settings_that_make_no_sweep_are_refused():
+def test_settings_that_give_no_rates_are_refused():
     with pytest.raises(RatesError):
         LRRangeTest(lr_multiplier=1.0)
 
 
-@pytest.mark.skipif(BACK_END != "tensorflow", reason="on the others, fit makes the variables before training begins")
+@pytest.mark.skipif(BACKEND != "tensorflow", reason="on the others, fit creates the variables before training begins")
 def test_a_model_without_variables_is_refused():
     model = compiled(keras.Sequential([layers.Dense(2)]))
     with pytest.raises(LearnerError, match="build it first"):

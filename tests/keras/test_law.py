@@ -1,11 +1,11 @@
-"""The law on Keras: learners of every kind pass, and one that leaves out any one kind of state fails."""
+"""The law on Keras: learners of every kind obey it, and one that leaves out any one kind of state breaks it."""
 
 import random
 import sys
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, keras, layers, net
+from keras_nets import BACKEND, batches, keras, layers, net
 
 import lrfinder.testing
 from lrfinder import LawError
@@ -15,7 +15,7 @@ from lrfinder.keras.testing import fingerprint
 FEW = lrfinder.testing.LRS[::4]
 
 
-def test_dropout_and_batch_normalisation_obey_the_law():
+def test_dropout_and_batch_normalization_obey_the_law():
     model = net("adam", inside=[layers.Dropout, layers.BatchNormalization])
     lrfinder.testing.check(KerasLearner(model, batches()), observe=lambda: fingerprint(model))
 
@@ -42,7 +42,7 @@ def test_accumulated_gradients_and_averaged_weights_obey_the_law():
 
 
 class Shuffled(keras.utils.PyDataset):
-    """Batches that draw from a generator of the data set's own."""
+    """A data set that draws from a generator of its own."""
 
     def __init__(self):
         super().__init__()
@@ -56,8 +56,8 @@ class Shuffled(keras.utils.PyDataset):
         return x, (x.sum(1) > 0).astype("int32")
 
 
-class Drawn:
-    """Batches that draw from every global generator."""
+class Drawing:
+    """Data that draw from every global generator."""
 
     def __iter__(self):
         for x, y in batches(5):
@@ -79,10 +79,10 @@ def of_torch():
 
 DATA = {
     "a tuple": lambda: tuple(batches(3)),
-    "a generator": lambda: (one for one in batches(200)),
-    "a generator that ends": lambda: (one for one in batches(9)),
+    "a generator": lambda: (batch for batch in batches(200)),
+    "a generator that ends": lambda: (batch for batch in batches(9)),
     "a PyDataset": Shuffled,
-    "data that draw": Drawn,
+    "data that draw": Drawing,
     "a tf.data.Dataset": of_tensorflow,
     "a DataLoader": of_torch,
 }
@@ -92,7 +92,7 @@ DATA = {
 @pytest.mark.parametrize("name", DATA)
 def test_every_kind_of_data_obeys_the_law(name, replay_bytes):
     if name.startswith("a generator") and replay_bytes == 1000:
-        pytest.skip("an iterator past the limit gives up the law, and says so")
+        pytest.skip("an iterator past replay_bytes cannot obey the law, and warns")
     model = net("sgd")
     learner = KerasLearner(model, DATA[name](), replay_bytes=replay_bytes)
     for check in (lrfinder.testing.check_time_repeats, lrfinder.testing.check_old_states_live):
@@ -101,7 +101,7 @@ def test_every_kind_of_data_obeys_the_law(name, replay_bytes):
 
 
 class Counted(layers.Layer):
-    """Adds how often it was called, kept in a variable that is not trained."""
+    """A layer that counts its calls in a variable without training, and adds the count."""
 
     def build(self, shape):
         self.calls = self.add_weight(shape=(), initializer="zeros", trainable=False)
@@ -118,8 +118,8 @@ class Everything:
     def __init__(self, cls=KerasLearner):
         seeded = lambda: layers.Dropout(0.2, seed=5)
         self.model = net("adam", inside=[layers.Dropout, seeded, layers.BatchNormalization, Counted])
-        keras.random.uniform(())  # Keras's global seeds exist from the first number on
-        self.learner = cls(self.model, Drawn())
+        keras.random.uniform(())  # the first draw creates Keras's global generator
+        self.learner = cls(self.model, Drawing())
         self.learner.training = self
 
 
@@ -156,19 +156,19 @@ KINDS = {
     "numpy's generator": (lambda _: np.random.get_state(), lambda _, state: np.random.set_state(state)),
     "place in the data": (lambda t: t.learner._batches.mark(), lambda t, mark: t.learner._batches.go(mark)),
 }
-if BACK_END == "torch":
+if BACKEND == "torch":
     KINDS["torch's generator"] = (torch_state, lambda _, state: sys.modules["torch"].set_rng_state(state))
 
 
 def forgetting(kind):
-    """A learner class whose restore leaves out one kind of state."""
+    """Return a learner class whose restore leaves out one kind of state."""
     read, write = KINDS[kind]
 
     class Forgetful(KerasLearner):
         def restore(self, state):
-            as_it_is = read(self.training)
+            unrestored = read(self.training)
             super().restore(state)
-            write(self.training, as_it_is)
+            write(self.training, unrestored)
 
     return Forgetful
 

@@ -1,4 +1,4 @@
-"""What a Keras learner does beside obeying the law: losses, rates, updates, what it puts back, what it refuses."""
+"""A Keras learner beyond the law: losses, rates, updates, restored objects, refused arguments."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, compiled, evaluated, keras, layers, net, nothing
+from keras_nets import BACKEND, batches, compiled, evaluated, keras, layers, net, nothing
 
 import lrfinder
 from lrfinder import BatchError, EmptyDataError, LossError, LRFinder, ModelError, OptimizerError, Stop, restored
@@ -29,7 +29,7 @@ def test_a_loss_is_a_float_of_its_batch_before_the_update():
     assert {type(loss) for loss in losses} == {float}
 
 
-def test_regularisation_is_part_of_the_loss():
+def test_regularization_is_part_of_the_loss():
     keras.utils.set_random_seed(0)
     model = compiled(keras.Sequential([keras.Input((6,)), layers.Dense(2, kernel_regularizer="l2")]))
     ((x, y),) = batches(1)
@@ -69,7 +69,7 @@ def test_the_rate_reaches_the_weights(rate):
     assert moved(0.2) == pytest.approx(2 * moved(0.1), rel=1e-3)
 
 
-def test_a_schedule_comes_back_with_the_step_that_was_compiled_for_it():
+def test_a_schedule_is_restored_with_the_step_that_was_compiled_for_it():
     schedule = schedules.CosineDecay(0.1, 100)
     model = net(keras.optimizers.Adam(schedule))
     model.train_on_batch(*batches()[0])
@@ -82,23 +82,23 @@ def test_a_schedule_comes_back_with_the_step_that_was_compiled_for_it():
         assert len(model.optimizer.variables) == variables
 
 
-def test_nothing_is_compiled_anew_for_each_restore():
-    traced = []
+def test_nothing_is_compiled_again_after_a_restore():
+    calls = []
 
     class Traced(layers.Layer):
         def call(self, x):
-            traced.append(1)
+            calls.append(1)
             return x
 
     model = net(keras.optimizers.Adam(schedules.CosineDecay(0.1, 100)), inside=[Traced])
     finder = LRFinder(KerasLearner(model, batches(), stateful=[]))
     finder.compare([0.1, 0.2], 2)
-    first = len(traced)
+    first = len(calls)
     finder.compare([0.1, 0.2, 0.3, 0.4], 1)
-    assert len(traced) - first == (4 if BACK_END == "torch" else 0)  # torch compiles nothing, and calls
+    assert len(calls) - first == (4 if BACKEND == "torch" else 0)  # torch compiles nothing, so it calls the layer
 
 
-def test_one_iteration_is_one_update_where_gradients_are_accumulated():
+def test_an_iteration_is_one_update_where_gradients_are_accumulated():
     model = net(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3), inside=[])
     expected = [evaluated(model, batch) for batch in batches()[:3]]
     loss = KerasLearner(model, batches()).iteration(0.1)
@@ -106,14 +106,14 @@ def test_one_iteration_is_one_update_where_gradients_are_accumulated():
     assert loss == pytest.approx(sum(expected) / 3, rel=1e-5)
 
 
-def test_a_batch_on_which_the_loss_scale_overflows_makes_way_for_another():
+def test_another_batch_follows_one_on_which_the_loss_scale_overflows():
     model = net(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=2.0**127), inside=[])
     KerasLearner(model, [(1000 * x, y) for x, y in batches()]).iteration(1e-6)
     assert int(model.optimizer.inner_optimizer.iterations) == 1
     assert float(model.optimizer.dynamic_scale) < 2.0**127
 
 
-def test_a_snapshot_makes_variables_for_the_next_batch_which_stays_the_next():
+def test_a_snapshot_creates_variables_for_the_next_batch_which_stays_the_next():
     keras.utils.set_random_seed(0)
     model = compiled(keras.Sequential([layers.Dense(3), layers.BatchNormalization(), layers.Dense(2)]))
     drawn = []
@@ -133,7 +133,7 @@ def test_a_snapshot_makes_variables_for_the_next_batch_which_stays_the_next():
     assert drawn == [0]
 
 
-def test_trainable_flags_and_stop_training_come_back():
+def test_trainable_flags_and_stop_training_are_restored():
     model = net("sgd")
     with restored(KerasLearner(model, batches())):
         model.layers[0].trainable = False
@@ -152,7 +152,7 @@ def test_variables_stay_the_same_objects():
     assert [*map(id, model.variables), *map(id, model.optimizer.variables)] == before
 
 
-def test_an_object_named_as_stateful_comes_back():
+def test_an_object_named_as_stateful_is_restored():
     class Counter:
         steps = 0
 
@@ -168,9 +168,8 @@ def test_an_object_named_as_stateful_comes_back():
     assert counter.steps == 3
 
 
-def test_the_learner_is_as_before_when_the_data_raise():
+def test_the_model_is_restored_when_the_data_raise():
     model = net("adam")
-    before = None
 
     def data():
         yield from batches(5)
@@ -193,34 +192,34 @@ def test_a_sweep_ends_where_the_data_do():
 def test_a_loss_that_becomes_nan_ends_the_sweep():
     x, y = batches(1)[0]
     ones = np.ones(len(x), dtype="float32")
-    data = [(x, y, ones), (x, y, ones * np.float32("nan"))]  # not in x: on tensorflow, ReLU makes zeros of them
+    data = [(x, y, ones), (x, y, ones * np.float32("nan"))]  # not in x: on tensorflow, ReLU turns them into zeros
     result = LRFinder(KerasLearner(net(), data)).find(stopping=nothing)
     assert (len(result), result.stop) == (2, Stop.NOT_FINITE)
 
 
-# what is refused, each with the state as before
+# --- refused arguments; each leaves the state as it was
 
 
 class WithStep(keras.Model):
-    """A training step of its own, that gives what it is told to."""
+    """A model whose own training step returns given logs."""
 
-    def __init__(self, gives):
+    def __init__(self, returned):
         super().__init__()
         self.body = layers.Dense(2)
-        self.gives = gives
+        self.returned = returned
 
     def call(self, x):
         return self.body(x)
 
     def train_step(self, *args):
         logs = super().train_step(*args)
-        if BACK_END == "jax":
-            return self.gives(logs[0]), logs[1]
-        return self.gives(logs)
+        if BACKEND == "jax":
+            return self.returned(logs[0]), logs[1]
+        return self.returned(logs)
 
 
 class WithLoss(keras.Model):
-    """A loss for each sample."""
+    """A model whose loss has one number for each sample."""
 
     def __init__(self):
         super().__init__()
@@ -234,7 +233,7 @@ class WithLoss(keras.Model):
 
 
 @pytest.mark.parametrize(
-    ("make", "error", "says"),
+    ("make", "error", "reason"),
     [
         (lambda: KerasLearner(print, batches()), ModelError, "builtin_function_or_method"),
         (lambda: KerasLearner(keras.Sequential([layers.Dense(2)]), batches()), ModelError, "not compiled"),
@@ -243,13 +242,13 @@ class WithLoss(keras.Model):
     ],
     ids=["no model", "not compiled", "no optimizer", "no data"],
 )
-def test_what_makes_no_learner_is_refused(make, error, says):
-    with pytest.raises(error, match=says):
+def test_arguments_that_give_no_learner_are_refused(make, error, reason):
+    with pytest.raises(error, match=reason):
         make()
 
 
 @pytest.mark.parametrize(
-    ("make", "error", "says"),
+    ("make", "error", "reason"),
     [
         (lambda: KerasLearner(net(), []), EmptyDataError, "no batch"),
         (lambda: KerasLearner(net(), iter(())), EmptyDataError, "no batch"),
@@ -277,11 +276,11 @@ def test_what_makes_no_learner_is_refused(make, error, says):
         "two losses",
     ],
 )
-def test_what_cannot_be_trained_on_is_refused_and_leaves_the_state(make, error, says):
+def test_a_batch_or_loss_that_cannot_be_trained_is_refused_and_leaves_the_state(make, error, reason):
     learner = make()
     model = learner._model
     before = weights(model)
-    with pytest.raises(error, match=says) as raised:
+    with pytest.raises(error, match=reason) as raised:
         LRFinder(learner).find()
     assert str(raised.value).count(". ") == 0
     assert not before or weights(model) == before
@@ -297,28 +296,28 @@ def test_a_loss_that_a_layer_adds_is_a_loss():
     assert KerasLearner(model, batches()).iteration(0.1) > 0
 
 
-def importing(code, **environment):
+def error_of(code, **environment):
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
     ).stderr.splitlines()[-1]
 
 
-def test_a_back_end_that_is_not_installed_is_named():
-    said = importing("import sys; sys.modules['jax'] = None; import lrfinder.keras", KERAS_BACKEND="jax")
-    assert "MissingExtraError" in said
-    assert "jax, which is not installed: run  pip install jax  or set KERAS_BACKEND" in said
+def test_a_backend_that_is_not_installed_is_named():
+    error = error_of("import sys; sys.modules['jax'] = None; import lrfinder.keras", KERAS_BACKEND="jax")
+    assert "MissingExtraError" in error
+    assert "jax, which is not installed: run  pip install jax  or set KERAS_BACKEND" in error
 
 
-def test_a_back_end_that_there_is_not_is_refused():
-    said = importing("import lrfinder.keras", KERAS_BACKEND="numpy")
-    assert "'numpy' is no back end" in said
+def test_a_backend_that_cannot_train_is_refused():
+    error = error_of("import lrfinder.keras", KERAS_BACKEND="numpy")
+    assert "'numpy' is not a Keras backend" in error
 
 
 def test_a_keras_that_is_too_old_is_refused():
-    said = importing("import keras; keras.__version__ = '3.7.0'; import lrfinder.keras")
-    assert "keras 3.7.0 is not Keras 3 from 3.8 on" in said
+    error = error_of("import keras; keras.__version__ = '3.7.0'; import lrfinder.keras")
+    assert "keras 3.7.0 is not Keras 3 from 3.8 on" in error
 
 
 def test_keras_that_is_not_installed_is_named():
-    said = importing("import sys; sys.modules['keras'] = None; import lrfinder.keras")
-    assert 'pip install "lrfinder[keras]"' in said
+    error = error_of("import sys; sys.modules['keras'] = None; import lrfinder.keras")
+    assert 'pip install "lrfinder[keras]"' in error

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from keras_nets import batches, keras, net
 
@@ -6,10 +8,11 @@ from lrfinder.keras import schedules
 from lrfinder.schedules import one_cycle
 from lrfinder.views.report.usage import usage
 
+SUGGESTION = Suggestion(0.1, 0.05, 0.2, "high", Status.OK, (), 600, 300)
 ALL = {
-    "constant": lambda: schedules.Constant(0.1, warmup=10),
-    "one-cycle": lambda: schedules.OneCycle(0.1, 100),
-    "triangular": lambda: schedules.Triangular(0.01, 0.1, 10),
+    "warm-up and cosine": lambda: schedules.warmup_cosine(0.1, 100, warmup=10),
+    "one-cycle": lambda: schedules.one_cycle(0.1, 100),
+    "triangular": lambda: schedules.triangular(0.1, 10, base_lr=0.01),
 }
 
 
@@ -27,48 +30,65 @@ def test_an_optimizer_takes_the_schedule_and_trains_at_its_rate(name):
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_saved_schedule_is_read_back(name):
+def test_a_saved_schedule_can_be_loaded(name):
     schedule = ALL[name]()
-    again = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
-    assert rates(again, range(40)) == rates(schedule, range(40))
+    loaded = keras.optimizers.schedules.deserialize(keras.optimizers.schedules.serialize(schedule))
+    assert rates(loaded, range(40)) == rates(schedule, range(40))
 
 
-def test_a_warm_up_rises_from_above_0_to_the_rate_and_stays():
-    assert rates(schedules.Constant(0.1, warmup=4), [0, 1, 4, 1000]) == pytest.approx([0.02, 0.04, 0.1, 0.1])
-    assert rates(schedules.Constant(0.1), [0, 7]) == pytest.approx([0.1, 0.1])
+def test_a_rate_is_set_also_inside_an_optimizer_that_scales_the_loss():
+    inner = keras.optimizers.SGD(0.5)
+    for optimizer in (inner, keras.optimizers.LossScaleOptimizer(inner)):
+        schedules.set_rate(optimizer, SUGGESTION)
+        assert float(inner.learning_rate) == pytest.approx(0.1)
+        inner.learning_rate = 0.5
 
 
-def test_one_cycle_is_the_schedule_that_a_suggestion_is_made_for():
+def test_a_warm_up_rises_from_above_0_to_the_rate_and_the_cosine_falls_to_its_part():
+    schedule = schedules.warmup_cosine(0.1, 100, warmup=4, final_part=0.1)
+    assert rates(schedule, [0, 1, 4, 100, 1000]) == pytest.approx([0.02, 0.04, 0.1, 0.01, 0.01])
+    assert rates(schedules.warmup_cosine(0.1, 100), [0, 50]) == pytest.approx([0.1, 0.05])
+
+
+def test_a_suggestion_gives_the_schedule_of_its_rate():
+    for make in (schedules.one_cycle, schedules.triangular, schedules.warmup_cosine):
+        assert rates(make(SUGGESTION, 20), range(20)) == rates(make(0.1, 20), range(20))
+
+
+def test_one_cycle_is_the_schedule_that_a_suggestion_is_for():
     expected = [0.1 * one_cycle(step / 100) for step in range(101)]
-    assert rates(schedules.OneCycle(0.1, 100), range(101)) == pytest.approx(expected, rel=1e-4, abs=1e-7)
+    assert rates(schedules.one_cycle(0.1, 100), range(101)) == pytest.approx(expected, rel=1e-4, abs=1e-7)
 
 
 def test_one_cycle_stays_low_once_it_is_over():
     assert rates(schedules.OneCycle(0.1, 100, last=0.01), [100, 1000]) == pytest.approx([0.001, 0.001], rel=1e-3)
 
 
-def test_triangular_goes_up_and_down_over_and_over():
-    schedule = schedules.Triangular(0.01, 0.1, 10)
+def test_a_triangle_goes_up_and_down_without_end():
+    schedule = schedules.triangular(0.1, 10, base_lr=0.01)
     assert rates(schedule, [0, 5, 10, 15, 20, 30]) == pytest.approx([0.01, 0.055, 0.1, 0.055, 0.01, 0.1], rel=1e-5)
 
 
 def test_a_suggestion_without_a_rate_makes_no_schedule():
-    for make in (schedules.Constant, lambda lr: schedules.OneCycle(lr, 10), lambda lr: schedules.Triangular(lr, lr, 10)):
+    for make in (schedules.one_cycle, schedules.triangular, schedules.warmup_cosine):
         with pytest.raises(RatesError, match="None"):
-            make(None)
+            make(None, 10)
+    with pytest.raises(RatesError, match="None"):
+        schedules.set_rate(keras.optimizers.SGD(0.5), None)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: schedules.Triangular(0.1, 0.01, 10),
-        lambda: schedules.Triangular(0.01, 0.1, 0),
-        lambda: schedules.OneCycle(0.1, 0),
-        lambda: schedules.OneCycle(0.1, 10, warmup_part=1.0),
-        lambda: schedules.Constant(0.1, warmup=-1),
+        lambda: schedules.triangular(0.01, 10, base_lr=0.1),
+        lambda: schedules.triangular(0.1, 0),
+        lambda: schedules.one_cycle(0.1, 0),
+        lambda: schedules.one_cycle(0.1, 10, warmup_part=1.0),
+        lambda: schedules.warmup_cosine(0.1, 10, warmup=-1),
+        lambda: schedules.warmup_cosine(0.1, 10, warmup=10),
     ],
 )
-def test_settings_that_make_no_schedule_are_refused(make):
+def test_settings_that_give_no_schedule_are_refused(make):
     with pytest.raises(RatesError):
         make()
 
@@ -77,8 +97,7 @@ def test_settings_that_make_no_schedule_are_refused(make):
 def test_the_reports_code_for_keras_does_what_it_says(schedule):
     model = net(keras.optimizers.SGD(0.5), inside=[])
     names = {"keras": keras, "model": model}
-    suggestion = Suggestion(0.1, 0.05, 0.2, "high", Status.OK, (), 600, 300, schedule=schedule)
-    exec(usage(suggestion)["Keras"], names)
+    exec(usage(replace(SUGGESTION, schedule=schedule))["Keras"], names)
     if schedule == "constant":
         assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
     assert max(rates(names["optimizer"]._learning_rate, range(300))) == pytest.approx(0.1)

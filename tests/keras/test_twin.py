@@ -1,10 +1,10 @@
-"""The twin: a training with the finder in its middle is, bit for bit, the training without it; on each back end."""
+"""Twins: a training interrupted by a finder equals, bit for bit, the training without it, on each backend."""
 
 import random
 
 import numpy as np
 import pytest
-from keras_nets import BACK_END, batches, compiled, evaluated, keras, layers, net, nothing
+from keras_nets import BACKEND, batches, compiled, evaluated, keras, layers, net, nothing
 
 import lrfinder
 from lrfinder import LRFinder, restored
@@ -30,11 +30,11 @@ def weighted():
 
 
 def sequential(*inside):
-    return lambda: keras.Sequential([*(one() for one in inside), layers.Dense(2)])
+    return lambda: keras.Sequential([*(layer() for layer in inside), layers.Dense(2)])
 
 
 class WithHead(keras.Model):
-    """A subclass whose variables do not exist before its first call."""
+    """A model without variables before its first call."""
 
     def __init__(self):
         super().__init__()
@@ -99,7 +99,7 @@ OPTIMIZERS = {
 
 
 class Training:
-    """A script's own loop, with a place before and in its middle to do something else."""
+    """The loop of a script, interrupted before it begins and in the middle."""
 
     def __init__(self, name, optimizer, in_the_middle, before=nothing):
         keras.utils.set_random_seed(7)
@@ -129,23 +129,23 @@ def find_and_compare(training):
 
 @pytest.mark.parametrize(
     ("name", "optimizer"),
-    [*((name, "SGD") for name in NETS), *(("dense, noise and dropout", one) for one in OPTIMIZERS)][1:],
+    [*((name, "SGD") for name in NETS), *(("dense, noise and dropout", optimizer) for optimizer in OPTIMIZERS)][1:],
 )
-def test_a_training_goes_on_as_if_the_finder_had_never_run(name, optimizer):
+def test_a_training_continues_as_if_the_finder_had_never_run(name, optimizer):
     plain = Training(name, optimizer, nothing)
     with_finder = Training(name, optimizer, find_and_compare)
     assert with_finder.losses == plain.losses
-    seen, expected = fingerprint(with_finder.model), fingerprint(plain.model)
-    assert [*seen.values()][7:] == [*expected.values()][7:]  # names count the layers that were ever made
+    found, expected = fingerprint(with_finder.model), fingerprint(plain.model)
+    assert [*found.values()][7:] == [*expected.values()][7:]  # names count all layers of the process
 
 
-def test_a_training_also_goes_on_where_the_finder_made_the_variables():
+def test_a_training_continues_likewise_where_the_finder_created_the_variables():
     plain = Training("a subclass, weighted samples", "a schedule", nothing)
     with_finder = Training("a subclass, weighted samples", "a schedule", nothing, before=find_and_compare)
     assert with_finder.losses == plain.losses
 
 
-def test_a_training_also_goes_on_after_weights_have_become_nan():
+def test_a_training_continues_likewise_after_weights_have_become_nan():
     def into_nan(training):
         with restored(training.learner()) as _:
             learner = training.learner()
@@ -153,11 +153,11 @@ def test_a_training_also_goes_on_after_weights_have_become_nan():
                 learner.iteration(1e30)
             assert not np.isfinite(training.model.get_weights()[-1]).all()
 
-    plain, broken = (Training("dense, noise and dropout", "Adam", what) for what in (nothing, into_nan))
+    plain, broken = (Training("dense, noise and dropout", "Adam", middle) for middle in (nothing, into_nan))
     assert broken.losses == plain.losses
 
 
-def test_the_twin_check_sees_one_more_batch():
+def test_the_comparison_detects_one_more_batch():
     def one_more(training):
         training.model.train_on_batch(*training.data[0])
 
@@ -165,8 +165,8 @@ def test_the_twin_check_sees_one_more_batch():
     assert Training("dense, noise and dropout", "SGD", one_more).losses != plain.losses
 
 
-# shuffling draws from tf.random's global state on that back end, which cannot be put back
-FIT = {"verbose": 0, "shuffle": BACK_END != "tensorflow"}
+# on TensorFlow, shuffling draws from tf.random's global state, which cannot be restored
+FIT = {"verbose": 0, "shuffle": BACKEND != "tensorflow"}
 
 
 def fitted(in_the_middle):
@@ -177,14 +177,14 @@ def fitted(in_the_middle):
     return history + model.fit(x, y, epochs=2, **FIT).history["loss"]
 
 
-def test_fit_goes_on_as_if_the_finder_had_never_run():
+def test_fit_continues_as_if_the_finder_had_never_run():
     def find(model, x, y):
         LRFinder(KerasLearner(model, batches())).find(rates=RATES, stopping=nothing)
 
     assert fitted(find) == fitted(nothing)
 
 
-def test_fit_goes_on_as_if_the_callback_had_never_been_in_one():
+def test_fit_continues_as_if_the_callback_had_never_run():
     def find(model, x, y):
         with LRRangeTest(rates=RATES, stopping=nothing) as test:
             model.fit(x, y, epochs=9, callbacks=[test], **FIT)

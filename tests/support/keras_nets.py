@@ -1,4 +1,4 @@
-"""Small Keras trainings for the tests; the back end is KERAS_BACKEND's."""
+"""Small Keras trainings for the tests, on the backend that KERAS_BACKEND names."""
 
 import sys
 
@@ -8,11 +8,11 @@ import pytest
 layers = pytest.importorskip("keras.layers", reason="the keras session has it")  # without Keras, this folder is a "keras"
 keras = sys.modules["keras"]
 
-BACK_END = keras.backend.backend()
+BACKEND = keras.backend.backend()
 
 
 def batches(count=12, size=8, seed=0):
-    """A list of (x, y): 6 numbers, and whether their sum is positive."""
+    """Return a list of (x, y): 6 numbers, and whether their sum is positive."""
     random = np.random.default_rng(seed)
     inputs = random.standard_normal((count, size, 6)).astype("float32")
     return [(x, (x.sum(1) > 0).astype("int32")) for x in inputs]
@@ -25,7 +25,7 @@ def compiled(model, optimizer="sgd", **settings):
 
 
 def net(optimizer="sgd", *, inside=(layers.Dropout,), seed=0, **settings):
-    """Two dense layers, between them others, from functions: what a layer is made with depends on the seed."""
+    """Return two dense layers with others between them, built here so that they follow the seed."""
     keras.utils.set_random_seed(seed)
     between = [one(0.3) if one is layers.Dropout else one() for one in inside]
     model = keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"), *between, layers.Dense(2)])
@@ -33,7 +33,7 @@ def net(optimizer="sgd", *, inside=(layers.Dropout,), seed=0, **settings):
 
 
 def evaluated(model, batch):
-    """The loss of a batch; up to Keras 3.14, ``test_on_batch`` alone gives a running mean."""
+    """Return the loss of a batch; up to Keras 3.14, ``test_on_batch`` alone gives a running mean."""
     model.reset_metrics()
     return float(model.test_on_batch(*batch, return_dict=True)["loss"])
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import random
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lrfinder.testing import random_states
+
 
 def fingerprint(*trees: Any) -> dict[str, object]:
     """Return every array bit for bit under readable names, and the global generators of Python and NumPy."""
-    found: dict[str, object] = {
-        "python's generator": random.getstate(),
-        "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (the one that users draw from)
-        "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
-    }
+    found = random_states()
     for k, tree in enumerate(trees):
         found |= contents(f"tree {k}", tree)
     return found

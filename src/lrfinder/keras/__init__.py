@@ -1,4 +1,4 @@
-"""The Keras 3 wing, on the back ends torch, jax and tensorflow."""
+"""The Keras 3 package, for the backends torch, jax and tensorflow."""
 
 from lrfinder.keras.callback import LRRangeTest
 from lrfinder.keras.learner import KerasLearner

@@ -1,10 +1,10 @@
-"""What Keras computes with."""
+"""The devices that Keras can compute on."""
 
 from __future__ import annotations
 
-from lrfinder.keras._framework import BACK_END
+from lrfinder.keras._framework import BACKEND
 
 
 def devices() -> list[str]:
-    """The back end that is set; what devices it has, the framework of that name tells."""
-    return [f"back end {BACK_END}"]
+    """Return the name of the backend, whose own package knows the devices."""
+    return [f"backend {BACKEND}"]

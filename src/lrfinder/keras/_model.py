@@ -1,4 +1,4 @@
-"""What must exist before a snapshot: variables of layers, metrics and optimizer; and a loss that can be minimised."""
+"""Checks and preparations of a Keras model: compiled, built, and with a loss that can be minimized."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from lrfinder.errors import LossError, ModelError
 from lrfinder.keras._framework import keras
-from lrfinder.keras.rates import innermost
+from lrfinder.keras.rates import innermost_optimizer
 
 _backend: Any = importlib.import_module("keras.src.backend")
 
 
 def check_compiled(model: Any) -> None:
-    """Refuse what cannot be trained.
+    """Refuse a model that cannot be trained.
 
     Raises:
-        ModelError: it is no Keras model, or not compiled.
+        ModelError: it is not a Keras model, or not compiled.
         OptimizerError: it was compiled without an optimizer.
     """
     if not isinstance(model, keras.Model):
@@ -25,30 +25,30 @@ def check_compiled(model: Any) -> None:
     if not model.compiled:
         message = f"The model {model.name!r} is not compiled; call model.compile(optimizer=..., loss=...) first."
         raise ModelError(message)
-    innermost(model)
+    innermost_optimizer(model)
 
 
 def is_built(model: Any) -> bool:
-    """Whether every variable of the model, its metrics, its loss and its optimizer exists."""
+    """Return whether every variable of the model, its metrics, its loss and its optimizer exists."""
     parts = [*model._flatten_layers(), model._compile_metrics, model._compile_loss, model.optimizer]
     return all(part is None or part.built for part in parts)
 
 
 def build(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Make the variables that do not exist yet, by a forward in inference mode of which the shapes alone are worked out.
+    """Create the variables that do not exist yet, by a forward in inference mode that computes shapes alone.
 
-    It is what ``train_on_batch`` does first, on two of the three back ends.
+    ``train_on_batch`` does the same first, on two of the three backends.
     """
     model._symbolic_build(data_batch=(x, y, sample_weight))
 
 
 def check_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
-    """Refuse a loss that is not there or not one number, where Keras itself has not made sure of it.
+    """Refuse a missing loss, or one that is not a single number, where Keras itself does not check.
 
-    Nothing is computed: shapes alone are worked out, without a trace in the model.
+    It computes shapes alone, and leaves no trace in the model.
 
     Raises:
-        LossError: ``compile`` was given no loss and no layer adds one, or ``compute_loss`` gives no single number.
+        LossError: ``compile`` was given no loss and no layer adds one, or ``compute_loss`` returns more than one number.
     """
     own_loss = type(model).compute_loss is not keras.Model.compute_loss
     if type(model).train_step is not keras.Model.train_step or (model.loss is not None and not own_loss):
@@ -56,7 +56,7 @@ def check_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
     added: list[bool] = []
 
     def loss(x: Any, y: Any, sample_weight: Any) -> Any:
-        with keras.StatelessScope(collect_losses=True):  # else those that layers add are dropped
+        with keras.StatelessScope(collect_losses=True):  # without it, losses that layers add are dropped
             y_pred = model(x, training=False)
             added.append(bool(model.losses))
             return model.compute_loss(x, y, y_pred, sample_weight) if own_loss or added[-1] else keras.ops.zeros(())
@@ -70,5 +70,5 @@ def check_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
         message = "The model was compiled without a loss, and no layer adds one; give one: model.compile(loss=..., ...)."
         raise LossError(message)
     if shape != ():
-        message = f"compute_loss gives a loss of shape {shape}; it must be one number: take its mean or its sum."
+        message = f"compute_loss returns a loss of shape {shape}; it must be one number: take its mean or its sum."
         raise LossError(message)

@@ -1,4 +1,4 @@
-"""Batches: what comes from the data, as arrays that every back end takes, in the three parts of a training step."""
+"""Batches: a source of arrays that every backend accepts, and the three parts of a batch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from lrfinder.errors import BatchError
 from lrfinder.keras._framework import torch, torch_if_loaded
 
 
-def portable(data: Any) -> Any:
-    """The data, their batches in arrays of which a back end can be given any and the bytes can be counted."""
+def own_source(data: Any) -> Any:
+    """Return the data with batches of arrays, which every backend accepts and replay can count in bytes."""
     if isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
         return data
-    return map(arrays, data) if isinstance(data, Iterator) else _Portable(data)
+    return map(arrays, data) if isinstance(data, Iterator) else _ArraySource(data)
 
 
-class _Portable:
+class _ArraySource:
     """An iterable whose batches are :func:`arrays`."""
 
     def __init__(self, data: Iterable[Any]) -> None:
@@ -28,25 +28,25 @@ class _Portable:
 
 
 def arrays(batch: Any) -> Any:
-    """TensorFlow's tensors, and PyTorch's where that is not the back end, as numpy's arrays; in dicts, lists, tuples too."""
+    """Convert tensors of TensorFlow, and of PyTorch on another backend, to NumPy, inside dicts, lists and tuples too."""
     if type(batch) is dict:
         return {key: arrays(value) for key, value in cast("dict[Any, Any]", batch).items()}
     if type(batch) in {list, tuple}:
         return type(batch)(arrays(value) for value in batch)
-    of_torch: Any = None if torch else torch_if_loaded()
-    if of_torch is not None and isinstance(batch, of_torch.Tensor):
+    foreign_torch: Any = None if torch else torch_if_loaded()
+    if foreign_torch is not None and isinstance(batch, foreign_torch.Tensor):
         return batch.detach().cpu().numpy()
-    of_tensorflow: Any = sys.modules.get("tensorflow")  # a tf.data.Dataset feeds any back end
-    if of_tensorflow is not None and isinstance(batch, of_tensorflow.Tensor):
+    loaded_tensorflow: Any = sys.modules.get("tensorflow")  # a tf.data.Dataset may supply any backend
+    if loaded_tensorflow is not None and isinstance(batch, loaded_tensorflow.Tensor):
         return batch.numpy()
     return batch
 
 
-def three_parts(batch: Any) -> tuple[Any, Any, Any]:
-    """Input, target and sample weights (None where there are none) of a batch.
+def input_target_weights(batch: Any) -> tuple[Any, Any, Any]:
+    """Return the input, the target and the sample weights of a batch, None where it has no weights.
 
     Raises:
-        BatchError: it is no ``(x, y)`` and no ``(x, y, sample_weight)``.
+        BatchError: it is neither ``(x, y)`` nor ``(x, y, sample_weight)``.
     """
     parts = cast("list[Any]", batch)
     if isinstance(batch, list | tuple) and len(parts) in {2, 3}:

@@ -11,9 +11,9 @@ from lrfinder._stepwise import Stepwise
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
 from lrfinder.keras._model import check_compiled, is_built
-from lrfinder.keras._randomness import generators
-from lrfinder.keras.learner import one_number
-from lrfinder.keras.rates import Rate
+from lrfinder.keras._randomness import global_generators
+from lrfinder.keras.learner import loss_in
+from lrfinder.keras.rates import ModelRate
 from lrfinder.keras.state import take
 from lrfinder.randomness import States, capture, put_back
 
@@ -31,26 +31,28 @@ class LRRangeTest(keras.callbacks.Callback):
             model.fit(x, y, epochs=100, callbacks=[test])
         test.result.plot()
 
-    A batch is trained at each rate; the stopping criterion, or the last rate, ends the fit. Its end, or that of the ``with``
-    block however it comes, puts back what :class:`lrfinder.keras.KerasLearner` does: variables of model, metrics and
-    optimizer, a schedule in it, modes, random numbers. In the block these are as they were before ``fit``; without it, as
-    they were when training began, and an exception inside ``fit`` leaves the model as it is until :meth:`restore` is called.
+    Each rate trains one batch; the stopping criterion or the last rate ends the fit. The end of the ``with`` block, however
+    it comes, restores what :class:`lrfinder.keras.KerasLearner` restores: variables of model, metrics and optimizer, its
+    schedule, modes, random numbers. They are then as they were before ``fit``.
 
-    What a callback cannot put back: the place in data that can be read only once, ``model.history``, and what other
-    callbacks do; a batch of the data is not the same before and after it. Give ``fit`` no validation data, which it would
-    still work through at the end, and the model ``steps_per_execution=1``, with which a rate is one iteration.
+    Without the block, the end of ``fit`` restores them as they were when training began. An exception inside ``fit`` then
+    leaves the model changed until you call :meth:`restore`.
+
+    A callback cannot restore ``model.history``, the position in data that can be read only once, and what other callbacks
+    do. Give ``fit`` no validation data, which it would still evaluate at the end. Compile the model with
+    ``steps_per_execution=1``, so that a rate is one iteration.
 
     Args:
         lr_start: the first rate.
-        lr_multiplier: each rate is this many times the one before.
-        smoothing: weight of the past in the running mean of the default stopping criterion.
-        lr_end: no rate goes above this.
-        max_iterations: no more iterations than this.
-        rates: the rates themselves in place of the geometric ladder.
-        stopping: called with each loss; what is truthy stops. NaN or infinity ends the test whatever it says.
+        lr_multiplier: the ratio of each rate to the one before.
+        smoothing: the weight of the past in the running mean of the default stopping criterion.
+        lr_end: the upper bound of the rates.
+        max_iterations: the most iterations.
+        rates: the rates themselves, instead of a geometric series.
+        stopping: called with each loss; a truthy result ends the test. So does a loss of NaN or infinity, in any case.
 
     Raises:
-        RatesError: the settings make no sweep.
+        RatesError: the settings give no rates.
     """
 
     def __init__(  # noqa: PLR0913  (those of LRFinder.find)
@@ -75,18 +77,18 @@ class LRRangeTest(keras.callbacks.Callback):
             stopping=stopping,
         )
         self._sweep = Stepwise(self._plan)
-        self._before: States | None = None
+        self._randomness: States | None = None
         self._memory: Memory | None = None
-        self._rate: Rate | None = None
-        self._built = True
+        self._rate: ModelRate | None = None
+        self._was_built = True
         self._result: RangeTest | None = None
 
     @property
     def result(self) -> RangeTest:
-        """The range test.
+        """Return the range test.
 
         Raises:
-            LRFinderError: no fit with this callback has come to its end.
+            LRFinderError: no fit with this callback has ended.
         """
         if self._result is None:
             message = "There is no range test yet: give this callback to model.fit(callbacks=[...]) first."
@@ -94,54 +96,54 @@ class LRRangeTest(keras.callbacks.Callback):
         return self._result
 
     def __enter__(self) -> Self:
-        self._before = capture(generators())
+        self._randomness = capture(global_generators())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.restore()
-        self._before = None
+        self._randomness = None
 
     def restore(self) -> None:
-        """Put everything back, if a fit began and did not do so at its end."""
+        """Restore everything, if a fit began and has not restored it at its end."""
         memory, self._memory = self._memory, None
-        if memory is None or self._before is None or self._rate is None:
+        if memory is None or self._randomness is None or self._rate is None:
             return
         memory.restore()
-        put_back(self._before)
-        if not self._built:
-            self._rate.forget()  # TensorFlow makes variables while it compiles, and those are gone
+        put_back(self._randomness)
+        if not self._was_built:
+            self._rate.forget()  # TensorFlow creates variables while it compiles, and those are gone
         self._rate.settle()
 
     def on_train_begin(self, logs: Any = None) -> None:  # noqa: ARG002  (Keras's signature)
-        """Take the snapshot."""
+        """Store a snapshot."""
         check_compiled(self.model)
         if not all(layer.built for layer in self.model._flatten_layers()):
             message = (
-                f"The model {self.model.name!r} has no variables yet, and inside fit() they cannot be made for a snapshot; "
+                f"The model {self.model.name!r} has no variables yet, and fit() cannot create them before a snapshot; "
                 "build it first: call it on a batch, or model.build(shape)."
             )
             raise LearnerError(message)
-        self._built = is_built(self.model)
+        self._was_built = is_built(self.model)
         self._memory = Memory([self.model], take)
-        self._before = capture(generators()) if self._before is None else self._before
-        self._rate = Rate(self.model)
+        self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
+        self._rate = ModelRate(self.model)
         self._sweep = Stepwise(self._plan)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
-        """Set the rate; empty the metrics, so that the loss is the batch's and no running mean."""
+        """Set the rate, and reset the metrics, so that the loss is that of the batch, not a running mean."""
         assert self._rate is not None
         self.model.reset_metrics()
         self._rate.write(self._sweep.lr)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
-        """Record the loss, and end the fit where the test ends."""
-        loss = one_number(keras.tree.map_structure(float, logs))
+        """Record the loss, and end the fit if the test ends."""
+        loss = loss_in(keras.tree.map_structure(float, logs))
         if self._sweep.record(loss) is not None:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)
-        """Put everything back; the result is there."""
+        """Restore everything; the result is available."""
         self._result = self._sweep.result(otherwise=Stop.DATA_ENDED)
-        in_block = self._before
+        randomness_of_block = self._randomness
         self.restore()
-        self._before = in_block
+        self._randomness = randomness_of_block

@@ -1,51 +1,45 @@
-"""The Keras learner."""
+"""The learner for Keras 3."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LossError
 from lrfinder.keras._framework import RESETS_METRICS
 from lrfinder.keras._model import build, check_compiled, check_loss, is_built
-from lrfinder.keras._randomness import generators, generators_of, has_seed_generator
-from lrfinder.keras.batches import arrays, portable, three_parts
-from lrfinder.keras.rates import Rate, innermost
-from lrfinder.keras.state import take
-from lrfinder.randomness import States, capture, put_back
+from lrfinder.keras._randomness import data_generators, global_generators, has_seed_generator
+from lrfinder.keras.batches import arrays, input_target_weights, own_source
+from lrfinder.keras.rates import ModelRate, innermost_optimizer
+from lrfinder.keras.state import KerasState, take
+from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OVERFLOWS_AT_MOST = 16  # a loss scale starts at 2**15 and halves; after as many overflows the fault is not the scale
-
-
-class KerasState(NamedTuple):
-    """What a :class:`KerasLearner` was like at a snapshot."""
-
-    memory: Memory
-    randomness: States
-    place: object
+MAX_OVERFLOWS = 16
+"""A loss scale starts at 2**15 and halves, so more overflows in a row have another cause."""
 
 
 class KerasLearner:
-    """A compiled Keras 3 model and its data as a :class:`lrfinder.Learner`, on the back ends torch, jax and tensorflow.
+    """A compiled Keras 3 model and its data as a :class:`lrfinder.Learner`, on the backends torch, jax and tensorflow.
 
-    An iteration draws a batch and calls ``model.train_on_batch``; where the optimizer accumulates gradients or scales the
-    loss, it does so until the optimizer has made an update. The loss is that of the batch, regularisation included, before
-    the update. A learning-rate schedule in the optimizer is taken out at the first iteration, and put back by a restore.
+    An iteration draws a batch and calls ``model.train_on_batch``. Where the optimizer accumulates gradients or scales the
+    loss, it draws further batches until the optimizer has made an update. The loss is that of the batch before the update,
+    regularization included. A variable replaces a learning-rate schedule in the optimizer from the first iteration on; a
+    restore brings the schedule back.
 
     Args:
-        model: a compiled ``keras.Model``, built or not. A ``train_step`` of its own must give a ``"loss"``.
+        model: a compiled ``keras.Model``, built or not. A ``train_step`` of its own must return a ``"loss"``.
         data: an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches: a list, a ``keras.utils.PyDataset``, a
-            ``tf.data.Dataset``, a PyTorch ``DataLoader``. It is cycled without end, but for an iterator, which ends.
-        stateful: further objects that the training changes; put back by their attributes.
-        replay_bytes: how many bytes of batches may be kept for replay (see :func:`lrfinder.replay.stream`).
+            ``tf.data.Dataset``, a PyTorch ``DataLoader``. It is cycled without end, except for an iterator, which ends.
+        stateful: further objects that the training changes; their attributes are restored.
+        replay_bytes: the most bytes of batches to cache for replay (see :func:`lrfinder.replay.stream`).
 
     Raises:
-        ModelError: ``model`` is no Keras model, or not compiled.
+        ModelError: ``model`` is not a Keras model, or not compiled.
         OptimizerError: it was compiled without an optimizer.
         DataError: ``data`` cannot be iterated.
     """
@@ -56,62 +50,62 @@ class KerasLearner:
         check_compiled(model)
         self._model = model
         self._stateful = [vars(one) for one in stateful]
-        self._rate = Rate(model)
-        of_data = generators_of(data)
-        self._generators = lambda: (*generators(), *of_data)
-        self._batches = stream(portable(data), self._generators, replay_bytes)
-        self._checked = False
+        self._rate = ModelRate(model)
+        of_data = data_generators(data)
+        self._generators = lambda: (*global_generators(), *of_data)
+        self._batches = stream(own_source(data), self._generators, replay_bytes)
+        self._is_loss_checked = False
 
     def iteration(self, lr: float) -> float:
-        """Train on the next batch at ``lr``; its loss before the update.
+        """Train on the next batch at ``lr``; return its loss before the update.
 
         Raises:
-            LossError: the training step gives no loss, or one that is not one number.
-            BatchError: the batch is no ``(x, y)`` and no ``(x, y, sample_weight)``.
+            LossError: the training step returns no loss, or more than one number.
+            BatchError: the batch is neither ``(x, y)`` nor ``(x, y, sample_weight)``.
             DataError: there is no batch, or no more.
         """
         batch = self._draw()
-        if not self._checked:
+        if not self._is_loss_checked:
             check_loss(self._model, *batch)
-            self._checked = True
+            self._is_loss_checked = True
         self._rate.write(lr)
-        optimizer = innermost(self._model)
+        optimizer = innermost_optimizer(self._model)
         if optimizer is self._model.optimizer and not optimizer.gradient_accumulation_steps:
             return self._train(batch)
-        return self._until_updated(batch, optimizer)
+        return self._train_until_update(batch, optimizer)
 
     def snapshot(self) -> KerasState:
-        """A copy of everything that an iteration changes; on the host, whatever the device."""
+        """Copy everything that an iteration changes, to the memory of the host."""
         if not is_built(self._model):
             self._build()
         return KerasState(Memory([self._model, *self._stateful], take), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: KerasState) -> None:
-        """Put everything back as it was when ``state`` was made: the same variables, the same objects."""
+        """Restore everything as it was at the snapshot: the same variables, the same objects."""
         had_seed_generator = has_seed_generator()
         state.memory.restore()
         put_back(state.randomness)
-        self._batches.go(state.place)
+        self._batches.go(state.position)
         if had_seed_generator and not has_seed_generator():
-            self._rate.forget()  # a step that was compiled since draws from one that is gone
+            self._rate.forget()  # steps compiled since the snapshot draw from the generator that is gone
         self._rate.settle()
 
     def close(self) -> None:
-        """Let go of the data's iterator, and so of the worker processes that it started."""
+        """Drop the iterator of the data, and so the worker processes that it started."""
         self._batches.close()
 
     def _draw(self) -> tuple[Any, Any, Any]:
-        return three_parts(arrays(self._batches.draw()))
+        return input_target_weights(arrays(self._batches.draw()))
 
     def _train(self, batch: tuple[Any, Any, Any]) -> float:
         x, y, sample_weight = batch
         if not RESETS_METRICS:
-            self._model.reset_metrics()  # or the loss is a running mean
+            self._model.reset_metrics()  # otherwise the loss is a running mean
         logs = self._model.train_on_batch(x, y, sample_weight, return_dict=True)
-        return one_number(logs)
+        return loss_in(logs)
 
-    def _until_updated(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:
-        """Train until the optimizer has made an update; the mean loss of the batches that went into it."""
+    def _train_until_update(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:
+        """Train until the optimizer has made an update; return the mean loss of the batches in it."""
         losses: list[float] = []
         overflows = 0
         while True:
@@ -122,29 +116,29 @@ class KerasLearner:
                 losses.append(loss)
             else:
                 overflows += 1
-            if not math.isfinite(loss) or overflows == _OVERFLOWS_AT_MOST:
+            if not math.isfinite(loss) or overflows == MAX_OVERFLOWS:
                 return loss
             if now > before and now % (optimizer.gradient_accumulation_steps or 1) == 0:
                 return math.fsum(losses) / len(losses)
             batch = self._draw()
 
     def _build(self) -> None:
-        """Make the variables that do not exist yet, for the next batch, which stays the next."""
-        before, place = capture(self._generators()), self._batches.mark()
+        """Create the variables that do not exist yet, from the next batch, which stays the next."""
+        before, position = capture(self._generators()), self._batches.mark()
         batch = self._draw()
-        self._batches.go(place)
+        self._batches.go(position)
         put_back(before)
         build(self._model, *batch)
 
 
-def one_number(logs: Any) -> float:
-    """The loss that a training step gave.
+def loss_in(logs: Any) -> float:
+    """Return the loss in the logs of a training step.
 
     Raises:
-        LossError: it gave none, or not one number.
+        LossError: there is none, or it is not one number.
     """
     loss = logs.get("loss") if isinstance(logs, dict) else None
     if not isinstance(loss, SupportsFloat) or getattr(loss, "shape", ()) != ():
-        message = f"The training step gave {logs!s:.80}; it must give a dict in which 'loss' is one number."
+        message = f"The training step returned {logs!s:.80}; it must return a dict in which 'loss' is one number."
         raise LossError(message)
     return float(loss)

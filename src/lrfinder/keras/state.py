@@ -1,28 +1,28 @@
-"""What a Keras training changes, copied and put back; the same walk on every back end.
+"""The state of a Keras training, copied and restored by the same walk on every backend.
 
-Keras's ``Variable`` is what differs: PyTorch's is memory, which is written in place, gradient included; TensorFlow's is
-assigned; JAX's is an array that the compiled step consumes, so that each restore hands out a copy of its own.
+What differs is Keras's ``Variable``. PyTorch's is memory, which is written in place, gradient included; TensorFlow's is
+assigned. JAX's is an array that the compiled step consumes, so that each restore assigns a copy of its own.
 """
 
 from __future__ import annotations
 
 import importlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder._state.object_graph import Taken
+from lrfinder._state.object_graph import Memory, Taken
 from lrfinder.keras._framework import keras, tensorflow, torch
-from lrfinder.keras._randomness import one_generator
-from lrfinder.randomness import capture, put_back
+from lrfinder.keras._randomness import own_generator
+from lrfinder.randomness import States, capture, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _tracking: Any = importlib.import_module("keras.src.utils.tracking")
 
-_HELD: tuple[type, ...] = (  # objects whose attributes training changes
+_WALKED: tuple[type, ...] = (  # objects whose attributes training changes
     keras.Layer,
     keras.metrics.Metric,
     keras.losses.Loss,
@@ -33,36 +33,44 @@ _HELD: tuple[type, ...] = (  # objects whose attributes training changes
     *((torch.nn.Module,) if torch else ()),
 )
 _TRACKED = tuple(kind for name, kind in vars(_tracking).items() if name.startswith("Tracked"))  # older ones have fewer
-_COMPILED = {"train_function", "test_function", "predict_function"}  # kept: what was compiled need not be once more
+_COMPILED = {"train_function", "test_function", "predict_function"}  # a restore leaves these, so nothing compiles twice
 _MISSING = object()
 
 
+class KerasState(NamedTuple):
+    """The objects of a model, the states of the generators, and the position in the data."""
+
+    memory: Memory
+    randomness: States
+    position: object
+
+
 def take(value: object) -> Taken | None:
-    """What :class:`lrfinder._state.object_graph.Memory` needs to know of Keras's objects and of its back ends'."""
+    """Return how to restore an object of Keras or of its backend, and which objects inside it to copy."""
     if isinstance(value, keras.Variable):
         return _of_variable(value)
-    if isinstance(value, _HELD):
+    if isinstance(value, _WALKED):
         attributes = vars(value)
-        return Taken(partial(_put_attributes, attributes, dict(attributes)), attributes.values())
+        return Taken(partial(_restore_attributes, attributes, dict(attributes)), attributes.values())
     if isinstance(value, dict | list | set) and type(cast("object", value)) not in {dict, list, set}:
         return _of_collection(cast("Any", value))
-    generator = one_generator(value)
-    return _of_back_end(value) if generator is None else Taken(partial(put_back, capture([generator])))
+    generator = own_generator(value)
+    return _of_backend(value) if generator is None else Taken(partial(put_back, capture([generator])))
 
 
-def _of_back_end(value: Any) -> Taken | None:
-    """What a layer holds of PyTorch or TensorFlow itself, past Keras."""
+def _of_backend(value: Any) -> Taken | None:
+    """Return the same for an object of PyTorch or TensorFlow that a layer holds itself."""
     if torch and isinstance(value, torch.Tensor):
         return _of_tensor(value)
     if tensorflow and isinstance(value, tensorflow.Variable):
-        return _of_tensorflow(value)
+        return Taken(partial(value.assign, np.array(value.numpy())))
     if tensorflow and isinstance(value, tensorflow.random.Generator):
         return Taken(further=[value.state])
     return None
 
 
-def _put_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Written past the objects' own ``__setattr__``, which would track variables anew."""
+def _restore_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Restore the dictionary itself, because ``__setattr__`` of these objects would track variables again."""
     for name in [name for name in attributes if name not in saved and name not in _COMPILED]:
         del attributes[name]
     for name, value in saved.items():
@@ -74,7 +82,7 @@ def _of_variable(variable: Any) -> Taken:
     trainable = variable.trainable
     if torch:
         return Taken(partial(setattr, variable, "trainable", trainable), [variable._value])
-    if variable._value is None:  # JAX's are away while a fit() runs, and where they do not exist yet
+    if variable._value is None:  # on JAX, while a fit() runs and before the model is built
         return Taken()
     saved = np.array(keras.ops.convert_to_numpy(variable._value))
 
@@ -85,13 +93,9 @@ def _of_variable(variable: Any) -> Taken:
     return Taken(restore)
 
 
-def _of_tensorflow(variable: Any) -> Taken:
-    return Taken(partial(variable.assign, np.array(variable.numpy())))
-
-
 def _of_tensor(tensor: Any) -> Taken:
     grad = tensor.grad if tensor.is_leaf else None
-    alias = tensor.detach()  # the same memory, under a name that nobody else can point elsewhere
+    alias = tensor.detach()  # the same memory, which nobody else can replace
     saved = alias.to("cpu", copy=True)
     requires_grad = tensor.requires_grad
 
@@ -108,13 +112,13 @@ def _of_tensor(tensor: Any) -> Taken:
 
 
 def _of_collection(collection: Any) -> Taken:
-    """A list, dict or set of a class of its own: Keras's put back past their tracking, which a built layer refuses."""
+    """Return the same for a subclass of list, dict or set; the tracking of Keras's own refuses changes once it is built."""
     kind: Any = next(kind for kind in (dict, list, set) if isinstance(collection, kind))
     contents = kind(collection)
-    past_tracking = isinstance(collection, _TRACKED)
+    bypass_tracking = isinstance(collection, _TRACKED)
 
     def method(name: str) -> Callable[..., object]:
-        return partial(getattr(kind, name), collection) if past_tracking else getattr(collection, name)
+        return partial(getattr(kind, name), collection) if bypass_tracking else getattr(collection, name)
 
     def restore() -> None:
         if not _same(kind(collection), contents):

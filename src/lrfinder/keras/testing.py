@@ -1,27 +1,25 @@
-"""What a user can see of a Keras model, for comparison: the ``observe`` of :mod:`lrfinder.testing`."""
+"""Everything that a user can see of a Keras model, for comparison: the ``observe`` of :mod:`lrfinder.testing`."""
 
 from __future__ import annotations
 
-import random
 import sys
 from typing import Any
 
 import numpy as np
 
 from lrfinder.keras._framework import keras
+from lrfinder.testing import random_states
 
 
 def fingerprint(model: Any) -> dict[str, object]:
-    """Everything of a compiled model, bit for bit, under readable names; and the generators.
+    """Return everything of a compiled model, bit for bit, under readable names, and the global generators.
 
-    Values and ``trainable`` of every variable of the model (seeds among them), its optimizer and its metrics; ``trainable``
-    of layers, what the optimizer holds as its rate, ``stop_training``; python's, numpy's and Keras's global generators, and
-    PyTorch's where it is loaded. It shares no code with the snapshot, so that neither hides the other's faults.
+    It covers values and ``trainable`` of every variable of the model (seeds included), its optimizer and its metrics;
+    ``trainable`` of layers; the rate or schedule of the optimizer; ``stop_training``; and the global generators of Python,
+    NumPy, Keras, and PyTorch if it is loaded. It shares no code with the snapshot, so that neither hides the other's faults.
     """
-    seen: dict[str, object] = {
-        "python's generator": random.getstate(),
-        "numpy's generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002  (the one that users draw from)
-        "numpy's generator, keys": np.random.get_state()[1].tobytes(),  # type: ignore[union-attr]  # noqa: NPY002
+    found: dict[str, object] = {
+        **random_states(),
         "Keras's generator": _seed_generator(),
         "stop_training": model.stop_training,
         "trainable": tuple(layer.trainable for layer in model._flatten_layers()),
@@ -29,16 +27,16 @@ def fingerprint(model: Any) -> dict[str, object]:
     }
     torch: Any = sys.modules.get("torch")
     if hasattr(torch, "get_rng_state"):
-        seen["torch's generator"] = torch.get_rng_state().numpy().tobytes()
+        found["torch's generator"] = torch.get_rng_state().numpy().tobytes()
     for kind, variables in (
         ("model", model.variables),
         ("optimizer", model.optimizer.variables),
         ("metrics", model.metrics_variables),
     ):
-        seen[f"{kind}, number of variables"] = len(variables)
+        found[f"{kind}, number of variables"] = len(variables)
         for k, variable in enumerate(variables):
-            seen[f"{kind}: {k} {variable.path}"] = _content(variable), variable.trainable
-    return seen
+            found[f"{kind}: {k} {variable.path}"] = _content(variable), variable.trainable
+    return found
 
 
 def _content(variable: Any) -> tuple[object, ...]:

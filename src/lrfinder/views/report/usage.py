@@ -31,9 +31,9 @@ tx = optax.sgd(schedules.warmup_cosine({lr}, {iterations}, warmup={warmup}))
     "Keras": """\
 from lrfinder.keras import schedules
 
-model.optimizer.learning_rate = {lr}
-# or, in an optimizer made anew, warmed up over a twentieth of the training
-optimizer = keras.optimizers.SGD(learning_rate=schedules.Constant({lr}, warmup={warmup}))
+schedules.set_rate(model.optimizer, {lr})
+# or, in a new optimizer, warmed up over a twentieth of the training, then along a cosine
+optimizer = keras.optimizers.SGD(learning_rate=schedules.warmup_cosine({lr}, {iterations}, warmup={warmup}))
 """,
     "MXNet": """\
 from lrfinder.gluon import schedules
@@ -59,7 +59,7 @@ tx = optax.sgd(schedules.one_cycle({lr}, {iterations}))  # or your own, in place
     "Keras": """\
 from lrfinder.keras import schedules
 
-optimizer = keras.optimizers.SGD(learning_rate=schedules.OneCycle({lr}, {iterations}))
+optimizer = keras.optimizers.SGD(learning_rate=schedules.one_cycle({lr}, {iterations}))
 """,
     "MXNet": """\
 from lrfinder.gluon import schedules
