@@ -3,7 +3,10 @@
 import pytest
 import rank_faults
 import rank_processes as ranks
+import rank_trainings as trainings
 from rank_faults import interrupt, kill, leave, raising, run_out_of_memory
+
+import lrfinder
 
 LIMIT = 60  # seconds, within which each run must have ended
 
@@ -75,3 +78,19 @@ def test_a_rank_that_was_killed_is_named_by_all_others(kind, place, who, count):
         if rank != who:
             assert (one.value.error, one.value.rank, one.value.restored, one.value.broken) == ("RankError", who, True, True)
             assert f"Rank {who} did not answer in time" in one.value.said
+
+
+def inside_an_except_block(rank):
+    """Compare two sweeps, of which rank 0 begins the first while it handles an older exception."""
+    finder = lrfinder.LRFinder(trainings.learner("ddp", rank_timeout=16.0))
+    try:
+        if rank == 0:
+            raise ValueError("older")
+        first = finder.find(rates=trainings.LRS[:8])
+    except ValueError:
+        first = finder.find(rates=trainings.LRS[:8])
+    return first.losses.tolist() == finder.find(rates=trainings.LRS[:8]).losses.tolist()
+
+
+def test_an_exception_that_is_handled_before_a_sweep_is_no_fault_of_the_sweep():
+    assert ranks.values(inside_an_except_block) == [True, True]

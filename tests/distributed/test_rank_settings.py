@@ -52,8 +52,8 @@ def other_stopping(rank):
             "Rank 0 and rank 1 are set up differently: momentum of parameter group 0 of optimizer 0: 0.9 and 0.5",
         ),
         (other_accumulation, "Rank 0 and rank 1 are set up differently: accumulate: 1 and 2"),
-        (other_rates, "Rank 0 is at the rate 0.001, rank 1 at 0.00125: they were not asked for the same"),
-        (other_stopping, "Rank 0 draws a batch, rank 1 puts its learner back: they were not asked for the same"),
+        (other_rates, "Rank 0 is at the rate 0.001, rank 1 at 0.00125: they were called differently"),
+        (other_stopping, "Rank 0 draws a batch, rank 1 restores its learner: they were called differently"),
     ],
 )
 def test_ranks_that_differ_are_told_in_what(function, words):
@@ -109,8 +109,8 @@ def test_a_model_that_was_sharded_after_the_learner_was_made_is_refused():
     assert ranks.values(sharded_late)[0] == (
         "ModelError",
         (
-            "The model has 6 sharded parameters now, and had 0 when the learner was made. Shard the model first, then make "
-            "the optimizer of its parameters, then the learner."
+            "The model has 6 sharded parameters now, and had 0 when the learner was created. Shard the model first, then "
+            "create the optimizer of its parameters, then the learner."
         ),
     )
 
@@ -119,9 +119,7 @@ def unwrapped(rank):
     model = trainings.net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     learner = TorchLearner(model, optimizer, nn.CrossEntropyLoss(), trainings.batches(rank, 2))
-    with pytest.warns(
-        lrfinder.LRFinderWarning, match="There are 1 processes beside this one, but the model is in this one alone"
-    ):
+    with pytest.warns(lrfinder.LRFinderWarning, match="There are 2 processes, but the model is in this one alone"):
         return find(learner)
 
 

@@ -1,7 +1,7 @@
-"""How the ranks of one training talk to each other beside it: a few numbers all at once, and notes that outlive a rank.
+"""The side channel of the ranks: numbers that all exchange at once, and notes that outlive the rank that left them.
 
-The numbers go over a process group of their own, on gloo, so that they meet no collective of the model's. The notes lie in
-the store that the processes met at, where a rank that raised says why, and where one that says nothing is found missing.
+The numbers travel over a gloo process group of their own, so that they meet no collective of the model. The notes lie in the
+store at which the processes met. A rank that raised leaves its reason there; a rank that leaves none in time is missing.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 BROKEN = "The process group is broken; end all processes and start them again."
-_CHARACTERS = 300
-_made: Counter[tuple[int, ...]] = Counter()  # how many channels there were between these ranks: the same on each of them
+_NOTE_CHARACTERS = 300
+_opened: Counter[tuple[int, ...]] = Counter()  # channels between these ranks so far: the same number on each of them
 
 
 class Note(NamedTuple):
-    """What a rank says of what it raised."""
+    """The exception that a rank reports."""
 
     order: int
     rank: int
-    said: str
-    follows: bool  # from what another rank did: a collective failed, numbers did not come
+    error_text: str
+    is_consequence: bool  # of a fault elsewhere: a collective failed, or numbers did not arrive
 
 
-class Account(NamedTuple):
-    """What came to pass between the ranks, as far as this one can know."""
+class FaultReport(NamedTuple):
+    """A fault on the ranks, as far as this rank can know."""
 
     notes: tuple[Note, ...]
     missing: tuple[int, ...] = ()
@@ -41,35 +41,35 @@ class Account(NamedTuple):
 
     @property
     def is_broken(self) -> bool:
-        """Whether some rank waits for another in vain, or has."""
-        return bool(self.missing) or self.store_is_gone or any(note.follows for note in self.notes)
+        """True where a rank waits for another in vain, or has."""
+        return bool(self.missing) or self.store_is_gone or any(note.is_consequence for note in self.notes)
 
     @property
     def cause(self) -> int | None:
-        """The rank with which it began; None where nobody can tell."""
-        began = [note.rank for note in self.notes if not note.follows]
-        return next(iter((*began, *self.missing, *(note.rank for note in self.notes))), None)
+        """The rank with which it began; None where nobody can know."""
+        origins = [note.rank for note in self.notes if not note.is_consequence]
+        return next(iter((*origins, *self.missing, *(note.rank for note in self.notes))), None)
 
     def __str__(self) -> str:
-        said = next((note.said for note in self.notes if note.rank == self.cause), "")
+        error_text = next((note.error_text for note in self.notes if note.rank == self.cause), "")
         if self.store_is_gone:
-            told = "The store that the ranks met at is gone, with the process that held it: rank 0, unless torchrun did."
-        elif said:
-            told = f"Rank {self.cause} raised {said}{'' if said.endswith('.') else '.'}"
+            text = "The store that the ranks met at is gone, with the process that held it: rank 0, unless torchrun did."
+        elif error_text:
+            text = f"Rank {self.cause} raised {error_text}{'' if error_text.endswith('.') else '.'}"
         elif not self.missing:
-            told = "The ranks kept each other waiting for too long."
+            text = "The ranks kept each other waiting for too long."
         else:
-            named = " and ".join(map(str, self.missing))
-            told = f"{'Ranks' if len(self.missing) > 1 else 'Rank'} {named} did not answer in time: ended, or hanging."
-        return f"{told} {BROKEN}" if self.is_broken else told
+            names = " and ".join(map(str, self.missing))
+            text = f"{'Ranks' if len(self.missing) > 1 else 'Rank'} {names} did not answer in time: ended, or hanging."
+        return f"{text} {BROKEN}" if self.is_broken else text
 
 
 class Channel:
-    """Numbers and notes between ranks. Opened when first used; every rank must then do the same.
+    """Numbers and notes between ranks. Every rank opens it at the same point of its work.
 
     Args:
-        ranks: those that talk, this process's own among them.
-        seconds: how long a rank waits for the others' numbers; twice as long for their notes, which some leave only then.
+        ranks: all that communicate, the rank of this process included.
+        seconds: time limit for the numbers of other ranks. Notes have twice as long, as some ranks leave theirs only then.
     """
 
     def __init__(self, ranks: Sequence[int], seconds: float) -> None:
@@ -78,94 +78,94 @@ class Channel:
         self._group: Any = None
         self._world: object = None
         self._prefix = ""
-        self._turn = 0
+        self._faults = 0
 
     @property
     def is_open(self) -> bool:
-        """Whether it was opened, and the process group that it belongs to is still there."""
+        """True where it was opened and the process group that it belongs to still exists."""
         return self._group is not None and dist.is_initialized() and dist.group.WORLD is self._world
 
     def open(self) -> None:
-        """Make the group, together with all other ranks.
+        """Create the process group, together with all other ranks.
 
         Raises:
-            RuntimeError: PyTorch's; they were not all there in time.
+            RuntimeError: from PyTorch; some ranks did not come in time.
         """
-        _made[self.ranks] += 1
+        _opened[self.ranks] += 1
         self._world = dist.group.WORLD
-        self._prefix = f"lrfinder/{'-'.join(map(str, self.ranks))}/{_made[self.ranks]}"
-        # new_group() would give it the name of a group of these ranks that was closed, under which the store still has the
-        # addresses that nobody listens at any more
-        store = distributed_c10d.PrefixStore(f"{self._prefix}/gloo", _everybodys_store())
-        place = self.ranks.index(dist.get_rank())
-        self._group = dist.ProcessGroupGloo(store, place, len(self.ranks), timedelta(seconds=self._seconds))
+        self._prefix = f"lrfinder/{'-'.join(map(str, self.ranks))}/{_opened[self.ranks]}"
+        # new_group() would reuse the name of a closed group of these ranks, under which the store still has addresses at
+        # which nobody listens any more
+        store = distributed_c10d.PrefixStore(f"{self._prefix}/gloo", _default_store())
+        position = self.ranks.index(dist.get_rank())
+        self._group = dist.ProcessGroupGloo(store, position, len(self.ranks), timedelta(seconds=self._seconds))
 
     def close(self) -> None:
-        """Let go of the group."""
+        """Shut the process group down."""
         if self._group is not None:
             self._group.shutdown()
         self._group = None
 
     def exchange(self, numbers: Sequence[float]) -> list[list[float]]:
-        """Every rank's numbers, in the order of the ranks; the same on each of them.
+        """Return the numbers of every rank, in the order of the ranks; the same on each of them.
 
         Raises:
-            RuntimeError: PyTorch's; a rank has ended, or kept the others waiting for too long.
+            RuntimeError: from PyTorch; a rank has ended, or keeps the others waiting for too long.
         """
-        return [one.tolist() for one in self._gathered(torch.tensor(numbers, dtype=torch.float64))]
+        return [one.tolist() for one in self._gather(torch.tensor(numbers, dtype=torch.float64))]
 
     def share(self, texts: Mapping[str, str]) -> list[dict[str, str]]:
-        """Every rank's texts, in the order of the ranks."""
-        said = torch.frombuffer(bytearray(json.dumps(dict(texts)).encode()), dtype=torch.uint8)
-        lengths = [int(length) for (length,) in self.exchange([len(said)])]
+        """Return the texts of every rank, in the order of the ranks. Raises as :meth:`exchange` does."""
+        encoded = torch.frombuffer(bytearray(json.dumps(dict(texts)).encode()), dtype=torch.uint8)
+        lengths = [int(length) for (length,) in self.exchange([len(encoded)])]
         padded = torch.zeros(max(lengths), dtype=torch.uint8)
-        padded[: len(said)] = said
-        found = zip(self._gathered(padded), lengths, strict=True)
-        return [json.loads(one[:length].numpy().tobytes()) for one, length in found]
+        padded[: len(encoded)] = encoded
+        gathered = zip(self._gather(padded), lengths, strict=True)
+        return [json.loads(one[:length].numpy().tobytes()) for one, length in gathered]
 
-    def _gathered(self, mine: torch.Tensor) -> list[torch.Tensor]:
-        found = [torch.empty_like(mine) for _ in self.ranks]
-        self._group.allgather([found], [mine]).wait()
-        return found
+    def _gather(self, mine: torch.Tensor) -> list[torch.Tensor]:
+        gathered = [torch.empty_like(mine) for _ in self.ranks]
+        self._group.allgather([gathered], [mine]).wait()
+        return gathered
 
-    def post(self, said: str, *, follows: bool) -> None:
-        """Leave a note that this rank has raised, and what; the first one stays."""
-        store = self._store()
-        key = str(dist.get_rank())
-        if not store.check([key]):
-            store.set(key, json.dumps([store.add("raised", 1), dist.get_rank(), said[:_CHARACTERS], follows]))
+    def leave_note(self, error_text: str, *, is_consequence: bool) -> None:
+        """Leave a note of what this rank raised. Of several notes of a rank the first counts."""
+        store, rank = self._notes_store(), dist.get_rank()
+        if not store.check([str(rank)]):
+            note = Note(store.add("raised", 1), rank, error_text[:_NOTE_CHARACTERS], is_consequence)
+            store.set(str(rank), json.dumps(note))
 
-    def account(self, ranks: Iterable[int]) -> Account:
-        """The notes of ``ranks``, which have left one."""
-        store = self._store()
+    def read_notes(self, ranks: Iterable[int]) -> FaultReport:
+        """Return the notes of ``ranks``, which have left one."""
+        store = self._notes_store()
         notes = [Note(*cast("list[Any]", json.loads(store.get(str(rank))))) for rank in ranks]
-        return Account(tuple(sorted(notes)))
+        return FaultReport(tuple(sorted(notes)))
 
-    def roll_call(self) -> Account:
-        """The notes of all ranks, waited for: each that is there leaves one. Those without are missing."""
+    def wait_for_notes(self) -> FaultReport:
+        """Return the notes of all ranks, of which each leaves one. Those that do not in time are missing."""
         keys = list(map(str, self.ranks))
         try:
-            self._store().wait(keys, timedelta(seconds=2 * self._seconds))
+            self._notes_store().wait(keys, timedelta(seconds=2 * self._seconds))
         except dist.DistStoreError:
             keys = self._present(keys)
-        there = list(map(int, keys))
-        return self.account(there)._replace(missing=tuple(rank for rank in self.ranks if rank not in there))
+        present = list(map(int, keys))
+        return self.read_notes(present)._replace(missing=tuple(rank for rank in self.ranks if rank not in present))
 
     def _present(self, keys: list[str]) -> list[str]:
-        """Those that are in the store, halved until found: it is asked about whole lists, as a thousand ranks may ask it."""
-        if self._store().check(keys):
+        """Return the keys that the store has. Halving the list spares it a request per key and rank."""
+        if self._notes_store().check(keys):
             return keys
         half = len(keys) // 2
         return self._present(keys[:half]) + self._present(keys[half:]) if half else []
 
-    def turn(self) -> None:
-        """Leave the notes behind: what is posted from here on, on every rank, is of another fault."""
-        self._turn += 1
+    def drop_notes(self) -> None:
+        """Leave the notes behind, on every rank: later ones belong to another fault."""
+        self._faults += 1
 
-    def _store(self) -> Any:
-        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._turn}", _everybodys_store())
+    def _notes_store(self) -> Any:
+        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._faults}", _default_store())
 
 
-def _everybodys_store() -> Any:
-    """The one that all processes met at."""
+def _default_store() -> Any:
+    """Return the store at which all processes met."""
     return distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
