@@ -271,7 +271,7 @@ def test_groups_added_later_are_told():
     optimizer = torch.optim.SGD(model[0].parameters(), lr=0.1)
     learner = TorchLearner(model, optimizer, cross_entropy, loader())
     optimizer.add_param_group({"params": model[4].parameters()})
-    with pytest.raises(OptimizerError, match="make it anew"):
+    with pytest.raises(OptimizerError, match="create a new learner"):
         learner.iteration(0.1)
 
 

@@ -1,4 +1,4 @@
-"""One rate for all parameter groups of all optimizers, their ratios kept."""
+"""One rate for the parameter groups of all optimizers, their ratios kept."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 
 class Rates:
-    """Writes a rate into parameter groups.
+    """The parameter groups of optimizers, to which one rate applies.
 
-    The rate given is that of the reference group: the one whose own rate is highest, or the one that ``group`` names. Every
-    other group gets its own multiple of it, as it had when this object was made. A group's own rate is its ``"lr"``; where
-    all of those are 0, as under a warm-up that starts there, its ``"initial_lr"``.
+    The rate is that of the reference group: the group with the highest rate, or the one that ``group`` names. The other
+    groups keep the ratios to it that they have when this object is built. The rate of a group is its ``"lr"``. If all of
+    those are 0, as at the start of a warm-up, it is its ``"initial_lr"``.
 
     Args:
-        optimizers: whose groups are written.
-        group: the reference group, by its place among all groups or by its entry ``"name"``.
+        optimizers: the owners of the groups.
+        group: the reference group, by its index among all groups or by its entry ``"name"``.
 
     Raises:
-        OptimizerError: the rate does not reach an optimizer, or ``group`` names none of the groups.
+        OptimizerError: an optimizer ignores its rate, or ``group`` names none of the groups.
     """
 
     def __init__(self, optimizers: Sequence[Optimizer], group: str | int | None = None) -> None:
         for optimizer in optimizers:
-            _refuse_if_out_of_reach(optimizer)
+            _check_rate_applies(optimizer)
         self._optimizers = optimizers
         groups = self._groups()
         own = _own_rates(groups)
-        reference = max(own, default=0.0) if group is None else own[_place(group, groups)]
+        reference = max(own, default=0.0) if group is None else own[_index(group, groups)]
         if group is not None and not reference > 0:
             message = f"The parameter group {group!r} has the rate {reference!r}, of which no other can be a multiple."
             raise OptimizerError(message)
@@ -48,32 +48,33 @@ class Rates:
         return [group for optimizer in self._optimizers for group in optimizer.param_groups]
 
     def write(self, lr: float) -> None:
-        """Give every group its multiple of ``lr``; a rate that is a tensor is written in place.
+        """Set every group to its multiple of ``lr``; a rate that is a tensor is written in place.
 
         Raises:
-            OptimizerError: groups were added or removed since this object was made.
+            OptimizerError: groups were added or removed since this object was built.
         """
-        groups = self._optimizers[0].param_groups if len(self._optimizers) == 1 else self._groups()  # loading makes new ones
+        groups = self._optimizers[0].param_groups if len(self._optimizers) == 1 else self._groups()  # loading replaces them
         if len(groups) != len(self._ratios):
             message = (
-                f"There are {len(groups)} parameter groups now, {len(self._ratios)} when the learner was made; make it anew."
+                f"There are {len(groups)} parameter groups now, and {len(self._ratios)} when the learner was created; "
+                "create a new learner."
             )
             raise OptimizerError(message)
-        for group, ratio in zip(groups, self._ratios):  # noqa: B905  (as many; asking again takes as long as writing)
+        for group, ratio in zip(groups, self._ratios):  # noqa: B905  (equally long; a second check takes as long as writing)
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * ratio)
             else:
                 group["lr"] = lr * ratio
 
     def of(self, lr: float) -> list[float]:
-        """What ``lr`` is in each group."""
+        """Return the rate of each group when the reference group has ``lr``."""
         return [lr * ratio for ratio in self._ratios]
 
 
-def _refuse_if_out_of_reach(optimizer: Optimizer) -> None:
+def _check_rate_applies(optimizer: Optimizer) -> None:
     if isinstance(optimizer, torch.optim.Rprop):
         message = (
-            "Rprop reads its rate at the first step only, so a range test tells nothing about it; use another optimizer."
+            "Rprop reads its rate at the first step only, so a range test says nothing about it; use another optimizer."
         )
         raise OptimizerError(message)
     if any("lr" not in group for group in optimizer.param_groups):
@@ -86,13 +87,13 @@ def _own_rates(groups: Sequence[Group]) -> list[float]:
     return own if any(own) else [float(group.get("initial_lr", 0.0)) for group in groups]
 
 
-def _place(group: str | int, groups: Sequence[Group]) -> int:
+def _index(group: str | int, groups: Sequence[Group]) -> int:
     names = [one.get("name") for one in groups]
     if isinstance(group, int) and group in range(len(groups)):
         return group
     if isinstance(group, str) and group in names:
         return names.index(group)
     message = (
-        f"group={group!r} is none of the {len(groups)} parameter groups; give a place from 0, or one of the names {names}."
+        f"group={group!r} is none of the {len(groups)} parameter groups; give an index from 0, or one of the names {names}."
     )
     raise OptimizerError(message)
