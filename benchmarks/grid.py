@@ -17,6 +17,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrfinder
+from lrfinder.executors import Ray
 from lrfinder.torch import TorchLearner
 
 ROUNDS = 3
@@ -43,7 +44,7 @@ def seconds(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - start, result
 
 
-def compare(name: str, work: Callable[[lrfinder.grid.Ray | None], object], executor: lrfinder.grid.Ray) -> None:
+def compare(name: str, work: Callable[[Ray | None], object], executor: Ray) -> None:
     """Make it here and on Ray in turn; print both and their ratio."""
     here, there = [], []
     for _ in range(ROUNDS):
@@ -61,7 +62,7 @@ def main() -> None:
     import ray
 
     print(f"{os.cpu_count()} cores, Ray {ray.__version__}, PyTorch {torch.__version__}, medians of {ROUNDS} rounds in turn")
-    executor = lrfinder.grid.Ray()
+    executor = Ray()
     took, _ = seconds(lambda: ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR"))
     first, _ = seconds(lambda: lrfinder.grid(make_learner, momentum=[0.0, 0.9], executor=executor))
     print(f"start-up: {took:.1f} s until Ray runs, {first:.1f} s for its first two cells, in which its workers start")

@@ -116,7 +116,7 @@ def test_layers_of_the_core_import_downward_at_module_level(path):
     ours = {name.split(".")[1] for name in imports(path, inside_functions=False) if name.startswith("lrfinder.")}
     ours &= {package_of(file) for file in FILES}
     if here in BELOW_THE_FINDER:
-        assert not ours & {"finder", "_search", "_grid", "_check", "_cli", "views", "executors", "_ray", "testing"}
+        assert not ours & {"finder", "_search", "_grid", "_check", "_cli", "views", "executors", "testing"}
     if here == "_search":
         assert not ours & {"finder", "_grid", "_check", "_cli", "views"}
 

@@ -47,11 +47,11 @@ if TYPE_CHECKING:
     from lrfinder._grid.recommendation import Combination, Recommendation
     from lrfinder._grid.result import Cell, Grid
     from lrfinder._grid.run import grid
-    from lrfinder._search.remote import suggest
+    from lrfinder._search.from_factory import suggest
 
 _WHEN_ASKED_FOR = {
     "_grid.recommendation": ("Combination", "Recommendation"),
-    "_search.remote": ("suggest",),
+    "_search.from_factory": ("suggest",),
     "_grid.result": ("Cell", "Grid"),
     "_check.run": ("check",),
     "_check.report": ("Check", "Finding", "Outcome"),

@@ -1,70 +1,198 @@
-"""The loop that trains a learner: one iteration at each rate. There is no other in the package."""
+"""The range test: its settings, the loop that trains, and the recorder that also serves loops of other owners."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, SupportsFloat, cast
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypedDict
 
-from lrfinder._results.records import Record, Stop
+from lrfinder._results.records import Record, Settings, Stop
+from lrfinder._results.results import RangeTest
 from lrfinder.errors import DataEndedError
+from lrfinder.rates import checked, geometric
+from lrfinder.stopping import LRFinderStoppingCriteria
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from lrfinder._together import Made
-    from lrfinder.learner import Learner
+    from lrfinder.learner import BaseLearner
     from lrfinder.stopping import StoppingCriterion
 
     OnRecord = Callable[[Record], object]
+    Train = Callable[[float], SupportsFloat]  # one iteration at a rate
 
 
-def sweep(
-    learner: Learner[Any] | Made,
-    lrs: Sequence[float],
-    records: list[Record],
-    stopping: StoppingCriterion | None,
-    on_record: OnRecord | None,
-) -> Stop:
-    """One iteration at each rate, each appended to ``records`` (the caller's, so that it has them also when one raises)."""
-    reset(stopping)
-    train = _iteration_of(learner, lrs)
-    for lr in lrs:
+class FindOptions(TypedDict, total=False):
+    """The keywords of :class:`RangeTestSettings`, for functions that pass them on."""
+
+    lr_start: float
+    lr_multiplier: float
+    smoothing: float
+    lr_end: float
+    max_iterations: int
+    rates: Iterable[float] | None
+    stopping: StoppingCriterion | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeTestSettings:
+    """The settings of a range test and their defaults; :meth:`lrfinder.LRFinder.find` explains them."""
+
+    lr_start: float = 1e-6
+    lr_multiplier: float = 1.1
+    smoothing: float = 0.3
+    lr_end: float = 10.0
+    max_iterations: int = 1000
+    rates: Iterable[float] | None = None
+    stopping: StoppingCriterion | None = None
+
+    def plan(self) -> SweepPlan:
+        """Check the settings and compute the rates.
+
+        Raises:
+            RatesError: the settings describe no sweep.
+        """
+        ladder = self.rates is None
+        rates = geometric(self.lr_start, self.lr_multiplier, self.lr_end) if self.rates is None else self.rates
+        lrs = checked(rates, self.max_iterations)
+        stopping = LRFinderStoppingCriteria(self.smoothing) if self.stopping is None else self.stopping
+        ends = (self.lr_start, self.lr_multiplier, self.lr_end) if ladder else (None, None, None)
+        settings = Settings(*ends, self.max_iterations, self.smoothing, repr(stopping))
+        cut_short = ladder and lrs[-1] * self.lr_multiplier <= self.lr_end
+        return SweepPlan(lrs, stopping, settings, Stop.MAX_ITERATIONS if cut_short else Stop.LAST_RATE)
+
+
+DEFAULTS = RangeTestSettings()
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A sweep before it runs.
+
+    Attributes:
+        lrs: the rates, one for each iteration.
+        stopping: called with each loss; ``None`` stops at a loss that is not finite alone.
+        settings: the settings that the result reports.
+        last_stop: why the sweep ends after the last rate.
+    """
+
+    lrs: Sequence[float]
+    stopping: StoppingCriterion | None
+    settings: Settings
+    last_stop: Stop = Stop.LAST_RATE
+
+
+class SweepRecorder:
+    """The records of a sweep: gives one rate after the other, stores the loss of each, and decides when the sweep ends.
+
+    The loop may be :func:`run_sweep`, a loop of the user's, or that of a trainer that calls back.
+
+    Attributes:
+        lrs: the rates.
+        records: the records so far.
+        stop: why the sweep has ended; ``None`` while it goes on.
+    """
+
+    def __init__(
+        self,
+        lrs: Sequence[float],
+        stopping: StoppingCriterion | None = None,
+        on_record: OnRecord | None = None,
+        *,
+        last_stop: Stop = Stop.LAST_RATE,
+    ) -> None:
+        self.lrs = lrs
+        self.records: list[Record] = []
+        self.stop: Stop | None = None
+        self._stopping, self._on_record, self._last_stop = stopping, on_record, last_stop
+        forget: Callable[[], object] | None = getattr(stopping, "reset", None)
+        if forget is not None:
+            forget()
+
+    @classmethod
+    def of(cls, plan: SweepPlan, on_record: OnRecord | None = None) -> SweepRecorder:
+        """Return a recorder for ``plan``."""
+        return cls(plan.lrs, plan.stopping, on_record, last_stop=plan.last_stop)
+
+    @property
+    def lr(self) -> float:
+        """The rate of the next loss; after the last rate, the last."""
+        return self.lrs[min(len(self.records), len(self.lrs) - 1)]
+
+    def record(self, loss: float) -> Stop | None:
+        """Store the loss that belongs to :attr:`lr`; return why the sweep ends with it, if it does."""
+        record = Record(self.lr, loss)
+        if self._on_record is not None:
+            self._on_record(record)
+        stop = self._decide(loss)
+        self.records.append(record)
+        if stop is None and len(self.records) == len(self.lrs):
+            stop = self._last_stop
+        self.stop = stop
+        return stop
+
+    def result(self, settings: Settings, otherwise: Stop = Stop.LEFT) -> RangeTest:
+        """Return the curve so far; ``otherwise`` is why it ended, where nothing here decided so."""
+        return RangeTest(tuple(self.records), self.stop or otherwise, settings)
+
+    def _decide(self, loss: float) -> Stop | None:
+        if not math.isfinite(loss):
+            return Stop.NOT_FINITE
+        decision = self._stopping(loss) if self._stopping is not None else None
+        return (decision if isinstance(decision, Stop) else Stop.CRITERION) if decision else None
+
+
+def run_sweep(train: Train, recorder: SweepRecorder) -> SweepRecorder:
+    """Train one iteration at each rate until the recorder stops or the data end."""
+    record = recorder.record
+    for lr in recorder.lrs:
         try:
             loss = train(lr)
         except DataEndedError:
-            return Stop.DATA_ENDED
-        if loss is None:
+            recorder.stop = Stop.DATA_ENDED
             break
-        record = Record(lr, float(loss))
-        if on_record is not None:
-            on_record(record)
-        stop = verdict(record.loss, stopping)
-        records.append(record)
-        if stop is not None:
-            return stop
-    return Stop.LAST_RATE
+        if record(float(loss)) is not None:
+            break
+    return recorder
 
 
-def reset(stopping: StoppingCriterion | None) -> None:
-    """Let a criterion forget the losses of an earlier sweep, where it has such a method."""
-    forget: Callable[[], object] | None = getattr(stopping, "reset", None)
-    if forget is not None:
-        forget()
+def trainer_of(learner: BaseLearner | Any, lrs: Sequence[float]) -> Train:
+    """Return the function that trains one iteration at each of ``lrs`` in turn, in the learner's fastest way."""
+    losses = learner.iterations(lrs)
+    return learner.iteration if losses is None else reading(losses)
 
 
-def verdict(loss: float, stopping: StoppingCriterion | None) -> Stop | None:
-    """Why a sweep ends with ``loss``, if it does."""
-    if not math.isfinite(loss):
-        return Stop.NOT_FINITE
-    said = stopping(loss) if stopping is not None else None
-    return (said if isinstance(said, Stop) else Stop.CRITERION) if said else None
+def reading(losses: Iterable[SupportsFloat]) -> Train:
+    """Return a function that gives losses that were, or are, computed elsewhere; the data end where they do."""
+    iterator = iter(losses)
+
+    def next_loss(_: float) -> SupportsFloat:
+        try:
+            return next(iterator)
+        except StopIteration:
+            raise DataEndedError from None
+
+    return next_loss
 
 
-def _iteration_of(learner: Learner[Any] | Made, lrs: Sequence[float]) -> Callable[[float], SupportsFloat | None]:
-    """The learner's iteration; or the next loss of its ``iterations``, where it has them, and None where these end."""
-    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
-    if many is None:
-        # called by name: ``map`` would take a StopIteration of the user's for its own end
-        return cast("Learner[Any]", learner).iteration
-    losses = iter(many(lrs))
-    return lambda _: next(losses, None)
+def train_together(
+    learner: BaseLearner | Any, states: Sequence[Any], lrs: Sequence[Sequence[float]]
+) -> list[tuple[list[float], Any]] | None:
+    """Train from each state at the rates of its row, all at once.
+
+    Returns:
+        The losses of each training and the state after it; ``None`` where one after the other is faster.
+    """
+    results = learner.trainings(states, lrs) if len(states) > 1 else None
+    return None if results is None else [(row.tolist(), end) for row, end in zip(*results, strict=True)]
+
+
+@contextmanager
+def noting_position(recorder: SweepRecorder) -> Generator[None]:
+    """Let an exception pass through unchanged, with a note of the iteration and the rate at which it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"lrfinder: raised at iteration {len(recorder.records)}, learning rate {recorder.lr:.4g}.")
+        raise

@@ -8,12 +8,13 @@ number, starts no worker and asks the loader for nothing; that happens at the fi
 drawing a batch consumes belong to the batch. ``snapshot()`` of a learner whose parameters do not exist yet first makes them,
 by one forward without gradients in evaluation mode on the next batch, which stays the next.
 
-:mod:`lrfinder.testing` states the law as functions that any learner can be put through.
+:class:`Learner` has the four required methods, :class:`BaseLearner` defaults for the optional ones. :mod:`lrfinder.testing`
+states the law as functions that any learner can be put through.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, Protocol, SupportsFloat, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, SupportsFloat, TypeVar
 from weakref import WeakMethod
 
 from lrfinder._state.interrupts import Signals
@@ -21,8 +22,12 @@ from lrfinder._state.model_lock import Claim
 from lrfinder.errors import RestoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import FrameType
+
+    from numpy.typing import NDArray
+
+    from lrfinder._results.results import Comparison, RangeTest, Suggestion
 
 State = TypeVar("State")
 
@@ -31,35 +36,22 @@ class Restorable(Protocol[State]):
     """An object whose state can be stored and restored."""
 
     def snapshot(self) -> State:
-        """Copy the state."""
+        """Return a copy of the state."""
         ...
 
     def restore(self, state: State) -> None:
-        """Restore everything as it was when ``state`` was copied."""
+        """Restore everything to what it was when ``state`` was taken."""
         ...
 
 
 class Learner(Restorable[State], Protocol[State]):
-    """What the finder asks of a learner.
-
-    A learner may also have ``iterations(lrs) -> Iterable[SupportsFloat]``: many iterations at once, for losses that arrive
-    late or in chunks. The finder takes the losses one by one and drops what ran past the stop. Once it has taken all, the
-    learner is where the last iteration left it. An ``iterations`` that is ``None`` is none.
-
-    And it may have ``trainings(states, lrs) -> (losses, states) | None``: from each state a training at the rates of its row
-    of ``lrs``, which are equally long, all at once on the same batches; losses of the shape of ``lrs``, narrower where the
-    data end, equal to those of ``iteration`` to rounding, and the states that were reached. The learner is then anywhere.
-    ``None`` says that one after the other is faster, and that the learner is where it was.
-
-    And it may have ``observe() -> Mapping[str, object]``: all of it that can be compared, names (``"kind: name"``) to values
-    that compare with ``==``. :func:`lrfinder.check` tells by these names what does not come back.
-
-    And it may have ``parts() -> Iterable[object]``: what it trains, a model and an optimizer say, so that a second sweep of
-    the same model in another thread is refused, also where it comes with a learner of its own.
-    """
+    """The four methods that every learner has. :class:`BaseLearner` describes those that it may have as well."""
 
     def iteration(self, lr: float) -> SupportsFloat:
-        """Train on the next batch at ``lr``; the batch's loss before the update, detached, never overwritten by a later one.
+        """Train on the next batch at ``lr``.
+
+        Returns:
+            The loss of the batch before the update, detached; a later iteration does not overwrite it.
 
         Raises:
             DataEndedError: the stream of data has ended.
@@ -67,11 +59,11 @@ class Learner(Restorable[State], Protocol[State]):
         ...
 
     def snapshot(self) -> State:
-        """A copy of all that ``iteration`` changes."""
+        """Return a copy of everything that ``iteration`` changes."""
         ...
 
     def restore(self, state: State) -> None:
-        """Put everything back as it was when ``state`` was made."""
+        """Restore everything to what it was when ``state`` was taken."""
         ...
 
     def close(self) -> None:
@@ -79,22 +71,122 @@ class Learner(Restorable[State], Protocol[State]):
         ...
 
 
-class restored(Generic[State]):  # noqa: N801  (read as a function: ``with restored(learner) as state``)
-    """Give the learner back as it was, however the block ends.
+class BaseLearner:
+    """Defaults for the optional abilities of a learner, and the finder's methods.
 
-    A signal that arrives in the block interrupts it as usual. One that arrives while the learner is being put back, a
-    Ctrl-C say, waits until it is whole again. An exception of the block passes through unchanged.
+    Subclass it to have them. A class with the four methods of :class:`Learner` alone works everywhere too.
+
+    Attributes:
+        rank: the number of this process among those that train together; rank 0 alone prints and writes files.
+    """
+
+    rank: int = 0
+
+    def iterations(self, lrs: Sequence[float]) -> Iterable[SupportsFloat] | None:  # noqa: ARG002  (for subclasses)
+        """Train one iteration at each rate; return their losses one by one, which may arrive late or in chunks.
+
+        The finder may stop reading before the end, and ignores what was trained beyond. After the last loss is read, the
+        learner is where its last iteration left it.
+
+        Returns:
+            The losses, shape ``(len(lrs),)``, fewer where the data end; ``None`` where ``iteration`` is as fast.
+
+        Raises:
+            DataEndedError: while the losses are read: the stream of data has ended.
+        """
+        return None
+
+    def trainings(
+        self,
+        states: Sequence[Any],  # noqa: ARG002  (for subclasses)
+        lrs: Sequence[Sequence[float]],  # noqa: ARG002
+    ) -> tuple[NDArray[Any], Sequence[Any]] | None:
+        """Train from each state at the rates of its row of ``lrs``, all at once and on the same batches.
+
+        The learner's own state is undefined afterwards.
+
+        Args:
+            states: snapshots of this learner.
+            lrs: the rates, shape ``(len(states), iterations)``.
+
+        Returns:
+            The losses, of the shape of ``lrs``, narrower where the data end, equal to those of ``iteration`` to rounding;
+            and the state after each training. ``None``, with the learner unchanged, where one after the other is faster.
+        """
+        return None
+
+    def observe(self) -> Mapping[str, object]:
+        """Return everything that can be compared: names (``"kind: name"``) to values that compare with ``==``.
+
+        :func:`lrfinder.check` reports by these names what is not restored.
+        """
+        return {}
+
+    def parts(self) -> Iterable[object]:
+        """Return the objects that are trained, such as a model and an optimizer.
+
+        Another thread that sweeps one of them at the same time is refused, even through a learner of its own.
+        """
+        return ()
+
+    def find(self, *args: Any, **kwargs: Any) -> RangeTest:
+        """Run a range test; see :meth:`lrfinder.LRFinder.find`."""
+        from lrfinder.finder import LRFinder
+
+        return LRFinder(self).find(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def suggest(self, *args: Any, **kwargs: Any) -> Suggestion:
+        """Search for the best rate; see :meth:`lrfinder.LRFinder.suggest`."""
+        from lrfinder.finder import LRFinder
+
+        return LRFinder(self).suggest(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def compare(self, *args: Any, **kwargs: Any) -> Comparison:
+        """Compare trainings at a few rates; see :meth:`lrfinder.LRFinder.compare`."""
+        from lrfinder.finder import LRFinder
+
+        return LRFinder(self).compare(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+REQUIRED = ("iteration", "snapshot", "restore", "close")
+
+
+class _Adapted(BaseLearner):
+    """An object that is not a :class:`BaseLearner`: its own abilities, and the defaults for those that it lacks."""
+
+    def __init__(self, learner: Restorable[Any]) -> None:
+        self._learner = learner
+        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe"):
+            ability = getattr(learner, name, None)
+            if ability is not None:
+                setattr(self, name, ability)
+
+    def parts(self) -> Iterable[object]:
+        own: Callable[[], Iterable[object]] | None = getattr(self._learner, "parts", None)
+        return [self._learner, *(own() if own is not None else ())]
+
+
+def adapted(learner: Restorable[Any]) -> Any:
+    """Return the learner with every optional ability: itself, if it is a :class:`BaseLearner`."""
+    return learner if isinstance(learner, BaseLearner) else _Adapted(learner)
+
+
+class restored(Generic[State]):  # noqa: N801  (read as a function: ``with restored(learner) as state``)
+    """Restore the learner at the end of the block, however the block ends.
+
+    A signal that arrives in the block interrupts it as usual. One that arrives during the restore, a Ctrl-C for example,
+    waits until the restore is complete. An exception of the block passes through unchanged.
 
     The value of ``as`` is the state, for further restores inside the block.
 
     Raises:
         BusyError: another thread is sweeping the same model.
-        RestoreError: something could not be put back; an exception of the block is then its context.
+        RestoreError: something could not be restored; an exception of the block is then its context.
     """
 
     def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
-        self._claim = Claim([learner, *parts_of(learner)])
+        self._claim = Claim([learner, *adapted(learner).parts()])
         leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected
         self._signals = Signals(lambda frame: (asked := leaving()) is not None and asked(frame))
 
@@ -115,7 +207,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
             try:
                 self._learner.restore(self._state)
                 if isinstance(error, RestoreError):
-                    error.add_note("lrfinder: the learner was put back at the end.")
+                    error.add_note("lrfinder: the learner was restored at the end.")
             finally:
                 self._leave()
 
@@ -131,9 +223,9 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
         self._signals.step_aside()
 
     def _leaving(self, frame: FrameType | None) -> bool:
-        """Whether ``frame`` was called, however indirectly, by what ends this very block.
+        """Return whether ``frame`` was called, directly or indirectly, by the end of this block.
 
-        Asking the stack leaves no gap: an exception raised between the last line of the block and the first of a ``try``
+        Reading the stack leaves no gap: an exception raised between the last line of the block and the first of a ``try``
         would skip the restore.
         """
         ends = (restored.__exit__.__code__, restored._leave.__code__)
@@ -142,9 +234,3 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
                 return True
             frame = frame.f_back
         return False
-
-
-def parts_of(learner: object) -> Iterable[object]:
-    """What a learner trains, as far as it says so."""
-    parts: Callable[[], Iterable[object]] | None = getattr(learner, "parts", None)
-    return () if parts is None else parts()

@@ -96,3 +96,8 @@ def check_warmup(iterations: int, warmup: int) -> None:
             "there must be at least 1 iteration, and the warm-up must be shorter than the training."
         )
         raise RatesError(message)
+
+
+def name_of(schedule: Schedule) -> str:
+    """Return the name of a schedule."""
+    return str(getattr(schedule, "__name__", type(schedule).__name__))

@@ -28,7 +28,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 
 from lrfinder.errors import DataEndedError, LawError
-from lrfinder.learner import Learner, restored
+from lrfinder.learner import Learner, adapted, restored
 
 Observe = Callable[[], Mapping[str, object]]
 
@@ -133,10 +133,11 @@ def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS, _: 
 
 def check_many_at_once(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
     """``iterations``, where the learner has it, trains as ``iteration`` does, and can be left in the middle."""
-    many: Callable[[Sequence[float]], Iterable[SupportsFloat]] | None = getattr(learner, "iterations", None)
-    if many is None:
-        return
+    many = adapted(learner).iterations
     with restored(learner) as state:
+        if many(lrs) is None:
+            return
+        learner.restore(state)
         one_by_one, end = losses(learner, lrs), observe()
         learner.restore(state)
         at_once: list[float] = []

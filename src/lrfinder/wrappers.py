@@ -2,56 +2,66 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder.errors import RatesError
-from lrfinder.learner import parts_of, restored
+from lrfinder.learner import BaseLearner, adapted, restored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from lrfinder.learner import Learner
 
 
-class Wrapping:
-    """A learner that passes everything on to another; subclasses change ``iteration``."""
+class Wrapper(BaseLearner):
+    """A learner that forwards to another; subclasses change ``iteration``.
+
+    ``iterations`` and ``trainings`` are not forwarded: they would skip the changed ``iteration``.
+    """
 
     def __init__(self, learner: Learner[Any]) -> None:
         self.learner = learner
+        self._full: BaseLearner = adapted(learner)
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The rank of the inner learner."""
+        return self._full.rank
 
     def iteration(self, lr: float) -> SupportsFloat:
-        """One iteration of the learner within."""
+        """Run one iteration of the inner learner."""
         return self.learner.iteration(lr)
 
     def snapshot(self) -> object:
-        """The state of the learner within."""
+        """Return the state of the inner learner."""
         return self.learner.snapshot()
 
     def restore(self, state: object) -> None:
-        """Put the learner within back."""
+        """Restore the inner learner."""
         self.learner.restore(state)
 
     def observe(self) -> Mapping[str, object]:
-        """What can be looked into of the learner within; see :func:`lrfinder.check`."""
-        look: Callable[[], Mapping[str, object]] = getattr(self.learner, "observe", dict)
-        return look()
+        """Return what can be compared of the inner learner."""
+        return self._full.observe()
 
     def parts(self) -> Iterable[object]:
-        """The learner within, and what it trains."""
-        return [self.learner, *parts_of(self.learner)]
+        """Return the inner learner and what it trains."""
+        return [self.learner, *self._full.parts()]
 
     def close(self) -> None:
-        """Close the learner within."""
+        """Close the inner learner."""
         self.learner.close()
 
 
-class Validated(Wrapping):
-    """The same training, with a validation loss for its curve.
+class Validated(Wrapper):
+    """The same training with a validation loss for its curve.
 
     Args:
-        learner: what trains.
-        evaluate: gives the validation loss of the model as it stands; called before each update, as a record's loss is. What
-            it changes (modes, random numbers, BatchNorm statistics) is put back, at the price of a snapshot an iteration.
+        learner: the learner that trains.
+        evaluate: returns the validation loss of the current model; called before each update, so that it is the loss before
+            the update, as in any record. What it changes (modes, random numbers, BatchNorm statistics) is restored, which
+            costs one snapshot per iteration.
     """
 
     def __init__(self, learner: Learner[Any], evaluate: Callable[[], SupportsFloat]) -> None:
@@ -59,15 +69,15 @@ class Validated(Wrapping):
         self.evaluate = evaluate
 
     def iteration(self, lr: float) -> float:
-        """Evaluate, then train on the next batch at ``lr``; the validation loss before the update."""
+        """Evaluate, then train on the next batch at ``lr``; return the validation loss before the update."""
         with restored(self.learner):
             loss = float(self.evaluate())
         self.learner.iteration(lr)
         return loss
 
 
-class Averaged(Wrapping):
-    """The same training, several batches to a rate: each iteration is ``batches`` updates, its loss their mean.
+class Averaged(Wrapper):
+    """The same training with several batches per rate: one iteration is ``batches`` updates, its loss their mean.
 
     Raises:
         RatesError: ``batches`` is below 1.
@@ -81,5 +91,17 @@ class Averaged(Wrapping):
         self.batches = batches
 
     def iteration(self, lr: float) -> float:
-        """Train on the next ``batches`` batches at ``lr``; the mean of their losses."""
+        """Train on the next ``batches`` batches at ``lr``; return the mean of their losses."""
         return sum(float(self.learner.iteration(lr)) for _ in range(self.batches)) / self.batches
+
+    def iterations(self, lrs: Sequence[float]) -> Iterable[float] | None:
+        """Train at each rate with the inner learner's own ``iterations``, where it has one."""
+        losses = self._full.iterations([lr for lr in lrs for _ in range(self.batches)])
+        return None if losses is None else self._means(iter(losses), len(lrs))
+
+    def _means(self, losses: Iterator[SupportsFloat], count: int) -> Iterator[float]:
+        for _ in range(count):
+            group = [float(loss) for loss in islice(losses, self.batches)]
+            if len(group) < self.batches:
+                return
+            yield sum(group) / self.batches

@@ -31,17 +31,17 @@ def test_the_rate_trains_the_bowl_to_its_bottom_whatever_its_scale(curvature, bu
 
 
 @pytest.mark.parametrize("budget", [50, 75, 150, 151, 200, 350, 650, 1050, 3000])
-def test_no_budget_is_overdrawn_and_every_iteration_is_told(budget):
+def test_no_budget_is_exceeded_and_every_iteration_is_counted(budget):
     class Counted(Bowl):
-        made = 0
+        count = 0
 
         def iteration(self, lr):
-            self.made += 1
+            self.count += 1
             return super().iteration(lr)
 
     learner = Counted(noise=0.1)
     suggestion = suggest(learner, max_iterations=budget)
-    assert learner.made == suggestion.iterations <= budget
+    assert learner.count == suggestion.iterations <= budget
 
 
 def test_the_learner_is_afterwards_as_it_was():
@@ -64,11 +64,11 @@ def test_any_horizon_is_served(horizon):
     assert max(len(probe.losses) for probe in suggestion.probes) <= horizon
 
 
-def test_a_long_training_is_extrapolated_to_and_that_is_told():
+def test_the_extrapolation_to_a_long_training_is_noted():
     assert "extrapolated" in suggest(Bowl(noise=0.01), 3000).notes
 
 
-def test_with_few_iterations_the_curve_is_read_alone_and_trusted_little():
+def test_with_few_iterations_the_curve_alone_is_read_with_low_confidence():
     suggestion = suggest(Bowl(), max_iterations=150)
     assert suggestion.probes == ()
     assert suggestion.confidence == "low"
@@ -95,7 +95,7 @@ class Frozen(Bowl):
         return super().iteration(0.0)
 
 
-def test_a_rate_without_effect_is_no_suggestion():
+def test_a_rate_without_effect_gives_no_suggestion():
     suggestion = suggest(Frozen(noise=0.1))
     assert (suggestion.status, suggestion.lr) == ("the rate has no effect", None)
 
@@ -107,7 +107,7 @@ class Uphill(Bowl):
         return super().iteration(-lr)
 
 
-def test_a_loss_that_only_rises_is_no_suggestion():
+def test_a_loss_that_only_rises_gives_no_suggestion():
     suggestion = suggest(Uphill())
     assert suggestion.status == "unstable from the start"
     assert (suggestion.lr, suggestion.low, suggestion.high) == (None, None, None)
@@ -117,11 +117,11 @@ def test_losses_that_are_not_finite_from_the_start_are_unstable():
     assert suggest(Bowl(position=math.nan)).status == "unstable from the start"
 
 
-def test_data_that_end_at_once_are_no_suggestion():
+def test_data_that_end_at_once_give_no_suggestion():
     assert suggest(Scripted([])).lr is None
 
 
-def test_losses_that_are_infinite_from_the_start_are_unstable_and_nothing_is_warned_of():
+def test_losses_that_are_infinite_from_the_start_are_unstable_and_raise_no_warning():
     assert suggest(Scripted([math.inf] * 100)).status == "unstable from the start"
 
 
@@ -130,25 +130,25 @@ def test_where_no_rate_above_0_is_reached_the_search_ends_without_a_rate():
 
 
 class Unrewound(Scripted):
-    """Goes on in its data after a restore: a learner that breaks the law."""
+    """Continues in its data after a restore: a learner that breaks the law."""
 
     def restore(self, state):
         self.restores += 1
 
 
 @pytest.mark.parametrize("count", [10, 30, 35, 50])
-def test_data_that_end_and_do_not_come_back_are_no_suggestion(count):
+def test_data_that_end_and_are_not_restored_give_no_suggestion(count):
     suggestion = suggest(Unrewound(np.linspace(2, 1, count).tolist()))
     assert (suggestion.lr, suggestion.iterations) == (None, count)
 
 
-def test_a_refusal_tells_that_the_learner_does_not_repeat():
+def test_a_refusal_notes_that_the_learner_does_not_repeat():
     suggestion = suggest(Unrewound(np.linspace(2, 1, 35).tolist()))
     assert suggestion.notes[0].startswith("not repeatable")
 
 
 class Forgetful(Bowl):
-    """Does not put its generator back: a learner that breaks the law."""
+    """Does not restore its generator: a learner that breaks the law."""
 
     def restore(self, state):
         generator = self.generator.bit_generator.state
@@ -157,7 +157,7 @@ class Forgetful(Bowl):
 
 
 @pytest.mark.parametrize("budget", [150, 650])
-def test_a_learner_that_does_not_repeat_is_told_of_and_trusted_little(budget):
+def test_a_learner_that_does_not_repeat_is_noted_and_gets_low_confidence(budget):
     suggestion = suggest(Forgetful(noise=0.1), max_iterations=budget)
     assert any(note.startswith("not repeatable") for note in suggestion.notes)
     assert suggestion.confidence == "low"
@@ -176,7 +176,7 @@ class Fragile(Bowl):
         return super().iteration(lr)
 
 
-def test_what_is_raised_in_a_probe_passes_with_its_rate_and_iteration_and_the_learner_is_as_before():
+def test_an_exception_in_a_probe_passes_with_its_rate_and_iteration_and_the_learner_is_restored():
     learner = Fragile()
     with pytest.raises(ArithmeticError, match="out of luck") as caught:
         suggest(learner)
@@ -184,7 +184,7 @@ def test_what_is_raised_in_a_probe_passes_with_its_rate_and_iteration_and_the_le
     assert learner.position == 1.0
 
 
-def test_counts_of_numpy_are_taken_and_the_suggestion_can_be_written_and_read(tmp_path):
+def test_integers_of_numpy_are_accepted_and_the_suggestion_can_be_written_and_read(tmp_path):
     suggestion = suggest(Bowl(noise=0.1), np.int64(300), max_iterations=np.int64(200))
     suggestion.to_json(tmp_path / "suggestion.json")
     assert lrfinder.load(tmp_path / "suggestion.json") == suggestion
@@ -202,17 +202,17 @@ def test_counts_of_numpy_are_taken_and_the_suggestion_can_be_written_and_read(tm
         (300, {"rates": []}),
     ],
 )
-def test_settings_that_make_no_search_are_refused_before_anything_is_trained(horizon, settings):
+def test_settings_that_describe_no_search_are_refused_before_anything_is_trained(horizon, settings):
     learner = Scripted([1.0] * 100)
     with pytest.raises(RatesError):
         suggest(learner, horizon, **settings)
     assert learner.lrs == []
 
 
-def test_records_are_told_as_they_come():
-    heard = []
-    suggestion = suggest(Bowl(), on_record=heard.append)
-    assert len(heard) == suggestion.iterations
+def test_every_record_is_passed_on():
+    records = []
+    suggestion = suggest(Bowl(), on_record=records.append)
+    assert len(records) == suggestion.iterations
 
 
 def test_results_are_printed_without_their_records():

@@ -15,7 +15,7 @@ def bowl(octave):
 
 
 @pytest.mark.parametrize("length", [40, 100, 300])
-def test_the_interval_holds_the_rate(length):
+def test_the_interval_contains_the_rate(length):
     lr, low, high = interval(evidence(bowl, range(-7, 0), length), length)
     assert low < lr < high
 
@@ -26,18 +26,18 @@ def test_the_shorter_the_probes_the_wider_the_interval_and_the_lower_the_rate():
     assert short.lr < long.lr
 
 
-def test_of_probes_as_long_as_the_training_the_best_is_taken_as_it_is():
+def test_among_probes_as_long_as_the_training_the_best_is_chosen_as_it_is():
     assert interval(evidence(bowl, [-6, -4.5, -3], 300), 300).lr == 2.0**-4.5
 
 
-def test_the_rate_stays_clear_of_a_cliff():
+def test_the_rate_keeps_a_distance_from_a_cliff():
     def cliff(octave):
         return 1 - 0.02 * octave if octave < 0 else 3.0
 
     assert chosen(evidence(cliff, range(-6, 3), 100), 100) < 2.0**-1.5
 
 
-def test_the_interval_is_never_narrower_than_what_the_grid_of_rates_tells():
+def test_the_interval_is_never_narrower_than_the_grid_of_rates_allows():
     def spike(octave):
         return 1.0 if octave == -4 else 2.0
 

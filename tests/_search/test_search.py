@@ -1,87 +1,129 @@
+"""The search in ask-and-tell form: no learner, only losses."""
+
 import math
 
-import numpy as np
 import pytest
 
 from lrfinder import RangeTest, Record, Settings, Stop
-from lrfinder._search.evidence import Evidence
-from lrfinder._search.search import looks, next_probes, on_ladder, start_rate
+from lrfinder._search.search import Search, SearchSettings
+from lrfinder._search.trial import Trial, rates_of, stop_of
+from lrfinder.schedules import constant, one_cycle
+
+SETTINGS = SearchSettings.checked(300, 650)
+NO_LADDER = Settings(None, None, None, 650, 0.3, "None")
 
 
-def searched(loss, start, horizon=300, max_iterations=650, within=lambda _: True):
-    """The probes that a search asks for when a probe at octave x ends at ``loss(x)``."""
-    asked, runs = [], {}
-    plan = looks(horizon, max_iterations)
-    while asks := next_probes(Evidence(np.full(40, 2.0), 1.0, runs, horizon), plan, start, within):
-        ask = asks[0]
-        asked.append(ask)
-        runs.setdefault(ask.lr, {})[ask.length] = np.linspace(2, loss(math.log2(ask.lr)), ask.length)
-        assert len(asked) < 60
-    return asked
+def losses_of(trial, best=-3.0):
+    """A loss that falls the faster the nearer the rate is to ``2**best``, and rises far above it."""
+    away = math.inf if trial.lr == 0 else math.log2(trial.lr) - best
+    speed = 0.0 if away == math.inf else -0.5 if away > 4 else 0.05 / (1 + away**2)
+    return [2.0 * (1 - speed) ** k + 0.01 * (k % 3) for k in range(trial.length)]
 
 
-def curve(lrs, losses):
-    records = tuple(map(Record, lrs, losses))
-    return RangeTest(records, Stop.LAST_RATE, Settings(None, None, None, 100, 0.3, "None"))
+def sweep():
+    lrs = SETTINGS.lrs
+    losses = [2.0 - 1.5 * math.exp(-((math.log2(lr) + 1) ** 2) / 20) for lr in lrs]
+    return RangeTest(tuple(map(Record, lrs, losses)), Stop.LAST_RATE, NO_LADDER)
 
 
-def bowl(best):
-    return lambda octave: min(1 + 0.1 * (octave - best) ** 2, 2.0 if octave < best else 2.5)
+def run(search, train=losses_of):
+    trials = []
+    while asked := search.ask():
+        trials.append(asked[0])
+        search.tell(asked[0], train(asked[0]))
+    return trials
 
 
-@pytest.mark.parametrize("away", [-9, -3, 0, 3, 9])
-def test_a_search_ends_around_the_best_rate_wherever_it_begins(away):
-    asked = searched(bowl(-4), 2.0 ** (-4 + away))
-    longest = {lr for lr, length in asked if length == 300}
-    assert {2.0**-4.5, 2.0**-4, 2.0**-3.5} <= longest
+def test_the_first_trial_is_untrained_and_as_long_as_the_first_round():
+    assert Search(sweep(), SETTINGS).ask() == [Trial(0.0, 40)]
 
 
-def test_looks_become_longer_and_closer():
-    plan = looks(1000, 650)
-    assert [look.length for look in plan] == sorted(look.length for look in plan)
-    assert [look.octaves for look in plan] == sorted((look.octaves for look in plan), reverse=True)
-    assert plan[-1].length == 1000
+def test_asking_twice_gives_the_same_trials():
+    search = Search(sweep(), SETTINGS)
+    assert search.ask() is search.ask()
 
 
-@pytest.mark.parametrize("horizon", [1, 7, 40, 100, 101])
-def test_no_look_is_longer_than_the_training(horizon):
-    assert max(look.length for look in looks(horizon, 650)) == horizon
+def test_the_suggestion_is_near_the_best_rate():
+    search = Search(sweep(), SETTINGS)
+    run(search)
+    assert search.conclude().lr == pytest.approx(2.0**-3, rel=0.5)
 
 
-def test_with_fewer_iterations_looks_are_shorter():
-    assert looks(300, 350)[0].length < looks(300, 650)[0].length == looks(300, 5000)[0].length
+def test_every_iteration_is_counted_and_the_budget_is_kept():
+    search = Search(sweep(), SETTINGS)
+    trials = run(search)
+    assert search.iterations == 30 + sum(trial.length - trial.done for trial in trials) <= 650
+    assert search.conclude().iterations == search.iterations
 
 
-def test_no_probe_leaves_the_rates_that_are_allowed():
-    asked = searched(bowl(-4), 2.0**-8, within=lambda lr: lr <= 2.0**-6)
-    assert max(lr for lr, _ in asked) <= 2.0**-6
+def test_a_longer_trial_continues_a_kept_shorter_one():
+    lengthened = [trial for trial in run(Search(sweep(), SETTINGS)) if trial.done]
+    assert lengthened
+    assert all(trial.done < trial.length for trial in lengthened)
 
 
-def test_rates_that_do_harm_send_the_search_down_and_those_that_do_nothing_up():
-    def cliff(octave):
-        return 9.0 if octave > 0 else 2.0
-
-    shortest = [lr for lr, length in searched(cliff, 2.0**4) if length == 40]
-    assert shortest == [2.0**4, 2.0**2, 2.0**0]
-    assert [lr for lr, _ in searched(cliff, 2.0**-3)[:3]] == [2.0**-3, 2.0**-1, 2.0**1]
+def test_under_a_schedule_a_longer_trial_starts_again():
+    settings = SearchSettings.checked(300, 1050, schedule=one_cycle)
+    assert not [trial for trial in run(Search(sweep(), settings)) if trial.done and trial.lr > 0]
 
 
-def test_a_search_without_signal_ends():
-    assert searched(lambda _: 2.0, 1e-3)
-    assert searched(lambda _: math.nan, 1e-3)
+def test_at_most_five_end_states_are_kept_once_a_trial_has_an_effect():
+    search = Search(sweep(), SETTINGS)
+    kept = []
+
+    def train(trial):
+        kept.append(len(search.kept))
+        return losses_of(trial)
+
+    run(search, train)
+    assert max(kept[-5:]) <= 5
 
 
-def test_it_begins_below_where_the_sweep_lies_lowest_under_the_same_batches_untrained():
-    batches = np.array([1.0, 5.0, 1.0, 5.0])
-    sweep = curve([0.001, 0.01, 0.1, 1.0], batches - [0, 1, 2, 0])
-    assert start_rate(sweep, batches) == on_ladder(0.1, -3)
+def test_a_trial_that_stopped_early_is_not_requested_again():
+    def train(trial):
+        losses = losses_of(trial)
+        return [*losses[:9], math.nan] if trial.lr > 2.0**-2 else losses
+
+    trials = [trial.lr for trial in run(Search(sweep(), SETTINGS), train) if trial.lr > 2.0**-2]
+    assert trials
+    assert len(trials) == len(set(trials))
 
 
-def test_a_loss_that_is_not_finite_is_never_the_lowest():
-    sweep = curve([0.01, 0.1, 1.0], [1.0, 0.5, math.nan])
-    assert start_rate(sweep, np.ones(3)) == on_ladder(0.1, -3)
+def test_untrained_losses_that_are_not_finite_end_the_search():
+    search = Search(sweep(), SETTINGS)
+    assert run(search, lambda trial: [math.nan]) == [Trial(0.0, 40)]
+    assert search.conclude().status == "unstable from the start"
 
 
-def test_the_ladder_are_the_powers_of_the_root_of_two():
-    assert on_ladder(0.3) == pytest.approx(2**-1.5)
-    assert on_ladder(1.0, 2.5) == pytest.approx(2**2.5)
+def test_data_that_have_ended_end_the_search():
+    search = Search(sweep(), SETTINGS)
+    run(search, lambda trial: losses_of(trial) if trial.lr == 0 else [])
+    assert search.conclude().lr is None
+
+
+def test_with_few_iterations_one_untrained_trial_is_as_long_as_the_sweep():
+    assert run(Search(sweep(), SearchSettings.checked(300, 150))) == [Trial(0.0, 30)]
+
+
+def test_a_sweep_without_records_is_concluded_at_once():
+    search = Search(RangeTest((), Stop.DATA_ENDED, NO_LADDER), SearchSettings.checked(300, 100))
+    assert not search.ask()
+    assert search.conclude().lr is None
+
+
+def test_rates_of_a_trial_follow_the_schedule():
+    assert rates_of(Trial(0.5, 3), constant) == (0.5,) * 3
+    assert rates_of(Trial(0.5, 4), one_cycle) == tuple(0.5 * one_cycle(k / 4) for k in range(4))
+
+
+@pytest.mark.parametrize(
+    ("losses", "stop"),
+    [
+        ((1.0, 2.0), Stop.MAX_ITERATIONS),
+        ((1.0,), Stop.DATA_ENDED),
+        ((), Stop.DATA_ENDED),
+        ((1.0, math.nan), Stop.NOT_FINITE),
+    ],
+)
+def test_the_losses_of_a_trial_say_why_it_ended(losses, stop):
+    assert stop_of(losses, 2) is stop

@@ -15,6 +15,7 @@ from fake_learners import Bowl
 import lrfinder
 from lrfinder import ExecutorError, FactoryError, LRFinder, one_cycle
 from lrfinder._factories import FileFactory
+from lrfinder.executors import Ray
 from lrfinder.views.verdict import verdict
 
 ray = pytest.importorskip("ray")
@@ -56,7 +57,7 @@ def cluster():
 
 @pytest.fixture
 def on_ray(cluster):
-    return functools.partial(lrfinder.grid.Ray, address=cluster.address)
+    return functools.partial(Ray, address=cluster.address)
 
 
 def noisy():
@@ -197,13 +198,13 @@ def test_what_no_machine_has_is_refused_and_not_waited_for(on_ray):
 
 def test_an_address_where_nothing_answers_is_told(cluster):
     with pytest.raises(ExecutorError, match=r"127\.0\.0\.1:9"):
-        lrfinder.grid(bowl, seed=[0], executor=lrfinder.grid.Ray(address="127.0.0.1:9"))
+        lrfinder.grid(bowl, seed=[0], executor=Ray(address="127.0.0.1:9"))
 
 
 def test_a_connection_that_was_there_stays(cluster):
     ray.init(address=cluster.address, log_to_driver=False)
     try:
-        lrfinder.grid(bowl, seed=[0], executor=lrfinder.grid.Ray())
+        lrfinder.grid(bowl, seed=[0], executor=Ray())
         assert ray.is_initialized()
     finally:
         ray.shutdown()

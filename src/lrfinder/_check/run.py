@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lrfinder import testing
 from lrfinder._check.report import Check, Finding, Outcome
 from lrfinder.errors import LawError, RestoreError
-from lrfinder.learner import Learner, restored
+from lrfinder.learner import Learner, adapted, restored
 from lrfinder.randomness import capture, global_generators, put_back
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def check(learner: Learner[Any], lrs: Sequence[float] = testing.LRS, observe: Ob
         observe: gives what must come back beside the losses: names to values that compare with ``==``. By default the
             learner's own ``observe()``, where it has one, as ``TorchLearner`` has.
     """
-    look = observe or getattr(learner, "observe", _nothing)
+    look = observe or adapted(learner).observe
     with _as_it_was(learner) as state:
         seen = _seen(learner, state, lrs, look)
         found = _state(seen)
         deterministic = _deterministic(seen, found, lambda: _first_to_differ(learner, state, lrs, look))
         if seen.difference is None:
             rest = _but(found, look)
-            laws = (*LAWS, *(AT_ONCE if getattr(learner, "iterations", None) else ()))
+            laws = (*LAWS, *(AT_ONCE if adapted(learner).iterations(lrs) is not None else ()))
             law = tuple(_asked(what, partial(ask, learner, lrs, rest)) for what, ask in laws)
         else:
             law = _after_a_difference(seen.difference, deterministic)

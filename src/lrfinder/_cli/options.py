@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lrfinder
+from lrfinder.executors import Ray
 from lrfinder.testing import LRS
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def executor(ray_address: str | None, num_cpus: float, num_gpus: float) -> Execu
     """Return the executor of cells or probes, or None for this process."""
     if ray_address is None:
         return None
-    return lrfinder.grid.Ray(address=None if ray_address == "local" else ray_address, num_cpus=num_cpus, num_gpus=num_gpus)
+    return Ray(address=None if ray_address == "local" else ray_address, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
 def search_checkpoint(json: Path | None, *, resume: bool) -> Path | None:

@@ -15,10 +15,9 @@ import numpy as np
 from lrfinder._factories import checked_learner, described, require_settings
 from lrfinder._grid.result import Cell, Grid, all_settings
 from lrfinder._grid.storage import append_cell, resumed
-from lrfinder._ray import Ray
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
-from lrfinder.executors import InProcess
+from lrfinder.executors import InProcess, Ray
 from lrfinder.finder import LRFinder
 
 if TYPE_CHECKING:

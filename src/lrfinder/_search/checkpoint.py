@@ -1,4 +1,4 @@
-"""What a search has found so far, on disk: one that is interrupted goes on from it."""
+"""The checkpoint file of a search: an interrupted search continues from it."""
 
 from __future__ import annotations
 
@@ -16,77 +16,112 @@ from lrfinder._results.codec import (
     read,
     result_of,
 )
+from lrfinder._results.records import Probe
 from lrfinder._results.results import RangeTest
-from lrfinder._search.search import Ask
+from lrfinder._search.probes import emit
+from lrfinder._search.trial import stop_of
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from lrfinder._results.codec import Document
-    from lrfinder._results.records import Probe
+    from lrfinder._search.probes import Runner
+    from lrfinder._search.trial import Losses, Trial
+    from lrfinder._sweep import OnRecord
+    from lrfinder.schedules import Schedule
 
 
-class Journal:
-    """The sweep and the finished probes of one search, a line each; without a path, nothing is kept.
+class Checkpoint:
+    """The sweep and the finished trials of one search, one per line of a file.
+
+    Args:
+        path: the file; where it exists, its contents are read.
+        settings: what identifies the search, as JSON can hold it.
 
     Attributes:
-        curve: the sweep, where an earlier run made it.
+        curve: the sweep, where an earlier run stored it.
+
+    Raises:
+        ResultFileError: the file holds something else than the first part of this search.
     """
 
-    def __init__(self, path: str | PathLike[str] | None, asked: Mapping[str, object]) -> None:
-        self._path = None if path is None else Path(path)
-        self._asked = dict(asked)
-        self._probes: dict[Ask, Probe] = {}
+    def __init__(self, path: str | PathLike[str], settings: Mapping[str, object]) -> None:
+        self._path, self._settings = Path(path), dict(settings)
+        self._losses: dict[tuple[float, int], Losses] = {}
         self.curve: RangeTest | None = None
-        if self._path is not None and self._path.exists():
+        if self._path.exists():
             head, *lines = read(self._path)
-            self._require_same(head, self._path)
-            naming_file(lambda: self._take(lines), self._path)
+            self._require_same(head)
+            naming_file(lambda: self._read(lines), self._path)
 
-    def probe(self, ask: Ask) -> Probe | None:
-        """The probe, where an earlier run made it."""
-        return self._probes.get(ask)
+    def losses_of(self, trial: Trial) -> Losses | None:
+        """Return the losses of a trial that an earlier run finished."""
+        return self._losses.get((trial.lr, trial.length))
 
-    def swept(self, curve: RangeTest) -> None:
-        """Keep the sweep: the file begins with it."""
-        if self._path is not None:
-            head = {**HEAD, "result": "Search", "asked": self._asked}
-            probes = [_line(ask, probe) for ask, probe in self._probes.items()]
-            write_atomically(as_lines([head, document_of(curve), *probes]), self._path)
+    def store_sweep(self, curve: RangeTest) -> None:
+        """Store the sweep: the file begins with it."""
+        head = {**HEAD, "result": "Search", "asked": self._settings}
+        trials = [_line(lr, length, losses) for (lr, length), losses in self._losses.items()]
+        write_atomically(as_lines([head, document_of(curve), *trials]), self._path)
 
-    def made(self, ask: Ask, probe: Probe) -> None:
-        """Keep a probe."""
-        if self._path is not None:
-            append(as_lines([_line(ask, probe)]), self._path)
+    def store(self, trial: Trial, losses: Losses) -> None:
+        """Append a finished trial."""
+        append(as_lines([_line(trial.lr, trial.length, losses)]), self._path)
 
     def remove(self) -> None:
-        """The search has ended."""
-        if self._path is not None:
-            self._path.unlink(missing_ok=True)
+        """Remove the file: the search has ended."""
+        self._path.unlink(missing_ok=True)
 
-    def _require_same(self, head: Document, path: Path) -> None:
+    def _require_same(self, head: Document) -> None:
         if head.get("result") != "Search":
-            message = f"{path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
+            message = f"{self._path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
             raise ResultFileError(message)
-        held = naming_file(lambda: dict(head["asked"]), path)
-        differing = [name for name, value in self._asked.items() if held.get(name) != value]
+        stored = naming_file(lambda: dict(head["asked"]), self._path)
+        differing = [name for name, value in self._settings.items() if stored.get(name) != value]
         if differing:
             message = (
-                f"{path} holds the first part of a search with another {', '.join(differing)}; go on with that one, give "
+                f"{self._path} holds the first part of a search with another {', '.join(differing)}; resume that one, give "
                 "another path, or remove the file."
             )
             raise ResultFileError(message)
 
-    def _take(self, lines: Sequence[Document]) -> None:
-        curve, *probes = map(dict, lines)
-        swept = result_of(curve)
-        if not isinstance(swept, RangeTest):
-            raise TypeError(type(swept).__name__)
-        self.curve = swept
-        self._probes = {Ask(float(line["probe"]["lr"]), int(line["length"])): probe_of(line["probe"]) for line in probes}
+    def _read(self, lines: Sequence[Document]) -> None:
+        curve, *trials = map(dict, lines)
+        sweep = result_of(curve)
+        if not isinstance(sweep, RangeTest):
+            raise TypeError(type(sweep).__name__)
+        self.curve = sweep
+        self._losses = {(float(line["probe"]["lr"]), int(line["length"])): probe_of(line["probe"]).losses for line in trials}
 
 
-def _line(ask: Ask, probe: Probe) -> Document:
-    return {"length": ask.length, "probe": probe_document(probe)}
+class CheckpointRunner:
+    """A runner that wraps a runner: a trial that is in the file is not trained again, all others are appended to it."""
+
+    def __init__(self, runner: Runner, checkpoint: Checkpoint, schedule: Schedule, on_record: OnRecord | None) -> None:
+        self._runner, self._checkpoint = runner, checkpoint
+        self._schedule, self._on_record = schedule, on_record
+
+    @property
+    def extra_iterations(self) -> int:
+        """See :class:`lrfinder._search.probes.Runner`."""
+        return self._runner.extra_iterations
+
+    def run(self, trials: Sequence[Trial]) -> Losses:
+        """See :class:`lrfinder._search.probes.Runner`."""
+        trial, stored = trials[0], self._checkpoint.losses_of(trials[0])
+        if stored is not None:
+            emit(trial, stored, self._schedule, self._on_record)
+            return stored
+        losses = self._runner.run([one for one in trials if self._checkpoint.losses_of(one) is None])
+        self._checkpoint.store(trial, losses)
+        return losses
+
+    def keep(self, lrs: Iterable[float]) -> None:
+        """See :class:`lrfinder._search.probes.Runner`."""
+        self._runner.keep(lrs)
+
+
+def _line(lr: float, length: int, losses: Losses) -> Document:
+    return {"length": length, "probe": probe_document(Probe(lr, losses, stop_of(losses, length)))}

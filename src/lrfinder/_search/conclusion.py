@@ -1,8 +1,9 @@
-"""From a sweep and its probes to a suggestion."""
+"""The conclusion of a search: from a sweep and its probes to a suggestion."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from lrfinder._results.records import Status, Stop
 from lrfinder._results.results import Suggestion
 from lrfinder._search.interval import interval
+from lrfinder._search.trial import SAME_LOSS
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 if TYPE_CHECKING:
@@ -22,61 +24,60 @@ if TYPE_CHECKING:
     from lrfinder._search.evidence import Evidence
     from lrfinder._search.interval import Interval
 
-SAME = 1e-5  # relative difference, within which two first losses are one: devices that add in any order differ by less
-CLIFF_WITHIN = 2.0  # octaves above the rate
-NARROW, WIDE = 2.5, 5.0  # octaves, width of an interval up to which confidence is high, and from which it is low
-EXTRAPOLATED, FAR = 2.0, 16.0  # horizons this many times as long as the probes compared: told, and trusted little
-UNPAIRED = 2.0  # factor by which the interval is wider to either side where probes did not see the same batches
+CLIFF_WITHIN_OCTAVES = 2.0  # above the rate
+NARROW_OCTAVES, WIDE_OCTAVES = 2.5, 5.0  # widths of an interval: up to the first confidence is high, above the second low
+EXTRAPOLATED_TIMES, FAR_TIMES = 2.0, 16.0  # horizon over probe length: from the first noted, above the second low
+UNPAIRED_FACTOR = 2.0  # widens the interval to either side where probes did not see the same batches
 
 
 def repeats(curve: RangeTest, untrained: Sequence[float]) -> bool:
-    """Whether the first loss after the restore was that of the sweep: the first duty of a learner."""
-    both = bool(len(curve) and len(untrained))
-    return not both or math.isclose(curve[0].loss, untrained[0], rel_tol=SAME) or curve[0].loss != curve[0].loss
+    """Return whether the first loss after the restore was that of the sweep: the first duty of a learner."""
+    if not (len(curve) and len(untrained)) or math.isnan(curve[0].loss):
+        return True
+    return math.isclose(curve[0].loss, untrained[0], rel_tol=SAME_LOSS)
 
 
-def from_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Suggestion:
-    """What the sweep alone tells, once what its losses owe to their batches is taken off.
+def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Suggestion:
+    """Read the sweep alone, after its losses are corrected for the difficulty of their batches.
 
     Args:
         curve: the sweep.
-        untrained: the losses of the same batches at the rate 0; those of the sweep beyond their end are left out.
+        untrained: the losses of the same batches at the rate 0; the sweep is not read beyond their end.
         horizon: length of the training that the rate is for, in iterations.
     """
     losses, batches = curve.losses, np.array(untrained)
     if repeats(curve, untrained) and len(batches) and np.isfinite(batches).all():
         losses = losses[: len(batches)] - batches[: len(losses)] + batches.mean()
-    told = suggestion_from_curve(curve.lrs[: len(losses)], losses)
-    notes = told.notes if repeats(curve, untrained) else (*told.notes, _not_repeatable(curve, untrained))
+    alone = suggestion_from_curve(curve.lrs[: len(losses)], losses)
+    notes = alone.notes if repeats(curve, untrained) else (*alone.notes, _not_repeatable(curve, untrained))
     iterations = len(curve) + len(untrained)
-    return Suggestion(told.lr, told.low, told.high, "low", told.status, notes, iterations, horizon, curve)
+    return replace(alone, notes=notes, iterations=iterations, horizon=horizon, curve=curve)
 
 
 def conclude(
     curve: RangeTest, evidence: Evidence, probes: Sequence[Probe], iterations: int, *, exhausted: bool
 ) -> Suggestion:
-    """What the probes tell.
+    """Return the suggestion that the probes support.
 
     Args:
         curve: the sweep that came first.
         evidence: the losses of the probes and of the untrained model.
         probes: the same probes, each at its greatest length, by rising rate.
-        iterations: how many were made in all.
-        exhausted: whether the search ended for want of iterations.
+        iterations: how many the search used in all.
+        exhausted: whether the search ended because its iterations were used up.
     """
-    horizon = evidence.horizon
-    told = evidence.untrained.tolist()
-    not_repeatable = [] if repeats(curve, told) else [_not_repeatable(curve, told)]
+    horizon, untrained = evidence.horizon, evidence.untrained.tolist()
+    not_repeatable = [] if repeats(curve, untrained) else [_not_repeatable(curve, untrained)]
     length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1 and evidence.regrets(n)), None)
     if length is None:
         status = _why_none(curve, evidence)
         return Suggestion(None, None, None, "low", status, tuple(not_repeatable), iterations, horizon, curve, tuple(probes))
     found = interval(evidence, length)
     notes = _notes(curve, evidence, found, length)
-    if exhausted and length < min(evidence.lengths[0], 2 * len(evidence.untrained)):  # cut off within the first looks
+    if exhausted and length < min(evidence.lengths[0], 2 * len(evidence.untrained)):  # cut off within the first rounds
         notes.append("budget exhausted")
     if not_repeatable:
-        found = found._replace(low=found.low / UNPAIRED, high=found.high * UNPAIRED)
+        found = found._replace(low=found.low / UNPAIRED_FACTOR, high=found.high * UNPAIRED_FACTOR)
     confidence = "low" if not_repeatable else _confidence(found, horizon / length)
     notes += not_repeatable
     return Suggestion(*found, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
@@ -87,32 +88,32 @@ def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -
     best = min(regrets, key=lambda lr: (regrets[lr], lr))
     lower = [lr for lr in evidence.runs if lr < best]
     higher = [lr for lr in evidence.runs if lr > best]
-    broken = [lr for lr in evidence.runs if _breaks(evidence, lr)]
-    diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or curve.landmarks.diverges is not None or bool(broken)
+    failed = [lr for lr in evidence.runs if _fails(evidence, lr)]
+    diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or curve.landmarks.diverges is not None or bool(failed)
     holds = {
         "at the boundary": not (lower and higher),
         "never diverges": not diverges,
-        "cliff nearby": any(found.lr < lr <= found.lr * 2**CLIFF_WITHIN for lr in broken),
-        "extrapolated": evidence.horizon >= EXTRAPOLATED * length,
+        "cliff nearby": any(found.lr < lr <= found.lr * 2**CLIFF_WITHIN_OCTAVES for lr in failed),
+        "extrapolated": evidence.horizon >= EXTRAPOLATED_TIMES * length,
     }
     return [note for note, true in holds.items() if true]
 
 
-def _breaks(evidence: Evidence, lr: float) -> bool:
-    """Whether the longest probe at ``lr`` broke off, or ended as high as the untrained model."""
+def _fails(evidence: Evidence, lr: float) -> bool:
+    """Return whether the longest probe at ``lr`` is not finite to its end, or ends as high as the untrained model."""
     length = max(evidence.runs[lr])
     return not np.isfinite(evidence.runs[lr][length]).all() or (evidence.regrets(length) or {}).get(lr, 0.0) >= 1
 
 
-def _confidence(found: Interval, short_of: float) -> Confidence:
+def _confidence(found: Interval, times: float) -> Confidence:
     octaves = math.log2(found.high / found.low)
-    if octaves > WIDE or short_of > FAR:
+    if octaves > WIDE_OCTAVES or times > FAR_TIMES:
         return "low"
-    return "high" if octaves <= NARROW and short_of <= EXTRAPOLATED else "medium"
+    return "high" if octaves <= NARROW_OCTAVES and times <= EXTRAPOLATED_TIMES else "medium"
 
 
 def _why_none(curve: RangeTest, evidence: Evidence) -> Status:
-    """Why no probe trains."""
+    """Return why no probe trains."""
     if not np.isfinite(evidence.untrained).all():
         return Status.UNSTABLE
     longest = {lr: max(runs) for lr, runs in evidence.runs.items()}

@@ -1,125 +1,170 @@
-"""Probes: short trainings from one snapshot, on the same batches; a longer one goes on from the end of a shorter one."""
+"""Probes: short trainings from one snapshot on the same batches. Runners train the trials that a search asks for."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
 
-from lrfinder._results.records import Probe, Record, Stop
-from lrfinder._sweep import sweep
-from lrfinder._together import Made, made_together
+from lrfinder._results.records import Record, Stop
+from lrfinder._search.trial import SAME_LOSS, Trial, rates_of
+from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of
+from lrfinder.errors import FactoryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Generator, Iterable, Sequence
 
+    from lrfinder._search.trial import Losses
     from lrfinder._sweep import OnRecord
-    from lrfinder.learner import Learner
+    from lrfinder.learner import BaseLearner
     from lrfinder.schedules import Schedule
 
 
-class Probing:
-    """Trains a learner at single rates, each time from ``start``.
-
-    Where a probe ended is kept until :meth:`keep` lets go of it, so that lengthening it costs only what is new. Under a
-    schedule that is not constant a longer probe has other rates from its beginning on, and is trained anew.
+class Runner(Protocol):
+    """A way to train the trials of a search.
 
     Attributes:
-        probes: the longest probe of each rate.
-        runs: the losses of every probe made, by rate and by the length asked for.
-        iterations: how many iterations these took.
+        extra_iterations: iterations trained so far that the search does not use.
     """
 
-    def __init__(self, learner: Learner[Any], start: object, schedule: Schedule, on_record: OnRecord | None) -> None:
-        self._learner = learner
-        self._start = start
-        self._schedule = schedule
-        self._on_record = on_record
-        self._ends: dict[float, object] = {}
-        self._prepared: dict[tuple[float, int, int], Made] = {}
-        self.probes: dict[float, Probe] = {}
-        self.runs: dict[float, dict[int, tuple[float, ...]]] = {}
-        self.iterations = 0
+    @property
+    def extra_iterations(self) -> int: ...
 
-    def prepare(self, asks: Sequence[tuple[float, int]]) -> None:
-        """Make probes, by rate and length, together that are likely to be asked for, where the learner is faster so.
+    def run(self, trials: Sequence[Trial]) -> Losses:
+        """Train the first trial; the others are likely to follow, and may be started.
 
-        Those that :meth:`train` is then asked for count as if made one after the other; the others are dropped.
+        Returns:
+            All losses of the first trial, from its first iteration on; fewer than its length where a loss is not finite,
+            which is then the last, or where the data end.
         """
-        first = self._key(*asks[0])
-        if first in self._prepared or self._broke_off(asks[0][0]):
-            return
-        alike = [ask for ask in asks if self._key(*ask)[1:] == first[1:] and not self._broke_off(ask[0])]
-        starts, rates = [self._begin(*ask) for ask in alike], [self._left(*ask) for ask in alike]
-        made = made_together(self._learner, starts, rates)
-        self._prepared = dict(zip([self._key(*ask) for ask in alike], made, strict=True)) if made else {}
-
-    def train(self, lr: float, length: int) -> Probe:
-        """Train at ``lr`` up to ``length`` iterations in all; ends early at a loss that is not finite, or with the data."""
-        before = self._before(lr, length)
-        if self._broke_off(lr):
-            self.runs[lr][length] = before
-            return self.probes[lr]
-        records: list[Record] = []
-        try:
-            stop = self._go_on(lr, length, records)
-        except Exception as error:
-            at = len(before) + len(records)
-            error.add_note(f"lrfinder: raised in the probe at the learning rate {lr:.4g}, at iteration {at}.")
-            raise
-        self.iterations += len(records)
-        losses = (*before, *(record.loss for record in records))
-        self.probes[lr] = Probe(lr, losses, stop)
-        self.runs.setdefault(lr, {})[length] = losses
-        return self.probes[lr]
-
-    def _go_on(self, lr: float, length: int, records: list[Record]) -> Stop:
-        """The iterations that a probe of that length has still to make; why it ended."""
-        rates = self._left(lr, length)
-        made = self._prepared.pop(self._key(lr, length), None)
-        if made is None:
-            self._learner.restore(self._begin(lr, length))
-        self._ends.pop(lr, None)  # two copies of a state, this one and the next, would be one too many
-        stop = sweep(self._learner if made is None else made, rates, records, None, self._on_record)
-        if stop is not Stop.LAST_RATE:
-            return stop
-        self._ends[lr] = self._learner.snapshot() if made is None else made.end
-        return Stop.MAX_ITERATIONS
-
-    def cost(self, lr: float, length: int) -> int:
-        """How many iterations a probe takes at most."""
-        return 0 if self._broke_off(lr) else length - len(self._before(lr, length))
+        ...
 
     def keep(self, lrs: Iterable[float]) -> None:
-        """Keep the ends of the probes at ``lrs`` and let go of the others: lengthened, these begin anew."""
+        """Keep the end states of the trials at ``lrs`` and release all others; only these may be lengthened."""
+        ...
+
+
+def emit(trial: Trial, losses: Losses, schedule: Schedule, on_record: OnRecord | None) -> None:
+    """Call ``on_record`` with the new records of a trial that was trained elsewhere."""
+    if on_record is not None:
+        rates = rates_of(trial, schedule)[trial.done :]
+        for lr, loss in zip(rates, losses[trial.done :], strict=False):
+            on_record(Record(lr, loss))
+
+
+class VerifiedRunner:
+    """A runner that wraps a runner with another learner and checks that it is the same one.
+
+    Every trial has to start with the loss of the sweep.
+
+    Args:
+        runner: trains, in another process or after an interruption.
+        first_loss: the first loss of the sweep.
+
+    Raises:
+        FactoryError: when a trial is run: its first loss is another one.
+    """
+
+    def __init__(self, runner: Runner, first_loss: float) -> None:
+        self._runner, self._first_loss = runner, first_loss
+
+    @property
+    def extra_iterations(self) -> int:
+        """See :class:`Runner`."""
+        return self._runner.extra_iterations
+
+    def run(self, trials: Sequence[Trial]) -> Losses:
+        """See :class:`Runner`."""
+        losses = self._runner.run(trials)
+        if losses:
+            self._require_same(losses[0])
+        return losses
+
+    def keep(self, lrs: Iterable[float]) -> None:
+        """See :class:`Runner`."""
+        self._runner.keep(lrs)
+
+    def _require_same(self, first: float) -> None:
+        expected = self._first_loss
+        both_nan = math.isnan(first) and math.isnan(expected)
+        if not (both_nan or math.isclose(first, expected, rel_tol=SAME_LOSS)):
+            message = (
+                f"The first loss was {expected:.6g} in the sweep and is {first:.6g} in a probe of another worker or run: "
+                "the factory must make the same learner wherever and whenever it is called. Let it set every seed that it "
+                "draws from, and read the same data."
+            )
+            raise FactoryError(message)
+
+
+class LocalRunner:
+    """A runner that trains with the learner of this process, many trials at once where the learner is faster so.
+
+    Args:
+        learner: trains; it is left wherever the last trial ends.
+        start: the state that every trial starts from.
+        schedule: how the rate moves through a trial.
+        on_record: called with each record that the search uses, as it is trained.
+    """
+
+    def __init__(self, learner: BaseLearner | Any, start: object, schedule: Schedule, on_record: OnRecord | None) -> None:
+        self._learner, self._start = learner, start
+        self._schedule, self._on_record = schedule, on_record
+        self._ends: dict[float, tuple[object, Losses]] = {}  # the state after a trial, and all losses up to there
+        self._ahead: dict[Trial, tuple[list[float], object]] = {}  # trained together with others, not requested yet
+        self.extra_iterations = 0
+
+    def run(self, trials: Sequence[Trial]) -> Losses:
+        """See :class:`Runner`."""
+        trial = trials[0]
+        if trial not in self._ahead:
+            self._train_ahead(trials)
+        ahead = self._ahead.pop(trial, None)
+        before = self._resume(trial) if ahead is None else self._ends.pop(trial.lr)[1] if trial.done else ()
+        rates = rates_of(trial, self._schedule)[trial.done :]
+        recorder = SweepRecorder(rates, None, self._on_record, last_stop=Stop.MAX_ITERATIONS)
+        with _noting_probe(trial, recorder):
+            run_sweep(trainer_of(self._learner, rates) if ahead is None else reading(ahead[0]), recorder)
+        losses = (*before, *(record.loss for record in recorder.records))
+        if recorder.stop is Stop.MAX_ITERATIONS:
+            self._ends[trial.lr] = (self._learner.snapshot() if ahead is None else ahead[1]), losses
+        return losses
+
+    def keep(self, lrs: Iterable[float]) -> None:
+        """See :class:`Runner`."""
         kept = set(lrs)
         self._ends = {lr: end for lr, end in self._ends.items() if lr in kept}
 
-    def _before(self, lr: float, length: int) -> tuple[float, ...]:
-        """The losses that a probe of ``length`` iterations begins with and that need not be trained again."""
-        if self._broke_off(lr):
-            return self.probes[lr].losses
-        if lr not in self._ends:
-            return ()
-        losses = self.probes[lr].losses
-        same = self._rates(lr, length)[: len(losses)] == self._rates(lr, len(losses))
-        return losses if same else ()
+    def _resume(self, trial: Trial) -> Losses:
+        """Bring the learner to where the trial goes on; return the losses up to there."""
+        state, losses = self._ends.pop(trial.lr, (None, ()))  # this copy and the next one would be one too many
+        if trial.done and trial.done == len(losses):
+            self._learner.restore(state)
+            return losses
+        self._learner.restore(self._start)
+        rates = rates_of(trial, self._schedule)[: trial.done]
+        beginning = SweepRecorder(rates)  # of an earlier run of the search, whose state is gone
+        with _noting_probe(trial._replace(done=0), beginning):
+            run_sweep(trainer_of(self._learner, rates), beginning)
+        self.extra_iterations += len(beginning.records)
+        return tuple(record.loss for record in beginning.records)
 
-    def _key(self, lr: float, length: int) -> tuple[float, int, int]:
-        """What a prepared probe is known by: its rate, its length, and how much of it was there before."""
-        return lr, length, len(self._before(lr, length))
+    def _train_ahead(self, trials: Sequence[Trial]) -> None:
+        """Train the first trial together with those that start at the same iteration, where the learner is faster so."""
+        length, done = trials[0][1:]
+        alike = [one for one in trials if one[1:] == (length, done) and (not done or one.lr in self._ends)]
+        if trials[0] not in alike:
+            return
+        starts = [self._ends[one.lr][0] if done else self._start for one in alike]
+        rows = [rates_of(one, self._schedule)[done:] for one in alike]
+        results = train_together(self._learner, starts, rows)
+        self._ahead = dict(zip(alike, results, strict=True)) if results else {}
 
-    def _begin(self, lr: float, length: int) -> object:
-        """The state that the probe goes on from."""
-        return self._ends[lr] if self._before(lr, length) else self._start
 
-    def _left(self, lr: float, length: int) -> tuple[float, ...]:
-        """The rates of the iterations that the probe has still to make."""
-        return self._rates(lr, length)[len(self._before(lr, length)) :]
-
-    def _broke_off(self, lr: float) -> bool:
-        """Whether a probe at ``lr`` ended early, as a longer one would; under a schedule a longer one may not."""
-        probe = self.probes.get(lr)
-        ended = probe is not None and probe.stop is not Stop.MAX_ITERATIONS
-        return ended and self._rates(1.0, 2) == (1.0, 1.0)
-
-    def _rates(self, lr: float, length: int) -> tuple[float, ...]:
-        return tuple(lr * self._schedule(k / length) for k in range(length))
+@contextmanager
+def _noting_probe(trial: Trial, recorder: SweepRecorder) -> Generator[None]:
+    try:
+        yield
+    except Exception as error:
+        position = trial.done + len(recorder.records)
+        error.add_note(f"lrfinder: raised in the probe at the learning rate {trial.lr:.4g}, at iteration {position}.")
+        raise

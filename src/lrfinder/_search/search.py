@@ -1,120 +1,223 @@
-"""Bracket and lengthen: which probe to make next. Pure functions of the losses so far.
+"""The search for a rate in ask-and-tell form, without a learner: which trial comes next, and what they all say.
 
-A first look at rates two octaves apart, from below the lowest point of the sweep, goes on until the best has a worse one on
-either side; then the best and its neighbours an octave apart are lengthened, and so again, until the horizon is reached or
-the iterations are spent.
+    while trials := search.ask():
+        search.tell(trials[0], losses)  # of the first; the others are likely to follow
+    suggestion = search.conclude()
+
+The first trial is at the rate 0: its losses are those of the batches before anything is learned. Which trials follow is
+decided in :mod:`lrfinder._search.bracketing`, what they say in ``evidence``, ``interval`` and ``conclusion``.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+import operator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._search.evidence import DRIFT
-from lrfinder._search.interval import chosen
+from lrfinder._results.records import Probe, Stop
+from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
+from lrfinder._search.conclusion import conclude, read_curve
+from lrfinder._search.evidence import Evidence
+from lrfinder._search.trial import Trial, rates_of, stop_of
+from lrfinder.errors import RatesError
+from lrfinder.rates import checked, several
+from lrfinder.schedules import constant, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Generator, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.results import RangeTest
-    from lrfinder._search.evidence import Evidence
+    from lrfinder._results.results import RangeTest, Suggestion
+    from lrfinder.schedules import Schedule
 
-USUAL = 650  # iterations, for which the lengths below are meant; with fewer all become shorter
-FIRST_LENGTH, SECOND_LENGTH = 40, 100  # iterations of the first and the second look; from there on lengths double
-BELOW_LOWEST = 3.0  # octaves between the lowest point of the sweep and the first probe
-MOST_WITHOUT_SIGNAL = 6  # probes of one length, none of which trains, before longer ones are tried
-
-
-class Look(NamedTuple):
-    """Probes of one length, so many octaves apart."""
-
-    length: int
-    octaves: float
+CURVE_ALONE_ITERATIONS = 150  # up to which there is no budget for probes
+LEAST_ITERATIONS = 50  # below which a sweep does not reach far enough
+COARSE_RATES = 30  # of a sweep that probes follow
+LOWEST_RATE, HIGHEST_RATE = 1e-7, 100.0  # of the sweep
+KEPT_ENDS = 4  # end states kept in addition to the last, for lengthening: as many copies of the learner's state
 
 
-class Ask(NamedTuple):
-    """A probe to be made: its rate and its length."""
+@dataclass(frozen=True)
+class SearchSettings:
+    """The settings of a search; :meth:`lrfinder.LRFinder.suggest` explains them.
 
-    lr: float
-    length: int
-
-
-def looks(horizon: int, max_iterations: int) -> list[Look]:
-    """The looks of a search, shortest first; the last at the horizon itself, at every half octave."""
-    shorter = min(1.0, math.sqrt(max_iterations / USUAL))
-    lengths = [round(FIRST_LENGTH * shorter), round(SECOND_LENGTH * shorter)]
-    while lengths[-1] < horizon:
-        lengths.append(2 * lengths[-1])
-    below = [length for length in lengths if length < horizon]
-    return [Look(below[0] if below else horizon, 2.0), *(Look(n, 1.0) for n in [*below[1:], horizon]), Look(horizon, 0.5)]
-
-
-def start_rate(curve: RangeTest, untrained: NDArray[np.float64]) -> float:
-    """Where to begin: ``BELOW_LOWEST`` octaves below where the sweep lies lowest under the untrained losses.
-
-    Args:
-        curve: the sweep.
-        untrained: the losses of the same batches at the rate 0, shape ``(n,)``.
+    Attributes:
+        lrs: the rates of the sweep.
+        within: the lowest and the highest rate of a trial.
     """
-    both = min(len(curve), len(untrained))
-    change = np.where(curve.lrs[:both] > 0, curve.losses[:both] - untrained[:both], np.inf)
-    lowest = int(np.where(np.isfinite(change), change, np.inf).argmin())
-    lr = float(curve.lrs[lowest])
-    return on_ladder(lr, -BELOW_LOWEST) if lr > 0 else float(curve.lrs.max())
+
+    horizon: int
+    max_iterations: int
+    lrs: tuple[float, ...]
+    within: tuple[float, float]
+    schedule: Schedule
+
+    @classmethod
+    def checked(
+        cls, horizon: int, max_iterations: int, rates: Iterable[float] | None = None, schedule: Schedule = constant
+    ) -> SearchSettings:
+        """Check the settings; numpy's integers become python's.
+
+        Raises:
+            RatesError: a number is not whole or too small, or the rates give nothing to choose between.
+        """
+        try:
+            horizon, max_iterations = operator.index(horizon), operator.index(max_iterations)
+        except TypeError as error:
+            message = f"horizon is {horizon!r} and max_iterations {max_iterations!r}; both count iterations: give ints."
+            raise RatesError(message) from error
+        if horizon < 1:
+            message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
+            raise RatesError(message)
+        if max_iterations < LEAST_ITERATIONS:
+            message = f"max_iterations is {max_iterations!r}; a curve needs at least {LEAST_ITERATIONS} (650 is usual)."
+            raise RatesError(message)
+        lrs = several(checked(_default_rates(max_iterations) if rates is None else rates, max_iterations // 2))
+        within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
+        return cls(horizon, max_iterations, lrs, within, schedule)
+
+    @property
+    def curve_alone(self) -> bool:
+        """Whether the curve of the sweep is read without probes."""
+        return self.max_iterations <= CURVE_ALONE_ITERATIONS
 
 
-def on_ladder(lr: float, octaves: float = 0.0) -> float:
-    """The rate of the ladder (powers of the root of two) that is nearest to ``lr``, so many octaves higher."""
-    return 2.0 ** (round(2 * (math.log2(lr) + octaves)) / 2)
+def _default_rates(max_iterations: int) -> Iterable[float]:
+    """Return the rates of the sweep: coarse where probes follow it, otherwise as many as the budget allows."""
+    count = max_iterations // 2 if max_iterations <= CURVE_ALONE_ITERATIONS else COARSE_RATES
+    return (LOWEST_RATE * (HIGHEST_RATE / LOWEST_RATE) ** (k / (count - 1)) for k in range(count))
 
 
-def next_probes(evidence: Evidence, plan: list[Look], start: float, within: Callable[[float], bool]) -> list[Ask]:
-    """The next probe of the search, and those of its look that come after it if it changes nothing; none at the end.
+class Search:
+    """A search after its sweep.
 
-    Args:
-        evidence: the probes so far.
-        plan: the looks of the search.
-        start: the rate to begin at.
-        within: whether a rate may be tried.
+    Attributes:
+        iterations: how many the search has used, those of the sweep included.
+        kept: the rates whose trials may be lengthened; the end states of all others can be released.
     """
-    for look in plan:
-        made = evidence.rates(look.length)
-        wanted = dict.fromkeys(_wanted(evidence, look, start))  # each once
-        if asks := [Ask(lr, look.length) for lr in wanted if within(lr) and lr not in made]:
-            return asks
-        start = _best(evidence, look.length, start)
-    return []
 
+    def __init__(self, curve: RangeTest, settings: SearchSettings) -> None:
+        self.iterations = len(curve)
+        self.kept: frozenset[float] = frozenset()
+        self._curve, self._settings = curve, settings
+        self._losses: dict[float, tuple[float, ...]] = {}  # of the longest trial at each rate
+        self._stops: dict[float, Stop] = {}
+        self._runs: dict[float, dict[int, NDArray[np.float64]]] = {}  # losses by rate and by the length asked for
+        self._untrained: tuple[float, ...] = ()
+        self._evidence = self._weigh()
+        self._exhausted = False
+        self._trials = self._bracket()
+        self._asked: Sequence[Trial] | None = None
 
-def _best(evidence: Evidence, length: int, start: float) -> float:
-    """The best rate of that length; where none trains, the highest that is too low to show."""
-    regrets = evidence.regrets(length)
-    if regrets is not None:
-        return min(regrets, key=lambda lr: (regrets[lr], lr))
-    return max((lr for lr in evidence.rates(length) if not evidence.harms(lr, length)), default=start)
+    def ask(self) -> Sequence[Trial]:
+        """Return the next trial, then those that follow if its losses change nothing; nothing at the end."""
+        if self._asked is None:
+            self._asked = next(self._trials, ())
+        return self._asked
 
+    def tell(self, trial: Trial, losses: Sequence[float]) -> None:
+        """Store the losses of the first trial of :meth:`ask`.
 
-def _wanted(evidence: Evidence, look: Look, start: float) -> list[float]:
-    """The rates that a look needs: the best of its length, what all probes together say, and the neighbours of the best."""
-    rates = evidence.rates(look.length)
-    if not rates:
-        return [start]
-    regrets = evidence.regrets(look.length)
-    if regrets is None:
-        return _towards_signal(evidence, look, rates)
-    best = _best(evidence, look.length, start)
-    told = chosen(evidence, look.length) * 2 ** (DRIFT * evidence.doublings(look.length))
-    steps = round((math.log2(told) - math.log2(start)) / look.octaves)
-    return [start, on_ladder(start, steps * look.octaves), on_ladder(best, -look.octaves), on_ladder(best, look.octaves)]
+        Args:
+            trial: the trial.
+            losses: all its losses, shape ``(trial.length,)``; fewer where a loss is not finite, which is then the last, or
+                where the data ended.
+        """
+        stop = stop_of(losses, trial.length)
+        self.iterations += len(losses) - trial.done
+        self.kept = self.kept | {trial.lr} if stop is Stop.MAX_ITERATIONS else self.kept - {trial.lr}
+        self._losses[trial.lr], self._stops[trial.lr] = tuple(losses), stop
+        self._note_run(trial)
+        self._asked = None
 
+    def conclude(self) -> Suggestion:
+        """Return what the sweep and the trials so far say."""
+        settings = self._settings
+        if settings.curve_alone:
+            suggestion = read_curve(self._curve, self._untrained, settings.horizon)
+        else:
+            probes = [Probe(lr, self._losses[lr], self._stops[lr]) for lr in sorted(self._evidence.runs)]
+            suggestion = conclude(self._curve, self._evidence, probes, self.iterations, exhausted=self._exhausted)
+        return replace(suggestion, schedule=name_of(settings.schedule))
 
-def _towards_signal(evidence: Evidence, look: Look, rates: list[float]) -> list[float]:
-    """Lower where a rate does harm, higher where all are too low to show; nowhere once one is the neighbour of the other."""
-    if len(rates) >= MOST_WITHOUT_SIGNAL:
-        return []
-    harmful = [lr for lr in rates if evidence.harms(lr, look.length)]
-    return [on_ladder(min(harmful), -look.octaves) if harmful else on_ladder(max(rates), look.octaves)]
+    def _bracket(self) -> Generator[Sequence[Trial]]:
+        """Yield trials until the search ends or the iterations do."""
+        curve, settings = self._curve, self._settings
+        if settings.curve_alone:
+            yield from self._train_untrained(len(curve))
+            return
+        rounds = rounds_of(settings.horizon, settings.max_iterations)
+        yield from self._train_untrained(max(len(curve), rounds[0].length))
+        self._evidence = self._weigh()
+        lowest, highest = settings.within
+        if not (len(curve) and self._untrained and np.isfinite(self._untrained).all()):
+            return
+        start = min(max(start_rate(curve, np.array(self._untrained)), lowest), highest)
+        if not start > 0:  # of the given rates, the sweep reached only 0
+            return
+        while trials := next_trials(self._evidence, rounds, start, lambda lr: lowest <= lr <= highest):
+            yield from self._train(trials)
+            if self._exhausted or not self._losses[trials[0].lr]:  # the data ended, and did not come back
+                return
+            self._evidence = self._weigh()
+            self._release(trials[0].lr)
+
+    def _train_untrained(self, length: int) -> Generator[Sequence[Trial]]:
+        if length and not self._stopped_early(0.0):
+            yield [self._with_done(Trial(0.0, length))]
+            self._untrained = self._losses[0.0]
+
+    def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial]]:
+        """Yield the first trial; before it one at the rate 0 as long, where no trial has shown an effect yet."""
+        first = trials[0]
+        blind = first.length > len(self._untrained) and not self._evidence.latest()
+        cost = self._cost(first) + (self._cost(Trial(0.0, first.length)) if blind else 0)
+        if cost > self._settings.max_iterations - self.iterations:
+            self._exhausted = True
+            return
+        if blind:
+            yield from self._train_untrained(first.length)
+        if self._stopped_early(first.lr):
+            self._note_run(first)
+        else:
+            yield [self._with_done(trial) for trial in trials if not self._stopped_early(trial.lr)]
+
+    def _release(self, lr: float) -> None:
+        """Keep the end states of the best trials and of the last; as long as none shows an effect, of all."""
+        latest = self._evidence.latest()
+        best = sorted(latest, key=latest.__getitem__)[:KEPT_ENDS]
+        self.kept &= {lr, *best} if latest else {0.0, *self._evidence.runs}
+
+    def _note_run(self, trial: Trial) -> None:
+        self._runs.setdefault(trial.lr, {})[trial.length] = np.array(self._losses[trial.lr])
+
+    def _cost(self, trial: Trial) -> int:
+        """Return how many iterations a trial takes at most."""
+        return 0 if self._stopped_early(trial.lr) else trial.length - self._with_done(trial).done
+
+    def _with_done(self, trial: Trial) -> Trial:
+        """Return the trial with the iterations that it need not train again: those of the same rates."""
+        if trial.lr not in self.kept:
+            return trial
+        schedule, done = self._settings.schedule, len(self._losses[trial.lr])
+        same = rates_of(trial, schedule)[:done] == rates_of(Trial(trial.lr, done), schedule)
+        return trial._replace(done=done if same else 0)
+
+    def _stopped_early(self, lr: float) -> bool:
+        """Return whether a trial stopped early, as a longer one would; under a schedule a longer one may not."""
+        constant_rate = rates_of(Trial(1.0, 2), self._settings.schedule) == (1.0, 1.0)
+        return constant_rate and self._stops.get(lr, Stop.MAX_ITERATIONS) is not Stop.MAX_ITERATIONS
+
+    def _weigh(self) -> Evidence:
+        """Return the evidence of all trials above the rate 0."""
+        untrained = np.array(self._untrained)
+        both = min(len(self._curve), len(untrained))
+        pairs = zip(self._curve.losses[:both].tolist(), self._untrained[:both], strict=True)
+        changes = (loss - before for loss, before in pairs)
+        fall = max(0.0, -min(filter(math.isfinite, changes), default=0.0))
+        runs = {lr: dict(by_length) for lr, by_length in self._runs.items() if lr > 0}
+        return Evidence(untrained, fall, runs, self._settings.horizon)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from lrfinder._plan import planned
 from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import Memory
-from lrfinder._stepwise import Stepwise
+from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
 from lrfinder.keras._model import check_compiled, is_built
@@ -57,26 +56,26 @@ class LRRangeTest(keras.callbacks.Callback):
 
     def __init__(  # noqa: PLR0913  (those of LRFinder.find)
         self,
-        lr_start: float = 1e-6,
-        lr_multiplier: float = 1.1,
-        smoothing: float = 0.3,
+        lr_start: float = DEFAULTS.lr_start,
+        lr_multiplier: float = DEFAULTS.lr_multiplier,
+        smoothing: float = DEFAULTS.smoothing,
         *,
-        lr_end: float = 10.0,
-        max_iterations: int = 1000,
+        lr_end: float = DEFAULTS.lr_end,
+        max_iterations: int = DEFAULTS.max_iterations,
         rates: Iterable[float] | None = None,
         stopping: StoppingCriterion | None = None,
     ) -> None:
         super().__init__()
-        self._plan = planned(
-            lr_start,
-            lr_multiplier,
-            smoothing,
+        self._plan = RangeTestSettings(
+            lr_start=lr_start,
+            lr_multiplier=lr_multiplier,
+            smoothing=smoothing,
             lr_end=lr_end,
             max_iterations=max_iterations,
             rates=rates,
             stopping=stopping,
-        )
-        self._sweep = Stepwise(self._plan)
+        ).plan()
+        self._sweep = SweepRecorder.of(self._plan)
         self._randomness: States | None = None
         self._memory: Memory | None = None
         self._rate: ModelRate | None = None
@@ -127,7 +126,7 @@ class LRRangeTest(keras.callbacks.Callback):
         self._memory = Memory([self.model], take)
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)
-        self._sweep = Stepwise(self._plan)
+        self._sweep = SweepRecorder.of(self._plan)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Set the rate, and reset the metrics, so that the loss is that of the batch, not a running mean."""
@@ -143,7 +142,7 @@ class LRRangeTest(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Restore everything; the result is available."""
-        self._result = self._sweep.result(otherwise=Stop.DATA_ENDED)
+        self._result = self._sweep.result(self._plan.settings, Stop.DATA_ENDED)
         randomness_of_block = self._randomness
         self.restore()
         self._randomness = randomness_of_block

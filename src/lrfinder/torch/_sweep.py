@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 
 from torch import Tensor
 
-from lrfinder._plan import planned
 from lrfinder._results.records import Stop
 from lrfinder._state.rollback import put_back_all
-from lrfinder._stepwise import Stepwise
+from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, put_back
@@ -30,9 +29,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
-    from lrfinder._plan import Asked
     from lrfinder._results.results import RangeTest
-    from lrfinder._sweep import OnRecord
+    from lrfinder._sweep import FindOptions, OnRecord
     from lrfinder.replay import Stream
     from lrfinder.torch._distributed.ranks import SingleProcess
     from lrfinder.torch._training_state import TrainingSnapshot
@@ -69,7 +67,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         stateful: further objects that the loop changes (a scheduler, a gradient scaler, averaged weights).
         group: the parameter group whose rate is written, the others in proportion; see ``TorchLearner``.
         on_record: called with each :class:`lrfinder.Record` as it comes.
-        asked: what :meth:`lrfinder.LRFinder.find` may be asked for: ``lr_start``, ``lr_end``, ``rates``, ``stopping``, ...
+        options: settings of :meth:`lrfinder.LRFinder.find`: ``lr_start``, ``lr_end``, ``rates``, ``stopping``, ...
 
     Raises:
         RatesError: the settings make no sweep.
@@ -85,7 +83,7 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         stateful: Iterable[object] = (),
         group: str | int | None = None,
         on_record: OnRecord | None = None,
-        **asked: Unpack[Asked],
+        **options: Unpack[FindOptions],
     ) -> None:
         check_pair(model, optimizer)
         training = TrainingState([model], [optimizer], stateful)
@@ -97,9 +95,9 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
             training, detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_SECONDS)
         )
         self._rates = Rates([optimizer], group)
-        self._plan = planned(**asked)
+        self._plan = RangeTestSettings(**options).plan()
         self._on_record = on_record
-        self._sweep = Stepwise(self._plan, on_record)
+        self._sweep = SweepRecorder.of(self._plan, on_record)
         self._block: restored[TrainingSnapshot] | None = None
         self._awaits_loss = False
 
@@ -118,10 +116,10 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
         if not self._sweep.records:
             message = "There is no range test yet: call record(loss) for each update in the block."
             raise LRFinderError(message)
-        return self._sweep.result()
+        return self._sweep.result(self._plan.settings)
 
     def __enter__(self) -> Self:
-        self._sweep = Stepwise(self._plan, self._on_record)
+        self._sweep = SweepRecorder.of(self._plan, self._on_record)
         block = restored(self._scope)
         block.__enter__()
         self._block = block

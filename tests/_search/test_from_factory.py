@@ -1,4 +1,4 @@
-"""lrfinder.suggest: the search of LRFinder.suggest with a factory, and from where it was interrupted."""
+"""lrfinder.suggest: the search of LRFinder.suggest with a factory, also after an interruption."""
 
 import pytest
 from fake_learners import Bowl, Scripted
@@ -30,43 +30,44 @@ class Interrupted(Bowl):
     {"rates": [1e-4, 1e-3, 1e-2, 1e-1]},
 ])  # fmt: skip
 def test_it_is_the_suggestion_of_a_finder(settings):
-    told = lrfinder.suggest(noisy, **settings)
-    assert told == LRFinder(noisy()).suggest(**settings)
-    assert told.extra_iterations == 0
+    suggestion = lrfinder.suggest(noisy, **settings)
+    assert suggestion == LRFinder(noisy()).suggest(**settings)
+    assert suggestion.extra_iterations == 0
 
 
-def test_every_record_is_told_once():
-    told, by_finder = [], []
-    lrfinder.suggest(noisy, on_record=told.append)
+def test_every_record_is_passed_on_once():
+    records, by_finder = [], []
+    lrfinder.suggest(noisy, on_record=records.append)
     LRFinder(noisy()).suggest(on_record=by_finder.append)
-    assert told == by_finder
+    assert records == by_finder
 
 
 @pytest.mark.parametrize("at", [3, 31, 75, 200, 400, 550])
 @pytest.mark.parametrize("schedule", [lrfinder.constant, one_cycle])
-def test_after_an_interrupt_it_goes_on_to_the_same_answer(tmp_path, at, schedule):
-    path, made = tmp_path / "search", []
+def test_after_an_interrupt_it_continues_to_the_same_answer(tmp_path, at, schedule):
+    path, learners = tmp_path / "search", []
 
     def factory():
-        made.append(Interrupted(at) if not made else noisy())
-        return made[-1]
+        learners.append(noisy() if learners else Interrupted(at))
+        return learners[-1]
 
     with pytest.raises(KeyboardInterrupt):
         lrfinder.suggest(factory, path=path, schedule=schedule)
-    told = []
-    suggestion = lrfinder.suggest(factory, path=path, schedule=schedule, on_record=told.append)
-    assert suggestion == LRFinder(noisy()).suggest(schedule=schedule)
+    records = []
+    suggestion = lrfinder.suggest(factory, path=path, schedule=schedule, on_record=records.append)
+    expected = []
+    assert suggestion == LRFinder(noisy()).suggest(schedule=schedule, on_record=expected.append)
+    assert records[-suggestion.iterations :] == expected[len(expected) - len(records) :]
     assert not path.exists()
 
 
-def test_after_an_interrupt_neither_the_sweep_nor_a_finished_probe_is_made_again(tmp_path):
-    """But what is lengthened is: its end was in memory."""
-    asked = []
+def test_after_an_interrupt_neither_the_sweep_nor_a_finished_trial_is_trained_again_unless_it_is_lengthened(tmp_path):
+    lrs = []
 
     class Noted(Bowl):
         def iteration(self, lr):
-            asked.append(lr)
-            if len(asked) == 300:
+            lrs.append(lr)
+            if len(lrs) == 300:
                 raise KeyboardInterrupt
             return super().iteration(lr)
 
@@ -75,15 +76,15 @@ def test_after_an_interrupt_neither_the_sweep_nor_a_finished_probe_is_made_again
 
     with pytest.raises(KeyboardInterrupt):
         lrfinder.suggest(factory, path=tmp_path / "search")
-    before = list(asked)
+    before = list(lrs)
     suggestion = lrfinder.suggest(factory, path=tmp_path / "search")
-    again = set(asked[len(before) :])
+    again = set(lrs[len(before) :])
     lengthened = {probe.lr for probe in suggestion.probes if len(probe.losses) > 40}
     assert again <= lengthened
     assert suggestion.extra_iterations > 0
 
 
-def test_another_search_in_the_file_is_refused_and_left_as_it_is(tmp_path):
+def test_another_search_in_the_file_is_refused_and_the_file_unchanged(tmp_path):
     path = tmp_path / "search"
     with pytest.raises(KeyboardInterrupt):
         lrfinder.suggest(lambda: Interrupted(200), path=path)
@@ -93,7 +94,7 @@ def test_another_search_in_the_file_is_refused_and_left_as_it_is(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_a_result_in_the_file_is_refused_and_left_as_it_is(tmp_path):
+def test_a_result_in_the_file_is_refused_and_the_file_unchanged(tmp_path):
     path = tmp_path / "curve.json"
     LRFinder(noisy()).find().to_json(path)
     before = path.read_bytes()
@@ -103,12 +104,12 @@ def test_a_result_in_the_file_is_refused_and_left_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 100])
-def test_a_file_whose_last_line_was_cut_off_is_gone_on_with(tmp_path, cut):
-    path, made = tmp_path / "search", []
+def test_a_file_whose_last_line_was_cut_off_is_continued(tmp_path, cut):
+    path, learners = tmp_path / "search", []
 
     def factory():
-        made.append(Interrupted(300) if not made else noisy())
-        return made[-1]
+        learners.append(noisy() if learners else Interrupted(300))
+        return learners[-1]
 
     with pytest.raises(KeyboardInterrupt):
         lrfinder.suggest(factory, path=path)
@@ -116,12 +117,12 @@ def test_a_file_whose_last_line_was_cut_off_is_gone_on_with(tmp_path, cut):
     assert lrfinder.suggest(factory, path=path) == LRFinder(noisy()).suggest()
 
 
-def test_a_learner_that_is_another_one_than_before_the_interrupt_is_told(tmp_path):
-    path, made = tmp_path / "search", []
+def test_another_learner_than_before_the_interrupt_is_refused(tmp_path):
+    path, learners = tmp_path / "search", []
 
     def factory():
-        made.append(Interrupted(200) if not made else Bowl(curvature=20.0))
-        return made[-1]
+        learners.append(Bowl(curvature=20.0) if learners else Interrupted(200))
+        return learners[-1]
 
     with pytest.raises(KeyboardInterrupt):
         lrfinder.suggest(factory, path=path)
@@ -135,11 +136,11 @@ def test_an_exception_of_the_learner_passes_through():
 
 
 def test_the_learner_is_closed():
-    made = []
+    learners = []
 
     def factory():
-        made.append(noisy())
-        return made[-1]
+        learners.append(noisy())
+        return learners[-1]
 
     lrfinder.suggest(factory)
-    assert [learner.closed for learner in made] == [True]
+    assert [learner.closed for learner in learners] == [True]

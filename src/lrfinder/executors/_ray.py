@@ -1,4 +1,4 @@
-"""The Ray executor. Scheduling, retries and transport are Ray's; Ray is imported when it is first used."""
+"""The Ray executor. Ray does the scheduling, retries and transport; it is imported when it is first used."""
 
 from __future__ import annotations
 
@@ -8,39 +8,41 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._optional import require
-from lrfinder._search.probes import Probing
+from lrfinder._search.probes import LocalRunner, emit
 from lrfinder.errors import ExecutorError
-from lrfinder.executors import Done
+from lrfinder.executors._base import Done
+from lrfinder.learner import adapted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
-    from lrfinder._results.records import Probe
-    from lrfinder._search.search import Ask
-    from lrfinder.executors import Item, Outcome
+    from lrfinder._search.trial import Losses, Trial
+    from lrfinder._sweep import OnRecord
+    from lrfinder.executors._base import Item, Outcome
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ray:
-    """Cells as Ray tasks, and the probes of a search as calls of Ray actors.
+    """The cells of a grid as Ray tasks, and the trials of a search as calls of Ray actors.
 
-    A connection of the program to Ray that exists already is used as it is, and stays.
+    An existing connection of the program to Ray is used as it is, and stays.
 
     Attributes:
-        address: of a cluster, ``"auto"`` for the one that this machine belongs to; ``None`` starts Ray on this machine.
+        address: the address of a cluster, ``"auto"`` for the one that this machine belongs to; ``None`` starts Ray on this
+            machine.
         num_cpus: processors that Ray reserves for each cell or worker; it also sets ``OMP_NUM_THREADS`` to it there, unless
             the environment does.
-        num_gpus: accelerators reserved for each, fractions too.
-        max_retries: how often Ray begins anew what a lost worker or machine was at.
-        workers: how many workers make the probes of a search; ``None`` is as many as there are processors for, 4 at most,
-            for a search seldom knows more than that at once.
-        runtime_env: what Ray is to bring to its workers (``{"working_dir": "."}``); see Ray's documentation.
+        num_gpus: accelerators reserved for each; fractions are allowed.
+        max_retries: how often Ray restarts what a lost worker or machine was working on.
+        workers: how many workers train the trials of a search; ``None`` is one for each free processor, at most 4, because
+            a search seldom knows more trials than that in advance.
+        runtime_env: what Ray brings to its workers (``{"working_dir": "."}``); see Ray's documentation.
 
     Raises:
         MissingExtraError: when it is used: Ray is not installed.
-        ExecutorError: when it is used: no cluster answers at ``address``, or it has not what is to be reserved.
+        ExecutorError: when it is used: no cluster answers at ``address``, or it lacks what is to be reserved.
     """
 
     address: str | None = None
@@ -65,15 +67,16 @@ class Ray:
                     ray.cancel(left, force=True)
 
     @contextmanager
-    def crew(self, factory: Callable[[], Learner[Any]], schedule: Schedule, own: object) -> Generator[RayCrew]:
+    def runner(
+        self, factory: Callable[[], Learner[Any]], schedule: Schedule, on_record: OnRecord | None
+    ) -> Generator[RayRunner]:
         """See :class:`lrfinder.executors.Executor`."""
-        del own
         with self._connected() as ray:
             settings = {"max_restarts": self.max_retries, "max_task_retries": self.max_retries, **self._resources()}
-            actor: Any = ray.remote(**settings)(ProbeWorker)
-            actors = [actor.remote(factory, schedule) for _ in range(self._crew_size(ray))]
+            actor: Any = ray.remote(**settings)(TrialWorker)
+            actors = [actor.remote(factory, schedule) for _ in range(self._pool_size(ray))]
             try:
-                yield RayCrew(ray, actors)
+                yield RayRunner(ray, actors, schedule, on_record)
             finally:
                 for one in actors:
                     ray.kill(one)
@@ -81,12 +84,13 @@ class Ray:
     def _resources(self) -> dict[str, float]:
         return {"num_cpus": self.num_cpus, "num_gpus": self.num_gpus}
 
-    def _crew_size(self, ray: Any) -> int:
+    def _pool_size(self, ray: Any) -> int:
         if self.workers is not None:
             return max(1, self.workers)
-        has = ray.available_resources()
-        room = [has.get(name, 0) / need for name, need in (("CPU", self.num_cpus), ("GPU", self.num_gpus)) if need > 0]
-        return max(1, min(MOST_WORKERS, math.floor(min(room, default=MOST_WORKERS))))
+        free = ray.available_resources()
+        needs = (("CPU", self.num_cpus), ("GPU", self.num_gpus))
+        possible = [free.get(name, 0) / need for name, need in needs if need > 0]
+        return max(1, min(MOST_WORKERS, math.floor(min(possible, default=MOST_WORKERS))))
 
     @contextmanager
     def _connected(self) -> Generator[Any]:
@@ -112,7 +116,7 @@ class Ray:
             raise _unreachable(self.address, error) from error
 
     def _require_resources(self, ray: Any) -> None:
-        """No machine has what a cell is to reserve: Ray would wait for one for ever."""
+        """Refuse what no machine has: Ray would wait for one forever."""
         machines: list[dict[str, float]] = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         need = {"CPU": self.num_cpus, "GPU": self.num_gpus}
         if not any(all(machine.get(name, 0) >= some for name, some in need.items()) for machine in machines):
@@ -129,7 +133,7 @@ SECONDS_TO_ANSWER = 10.0
 
 
 def _require_answer(ray: Any, address: str) -> None:
-    """Something listens at HOST:PORT. Ray itself would try for minutes."""
+    """Check that something listens at HOST:PORT; Ray itself would try for minutes."""
     from socket import create_connection
 
     host, colon, port = address.rpartition("://")[2].rpartition(":")
@@ -147,15 +151,15 @@ def _require_answer(ray: Any, address: str) -> None:
 
 def _unreachable(address: str | None, error: Exception) -> ExecutorError:
     where = "on this machine" if address is None else f"at {address!r}"
-    said = str(error).strip().splitlines()
+    lines = str(error).strip().splitlines()
     return ExecutorError(
-        f"Ray cannot be reached {where} ({said[0] if said else type(error).__name__}): start a cluster with "
+        f"Ray cannot be reached {where} ({lines[0] if lines else type(error).__name__}): start a cluster with "
         "`ray start --head`, check the address, or start Ray on this machine (address=None, --ray-address local)."
     )
 
 
 def _attempt(work: Callable[[Item], Outcome], item: Item) -> tuple[int | None, Outcome]:
-    """What runs in a Ray task: the work, and which attempt at it this is, as far as this version of Ray says so."""
+    """Do the work inside a Ray task; return the number of this attempt, if this version of Ray knows it, and the outcome."""
     worker: Any = require("ray", "ray").get_runtime_context().worker
     number: Callable[[], int] | None = getattr(worker.core_worker, "get_current_task_attempt_number", None)
     return (None if number is None else number() + 1), work(item)
@@ -165,93 +169,88 @@ def _done(ray: Any, ready: Any, number: int, max_retries: int) -> Done:
     try:
         attempts, outcome = ray.get(ready)
     except ray.exceptions.RayError as error:
-        early = isinstance(error, ray.exceptions.RayTaskError)  # what a cell raises is part of its outcome
-        why = "not begun" if early else f"lost by Ray, which was to retry it {max_retries} times"
+        early = isinstance(error, ray.exceptions.RayTaskError)  # exceptions of a cell are part of its outcome
+        why = "not started" if early else f"lost by Ray, which was to retry it {max_retries} times"
         return Done(number, None, None, f"{why}: {_last_line(error)}")
     return Done(number, outcome, attempts)
 
 
 def _last_line(error: Exception) -> str:
-    """Of the many that Ray tells an error in: the last says what was raised."""
+    """Return the last of the many lines of a Ray error, which says what was raised."""
     return str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
 
 
-class ProbeWorker:
-    """What runs in a Ray actor: a learner from the factory, and probes from its start."""
+class TrialWorker:
+    """The work of a Ray actor: a learner from the factory, and trials from its start."""
 
     def __init__(self, factory: Callable[[], Learner[Any]], schedule: Schedule) -> None:
-        self._learner = factory()
-        self._schedule = schedule
-        self._start = self._learner.snapshot()
-        self._probings: dict[float, Probing] = {}
+        learner = adapted(factory())
+        self._runner = LocalRunner(learner, learner.snapshot(), schedule, None)
 
-    def probe(self, ask: Ask, keep: Iterable[float]) -> tuple[Probe, int]:
-        """The probe, and how many iterations it took."""
-        kept = {*keep, ask.lr}
-        self._probings = {lr: one for lr, one in self._probings.items() if lr in kept}
-        probing = self._probings.get(ask.lr)
-        if probing is None or max(probing.runs.get(ask.lr, ()), default=0) > ask.length:  # it went further than it is asked
-            probing = self._probings[ask.lr] = Probing(self._learner, self._start, self._schedule, None)
-        before = probing.iterations
-        return probing.train(*ask), probing.iterations - before
+    def run(self, trial: Trial, keep: Iterable[float]) -> tuple[Losses, int]:
+        """Return the losses of the trial, and how many iterations were trained for them."""
+        self._runner.keep({*keep, trial.lr})
+        extra = self._runner.extra_iterations
+        losses = self._runner.run([trial])
+        return losses, len(losses) - trial.done + self._runner.extra_iterations - extra
 
 
-class RayCrew:
-    """Actors that make probes; one that has made a probe also lengthens it, since the end lies there."""
+class RayRunner:
+    """A runner on Ray actors; the actor that trained a trial also lengthens it, because the end state is there."""
 
-    def __init__(self, ray: Any, actors: list[Any]) -> None:
-        self._ray = ray
-        self._actors = actors
-        self._at: dict[float, int] = {}  # which actor has a rate
-        self._running: dict[Ask, Any] = {}
+    def __init__(self, ray: Any, actors: list[Any], schedule: Schedule, on_record: OnRecord | None) -> None:
+        self._ray, self._actors = ray, actors
+        self._schedule, self._on_record = schedule, on_record
+        self._actor_of: dict[float, int] = {}  # by rate
+        self._running: dict[tuple[float, int], Any] = {}  # by rate and length
         self._kept: tuple[float, ...] = ()
-        self._iterations = 0
-        self.size = len(actors)
-        self.elsewhere = True
+        self._surplus = 0
 
     @property
-    def made(self) -> int:
-        """See :class:`lrfinder.executors.Crew`; of a probe that still runs, all its iterations."""
-        return self._iterations + sum(ask.length for ask in self._running)
+    def extra_iterations(self) -> int:
+        """See :class:`lrfinder._search.probes.Runner`; a trial that still runs counts with its full length."""
+        return max(0, self._surplus + sum(length for _, length in self._running))
 
-    def begin(self, asks: Sequence[Ask]) -> None:
-        """See :class:`lrfinder.executors.Crew`."""
-        for ask in asks:
-            if ask not in self._running and self._idle():
-                self._start(ask)
+    def run(self, trials: Sequence[Trial]) -> Losses:
+        """See :class:`lrfinder._search.probes.Runner`."""
+        for trial in trials:
+            if trial[:2] not in self._running and (trial is trials[0] or self._idle()):
+                self._start(trial)
+        trial = trials[0]
+        losses, trained = self._result(trial)
+        self._surplus += trained - (len(losses) - trial.done)
+        emit(trial, losses, self._schedule, self._on_record)
+        return losses
 
-    def probe(self, ask: Ask) -> Probe:
-        """See :class:`lrfinder.executors.Crew`."""
-        if ask not in self._running:
-            self._start(ask)
+    def keep(self, lrs: Iterable[float]) -> None:
+        """See :class:`lrfinder._search.probes.Runner`."""
+        self._kept = tuple(lrs)
+
+    def _start(self, trial: Trial) -> None:
+        idle = self._idle() or list(range(len(self._actors)))
+        number = self._actor_of.setdefault(trial.lr, idle[0])
+        kept = (*self._kept, *(lr for lr, _ in self._running))
+        self._running[trial[:2]] = self._actors[number].run.remote(trial, kept)
+
+    def _result(self, trial: Trial) -> tuple[Losses, int]:
         try:
-            probe, iterations = self._ray.get(self._running[ask])
+            result = self._ray.get(self._running[trial[:2]])
         except self._ray.exceptions.RayActorError as error:
             message = (
-                f"The worker of the probe at the rate {ask.lr:.4g} was lost, and so were those begun in its place: "
+                f"The worker of the probe at the rate {trial.lr:.4g} was lost, and so were those started in its place: "
                 f"{_last_line(error)}"
             )
             raise ExecutorError(message) from error
         except self._ray.exceptions.RayTaskError as error:
             raise error.cause from error
-        del self._running[ask]
-        self._iterations += iterations
-        return probe
-
-    def keep(self, lrs: Iterable[float]) -> None:
-        """See :class:`lrfinder.executors.Crew`."""
-        self._kept = tuple(lrs)
-
-    def _start(self, ask: Ask) -> None:
-        idle = self._idle() or list(range(self.size))
-        place = self._at.setdefault(ask.lr, idle[0])
-        kept = (*self._kept, *(other.lr for other in self._running))
-        self._running[ask] = self._actors[place].probe.remote(ask, kept)
+        del self._running[trial[:2]]
+        return result
 
     def _idle(self) -> list[int]:
-        running = {reference: self._at[ask.lr] for ask, reference in self._running.items()}
+        """Return the numbers of the actors without work."""
+        running = {reference: self._actor_of[lr] for (lr, _), reference in self._running.items()}
         if not running:
-            return list(range(self.size))
+            return list(range(len(self._actors)))
         _, unready = self._ray.wait(list(running), num_returns=len(running), timeout=0)
         busy = {running[reference] for reference in unready}
-        return [place for place in range(self.size) if place not in busy]
+        return [number for number in range(len(self._actors)) if number not in busy]

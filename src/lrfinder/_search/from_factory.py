@@ -1,0 +1,75 @@
+"""``lrfinder.suggest``: the search of ``LRFinder.suggest``, its trials trained by an executor and stored in a file."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from lrfinder._factories import described
+from lrfinder._search.checkpoint import Checkpoint
+from lrfinder._search.driver import run_search
+from lrfinder._search.search import SearchSettings
+from lrfinder.executors import InProcess
+from lrfinder.learner import adapted
+from lrfinder.schedules import constant, name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from os import PathLike
+
+    from lrfinder._results.records import Record
+    from lrfinder._results.results import Suggestion
+    from lrfinder.executors import Executor
+    from lrfinder.learner import Learner
+    from lrfinder.schedules import Schedule
+
+
+def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are trained, and where they are stored)
+    factory: Callable[[], Learner[Any]],
+    horizon: int = 300,
+    *,
+    max_iterations: int = 650,
+    rates: Iterable[float] | None = None,
+    schedule: Schedule = constant,
+    executor: Executor | None = None,
+    path: str | PathLike[str] | None = None,
+    on_record: Callable[[Record], object] | None = None,
+) -> Suggestion:
+    """Suggest a rate for the learner that ``factory`` makes, as :meth:`LRFinder.suggest` does.
+
+    The answer is the same bit for bit at equal thread counts, wherever the trials are trained.
+
+    Args:
+        factory: makes the learner; each worker makes its own, which must be the same one.
+        horizon: as of :meth:`LRFinder.suggest`, like ``max_iterations``, ``rates`` and ``schedule``.
+        max_iterations: the iterations that the search may use. Trials that were started before the search asked for them,
+            and were not needed, are reported in ``extra_iterations`` of the suggestion and do not count here.
+        rates: those of the sweep.
+        schedule: how the rate moves through the training.
+        executor: where the trials are trained: ``None`` is this process; or :class:`lrfinder.executors.Ray`.
+        path: a checkpoint file, which is removed when the search ends; an interrupted search continues from it. No finished
+            trial is trained again, but one that is lengthened starts from its beginning, since its end was in memory.
+        on_record: called with each :class:`Record` that the search uses, in its order; for trials of other workers, when the
+            trial is finished.
+
+    Raises:
+        FactoryError: the learner of a worker starts with another loss than that of this process.
+        ResultFileError: ``path`` holds something else than the first part of this search.
+        RatesError: a setting is out of range.
+        ExecutorError: the executor cannot work.
+    """
+    lrs = None if rates is None else tuple(map(float, rates))
+    settings = SearchSettings.checked(horizon, max_iterations, lrs, schedule)
+    identity = {
+        "factory": described(factory),
+        "horizon": settings.horizon,
+        "max_iterations": settings.max_iterations,
+        "rates": None if lrs is None else list(lrs),
+        "schedule": name_of(schedule),
+    }
+    checkpoint = None if path is None else Checkpoint(path, identity)
+    with closing(factory()) as learner, (executor or InProcess()).runner(factory, schedule, on_record) as remote:
+        suggestion = run_search(adapted(learner), settings, on_record=on_record, remote=remote, checkpoint=checkpoint)
+    if checkpoint is not None:
+        checkpoint.remove()
+    return suggestion

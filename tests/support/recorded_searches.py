@@ -1,0 +1,220 @@
+"""Searches over repeatable trainings, and the answers that were recorded for them.
+
+    PYTHONPATH=src python tests/support/recorded_searches.py tests/_search/recorded_answers.json
+
+The trainings use nothing but the four operations and python's Mersenne Twister, so that their losses are the same, bit for
+bit, on every machine. The answers were recorded before the search was restructured into ask and tell.
+"""
+
+import hashlib
+import json
+import math
+import random
+import struct
+import sys
+from pathlib import Path
+
+import lrfinder
+from lrfinder import DataEndedError, LRFinder
+
+MAX_ITERATIONS = (50, 90, 150, 151, 200, 350, 500, 650, 1050, 2000)
+
+
+class Training:
+    """Momentum SGD on a sum of quadratics with noisy gradients and losses; subclasses bend the loss."""
+
+    curvatures = (1.0, 0.1)
+    momentum = 0.5
+    gradient_noise = 0.05
+    loss_noise = 0.02
+    batches = None  # endless
+
+    def __init__(self, seed=0):
+        self.weights = [1.0] * len(self.curvatures)
+        self.velocity = [0.0] * len(self.curvatures)
+        self.k = 0
+        self.seed = seed
+
+    def loss_of(self, excess, noise):
+        return 0.5 + excess + self.loss_noise * noise
+
+    def noise_of(self, k):
+        """Eight uniform numbers of mean 0 for batch ``k``, the same whenever it is drawn."""
+        numbers = random.Random(1000 * self.seed + k)
+        return [2 * numbers.random() - 1 for _ in range(8)]
+
+    def iteration(self, lr):
+        if self.batches is not None and self.k >= self.batches:
+            message = "the batches have ended"
+            raise DataEndedError(message)
+        noise = self.noise_of(self.k)
+        excess = sum(c * w * w / 2 for c, w in zip(self.curvatures, self.weights, strict=True))
+        for place, curvature in enumerate(self.curvatures):
+            gradient = curvature * self.weights[place] + self.gradient_noise * noise[place]
+            self.velocity[place] = self.momentum * self.velocity[place] - lr * gradient
+            self.weights[place] += self.velocity[place]
+        self.k += 1
+        return self.loss_of(excess, noise[7])
+
+    def snapshot(self):
+        return list(self.weights), list(self.velocity), self.k
+
+    def restore(self, state):
+        weights, velocity, self.k = state
+        self.weights, self.velocity = list(weights), list(velocity)
+
+    def close(self):
+        pass
+
+
+class Steep(Training):
+    curvatures = (400.0, 5.0, 0.5)
+    momentum = 0.9
+
+
+class Shallow(Training):
+    curvatures = (1e-3, 2e-4)
+    loss_noise = 1e-5
+    gradient_noise = 1e-4
+
+
+class Noisy(Training):
+    loss_noise = 0.6
+    gradient_noise = 0.5
+
+
+class Bounded(Training):
+    """The loss saturates, as an accuracy does."""
+
+    def loss_of(self, excess, noise):
+        return super().loss_of(excess / (1 + excess), noise) if math.isfinite(excess) else 1.5
+
+
+class Negative(Training):
+    def loss_of(self, excess, noise):
+        return super().loss_of(excess, noise) - 7.0
+
+
+class Inert(Training):
+    """The rate has no effect."""
+
+    def iteration(self, lr):
+        return super().iteration(0.0 * lr)
+
+
+class Uphill(Training):
+    def iteration(self, lr):
+        return super().iteration(-lr)
+
+
+class Broken(Training):
+    """NaN from the first batch on."""
+
+    def loss_of(self, excess, noise):
+        return math.nan
+
+
+class Short(Training):
+    batches = 64
+
+
+class VeryShort(Training):
+    batches = 12
+
+
+class Drifting(Training):
+    """Does not restore its batches: breaks the law."""
+
+    def restore(self, state):
+        k = self.k
+        super().restore(state)
+        self.k = k
+
+
+class SlowStart(Training):
+    """Falls only after sixty iterations, however it is trained."""
+
+    def loss_of(self, excess, noise):
+        return super().loss_of(excess if self.k > 60 else 1.1, noise)
+
+
+class Explosive(Training):
+    curvatures = (30.0, 0.01)
+    momentum = 0.0
+    gradient_noise = 0.01
+
+
+class Spiky(Training):
+    """One batch in ten is wild."""
+
+    def loss_of(self, excess, noise):
+        return super().loss_of(excess, noise) + (3.0 if self.k % 10 == 3 else 0.0)
+
+
+TRAININGS = {
+    kind.__name__: kind
+    for kind in (
+        Training, Steep, Shallow, Noisy, Bounded, Negative, Inert, Uphill, Broken, Short, VeryShort, Drifting, SlowStart,
+        Explosive, Spiky,
+    )
+}  # fmt: skip
+
+SETTINGS = {
+    **{f"max_iterations={most}": {"max_iterations": most} for most in MAX_ITERATIONS},
+    "horizon=20": {"horizon": 20},
+    "horizon=1000": {"horizon": 1000},
+    "horizon=3000, max_iterations=1500": {"horizon": 3000, "max_iterations": 1500},
+    "one cycle": {"schedule": lrfinder.one_cycle},
+    "one cycle, max_iterations=1050": {"schedule": lrfinder.one_cycle, "max_iterations": 1050},
+    "own rates": {"rates": [1e-4 * 2**k for k in range(12)]},
+    "own rates from 0": {"rates": [0.0, 1e-3, 1e-2, 0.1, 1.0], "max_iterations": 800},
+}
+
+
+def answer_of(suggestion):
+    """All that a suggestion says, its losses as a digest."""
+    curve = suggestion.curve
+    return {
+        "lr": suggestion.lr,
+        "low": suggestion.low,
+        "high": suggestion.high,
+        "confidence": suggestion.confidence,
+        "status": suggestion.status.name,
+        "notes": list(suggestion.notes),
+        "iterations": suggestion.iterations,
+        "schedule": suggestion.schedule,
+        "curve": None if curve is None else [len(curve), curve.stop.name, digest(curve.losses.tolist())],
+        "probes": [[probe.lr, len(probe.losses), probe.stop.name, digest(probe.losses)] for probe in suggestion.probes],
+    }
+
+
+def digest(losses):
+    """The first eight hexadecimal digits of a hash of the losses, bit for bit."""
+    packed = struct.pack(f"<{len(losses)}d", *(math.nan if math.isnan(loss) else loss for loss in losses))
+    return hashlib.sha256(packed).hexdigest()[:8]
+
+
+def search(training, settings):
+    """The answer of one search."""
+    return answer_of(LRFinder(TRAININGS[training]()).suggest(**SETTINGS[settings]))
+
+
+def curve_alone(training):
+    """The answer of a range test alone, and where three trainings ended."""
+    finder = LRFinder(TRAININGS[training]())
+    comparison = finder.compare([0.001, 0.03, 1.0], 120)
+    ends = [None if not math.isfinite(end) else end.hex() for end in comparison.final().tolist()]
+    return {**answer_of(finder.find().suggestion), "compared": [comparison.best, *ends]}
+
+
+def record(path):
+    """Write the answers of this code to ``path``."""
+    answers = {
+        training: {"curve alone": curve_alone(training), **{settings: search(training, settings) for settings in SETTINGS}}
+        for training in TRAININGS
+    }
+    Path(path).write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record(sys.argv[1])
