@@ -1,8 +1,8 @@
-"""A rate for a skorch classifier: who earns more than 50,000, by the Adult census table.
+"""Find a rate for a skorch classifier that predicts who earns more than 50,000, from the Adult census table.
 
     python examples/adult_skorch.py --table FILE --out adult
 
-FILE is ``adult.csv.gz``, tab-separated; its columns of numbers are used. Half a minute on 2 cores.
+FILE is ``adult.csv.gz``, tab-separated. The script uses its numeric columns. It takes half a minute on 2 cores.
 """
 
 import argparse
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 import lrfinder
 from lrfinder.trainers.skorch import SkorchLearner
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-TABLE = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "tabular" / "adult.csv.gz"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TABLE = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "tabular" / "adult.csv.gz"
 NUMBERS = ("age", "education-num", "capital-gain", "capital-loss", "hours-per-week")
 
 
 def people(table: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Five numbers of each person, with mean 0 and deviation 1, and whether they earn more."""
+    """Return five standardized numbers for each person, shape (people, 5), and whether they earn more, shape (people,)."""
     with gzip.open(table, "rt") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     numbers = np.array([[float(row[name]) for name in NUMBERS] for row in rows], dtype=np.float32)
@@ -34,7 +34,7 @@ def people(table: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 class Classifier(nn.Module):
-    """Two hidden layers."""
+    """A network with two hidden layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,12 +43,12 @@ class Classifier(nn.Module):
         )
 
     def forward(self, numbers: Tensor) -> Tensor:
-        """(batch, 5) -> (batch, 2)."""
+        """Map (batch, 5) to (batch, 2)."""
         return self.net(numbers)
 
 
 def main() -> None:
-    """The suggestion, then ``fit`` at it."""
+    """Suggest a rate, then fit at it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--out", type=Path, default=Path("adult"))

@@ -1,9 +1,9 @@
-"""A rate for a fastai training of a small convolutional net on CIFAR-10, beside those of fastai's own ``lr_find``.
+"""Find a rate for a small convolutional network on CIFAR-10 in fastai, and compare it with fastai's own ``lr_find``.
 
     python examples/cifar10_fastai.py --root FOLDER --out cifar10
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``; the first of them is trained on. A few
-minutes on 2 cores.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. The script trains on the first of
+them. It takes a few minutes on 2 cores.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from fastai.basics import DataLoader, DataLoaders, Learner, accuracy
-from fastai.callback.all import *  # noqa: F403  (which gives a Learner its lr_find and fit_one_cycle)
+from fastai.callback.all import *  # noqa: F403  (adds lr_find and fit_one_cycle to Learner)
 from fastai.callback.schedule import slide, valley
 from torch import nn
 from torch.utils.data import Subset, TensorDataset
@@ -21,21 +21,21 @@ from torch.utils.data import Subset, TensorDataset
 import lrfinder
 from lrfinder.trainers.fastai import FastaiLearner
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-ROOT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "cifar-10-batches-bin"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "cifar-10-batches-bin"
 
 
 def loaders(root: Path) -> DataLoaders:
-    """8,000 pictures to train on and 2,000 to validate, shape (3, 32, 32), about -1 to 1."""
+    """Return 8,000 images to train on and 2,000 to validate, shape (3, 32, 32), values from -1 to 1."""
     records = np.fromfile(root / "data_batch_1.bin", dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32)
     images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32) / 127.5 - 1)
-    pictures = TensorDataset(images, torch.from_numpy(records[:, 0].astype(np.int64)))
-    training = DataLoader(Subset(pictures, range(8000)), bs=64, shuffle=True, drop_last=True)
-    return DataLoaders(training, DataLoader(Subset(pictures, range(8000, 10000)), bs=256), device="cpu")
+    dataset = TensorDataset(images, torch.from_numpy(records[:, 0].astype(np.int64)))
+    training = DataLoader(Subset(dataset, range(8000)), bs=64, shuffle=True, drop_last=True)
+    return DataLoaders(training, DataLoader(Subset(dataset, range(8000, 10000)), bs=256), device="cpu")
 
 
-def net() -> nn.Module:
-    """Three convolutions with batch normalisation."""
+def network() -> nn.Module:
+    """Return three convolutions with batch normalization, and a linear layer."""
     layers: list[nn.Module] = []
     for channels_in, channels in ((3, 16), (16, 32), (32, 64)):
         layers += [nn.Conv2d(channels_in, channels, 3, 2, 1), nn.BatchNorm2d(channels), nn.ReLU()]
@@ -43,7 +43,7 @@ def net() -> nn.Module:
 
 
 def main() -> None:
-    """Both searches, then one cycle at our rate."""
+    """Run both searches, then train one cycle at the suggested rate."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT)
     parser.add_argument("--out", type=Path, default=Path("cifar10"))
@@ -52,7 +52,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(0)
     dls = loaders(options.root)
-    learn = Learner(dls, net(), nn.CrossEntropyLoss(), metrics=accuracy, path=options.out)
+    learn = Learner(dls, network(), nn.CrossEntropyLoss(), metrics=accuracy, path=options.out)
     learner = FastaiLearner(learn)
     updates = options.epochs * len(dls.train)
     suggestion = lrfinder.LRFinder(learner).suggest(horizon=updates, schedule=lrfinder.one_cycle)

@@ -1,12 +1,13 @@
-"""The range test and the three-rate check, on CIFAR-10 with a pre-activation ResNet-18.
+"""Run the range test and a check at three rates, on CIFAR-10 with a pre-activation ResNet-18.
 
-The experiment of MXNet Gluon's learning-rate-finder tutorial, in PyTorch: the network of Gluon's ``resnet18_v2(classes=10)``
-(7 x 7 stem with stride 2, max-pooling, made for larger pictures), batches of 128, each channel normalised, plain SGD.
+This repeats the experiment of MXNet Gluon's learning-rate-finder tutorial in PyTorch. The network is Gluon's
+``resnet18_v2(classes=10)``, designed for larger images (7 x 7 stem with stride 2, max-pooling). It trains on batches of
+128 with normalized channels, by plain SGD.
 
     python examples/cifar10_torch.py --root FOLDER --out cifar10
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. About 0.2 s an iteration on 2
-cores: four minutes for the 146 iterations of the range test and the 900 of the check; ``--iterations`` shortens the check.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. An iteration takes about 0.2 s on
+2 cores. The range test of 146 iterations and the check of 900 take four minutes. ``--iterations`` shortens the check.
 
 As a factory for the command line:  lrfinder find examples/cifar10_torch.py:cifar10_learner --png curve.png
 """
@@ -27,8 +28,8 @@ from lrfinder.torch import TorchLearner
 from lrfinder.views.terminal import comparison_table
 from lrfinder.views.verdict import verdict
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-ROOT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "cifar-10-batches-bin"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+ROOT = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "cifar-10-batches-bin"
 
 
 class PreActivationBlock(nn.Module):
@@ -44,14 +45,14 @@ class PreActivationBlock(nn.Module):
         self.shortcut = None if same else nn.Conv2d(channels_in, channels, 1, stride, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, channels_in, h, w) -> (batch, channels, h / stride, w / stride)."""
+        """Map (batch, channels_in, h, w) to (batch, channels, h / stride, w / stride)."""
         activated = functional.relu(self.norm1(x))
         residual = self.conv2(functional.relu(self.norm2(self.conv1(activated))))
         return residual + (x if self.shortcut is None else self.shortcut(activated))
 
 
 def resnet18_v2(classes: int) -> nn.Module:
-    """The pre-activation ResNet-18 that Gluon's model zoo calls ``resnet18_v2``, with the tutorial's initialisation."""
+    """Return the pre-activation ResNet-18 of Gluon's model zoo, ``resnet18_v2``, with the tutorial's initialization."""
     widths, strides = (64, 64, 128, 256, 512), (1, 2, 2, 2)
     blocks = []
     for channels_in, channels, stride in zip(widths, widths[1:], strides, strict=False):
@@ -78,10 +79,10 @@ def resnet18_v2(classes: int) -> nn.Module:
 
 
 def cifar10(root: Path) -> TensorDataset:
-    """The 50,000 training pictures, shape (50000, 3, 32, 32), each channel normalised, and their labels."""
+    """Return the 50,000 training images, shape (50000, 3, 32, 32), with normalized channels, and their labels."""
     files = sorted(root.glob("data_batch_*.bin"))
     if not files:
-        message = f"{root} holds no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
+        message = f"{root} has no data_batch_*.bin; set --root to the folder of CIFAR-10's official binary files."
         raise SystemExit(message)
     records = np.concatenate([np.fromfile(file, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files])
     images = torch.from_numpy(records[:, 1:].reshape(-1, 3, 32, 32).astype(np.float32) / 255)
@@ -91,7 +92,7 @@ def cifar10(root: Path) -> TensorDataset:
 
 
 def cifar10_learner(root: Path = ROOT, seed: int = 42) -> TorchLearner:
-    """The tutorial's learner."""
+    """Return the tutorial's learner."""
     torch.manual_seed(seed)
     model = resnet18_v2(classes=10)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.001)
@@ -100,7 +101,7 @@ def cifar10_learner(root: Path = ROOT, seed: int = 42) -> TorchLearner:
 
 
 def main() -> None:
-    """Range test, then the check at the tutorial's rate, ten times more and ten times less."""
+    """Run the range test, then the check at the tutorial's rate, at a tenth of it and at ten times it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT)
     parser.add_argument("--out", type=Path, default=Path("cifar10"))

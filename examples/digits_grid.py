@@ -13,7 +13,7 @@ from lrfinder.torch import TorchLearner
 
 
 def make_learner(weight_decay: float = 0.0, momentum: float = 0.9, batch_size: int = 64, seed: int = 0) -> TorchLearner:
-    """The same learner wherever it is called: every seed that it draws from is set here."""
+    """Return the same learner wherever it is called, because it sets every seed that it draws from."""
     torch.manual_seed(seed)
     pixels, labels = load_digits(return_X_y=True)
     digits = TensorDataset(torch.tensor(pixels, dtype=torch.float32) / 16, torch.tensor(labels))

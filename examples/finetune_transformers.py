@@ -1,12 +1,15 @@
-"""The rate of a fine-tuning with Hugging Face's Trainer, checked against a grid of rates.
+"""Find the rate for fine-tuning with Hugging Face's Trainer, and check it against a grid of rates.
 
     python examples/finetune_transformers.py --data FOLDER --out finetuned
 
-A small GPT-2 of characters is first trained on tinyshakespeare, from a configuration, so that nothing is downloaded; then it
-is fine-tuned on a text of another kind, the rows of the Adult census table. ``suggest`` is asked for the rate of that
-fine-tuning under the schedule that Trainer uses by default, a straight line down to 0; then the model is fine-tuned at each
-rate of a grid and at ours, always from the same weights. FOLDER holds ``tinyshakespeare/input.txt`` and
-``tabular/adult.csv.gz``. Some five minutes on 2 cores; ``--no-grid`` leaves out the check.
+The script first trains a small character-level GPT-2 on tinyshakespeare. The model is created from a configuration, so
+nothing is downloaded. Then the script fine-tunes it on text of another kind, the rows of the Adult census table.
+
+``suggest`` finds the rate for this, under Trainer's default schedule, a straight line down to 0. As a check, the model
+is then fine-tuned at each rate of a grid and at the suggested rate, always from the same weights.
+
+FOLDER holds ``tinyshakespeare/input.txt`` and ``tabular/adult.csv.gz``. The script takes about five minutes on 2 cores;
+``--no-grid`` leaves out the check.
 
 As a factory for the command line:  lrfinder suggest examples/finetune_transformers.py:census_learner --horizon 200
 """
@@ -27,36 +30,37 @@ from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 import lrfinder
 from lrfinder.trainers.transformers import TrainerLearner
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-DATA = Path(os.environ.get("LRFINDER_DATA", BESIDE))
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+DATA = Path(os.environ.get("LRFINDER_DATA", SHARED))
 LENGTH = 64
-NUMBERS = {character: k for k, character in enumerate(string.printable)}
+CODES = {character: k for k, character in enumerate(string.printable)}
 
 
 def linear(progress: float) -> float:
-    """Trainer's default schedule, ``lr_scheduler_type="linear"``."""
+    """Return the factor of Trainer's default schedule, ``lr_scheduler_type="linear"``."""
     return 1.0 - progress
 
 
-def pieces(text: str) -> list[dict[str, torch.Tensor]]:
-    """The text in pieces of ``LENGTH`` characters, one after the other, as a language model takes them."""
-    numbers = torch.tensor([NUMBERS[character] for character in text])
-    return [{"input_ids": one, "labels": one} for one in numbers[: len(numbers) // LENGTH * LENGTH].split(LENGTH)]
+def windows(text: str) -> list[dict[str, torch.Tensor]]:
+    """Return consecutive windows of ``LENGTH`` characters, as inputs of a language model."""
+    codes = torch.tensor([CODES[character] for character in text])
+    whole = codes[: len(codes) // LENGTH * LENGTH]
+    return [{"input_ids": window, "labels": window} for window in whole.split(LENGTH)]
 
 
 def plays(data: Path) -> str:
-    """The first 500,000 characters of tinyshakespeare."""
+    """Return the first 500,000 characters of tinyshakespeare."""
     return (data / "tinyshakespeare" / "input.txt").read_text()[:500_000]
 
 
 def census(data: Path) -> str:
-    """The first 6,000 rows of the table, as they stand in the file."""
+    """Return the first 6,000 rows of the table, as they are in the file."""
     with gzip.open(data / "tabular" / "adult.csv.gz", "rt") as rows:
         return "".join(line for _, line in zip(range(6_000), rows, strict=False))
 
 
 def arguments(out: Path, steps: int, lr: float) -> TrainingArguments:
-    """Those of both trainings; what is not named is as Trainer has it."""
+    """Return the arguments of both runs; all others are Trainer's defaults."""
     return TrainingArguments(
         out, max_steps=steps, learning_rate=lr, per_device_train_batch_size=16, per_device_eval_batch_size=256,
         report_to=[], save_strategy="no", logging_strategy="no", disable_tqdm=True, use_cpu=True, log_level="error",
@@ -64,46 +68,46 @@ def arguments(out: Path, steps: int, lr: float) -> TrainingArguments:
 
 
 def pretrained(data: Path, out: Path, steps: int = 600) -> Path:
-    """The folder of a language model of the plays, trained where it is not there yet: two blocks of width 64."""
+    """Return the folder of a language model of the plays, two blocks of width 64. Train it if the folder is empty."""
     folder = out / f"language-model-{steps}"
     if not (folder / "config.json").is_file():
         torch.manual_seed(0)
         model = GPT2LMHeadModel(
             GPT2Config(
-                vocab_size=len(NUMBERS), n_positions=LENGTH, n_embd=64, n_layer=2, n_head=4,
+                vocab_size=len(CODES), n_positions=LENGTH, n_embd=64, n_layer=2, n_head=4,
                 bos_token_id=None, eos_token_id=None, loss_type="ForCausalLM",
             )
         )  # fmt: skip
-        Trainer(model, arguments(out, steps, 3e-3), train_dataset=pieces(plays(data))).train()
+        Trainer(model, arguments(out, steps, 3e-3), train_dataset=windows(plays(data))).train()
         model.save_pretrained(folder)
     return folder
 
 
-class Remembering(Trainer):
-    """Keeps the loss of each batch."""
+class RecordingTrainer(Trainer):
+    """A Trainer that records the loss of each batch."""
 
     def training_step(self, *args: Any) -> torch.Tensor:
-        """One batch."""
+        """Train on one batch."""
         loss = super().training_step(*args)
         self.losses = [*getattr(self, "losses", []), float(loss)]
         return loss
 
 
-def census_trainer(data: Path, out: Path, steps: int = 200, lr: float = 5e-5) -> Remembering:
-    """Trainer and model for the fine-tuning; the last tenth of the rows is held out."""
-    rows = pieces(census(data))
+def census_trainer(data: Path, out: Path, steps: int = 200, lr: float = 5e-5) -> RecordingTrainer:
+    """Return the Trainer for fine-tuning; the last tenth of the rows is held out."""
+    rows = windows(census(data))
     cut = len(rows) * 9 // 10
     model = GPT2LMHeadModel.from_pretrained(pretrained(data, out))
-    return Remembering(model, arguments(out, steps, lr), train_dataset=rows[:cut], eval_dataset=rows[cut:])
+    return RecordingTrainer(model, arguments(out, steps, lr), train_dataset=rows[:cut], eval_dataset=rows[cut:])
 
 
 def census_learner(out: Path = Path("finetuned")) -> TrainerLearner:
-    """For the command line."""
+    """Return a learner for the command line."""
     return TrainerLearner(census_trainer(DATA, out))
 
 
-def fine_tuned(data: Path, out: Path, steps: int, lr: float) -> Mapping[str, float]:
-    """One fine-tuning at ``lr``: its first loss, the mean of its last tenth, and the loss of the rows held out."""
+def fine_tune(data: Path, out: Path, steps: int, lr: float) -> Mapping[str, float]:
+    """Fine-tune at ``lr``; return the first loss, the mean of the last tenth, and the loss of the held-out rows."""
     trainer = census_trainer(data, out, steps, lr)
     trainer.train()
     last = float(np.mean(trainer.losses[-steps // 10 :]))
@@ -111,7 +115,7 @@ def fine_tuned(data: Path, out: Path, steps: int, lr: float) -> Mapping[str, flo
 
 
 def main() -> None:
-    """The suggestion, then the grid."""
+    """Suggest a rate, then run the grid."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--out", type=Path, default=Path("finetuned"))
@@ -128,16 +132,16 @@ def main() -> None:
     print(suggestion.explain(), flush=True)
     if suggestion.lr is None or options.no_grid:
         return
-    learner.set_rate(suggestion)  # trainer.train() would now fine-tune at the rate
-    ours = trainer.args.learning_rate
+    learner.set_rate(suggestion)  # trainer.train() would now fine-tune at this rate
+    suggested = trainer.args.learning_rate
     rows = []
-    for lr in sorted([5e-5, ours, *(10.0 ** (k / 2) for k in range(-8, -1))]):
-        rows.append(fine_tuned(options.data, options.out, options.steps, lr))
-        mark = "  <- suggested" if lr == ours else "  <- Trainer's default" if lr == 5e-5 else ""  # noqa: PLR2004  (its default)
+    for lr in sorted([5e-5, suggested, *(10.0 ** (k / 2) for k in range(-8, -1))]):
+        rows.append(fine_tune(options.data, options.out, options.steps, lr))
+        mark = "  <- suggested" if lr == suggested else "  <- Trainer's default" if lr == 5e-5 else ""  # noqa: PLR2004  (its default)
         print("{lr:.2e}  last tenth {last:.3f}  held out {held_out:.3f}".format(**rows[-1]) + mark, flush=True)
     (options.out / "grid.json").write_text(json.dumps(rows, indent=1))
     best = min(row["last"] for row in rows)
-    last = next(row["last"] for row in rows if row["lr"] == ours)
+    last = next(row["last"] for row in rows if row["lr"] == suggested)
     print(f"regret {(last - best) / (rows[0]['first'] - best):.3f}")
 
 

@@ -1,8 +1,8 @@
-"""A rate for an Ignite training: house prices in California, with averaged weights.
+"""Find a rate for training in Ignite: house prices in California, with averaged weights.
 
     python examples/housing_ignite.py --table FILE --out housing
 
-FILE is ``california_housing.csv``. Half a minute on 2 cores.
+FILE is ``california_housing.csv``. The script takes half a minute on 2 cores.
 """
 
 import argparse
@@ -20,12 +20,12 @@ import lrfinder
 from lrfinder.torch import schedules
 from lrfinder.trainers.ignite import EngineLearner
 
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-TABLE = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "tabular" / "california_housing.csv"
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+TABLE = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "tabular" / "california_housing.csv"
 
 
 def houses(table: Path) -> TensorDataset:
-    """Eight numbers of each district, and its price, all with mean 0 and deviation 1; districts with a gap left out."""
+    """Return eight numbers for each district, and its price, all standardized. Districts with missing values are dropped."""
     numbers = np.genfromtxt(table, delimiter=",", skip_header=1, usecols=range(9), dtype=np.float32)
     numbers = numbers[~np.isnan(numbers).any(axis=1)]
     numbers = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
@@ -33,7 +33,7 @@ def houses(table: Path) -> TensorDataset:
 
 
 def main() -> None:
-    """The suggestion, then the training at it."""
+    """Suggest a rate, then train at it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--out", type=Path, default=Path("housing"))
@@ -55,9 +55,7 @@ def main() -> None:
     print(suggestion.explain())
     learner.set_rate(suggestion, schedule=lambda optimizer, rate: schedules.one_cycle(optimizer, rate, updates))
     trainer.run(loader, max_epochs=3)
-    print(
-        f"{len(losses)} updates; loss {losses[0]:.3f} at the beginning, {np.mean(losses[-updates // 10 :]):.3f} in the end"
-    )
+    print(f"{len(losses)} updates; loss {losses[0]:.3f} at the start, {np.mean(losses[-updates // 10 :]):.3f} at the end")
 
 
 if __name__ == "__main__":
