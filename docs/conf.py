@@ -1,4 +1,4 @@
-"""How the site is built: `make docs`. Pages are Markdown, the reference is docstrings, the gallery examples that ran."""
+"""Configure Sphinx for `make docs`: pages in Markdown, a reference from docstrings, a gallery of examples that run."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("LRFINDER_DATA", HERE.parents[1] / "shared" / "data"))
-REAL_DATA = r"real_"  # in the names of examples that read data sets of that folder
+REAL_DATA = r"real_"  # in the names of examples that read data sets from that folder
 os.environ.setdefault("LRFINDER_DATA", str(DATA))
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("KERAS_BACKEND", "torch")
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # two threads of a small network wait for each other on a busy machine
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # on a busy machine, two threads of a small network wait for each other
 
 project = "lrfinder"
 author = copyright = "The lrfinder authors"  # noqa: A001  (Sphinx's name)
@@ -44,7 +44,7 @@ html_copy_source = html_show_sphinx = False
 copybutton_exclude = ".linenos, .gp, .go"
 pygments_style, pygments_dark_style = "tango", "monokai"
 
-# The reference. A framework that is not installed is mocked: its wing is described all the same.
+# The reference. A framework that is not installed is mocked, so that the reference still covers its package.
 FRAMEWORKS = ("torch", "jax", "jaxlib", "optax", "keras", "tensorflow", "mxnet", "sklearn", "pandas")
 FRAMEWORKS += ("lightning", "transformers", "ignite", "skorch", "fastai", "fastcore", "accelerate")
 FRAMEWORKS += ("ray", "dask", "mlflow", "wandb", "tensorboard", "IPython", "safetensors")
@@ -56,15 +56,15 @@ autodoc_class_signature = "mixed"
 autodoc_default_options = {"members": True}
 python_use_unqualified_type_names = True
 napoleon_use_rtype = False
-napoleon_use_ivar = True  # attributes that a docstring tells are not described a second time
+napoleon_use_ivar = True  # do not list attributes twice that a docstring describes
 nitpicky = True
-# Types in signatures: those of other packages, and aliases, which autodoc shows under names that no page defines.
+# Types in signatures: those of other packages, and aliases, which autodoc shows under names without a page.
 nitpick_ignore_regex = [("py:.*", r"(?!lrfinder\b).*"), ("py:(class|obj)", r"lrfinder\..*\.[A-Z]\w*")]
 
 sphinx_gallery_conf = {
     "examples_dirs": [str(HERE.parent / "examples" / "gallery")],
     "gallery_dirs": ["gallery"],
-    "filename_pattern": r"\.py$" if DATA.is_dir() else rf"^(?!.*{REAL_DATA}).*\.py$",  # those that are run, not only shown
+    "filename_pattern": r"\.py$" if DATA.is_dir() else rf"^(?!.*{REAL_DATA}).*\.py$",  # the examples that run
     "ignore_pattern": r"^$",
     "within_subsection_order": FileNameSortKey,
     "image_scrapers": ("matplotlib",),
@@ -80,22 +80,22 @@ sphinx_gallery_conf = {
 }
 
 
-def take_up_the_rest(app: Sphinx, docname: str, source: list[str]) -> None:
-    """List, where index.md says so, the pages that none of its sections names: a new page needs no line anywhere."""
+def list_other_pages(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Add to index.md the pages that none of its sections names, so that a new page needs no other change."""
     if docname == "index":
         named = set(re.findall(r"^(?:.*<)?([\w/-]+)>?$", source[0], re.MULTILINE)) | {"index", "gallery/index"}
         rest = sorted(name for name in app.env.found_docs - named if "/" not in name)
         source[0] = source[0].replace("(the rest)", "\n".join(rest))
 
 
-def every_public_name_has_its_place(_: Sphinx, env: BuildEnvironment) -> None:
-    """Warn, which is an error here, of a public name that the reference leaves out."""
+def check_public_names(_: Sphinx, env: BuildEnvironment) -> None:
+    """Warn about public names that are missing in the reference; a warning is an error here."""
     described = set(env.get_domain("py").objects)
     for name in sorted({f"lrfinder.{name}" for name in lrfinder.__all__} - described):
-        logging.getLogger(__name__).warning("%s is public and in no page of docs/reference", name)
+        logging.getLogger(__name__).warning("%s is public, but no page of docs/reference describes it", name)
 
 
 def setup(app: Sphinx) -> None:
-    """Called by Sphinx."""
-    app.connect("source-read", take_up_the_rest)
-    app.connect("env-check-consistency", every_public_name_has_its_place)
+    """Connect the handlers; Sphinx calls this."""
+    app.connect("source-read", list_other_pages)
+    app.connect("env-check-consistency", check_public_names)

@@ -1,8 +1,8 @@
-"""The pictures of docs/reading-the-curve.md, each a real range test of a small network; `make docs-pictures` writes them.
+"""Draw the pictures of docs/reading-the-curve.md, each a real range test of a small network, for `make docs-pictures`.
 
     python docs/shapes.py docs/images
 
-Data are scikit-learn's, so that no file is needed. A few seconds each.
+The data come with scikit-learn, so no file is needed. Each takes a few seconds.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ if TYPE_CHECKING:
 
 
 def digits(batch_size: int) -> DataLoader[Any]:
-    """Images as 64 numbers from 0 to 1, and their labels."""
+    """Return a loader of images, as 64 numbers from 0 to 1, and their labels."""
     images, labels = map(torch.tensor, load_digits(return_X_y=True))
     return DataLoader(TensorDataset(images.float() / 16, labels), batch_size, shuffle=True, drop_last=True)
 
 
 def perceptron() -> nn.Sequential:
-    """64 numbers to 10 scores."""
+    """Return a network from 64 numbers to 10 scores."""
     return nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 
 
 def sgd(model: nn.Module) -> torch.optim.Optimizer:
-    """With momentum 0.9."""
+    """Return SGD with momentum 0.9."""
     return torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
 
 
 def textbook() -> TorchLearner:
-    """A convolutional network with batch normalisation, SGD with momentum."""
+    """Return a convolutional network with batch normalization, trained by SGD with momentum."""
     return digits_learner()
 
 
 def flat() -> TorchLearner:
-    """An optimizer that holds nothing but the layer that is frozen."""
+    """Return a learner whose optimizer holds only a frozen layer."""
     model = perceptron()
     for parameter in model[0].parameters():
         parameter.requires_grad_(requires_grad=False)
@@ -60,13 +60,13 @@ def flat() -> TorchLearner:
 
 
 def noisy() -> TorchLearner:
-    """Two images to a batch."""
+    """Return a learner with two images per batch."""
     model = perceptron()
     return TorchLearner(model, sgd(model), nn.CrossEntropyLoss(), digits(2))
 
 
 def never_diverges() -> TorchLearner:
-    """A loss that cannot rise far: one minus the probability of the right class."""
+    """Return a learner with a bounded loss: one minus the probability of the right class."""
     model = perceptron()
 
     def wrong(scores: Tensor, labels: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def never_diverges() -> TorchLearner:
 
 
 def late_cliff() -> TorchLearner:
-    """Least squares: it learns up to the rate at which every step overshoots (2 / curvature)."""
+    """Return a least-squares learner, which learns up to the rate at which every step overshoots (2 / curvature)."""
     inputs, target = (torch.tensor(array).float() for array in load_diabetes(return_X_y=True))
     inputs, target = inputs / inputs.std(dim=0), (target - target.mean()) / target.std()
     loader = DataLoader(TensorDataset(inputs, target[:, None]), 221, shuffle=True)
@@ -86,7 +86,7 @@ def late_cliff() -> TorchLearner:
 
 
 def negative_loss() -> TorchLearner:
-    """An autoencoder that says how sure it is of each pixel: its loss is minus the log of a density."""
+    """Return an autoencoder that predicts each pixel with its variance. The loss is minus the log of a density."""
     model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 2 * 64))
 
     def density(model: nn.Module, batch: list[Tensor]) -> Tensor:
@@ -100,7 +100,7 @@ SHAPES: tuple[Callable[[], TorchLearner], ...] = (textbook, flat, noisy, never_d
 
 
 def main() -> None:
-    """Draw each curve, and print what is said of it."""
+    """Draw each curve, and print its description."""
     folder = Path(sys.argv[1])
     for shape in SHAPES:
         torch.manual_seed(0)

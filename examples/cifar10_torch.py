@@ -33,7 +33,7 @@ ROOT = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "cifar-10-batches-bin"
 
 
 class PreActivationBlock(nn.Module):
-    """Two 3 x 3 convolutions, each after batch normalisation and ReLU, around an identity (He et al. 2016)."""
+    """Two 3 x 3 convolutions, each after batch normalization and ReLU, around an identity (He et al. 2016)."""
 
     def __init__(self, channels_in: int, channels: int, stride: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The learner of the page on other frameworks learns, and its tests see what it forgets; tests/docs runs the page itself."""
+"""Test that the page's learner learns, and that its tests detect missing state; tests/docs runs the page itself."""
 
 import re
 from pathlib import Path
@@ -21,14 +21,14 @@ def page():
     return names
 
 
-def test_its_learner_learns(page):
+def test_the_learner_of_the_page_learns(page):
     learner = page["NumpyLearner"](np.zeros((12, 4)), page["Digits"]())
     losses = [learner.iteration(0.1) for _ in range(60)]
     assert losses[-1] < losses[0] / 2
 
 
 @pytest.mark.parametrize("kind", ["velocity", "dropout"])
-def test_its_learner_without_one_kind_of_state_breaks_the_law(page, kind):
+def test_the_learner_of_the_page_without_one_kind_of_state_breaks_the_law(page, kind):
     class Forgetful(page["NumpyLearner"]):
         def restore(self, state):
             now = self.velocity, self.dropout.bit_generator.state

@@ -1,8 +1,8 @@
 """
-A range test, and what it tells
-===============================
+A range test and its landmarks
+==============================
 
-One batch at a time, at a rate that rises by a tenth each time, until the loss has clearly risen.
+A range test trains on one batch at a time. The rate rises by a tenth each time, until the loss has clearly risen.
 """
 
 import lrfinder
@@ -13,20 +13,20 @@ result = finder.find()
 result.plot()
 
 # %%
-# The network, its optimizer and its data are now what they were before. What is left is a sequence of records with an end
-# and a meaning: where the loss starts to fall, falls fastest, is lowest and diverges.
+# The network, its optimizer and its data are restored now. The result is a sequence of records. Its landmarks are the
+# rates at which the loss starts to fall, falls fastest, is lowest and diverges.
 
 print(len(result), "iterations, because", result.stop.value)
 print(result.landmarks)
 
 # %%
-# The suggestion costs nothing more. One curve says little for sure, so its interval is wide.
+# The hint costs nothing extra. A single curve is not precise, so its interval is wide.
 
 rate = result.suggestion
 print(f"{rate.lr:.3g}, anything from {rate.low:.3g} to {rate.high:.3g}; confidence {rate.confidence}")
 
 # %%
-# Other finders would read other rates off the same curve. They disagree by more than a factor of ten.
+# The rules of other finders read other rates from the same curve. They disagree by more than a factor of ten.
 
 from lrfinder.analysis.rules import answers
 

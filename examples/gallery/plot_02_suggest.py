@@ -1,9 +1,9 @@
 """
-A rate that was measured
-========================
+A measured rate
+===============
 
-``suggest`` does not trust the curve. After a coarse sweep it trains at a few rates, each from the same start and on the
-same batches; the best of them go on for longer.
+``suggest`` does not trust the curve. After a coarse sweep it trains probes at a few rates, from the same start and on
+the same batches. The best of them train for longer.
 """
 
 import lrfinder
@@ -14,13 +14,14 @@ suggestion = finder.suggest(horizon=300)
 suggestion.plot()
 
 # %%
-# Dots and the grey line are the sweep. A coloured line joins what the probes had come to after so many iterations. The more
-# iterations, the lower the best rate tends to be: that is why ``suggest`` asks how long the training will be.
+# Dots and the gray line are the sweep. A colored line joins the losses of the probes after a given number of
+# iterations. The more iterations, the lower the best rate tends to be. That is why ``suggest`` needs to know the
+# length of your run.
 
 print(suggestion.explain())
 
 # %%
-# Every probe is kept, with every loss.
+# The suggestion contains every probe with all its losses.
 
 for probe in suggestion.probes:
     print(f"{probe.lr:<9.3g} {len(probe.losses):4} iterations, last loss {probe.losses[-1]:.3g}")

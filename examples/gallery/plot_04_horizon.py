@@ -1,8 +1,8 @@
 """
-The longer the training, the lower its rate
-===========================================
+The longer the run, the lower its rate
+======================================
 
-A rate is for a training of some length. Here the same small network is asked for rates of five lengths.
+A rate is for a run of a given length. Here the finder suggests rates for one small network and five lengths.
 """
 
 import torch
@@ -24,13 +24,13 @@ horizons = [30, 100, 300, 1000, 3000]
 suggestions = [finder.suggest(horizon) for horizon in horizons]
 
 # %%
-# Up to about 100 iterations, 650 are enough to try the whole training at several rates. Beyond, the rate is extrapolated
-# from shorter ones, and the interval says so.
+# Up to a horizon of about 100 iterations, 650 are enough to try the whole run at several rates. Beyond, the rate is
+# extrapolated from shorter runs, and the interval is wider.
 
 rates = [suggestion.lr for suggestion in suggestions]
 ranges = [[one.lr - one.low for one in suggestions], [one.high - one.lr for one in suggestions]]
 ax = plt.subplots(layout="constrained")[1]
 ax.errorbar(horizons, rates, yerr=ranges, fmt="o-", capsize=5)
-ax.set(xscale="log", yscale="log", xlabel="iterations of the training", ylabel="suggested rate, and its interval")
+ax.set(xscale="log", yscale="log", xlabel="iterations of the run", ylabel="suggested rate and its interval")
 for horizon, suggestion in zip(horizons, suggestions, strict=True):
     print(f"{horizon:5}: {suggestion.lr:.3g} ({suggestion.confidence}) {', '.join(suggestion.notes)}")

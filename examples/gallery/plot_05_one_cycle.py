@@ -2,7 +2,8 @@
 From a suggestion to a schedule
 ===============================
 
-A schedule that moves the rate has another highest rate than a constant one. Ask for the schedule that you will train with.
+A schedule that changes the rate bears another highest rate than a constant one. Search with the schedule that you
+will use.
 """
 
 import torch
@@ -26,8 +27,8 @@ suggestion = finder.suggest(iterations, schedule=lrfinder.one_cycle)
 print(suggestion.explain())
 
 # %%
-# ``lrfinder.torch.schedules`` makes PyTorch's own scheduler of it. The loop below is the usual one; nothing of the finder
-# is left in it.
+# ``lrfinder.torch.schedules`` turns the suggestion into PyTorch's own scheduler. The loop below is the usual one,
+# without any trace of the finder.
 
 scheduler = schedules.one_cycle(optimizer, suggestion, iterations)
 rates, losses = [], []

@@ -2,7 +2,7 @@
 A curve that is too noisy
 =========================
 
-Four images to a batch: the losses differ by more than a step at a low rate can change them.
+With four images per batch, the losses differ by more than a step at a low rate can change them.
 """
 
 import torch
@@ -23,8 +23,8 @@ learner = TorchLearner(model, torch.optim.SGD(model.parameters(), lr=0.01), nn.C
 alone = lrfinder.LRFinder(learner).find()
 
 # %%
-# :class:`lrfinder.Averaged` gives each rate several batches, eight here. It is a learner around a learner: the finder does
-# not know.
+# :class:`lrfinder.Averaged` trains on several batches at each rate, here eight. It is a learner that wraps a learner,
+# so the finder needs no change.
 
 averaged = lrfinder.LRFinder(lrfinder.Averaged(learner, batches=8)).find()
 _, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, layout="constrained")
@@ -32,7 +32,7 @@ alone.plot(left)
 averaged.plot(right)
 
 # %%
-# Or do not look at curves. Probes see the same batches, so noise that is in all of them does not count.
+# Or ignore the curve, and measure. Probes see the same batches, so the noise that they share cancels.
 
 for name, suggestion in {"one batch": alone.suggestion, "eight": averaged.suggestion}.items():
     print(f"{name:10} {suggestion.status.value}: {suggestion.lr}, from {suggestion.low} to {suggestion.high}")

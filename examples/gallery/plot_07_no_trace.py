@@ -2,7 +2,7 @@
 No trace
 ========
 
-Two trainings from one seed. In the middle of the second, a finder trains the very same network at rates up to ten.
+Two runs start from one seed. In the middle of the second, a finder trains the same network at rates up to ten.
 """
 
 import torch
@@ -30,8 +30,8 @@ without = train(lambda _: None)
 with_finder = train(lambda learner: lrfinder.LRFinder(learner).find())
 
 # %%
-# Weights, Adam's moments, BatchNorm's statistics, the batches to come and the dropout masks to be drawn: all of it came
-# back. The two trainings are equal bit for bit, not nearly.
+# Everything is restored: the weights, Adam's moments, BatchNorm's statistics, the next batches and the next dropout
+# masks. The two runs are equal bit for bit, not just nearly.
 
 ax = plt.subplots(layout="constrained")[1]
 ax.plot(without, linewidth=5, alpha=0.4, label="without")

@@ -2,7 +2,8 @@
 California housing: the validation loss as the curve
 ====================================================
 
-A table of 20,640 rows, a small network, Adam. :class:`lrfinder.Validated` draws the loss of rows that are not trained on.
+A table of 20,640 rows, a small network, and Adam. With :class:`lrfinder.Validated`, the curve is the loss of held-out
+rows.
 """
 
 import csv
@@ -41,14 +42,14 @@ def evaluate():
 
 
 # %%
-# The training loss of a batch is noisy; that of 2,000 fixed rows is not.
+# The training loss of a batch is noisy; the loss of 2,000 fixed rows is not.
 
 _, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), sharey=True, layout="constrained")
 lrfinder.LRFinder(learner).find().plot(left)
 lrfinder.LRFinder(lrfinder.Validated(learner, evaluate)).find().plot(right)
 
 # %%
-# For the training itself: a rate that was measured, for ten epochs.
+# For the training run itself, measure a rate for ten epochs.
 
 suggestion = lrfinder.LRFinder(learner).suggest(horizon=10 * len(loader))
 print(suggestion.explain())

@@ -2,8 +2,8 @@
 Adult: each optimizer has its own rate
 ======================================
 
-One network on one table (48,842 people, income above 50,000 dollars or not), three optimizers. A rate found with one of
-them says nothing about another.
+One network, one table (48,842 people, income above 50,000 dollars or not) and three optimizers. A rate for one
+optimizer does not carry over to another.
 """
 
 import csv
@@ -29,13 +29,13 @@ for column in zip(*rows, strict=True):
     try:
         numbers = np.array(column, dtype=float)
         columns.append(((numbers - numbers.mean()) / (numbers.std() + 1e-9))[:, None])
-    except ValueError:  # words: a column for each
+    except ValueError:  # text: one column for each value
         columns.append(np.eye(len(values))[codes])
 _, labels = np.unique([row[-1] for row in rows], return_inverse=True)
 inputs, targets = torch.tensor(np.hstack(columns[:-1])).float(), torch.tensor(labels)
 
 # %%
-# The same seed makes the same network and the same batches for each.
+# The same seed gives each optimizer the same network and the same batches.
 
 optimizers = {
     "SGD": lambda parameters: torch.optim.SGD(parameters, lr=0.01),
@@ -43,11 +43,11 @@ optimizers = {
     "AdamW": lambda parameters: torch.optim.AdamW(parameters, weight_decay=0.01),
 }
 ax = plt.subplots(layout="constrained")[1]
-for name, make in optimizers.items():
+for name, optimizer_for in optimizers.items():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(inputs.shape[1], 64), nn.ReLU(), nn.Linear(64, 2))
     loader = DataLoader(TensorDataset(inputs, targets), batch_size=128, shuffle=True)
-    finder = lrfinder.LRFinder(TorchLearner(model, make(model.parameters()), nn.CrossEntropyLoss(), loader))
+    finder = lrfinder.LRFinder(TorchLearner(model, optimizer_for(model.parameters()), nn.CrossEntropyLoss(), loader))
     suggestion = finder.suggest(horizon=380)
     (line,) = ax.plot(suggestion.curve.lrs, suggestion.curve.losses, label=f"{name}: {suggestion.lr:.2g}")
     ax.axvspan(suggestion.low, suggestion.high, color=line.get_color(), alpha=0.12)

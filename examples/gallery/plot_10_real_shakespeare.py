@@ -2,8 +2,8 @@
 Shakespeare: a language model, with clipping
 ============================================
 
-A recurrent network that guesses the next character. Its batches are not pairs, so ``forward`` says what the loss is;
-gradients are clipped as in the training.
+A recurrent network predicts the next character. Its batches are not pairs, so ``forward`` computes the loss.
+Gradients are clipped as in training.
 """
 
 import os
@@ -50,8 +50,8 @@ learner = TorchLearner(
 )
 
 # %%
-# With AdamW and clipped gradients nothing explodes: the loss rises slowly, and the highest rate that works is hard to see
-# in a curve. The probes see it.
+# With AdamW and clipped gradients, the loss does not diverge; it rises slowly. So the highest rate that works is hard
+# to see in a curve. The probes measure it.
 
 suggestion = lrfinder.LRFinder(learner).suggest(horizon=600, max_iterations=350)
 suggestion.plot()

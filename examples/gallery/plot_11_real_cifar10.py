@@ -2,8 +2,8 @@
 CIFAR-10: does a larger batch want a larger rate?
 =================================================
 
-It is often said that twice the batch allows twice the rate. A small convolutional network on real pictures, with batches of
-three sizes, each given 100 iterations.
+A common rule is that twice the batch size allows twice the rate. This example tests it with a small convolutional
+network on real images, with three batch sizes and 100 iterations each.
 """
 
 import os
@@ -20,8 +20,8 @@ from lrfinder.torch import TorchLearner
 
 file = Path(os.environ["LRFINDER_DATA"]) / "cifar-10-batches-bin" / "data_batch_1.bin"
 records = torch.from_numpy(np.fromfile(file, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32))
-pictures = records[:, 1:].reshape(-1, 3, 32, 32).float() / 127.5 - 1
-digits = TensorDataset(nn.functional.avg_pool2d(pictures, 2), records[:, 0].long())  # half the size, a quarter of the time
+images = records[:, 1:].reshape(-1, 3, 32, 32).float() / 127.5 - 1
+dataset = TensorDataset(nn.functional.avg_pool2d(images, 2), records[:, 0].long())  # half the size, a quarter of the time
 
 
 def network():
@@ -36,7 +36,7 @@ def network():
 _, ax = plt.subplots(layout="constrained")
 for size in (8, 32, 128):
     model = network()
-    loader = DataLoader(digits, batch_size=size, shuffle=True, drop_last=True)
+    loader = DataLoader(dataset, batch_size=size, shuffle=True, drop_last=True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
     suggestion = lrfinder.LRFinder(TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader)).suggest(horizon=100)
     ends = [(probe.lr, np.mean(probe.losses[-10:])) for probe in suggestion.probes if len(probe.losses) == 100]
@@ -47,6 +47,6 @@ ax.set(xscale="log", xlabel="learning rate", ylabel="mean loss of the last 10 it
 ax.legend(title="dashed: suggested")
 
 # %%
-# In the run that made this page, batches of 8 wanted a far lower rate, and beyond 32 little changed. The noise of small
-# batches does harm at high rates; from some size on something else is the limit. Where the line is level, any of these rates
-# will do: the suggestion is the middle.
+# When this page was written, batches of 8 needed a much lower rate, and beyond 32 little changed. The noise of small
+# batches hurts at high rates; from some size on, something else is the limit. Where a line is level, any of its rates
+# will do. The suggestion is in the middle.

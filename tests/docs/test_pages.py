@@ -34,7 +34,7 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
         pytest.skip(page.why_not_here)
     monkeypatch.chdir(tmp_path)
     names, printed = {"__name__": "page"}, None
-    exec(page.before, names)
+    exec(page.setup, names)
     for block in page.blocks:
         if block.language == "python":
             printed = run(block, names, page)

@@ -1,4 +1,4 @@
-"""The pages of the site as they are read: blocks of code, what they import, and what runs them."""
+"""The pages of the site: their code blocks, the packages that these import, and the nox session that runs them."""
 
 import ast
 import os
@@ -14,9 +14,9 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
-BEFORE = Path(__file__).parent / "doc_setup"  # by page: what its code takes for granted
+SETUP = Path(__file__).parent / "doc_setup"  # by page: code that runs before its blocks
 
-# In which nox session a page runs: the first that has all that it imports. The core's own packages are everywhere.
+# A page runs in the first nox session that has all of its packages. All sessions have those of the core.
 CORE = {"numpy", "matplotlib", "lrfinder", "rich"}
 SESSIONS = {
     "tests": {"torch", "sklearn", "pandas"},
@@ -58,14 +58,14 @@ class Page:
         return [Block(token.info.strip().split(" ")[0], token.map[0] + 1, token.content) for token in code]
 
     @property
-    def before(self):
-        file = BEFORE / f"{self.path.stem}.py"
+    def setup(self):
+        file = SETUP / f"{self.path.stem}.py"
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
     @cached_property
     def imports(self):
-        """The top-level packages that its code needs beyond the core's."""
-        code = [self.before, *(block.code for block in self.blocks if block.language == "python")]
+        """Return the top-level packages that its code needs in addition to those of the core."""
+        code = [self.setup, *(block.code for block in self.blocks if block.language == "python")]
         names = {name for source in code for name in _imported(source)}
         parts = {name.split(".")[1] for name in names if name.startswith("lrfinder.")}
         packages = {name.partition(".")[0] for name in names} - CORE - sys.stdlib_module_names
@@ -77,7 +77,7 @@ class Page:
 
     @property
     def why_not_here(self):
-        """Why it does not run in this environment, or None."""
+        """Return the reason why the page does not run in this environment, or None."""
         here = os.environ.get("NOX_CURRENT_SESSION")
         if here in SESSIONS and here != self.session:
             return f"it runs in the session {self.session}"
@@ -86,7 +86,7 @@ class Page:
 
 
 def installed(name):
-    """The folders of tests are called like frameworks, and python takes a folder for a package: one without a file."""
+    """Return whether a package is installed; ignore folders of tests with the name of a framework, which have no origin."""
     spec = find_spec(name)
     return spec is not None and spec.origin is not None
 
@@ -101,7 +101,7 @@ def _imported(source):
 
 
 def commands(block):
-    """The commands of a shell block, one a line, as lists of words; variables that are set before them left out."""
+    """Return the commands of a shell block as lists of words, without the variables that are set before them."""
     whole = block.code.replace("\\\n", " ")
     lines = [shlex.split(line, comments=True) for line in whole.splitlines()]
     return [[*dropwhile(lambda word: re.match(r"[A-Z_]+=", word), line)] for line in lines if line]
@@ -112,7 +112,7 @@ def numbers(text):
 
 
 def words(text):
-    """The text without its numbers, and without what varies with them: the room that a table gives them."""
+    """Return the text without its numbers and without repeated spaces, which depend on the width of numbers."""
     return re.sub(r"\s+", " ", re.sub(r"\d+(\.\d+)?(e-?\d+)?", "#", text)).strip()
 
 

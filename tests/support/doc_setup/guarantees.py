@@ -1,6 +1,6 @@
 from pathlib import Path
 
-import torch  # which the file below needs
+import torch  # train.py below needs it
 
 Path("train.py").write_text(
     """
