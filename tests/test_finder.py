@@ -5,7 +5,6 @@ import pytest
 from fake_learners import Bowl, Scripted
 
 from lrfinder import (
-    Averaged,
     LRFinder,
     LRFinderError,
     LRFinderStoppingCriteria,
@@ -13,7 +12,6 @@ from lrfinder import (
     Record,
     RisingLoss,
     Stop,
-    Validated,
     linear,
 )
 
@@ -70,7 +68,7 @@ def test_a_stream_that_ends_in_the_middle_ends_the_sweep():
 @pytest.mark.parametrize(
     ("verdict", "stop"), [(True, Stop.CRITERION), (Stop.DIVERGED, Stop.DIVERGED), ("yes", Stop.CRITERION)]
 )
-def test_any_callable_stops_with_what_is_truthy(verdict, stop):
+def test_any_callable_stops_with_a_truthy_value(verdict, stop):
     result = LRFinder(Scripted([3.0, 2.0, 1.0, 0.0])).find(stopping=lambda loss: verdict if loss < 2 else None)
     assert (len(result), result.stop) == (3, stop)
 
@@ -87,14 +85,14 @@ def test_rates_may_be_any_sequence():
     assert result.stop is Stop.LAST_RATE
 
 
-def test_every_record_is_told_as_it_comes():
-    told = []
-    result = LRFinder(Scripted([1.0, math.nan])).find(on_record=told.append)
-    assert len(told) == 2
-    assert told[0] == result[0]
+def test_every_record_is_passed_on():
+    records = []
+    result = LRFinder(Scripted([1.0, math.nan])).find(on_record=records.append)
+    assert len(records) == 2
+    assert records[0] == result[0]
 
 
-def test_settings_say_what_was_asked():
+def test_settings_are_those_of_the_call():
     settings = LRFinder(Scripted([1.0])).find(1e-5, 1.2, 0.5, lr_end=1.0, max_iterations=9).settings
     assert (settings.lr_start, settings.lr_multiplier, settings.lr_end, settings.max_iterations) == (1e-5, 1.2, 1.0, 9)
     assert settings.stopping == repr(LRFinderStoppingCriteria(0.5))
@@ -128,7 +126,7 @@ def test_a_learner_is_restored_when_a_callback_raises(where):
     assert bowl.position == 1.0
 
 
-def test_settings_that_make_no_sweep_are_refused_before_the_learner_is_touched():
+def test_settings_that_describe_no_sweep_are_refused_before_the_learner_is_touched():
     scripted = Scripted([1.0])
     for settings in ({"lr_start": 0}, {"lr_multiplier": 1}, {"lr_end": 1e-7}, {"max_iterations": 0}, {"rates": []}):
         with pytest.raises(RatesError):
@@ -151,7 +149,7 @@ def test_two_sweeps_of_one_learner_are_the_same():
     assert finder.find() == finder.find()
 
 
-def test_losses_may_come_many_at_once_and_what_ran_past_the_stop_is_dropped():
+def test_losses_may_come_in_chunks_and_those_past_the_stop_are_dropped():
     class Chunked(Bowl):
         def iterations(self, lrs):
             for start in range(0, len(lrs), 7):
@@ -204,13 +202,13 @@ def test_differences_to_the_best_are_seen_from_the_others():
     assert (middle.lr, middle.other, middle.order) == (0.02, 0.5, "higher")
 
 
-def test_rates_that_noise_does_not_tell_apart_are_tied_with_the_best():
+def test_rates_within_the_noise_are_tied_with_the_best():
     comparison = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2, 0.3], iterations=100)
     assert comparison.best == 0.1
     assert comparison.tied == (0.2, 0.3)
 
 
-def test_nothing_is_tied_where_none_is_best():
+def test_nothing_is_tied_where_no_rate_is_best():
     comparison = LRFinder(Scripted([1.0, math.nan])).compare([1.0, 2.0], iterations=5)
     assert comparison.against_best() == (None, None)
     assert comparison.tied == ()
@@ -220,35 +218,3 @@ def test_nothing_is_tied_where_none_is_best():
 def test_a_comparison_of_nothing_is_refused(lrs, iterations):
     with pytest.raises(RatesError):
         LRFinder(Bowl()).compare(lrs, iterations)
-
-
-def test_an_averaged_learner_makes_several_updates_at_each_rate():
-    scripted = Scripted([1.0, 3.0, 5.0, 7.0])
-    result = LRFinder(Averaged(scripted, 2)).find(rates=[0.1, 0.2])
-    assert list(result) == [(0.1, 2.0), (0.2, 6.0)]
-    assert scripted.lrs == [0.1, 0.1, 0.2, 0.2]
-
-
-def test_an_average_of_no_batches_is_refused():
-    with pytest.raises(RatesError, match="batches"):
-        Averaged(Bowl(), 0)
-
-
-def test_a_validated_learner_records_the_evaluation_before_each_update():
-    bowl = Bowl()
-    result = LRFinder(Validated(bowl, lambda: 100 * bowl.position)).find(rates=[0.5, 0.5])
-    assert result.losses.tolist() == [100.0, 50.0]
-
-
-def test_an_evaluation_leaves_no_trace():
-    bowl = Bowl(noise=0.1)
-
-    def evaluate():
-        bowl.position = 99.0
-        return bowl.generator.standard_normal()
-
-    training, plain = Validated(bowl, evaluate), Bowl(noise=0.1)
-    for _ in range(3):
-        training.iteration(0.1)
-        plain.iteration(0.1)
-    assert bowl.snapshot() == plain.snapshot()

@@ -1,4 +1,4 @@
-"""``restored``: the learner comes back, and signals wait for it. They are real ones, sent to this process."""
+"""Learners: optional abilities, and ``restored``, for which signals wait. Signals are real ones, sent to this process."""
 
 import contextlib
 import os
@@ -11,11 +11,12 @@ import pytest
 from fake_learners import Bowl, Scripted
 
 import lrfinder
-from lrfinder import BusyError, LRFinder, LRFinderError, RestoreError, Validated, restored
+from lrfinder import BaseLearner, BusyError, LRFinder, LRFinderError, RestoreError, Validated, restored
+from lrfinder.learner import adapted
 
 
 class Slow(Scripted):
-    """Is interrupted by ``interrupts`` signals in the middle of its restore, Ctrl-C or another."""
+    """Is interrupted by ``interrupts`` signals in the middle of its restore."""
 
     def __init__(self, interrupts, number=signal.SIGINT):
         super().__init__([1.0] * 10)
@@ -149,7 +150,7 @@ def test_a_handler_that_was_set_in_the_block_waits_for_the_restore_and_stays():
     assert slow.whole
 
 
-def test_a_handler_that_was_set_in_the_block_may_hand_on_to_the_one_before():
+def test_a_handler_that_was_set_in_the_block_may_call_the_one_before():
     calls = []
     with handled(signal.SIGTERM, lambda *_: calls.append("before")), restored(Slow(1, signal.SIGTERM)):
         before = signal.getsignal(signal.SIGTERM)
@@ -157,7 +158,7 @@ def test_a_handler_that_was_set_in_the_block_may_hand_on_to_the_one_before():
     assert calls == ["set in the block", "before"]
 
 
-def test_an_interrupt_that_the_block_survived_does_not_hold_back_the_next_one():
+def test_an_interrupt_that_the_block_survived_does_not_delay_the_next_one():
     bowl, seen = Bowl(), []
     with pytest.raises(KeyboardInterrupt), restored(bowl):
         with contextlib.suppress(KeyboardInterrupt):
@@ -184,7 +185,7 @@ def test_an_interrupt_during_the_restore_of_an_evaluation_stops_the_sweep_that_i
 
 
 def interrupted(step, run, number=signal.SIGINT):
-    """Run with a signal, a Ctrl-C say, at the ``step``-th call or line in the finder's own code; how many there were."""
+    """Run with a signal at the ``step``-th call or line of the finder's own code; return how many there were."""
     ours = (str(Path(lrfinder.__file__).parent), contextlib.__file__)
     steps, before = 0, sys.gettrace()
 
@@ -308,10 +309,10 @@ def test_two_learners_are_swept_in_two_threads_at_once():
         assert in_another_thread(LRFinder(Bowl()).find) == []
 
 
-# --- what a block and a restore that both raise show ----------------------------------------------------------------------
+# --- a block and a restore that both raise ----------------------------------------------------------------------
 
 
-def test_a_snapshot_that_raises_is_told_as_such_and_nothing_is_restored():
+def test_a_snapshot_that_raises_gets_a_note_and_nothing_is_restored():
     class Full(Scripted):
         def snapshot(self):
             raise MemoryError
@@ -333,3 +334,80 @@ def test_when_the_restore_raises_too_both_exceptions_are_shown():
         LRFinder(Lost([1.0, raised])).find()
     assert caught.value.__context__ is raised
     assert raised.__notes__ == ["lrfinder: raised at iteration 1, learning rate 1.1e-06."]
+
+
+# --- optional abilities ---------------------------------------------------------------------------------------------------
+
+
+class Minimal:
+    """The four required methods, and nothing else."""
+
+    def __init__(self):
+        self.bowl = Bowl(momentum=0.5)
+
+    def iteration(self, lr):
+        return self.bowl.iteration(lr)
+
+    def snapshot(self):
+        return self.bowl.snapshot()
+
+    def restore(self, state):
+        self.bowl.restore(state)
+
+    def close(self):
+        self.bowl.close()
+
+
+class Based(Bowl, BaseLearner):
+    pass
+
+
+def test_a_learner_with_the_four_required_methods_works_everywhere():
+    finder = LRFinder(Minimal())
+    assert len(finder.find()) > 10
+    assert finder.suggest().status == "ok"
+    assert finder.compare([0.01, 0.2], 20).best == 0.2
+    assert lrfinder.check(Minimal()).law
+    assert lrfinder.suggest(Minimal).status == "ok"
+    assert lrfinder.grid(lambda seed: Minimal(), seed=[0]).cells[0].error is None
+    assert len(LRFinder(Validated(Minimal(), lambda: 1.0)).find()) > 10
+
+
+def test_a_learner_without_optional_abilities_gets_the_defaults():
+    learner = adapted(Minimal())
+    assert (learner.rank, learner.iterations([0.1]), learner.trainings([], [])) == (0, None, None)
+    assert learner.observe() == {}
+
+
+def test_an_ability_that_is_none_is_the_default():
+    class WithoutIterations(Minimal):
+        iterations = None
+
+    assert adapted(WithoutIterations()).iterations([0.1]) is None
+
+
+def test_the_own_abilities_of_a_learner_are_used():
+    class Able(Minimal):
+        rank = 3
+
+        def observe(self):
+            return {"a: b": 1}
+
+        def parts(self):
+            return [self.bowl]
+
+    able = Able()
+    learner = adapted(able)
+    assert (learner.rank, learner.observe()) == (3, {"a: b": 1})
+    assert list(learner.parts()) == [able, able.bowl]
+
+
+def test_a_base_learner_is_used_as_it_is():
+    based = Based()
+    assert adapted(based) is based
+
+
+def test_a_base_learner_has_the_verbs_of_the_finder():
+    assert Based().find(max_iterations=5) == LRFinder(Bowl()).find(max_iterations=5)
+    assert Based().suggest(100, max_iterations=200) == LRFinder(Bowl()).suggest(100, max_iterations=200)
+    assert Based().compare([0.1, 0.2], 20) == LRFinder(Bowl()).compare([0.1, 0.2], 20)

@@ -68,9 +68,10 @@ def imports(path, *, inside_functions=True):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
-            if node.module.startswith("lrfinder"):
-                yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in MODULES else node.module for name in names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("require", "import_module")):
+            yield from (argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
 
 
 def package_of(path):
@@ -84,6 +85,7 @@ def module_of(path):
 
 
 FILES = sorted(SOURCE.rglob("*.py"))
+MODULES = set(map(module_of, FILES))
 OUTERMOST = {"_cli", "__main__"}
 FRAMEWORK_PACKAGES = {"torch", "gluon", "jax", "keras"}
 CORE_BELOW_ANALYSIS = {"errors", "_results"}

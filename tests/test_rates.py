@@ -46,12 +46,12 @@ def test_a_linear_ladder_of_one_rate_is_refused():
         linear(0.1, 0.5, 1)
 
 
-def test_checked_rates_stop_at_the_limit_also_where_they_never_end():
+def test_checked_rates_stop_at_the_limit_even_if_they_never_end():
     assert checked(geometric(1e-6, 1 + 1e-15, 10.0), 3) == pytest.approx((1e-6, 1e-6, 1e-6))
 
 
 @pytest.mark.parametrize("rates", [[], [0.1, -0.1], [0.1, math.nan], [math.inf]])
-def test_rates_that_are_none_are_refused(rates):
+def test_rates_that_are_not_finite_or_negative_are_refused(rates):
     with pytest.raises(RatesError, match="rate"):
         checked(rates, 10)
 

@@ -8,7 +8,8 @@ import weakref
 import numpy as np
 import pytest
 
-from lrfinder import DataEndedError, DataError, EmptyDataError, LRFinderWarning, RestoreError
+from lrfinder import DataEndedError, LRFinderWarning, RestoreError
+from lrfinder.errors import DataError, EmptyDataError
 from lrfinder.randomness import capture, global_generators, put_back
 from lrfinder.replay import nbytes, stream
 

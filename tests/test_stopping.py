@@ -7,7 +7,7 @@ from lrfinder import LRFinderStoppingCriteria, RatesError, RisingLoss, Stop
 
 
 def stopped_at(criterion, losses):
-    """How many losses were seen when it stopped; None if it did not."""
+    """Return the number of losses at the stop; None if it did not stop."""
     return next((k for k, loss in enumerate(losses, 1) if criterion(loss)), None)
 
 
@@ -41,7 +41,7 @@ def test_a_constant_loss_never_stops(make, constant):
 
 
 @pytest.mark.parametrize("make", [LRFinderStoppingCriteria, RisingLoss])
-def test_after_a_reset_it_decides_as_if_new(make):
+def test_after_a_reset_it_decides_like_a_new_one(make):
     losses = [1.0] * 15 + [3.0**k for k in range(30)]
     criterion = make()
     first = stopped_at(criterion, losses)
@@ -51,7 +51,7 @@ def test_after_a_reset_it_decides_as_if_new(make):
 
 
 @pytest.mark.parametrize("first", [0.0, -1.0])
-def test_losses_that_begin_at_or_below_zero_stop_when_they_rise_well_above_where_they_began(first):
+def test_losses_that_start_at_or_below_zero_stop_when_they_rise_well_above_their_start(first):
     falling = [first - 0.1 * k for k in range(30)]
     rising = [falling[-1] + 0.5 * k for k in range(60)]
     stop = stopped_at(LRFinderStoppingCriteria(), falling + rising)

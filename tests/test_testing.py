@@ -6,7 +6,7 @@ import pytest
 from fake_learners import Bowl, Scripted
 
 import lrfinder.testing
-from lrfinder import LawError
+from lrfinder.errors import LawError
 
 
 def seen(bowl):

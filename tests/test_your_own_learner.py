@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lrfinder.testing
-from lrfinder import LawError
+from lrfinder.errors import LawError
 
 PAGE = Path(__file__).parents[1] / "docs" / "your-own-learner.md"
 

@@ -1,6 +1,8 @@
 """lrfinder: the learning-rate finder that leaves no trace.
 
-The core is neutral: it knows only :class:`Learner`. A wing per framework makes learners: ``lrfinder.torch``.
+The core knows only :class:`Learner`. Each framework has a package with learners for it: ``lrfinder.torch``,
+``lrfinder.jax``, ``lrfinder.keras``, ``lrfinder.gluon``. All errors are in :mod:`lrfinder.errors`; those that users catch are
+here too.
 """
 
 from importlib import import_module
@@ -10,38 +12,25 @@ from lrfinder._results.codec import load
 from lrfinder._results.records import Difference, Order, Probe, Record, Settings, Status, Stop
 from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import (
-    BatchError,
-    BoardError,
     BusyError,
-    CurveError,
     DataEndedError,
-    DataError,
-    EmptyDataError,
-    ExecutorError,
-    FactoryError,
-    GridError,
-    LawError,
-    LearnerError,
-    LossError,
     LRFinderError,
     LRFinderWarning,
     MissingExtraError,
-    ModelError,
-    OptimizerError,
     RankError,
     RatesError,
     RestoreError,
-    ResultFileError,
     SnapshotError,
 )
 from lrfinder.finder import LRFinder
-from lrfinder.learner import Learner, restored
+from lrfinder.learner import BaseLearner, Learner, restored
 from lrfinder.rates import geometric, linear
 from lrfinder.schedules import constant, one_cycle
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrappers import Averaged, Validated
 
 if TYPE_CHECKING:
+    from lrfinder import errors, executors, testing
     from lrfinder._check.report import Check, Finding, Outcome
     from lrfinder._check.run import check
     from lrfinder._grid.recommendation import Combination, Recommendation
@@ -49,46 +38,36 @@ if TYPE_CHECKING:
     from lrfinder._grid.run import grid
     from lrfinder._search.from_factory import suggest
 
-_WHEN_ASKED_FOR = {
-    "_grid.recommendation": ("Combination", "Recommendation"),
-    "_search.from_factory": ("suggest",),
-    "_grid.result": ("Cell", "Grid"),
-    "_check.run": ("check",),
+_LAZY = {
     "_check.report": ("Check", "Finding", "Outcome"),
+    "_check.run": ("check",),
+    "_grid.recommendation": ("Combination", "Recommendation"),
+    "_grid.result": ("Cell", "Grid"),
     "_grid.run": ("grid",),
+    "_search.from_factory": ("suggest",),
 }
-"""Modules that most programs never use, and their names here."""
+"""Modules that most programs do not use, and their names here; they are imported at the first access."""
+
+_LAZY_MODULES = ("executors", "testing")
 
 __all__ = [
     "Averaged",
-    "BatchError",
-    "BoardError",
+    "BaseLearner",
     "BusyError",
     "Cell",
     "Check",
     "Combination",
     "Comparison",
-    "CurveError",
     "DataEndedError",
-    "DataError",
     "Difference",
-    "EmptyDataError",
-    "ExecutorError",
-    "FactoryError",
     "Finding",
     "Grid",
-    "GridError",
     "LRFinder",
     "LRFinderError",
     "LRFinderStoppingCriteria",
     "LRFinderWarning",
-    "LawError",
     "Learner",
-    "LearnerError",
-    "LossError",
     "MissingExtraError",
-    "ModelError",
-    "OptimizerError",
     "Order",
     "Outcome",
     "Probe",
@@ -99,7 +78,6 @@ __all__ = [
     "Record",
     "RestoreError",
     "Result",
-    "ResultFileError",
     "RisingLoss",
     "Settings",
     "SnapshotError",
@@ -110,6 +88,8 @@ __all__ = [
     "Validated",
     "check",
     "constant",
+    "errors",
+    "executors",
     "geometric",
     "grid",
     "linear",
@@ -117,12 +97,15 @@ __all__ = [
     "one_cycle",
     "restored",
     "suggest",
+    "testing",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """What is looked up when it is asked for: importing it would take longer than all the rest."""
-    for module, names in _WHEN_ASKED_FOR.items():
+    """Import what is used for the first time: importing all of it at once would take longer than everything else."""
+    if name in _LAZY_MODULES:
+        return import_module(f"lrfinder.{name}")
+    for module, names in _LAZY.items():
         if name in names:
             return globals().setdefault(name, getattr(import_module(f"lrfinder.{module}"), name))
     if name == "__version__":

@@ -1,4 +1,4 @@
-"""The rates of a sweep."""
+"""The rates of a sweep: ladders, and their checks."""
 
 import itertools
 import math
@@ -8,25 +8,25 @@ from lrfinder.errors import RatesError
 
 
 def geometric(lr_start: float = 1e-6, lr_multiplier: float = 1.1, lr_end: float = 10.0) -> Iterator[float]:
-    """``lr_start``, then each rate ``lr_multiplier`` times the one before, up to and including ``lr_end``.
+    """Return ``lr_start``, then each rate ``lr_multiplier`` times the one before, up to and including ``lr_end``.
 
-    The product is formed step by step, as the method says it (Smith 2017, in the exponential form that fastai and the MXNet
-    tutorial made common), so that rate ``k`` is ``lr_start * lr_multiplier ** k`` to rounding.
+    The product is formed step by step, as the method describes it (Smith 2017, in the exponential form common since fastai
+    and the MXNet tutorial), so that rate ``k`` is ``lr_start * lr_multiplier ** k`` to rounding.
 
     Raises:
         RatesError: ``lr_start`` is not above 0, ``lr_multiplier`` not above 1, or ``lr_end`` not above ``lr_start``.
     """
     _require_span(lr_start, lr_end)
     if not (lr_multiplier > 1 and math.isfinite(lr_multiplier)):
-        message = f"lr_multiplier is {lr_multiplier!r}; it must be above 1, for the rate has to rise (1.1 is usual)."
+        message = f"lr_multiplier is {lr_multiplier!r}; it must be above 1, because the rate has to rise (1.1 is usual)."
         raise RatesError(message)
-    # accumulate() repeats the multiplication; the check that the first step moves keeps 1 + 1e-17 from looping for ever
+    # accumulate() repeats the multiplication; the check that the first step moves keeps 1 + 1e-17 from looping forever
     rates = itertools.accumulate(itertools.repeat(lr_multiplier), lambda lr, multiplier: lr * multiplier, initial=lr_start)
     return itertools.takewhile(lambda lr: lr <= lr_end, rates)
 
 
 def linear(lr_start: float, lr_end: float, count: int) -> Iterator[float]:
-    """``count`` rates evenly spaced from ``lr_start`` to ``lr_end``, both included (Smith 2017, section 3.3).
+    """Return ``count`` rates evenly spaced from ``lr_start`` to ``lr_end``, both included (Smith 2017, section 3.3).
 
     Raises:
         RatesError: ``lr_start`` is not above 0, ``lr_end`` not above ``lr_start``, or ``count`` below 2.
@@ -40,10 +40,10 @@ def linear(lr_start: float, lr_end: float, count: int) -> Iterator[float]:
 
 
 def checked(rates: Iterable[float], max_iterations: int) -> tuple[float, ...]:
-    """The first ``max_iterations`` of the rates, as floats.
+    """Return the first ``max_iterations`` of the rates, as floats.
 
     Raises:
-        RatesError: there are none, one of them is not a finite number of at least 0, or ``max_iterations`` is below 1.
+        RatesError: there are no rates, one is not a finite number of at least 0, or ``max_iterations`` is below 1.
     """
     if max_iterations < 1:
         message = f"max_iterations is {max_iterations!r}; a sweep needs at least 1."
@@ -60,13 +60,13 @@ def checked(rates: Iterable[float], max_iterations: int) -> tuple[float, ...]:
 
 
 def several(lrs: tuple[float, ...]) -> tuple[float, ...]:
-    """The rates, if there is something to choose between.
+    """Return the rates, after checking that there is something to choose between.
 
     Raises:
-        RatesError: they are all the same.
+        RatesError: all are the same.
     """
     if len(set(lrs)) == 1:
-        message = f"There is no rate but {lrs[0]:g}, and a suggestion chooses between several; give at least two."
+        message = f"The only rate is {lrs[0]:g}, and a suggestion chooses between several; give at least two."
         raise RatesError(message)
     return lrs
 

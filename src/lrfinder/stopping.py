@@ -1,6 +1,6 @@
-"""Stopping criteria: called with each loss of a sweep, they say whether to stop and why.
+"""Stopping criteria: called with each loss of a sweep, they decide whether it ends, and why.
 
-Any callable ``loss -> Stop | bool | None`` is one; whatever is truthy stops. A criterion that remembers what it saw has a
+Any callable ``loss -> Stop | bool | None`` is a criterion; a truthy value ends the sweep. A criterion with a memory has a
 ``reset()``, which a sweep calls before its first loss, so that one object serves many sweeps.
 """
 
@@ -14,19 +14,19 @@ from lrfinder.errors import RatesError
 
 
 class StoppingCriterion(Protocol):
-    """What a sweep asks of a criterion."""
+    """The call that a sweep makes for each loss."""
 
     def __call__(self, loss: float, /) -> Stop | bool | None:
-        """Whether to stop after this loss, and why."""
+        """Return a truthy value, or the reason, if the sweep ends with this loss."""
         ...
 
 
 class LRFinderStoppingCriteria:
-    """The tutorial's rule, made safe: stop when the running mean of the loss passes twice the first loss.
+    """The tutorial's rule for any loss: stop when the running mean of the loss passes twice the first loss.
 
-    The running mean starts at the first loss and goes on as ``(1 - smoothing) * loss + smoothing * mean``. Fewer than
-    ``min_iter`` losses never stop. NaN or infinity stops at once, however few. Where the first loss is 0 or negative, twice
-    the first loss means nothing, and :class:`RisingLoss` decides instead.
+    The running mean starts at the first loss and continues as ``(1 - smoothing) * loss + smoothing * mean``. Fewer than
+    ``min_iter`` losses never stop, but NaN or infinity always does. Where the first loss is 0 or negative, twice the first
+    loss means nothing, and :class:`RisingLoss` decides instead.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
 
@@ -52,7 +52,7 @@ class LRFinderStoppingCriteria:
         self._rising.reset()
 
     def __call__(self, loss: float) -> Stop | None:
-        """Whether to stop after ``loss``, and why."""
+        """Return the reason if the sweep ends with ``loss``."""
         if not math.isfinite(loss):
             return Stop.NOT_FINITE
         self.counter += 1
@@ -67,18 +67,19 @@ class LRFinderStoppingCriteria:
 
 
 class RisingLoss:
-    """Stop when the loss has risen well above the best seen, for losses of any sign or scale.
+    """A rule for losses of any sign or scale: stop when the loss has risen well above its lowest.
 
     The loss is smoothed by a median of three, which one wild batch does not move, and then by a running mean as in
-    :class:`LRFinderStoppingCriteria`. The sweep stops when the smoothed loss lies above its lowest by more than
+    :class:`LRFinderStoppingCriteria`. After at least ``min_iter`` losses, the sweep stops when the smoothed loss lies above
+    its lowest by more than both
 
-    * ``drops`` times the drop so far (first smoothed loss minus lowest): with 2, when it has risen above where it began by
-      as much as it had fallen below; and
+    * ``drops`` times the drop so far (first smoothed loss minus lowest): with 2, when it has risen above its start by as
+      much as it had fallen below; and
     * ``noises`` times the noise so far, the standard deviation of a loss as estimated from the mean absolute difference of
-      neighbours (``E|a - b| = 2 sigma / sqrt(pi)`` for independent normal a, b);
+      neighbors (``E|a - b| = 2 sigma / sqrt(pi)`` for independent normal a, b).
 
-    and at least ``min_iter`` losses were seen. The rule is unchanged when all losses are shifted or scaled. NaN or infinity
-    stops at once. Each call costs the same, however long the sweep.
+    The rule does not change when all losses are shifted or scaled. NaN or infinity stops at once. The cost of a call does
+    not grow with the sweep.
 
     Raises:
         RatesError: ``smoothing`` is not in [0, 1), ``min_iter`` is negative, or ``drops`` or ``noises`` is not above 0.
@@ -106,7 +107,7 @@ class RisingLoss:
         self._first = self._lowest = self._mean = math.nan
 
     def __call__(self, loss: float) -> Stop | None:
-        """Whether to stop after ``loss``, and why."""
+        """Return the reason if the sweep ends with ``loss``."""
         if not math.isfinite(loss):
             return Stop.NOT_FINITE
         if self._last_three:

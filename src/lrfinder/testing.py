@@ -9,7 +9,7 @@
 
 :func:`lrfinder.check` asks the same and tells the answers instead of raising at the first.
 
-Each function leaves the learner as it found it, if the learner obeys the law, and raises :class:`lrfinder.LawError`, which
+Each function leaves the learner as it found it, if the learner obeys the law, and raises :class:`lrfinder.errors.LawError`, which
 says where time did not repeat, if it does not. They see what a finder sees, losses. What else must come back (a gradient,
 the rate in the optimizer) is compared through ``observe``: a function that gives a dict from names to anything comparable
 with ``==``; ``lrfinder.torch.inspection.fingerprint`` makes one of PyTorch objects.

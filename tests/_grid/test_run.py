@@ -9,7 +9,8 @@ from example_grids import bowl, breaking, noted
 from fake_learners import Bowl
 
 import lrfinder
-from lrfinder import FactoryError, Grid, GridError, LRFinder, RangeTest, ResultFileError, Suggestion
+from lrfinder import Grid, LRFinder, RangeTest, Suggestion
+from lrfinder.errors import FactoryError, GridError, ResultFileError
 
 
 def calls(folder):

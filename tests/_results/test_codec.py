@@ -10,8 +10,9 @@ from fake_learners import Bowl, Scripted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfinder import Comparison, LRFinder, RangeTest, Record, ResultFileError, Settings, Status, Stop, load
+from lrfinder import Comparison, LRFinder, RangeTest, Record, Settings, Status, Stop, load
 from lrfinder._results.codec import save
+from lrfinder.errors import ResultFileError
 
 SETTINGS = Settings(1e-6, 1.1, 10.0, 1000, 0.3, "LRFinderStoppingCriteria(smoothing=0.3, min_iter=20)")
 

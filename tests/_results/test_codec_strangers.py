@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lrfinder import Comparison, ResultFileError, Status, Suggestion, load
+from lrfinder import Comparison, Status, Suggestion, load
 from lrfinder._cli.commands import app
 from lrfinder._results.codec import LARGEST_FILE_BYTES
+from lrfinder.errors import ResultFileError
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import figure_png
 from lrfinder.views.terminal import terminal_view

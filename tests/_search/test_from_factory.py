@@ -4,7 +4,8 @@ import pytest
 from fake_learners import Bowl, Scripted
 
 import lrfinder
-from lrfinder import FactoryError, LRFinder, ResultFileError, one_cycle
+from lrfinder import LRFinder, one_cycle
+from lrfinder.errors import FactoryError, ResultFileError
 
 
 def noisy():

@@ -59,7 +59,7 @@ def test_a_trial_that_is_not_resumed_starts_from_the_snapshot():
     assert trials.run([Trial(0.1, 60)]) == at_once.run([Trial(0.1, 60)])
 
 
-def test_every_trial_starts_where_the_snapshot_was_taken():
+def test_every_trial_starts_from_the_snapshot():
     learner = noisy()
     trials = runner(learner)
     learner.iteration(0.1)

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfinder import CurveError
 from lrfinder.analysis import rules
 from lrfinder.analysis.landmarks import landmarks
 from lrfinder.analysis.smoothing import smooth
+from lrfinder.errors import CurveError
 
 LRS = np.geomspace(1e-6, 10, 170)
 ONE_RATE = LRS[1] / LRS[0]

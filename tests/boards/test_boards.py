@@ -11,8 +11,9 @@ from fake_learners import Scripted
 import lrfinder.boards.mlflow
 import lrfinder.boards.tensorboard
 import lrfinder.boards.wandb
-from lrfinder import BoardError, LRFinder, MissingExtraError, grid, load
+from lrfinder import LRFinder, MissingExtraError, grid, load
 from lrfinder.boards.content import content
+from lrfinder.errors import BoardError
 
 
 def compared(*rates):

@@ -13,8 +13,9 @@ from example_grids import Decayed, bowl, breaking
 from fake_learners import Bowl
 
 import lrfinder
-from lrfinder import ExecutorError, FactoryError, LRFinder, one_cycle
+from lrfinder import LRFinder, one_cycle
 from lrfinder._factories import FileFactory
+from lrfinder.errors import ExecutorError, FactoryError
 from lrfinder.executors import Ray
 from lrfinder.views.verdict import verdict
 

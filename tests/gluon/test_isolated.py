@@ -3,7 +3,8 @@ import multiprocessing
 import pytest
 
 import lrfinder.testing
-from lrfinder import LearnerError, LRFinder
+from lrfinder import LRFinder
+from lrfinder.errors import LearnerError
 
 pytest.importorskip("mxnet", reason="the gluon session has it")
 from gluon_nets import fingerprint, make_learner, make_loader, make_net, mx, nn, seeded

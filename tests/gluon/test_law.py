@@ -4,8 +4,9 @@ from functools import partial
 import pytest
 
 import lrfinder.testing
-from lrfinder import LawError, LRFinder
+from lrfinder import LRFinder
 from lrfinder._state.object_graph import Memory
+from lrfinder.errors import LawError
 from lrfinder.replay import nbytes
 
 pytest.importorskip("mxnet", reason="the gluon session has it")

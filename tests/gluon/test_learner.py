@@ -5,8 +5,8 @@ import multiprocessing
 import numpy as np
 import pytest
 
-from lrfinder import BatchError, EmptyDataError, LRFinder, ModelError, OptimizerError, Stop, load
-from lrfinder.errors import DataError
+from lrfinder import LRFinder, Stop, load
+from lrfinder.errors import BatchError, DataError, EmptyDataError, ModelError, OptimizerError
 
 pytest.importorskip("mxnet", reason="the gluon session has it")
 from gluon_nets import CPU, TWO, X, Y, make_learner, make_loader, make_net, make_trainer, mx, nn, seeded

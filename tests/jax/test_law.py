@@ -12,7 +12,7 @@ from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state
 
 import lrfinder
 import lrfinder.testing
-from lrfinder import LawError
+from lrfinder.errors import LawError
 from lrfinder.jax import OptaxLearner
 from lrfinder.jax.testing import fingerprint
 

@@ -12,23 +12,8 @@ import jax.numpy as jnp
 import optax
 from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state, with_dropout
 
-from lrfinder import (
-    Averaged,
-    BatchError,
-    DataEndedError,
-    DataError,
-    EmptyDataError,
-    LearnerError,
-    LossError,
-    LRFinder,
-    ModelError,
-    OptimizerError,
-    RestoreError,
-    Stop,
-    constant,
-    one_cycle,
-    restored,
-)
+from lrfinder import Averaged, DataEndedError, LRFinder, RestoreError, Stop, constant, one_cycle, restored
+from lrfinder.errors import BatchError, DataError, EmptyDataError, LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.jax import OptaxLearner
 
 LRS = np.geomspace(1e-5, 1e-1, 30).tolist()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from keras_nets import BACKEND, batches, compiled, keras, layers, net, nothing
 
-from lrfinder import LearnerError, LRFinder, LRFinderError, RatesError, Stop
+from lrfinder import LRFinder, LRFinderError, RatesError, Stop
+from lrfinder.errors import LearnerError
 from lrfinder.keras import KerasLearner, LRRangeTest
 from lrfinder.keras.testing import fingerprint
 

@@ -8,7 +8,7 @@ import pytest
 from keras_nets import BACKEND, batches, keras, layers, net
 
 import lrfinder.testing
-from lrfinder import LawError
+from lrfinder.errors import LawError
 from lrfinder.keras import KerasLearner
 from lrfinder.keras.testing import fingerprint
 

@@ -9,7 +9,8 @@ import pytest
 from keras_nets import BACKEND, batches, compiled, evaluated, keras, layers, net, nothing
 
 import lrfinder
-from lrfinder import BatchError, EmptyDataError, LossError, LRFinder, ModelError, OptimizerError, Stop, restored
+from lrfinder import LRFinder, Stop, restored
+from lrfinder.errors import BatchError, EmptyDataError, LossError, ModelError, OptimizerError
 from lrfinder.keras import KerasLearner
 from lrfinder.keras.testing import fingerprint
 
@@ -238,7 +239,7 @@ class WithLoss(keras.Model):
         (lambda: KerasLearner(print, batches()), ModelError, "builtin_function_or_method"),
         (lambda: KerasLearner(keras.Sequential([layers.Dense(2)]), batches()), ModelError, "not compiled"),
         (lambda: KerasLearner(net(None), batches()), OptimizerError, "without an optimizer"),
-        (lambda: KerasLearner(net(), 3), lrfinder.DataError, "int"),
+        (lambda: KerasLearner(net(), 3), lrfinder.errors.DataError, "int"),
     ],
     ids=["no model", "not compiled", "no optimizer", "no data"],
 )

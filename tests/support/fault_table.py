@@ -38,7 +38,8 @@ from faulty_surroundings import (
 from faulty_training import ITERATIONS, SWEEP_OF_SUGGEST, Training
 from torch import nn
 
-from lrfinder import BatchError, BusyError, EmptyDataError, LossError, LRFinder, OptimizerError, RestoreError, Stop
+from lrfinder import BusyError, LRFinder, RestoreError, Stop
+from lrfinder.errors import BatchError, EmptyDataError, LossError, OptimizerError
 from lrfinder.torch import TorchLearner
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch_nets import OPTIMIZERS, loader, net, pairs
 
 import lrfinder.testing
-from lrfinder import LawError
+from lrfinder.errors import LawError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.inspection import fingerprint
 

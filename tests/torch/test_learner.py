@@ -15,18 +15,8 @@ from torch.utils.data import DataLoader, default_collate
 from torch_nets import loader, net, pairs
 
 import lrfinder.testing
-from lrfinder import (
-    BatchError,
-    DataError,
-    EmptyDataError,
-    LearnerError,
-    LossError,
-    LRFinder,
-    ModelError,
-    OptimizerError,
-    Stop,
-    restored,
-)
+from lrfinder import LRFinder, Stop, restored
+from lrfinder.errors import BatchError, DataError, EmptyDataError, LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.torch.step import own_loss

@@ -8,7 +8,8 @@ import pytest
 import torch
 from fake_learners import Bowl
 
-from lrfinder import LRFinder, OptimizerError, RatesError, Status, Suggestion
+from lrfinder import LRFinder, RatesError, Status, Suggestion
+from lrfinder.errors import OptimizerError
 from lrfinder.torch import schedules
 from lrfinder.views.report.usage import usage
 

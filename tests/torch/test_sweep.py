@@ -10,7 +10,8 @@ from torch import nn
 from torch_nets import OPTIMIZERS, loader, net
 
 import lrfinder.torch
-from lrfinder import EmptyDataError, LossError, LRFinder, LRFinderError, ModelError, RatesError, Stop
+from lrfinder import LRFinder, LRFinderError, RatesError, Stop
+from lrfinder.errors import EmptyDataError, LossError, ModelError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.inspection import fingerprint
 

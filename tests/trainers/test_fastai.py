@@ -14,7 +14,8 @@ from torch.utils.data import TensorDataset
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
-from lrfinder import LearnerError, LRFinder, RatesError
+from lrfinder import LRFinder, RatesError
+from lrfinder.errors import LearnerError
 from lrfinder.torch.inspection import digest
 
 with warnings.catch_warnings():

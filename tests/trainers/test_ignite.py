@@ -12,7 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lrfinder.testing
-from lrfinder import LearnerError, LossError, LRFinder, ModelError, OptimizerError, RatesError
+from lrfinder import LRFinder, RatesError
+from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.ignite import EngineLearner

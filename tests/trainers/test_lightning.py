@@ -13,7 +13,8 @@ from torch import nn
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
-from lrfinder import LearnerError, LossError, LRFinder, OptimizerError, RatesError
+from lrfinder import LRFinder, RatesError
+from lrfinder.errors import LearnerError, LossError, OptimizerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.lightning import LightningLearner, LRFind

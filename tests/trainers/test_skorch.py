@@ -12,7 +12,8 @@ from torch import nn
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
-from lrfinder import LearnerError, LRFinder, RatesError
+from lrfinder import LRFinder, RatesError
+from lrfinder.errors import LearnerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.skorch import SkorchLearner

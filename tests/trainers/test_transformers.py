@@ -9,7 +9,8 @@ from trainer_searches import search, search_that_fails
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
 
 import lrfinder.testing
-from lrfinder import LearnerError, LRFinder, RatesError
+from lrfinder import LRFinder, RatesError
+from lrfinder.errors import LearnerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.transformers import TrainerLearner

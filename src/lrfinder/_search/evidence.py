@@ -73,7 +73,7 @@ class Evidence:
         return not bool(effect <= inert)
 
     def regrets(self, length: int) -> dict[float, float] | None:
-        """Return the regrets of the probes of that length: how far each is from the best, as a fraction of what that learned.
+        """Return the regrets of the probes of that length: how far each is from the best, over what the best learned.
 
         A training that breaks out above the untrained loss on its way counts as worse by the share of time and of height
         that it spends there.

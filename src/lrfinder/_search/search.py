@@ -82,7 +82,7 @@ class SearchSettings:
 
     @property
     def curve_alone(self) -> bool:
-        """Whether the curve of the sweep is read without probes."""
+        """``True`` where the curve of the sweep is read without probes."""
         return self.max_iterations <= CURVE_ALONE_ITERATIONS
 
 

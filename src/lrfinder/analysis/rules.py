@@ -3,7 +3,7 @@
 They take the raw losses and read the same smoothed curve (:func:`lrfinder.analysis.smoothing.smooth`, without lag), so that
 what differs is the rule alone. What a peer would have answered depends on its own sweep and smoothing besides.
 
-Every rule raises :class:`lrfinder.CurveError` for a curve that it cannot read.
+Every rule raises :class:`lrfinder.errors.CurveError` for a curve that it cannot read.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class Done(NamedTuple):
 
 
 class Executor(Protocol):
-    """What grids and searches need of an executor."""
+    """The interface that grids and searches use."""
 
     def stream(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Generator[Done]:
         """Work on every item and yield each as it finishes, in any order. Closed early, it ends what still runs."""
