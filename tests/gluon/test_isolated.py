@@ -38,14 +38,14 @@ def find_that_raises(learner):
 
 
 @pytest.mark.parametrize("between", [find, compare, find_that_raises])
-def test_a_training_with_dropout_is_bit_for_bit_the_training_without(between):
+def test_a_training_with_dropout_equals_the_training_without_bit_for_bit(between):
     assert trained(between) == trained(lambda _: None)
     assert multiprocessing.active_children() == []
 
 
-def test_the_losses_are_those_of_the_learner_itself():
-    inside, alone = make_learner(), make_learner()
-    assert LRFinder(Isolated(inside)).find(rates=LRS) == LRFinder(alone).find(rates=LRS)
+def test_the_losses_equal_those_of_the_learner_itself():
+    isolated, plain = make_learner(), make_learner()
+    assert LRFinder(Isolated(isolated)).find(rates=LRS) == LRFinder(plain).find(rates=LRS)
 
 
 def test_time_repeats():
@@ -55,9 +55,9 @@ def test_time_repeats():
 def test_without_a_snapshot_it_trains_in_this_process():
     isolated = Isolated(make_learner())
     losses, end = [isolated.iteration(0.1) for _ in range(5)], fingerprint(isolated.learner)
-    alone = make_learner()
-    assert [alone.iteration(0.1) for _ in range(5)] == losses
-    assert fingerprint(alone) == end
+    plain = make_learner()
+    assert [plain.iteration(0.1) for _ in range(5)] == losses
+    assert fingerprint(plain) == end
 
 
 def test_the_data_end_as_they_do_without():
@@ -66,12 +66,12 @@ def test_the_data_end_as_they_do_without():
     assert len(LRFinder(Isolated(learner)).find(rates=LRS)) == 5
 
 
-def test_what_does_not_survive_a_fork_is_refused():
+def test_a_learner_that_a_fork_does_not_copy_is_refused():
     with pytest.raises(LearnerError, match="2 workers"):
         Isolated(GluonLearner(make_net(), make_loader(workers=2)))
-    not_yet_made = nn.Dense(2, use_bias=False)  # so that no GPU is needed
+    without_values = nn.Dense(2, use_bias=False)  # so that no GPU is needed
     with pytest.raises(LearnerError, match="gpu"):
-        Isolated(GluonLearner(not_yet_made, make_loader(), mx.gpu()))
+        Isolated(GluonLearner(without_values, make_loader(), mx.gpu()))
 
 
 def test_snapshots_that_nest_are_refused():
@@ -84,7 +84,7 @@ def test_snapshots_that_nest_are_refused():
     isolated.close()
 
 
-def test_a_child_that_dies_is_told():
+def test_a_child_that_dies_is_reported():
     learner = make_learner()
     learner.trainer.step = lambda _: __import__("os")._exit(3)
     with pytest.raises(LearnerError, match="child process ended"):

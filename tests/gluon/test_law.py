@@ -37,12 +37,12 @@ def test_a_hybridized_net_obeys_the_law():
     lrfinder.testing.check(learner, LRS, partial(fingerprint, learner))
 
 
-def test_with_dropout_time_repeats_within_the_finder():
+def test_time_repeats_with_dropout():
     learner = make_learner(dropout=0.5)
     lrfinder.testing.check_time_repeats(learner, LRS, partial(fingerprint, learner))
 
 
-def test_gradients_that_add_up_come_back():
+def test_accumulated_gradients_are_restored():
     learner = make_learner()
     learner.iteration()
     for parameter in learner.net.collect_params().values():
@@ -60,7 +60,7 @@ def test_loaders_with_and_without_workers_give_the_same_batches_again(workers):
     learner.close()
 
 
-def test_batches_that_are_not_kept_are_drawn_again():
+def test_batches_that_are_not_cached_are_drawn_again():
     seeded()
     net = make_net()
     learner = GluonLearner(net, make_loader(), trainer=make_trainer(net), replay_bytes=10_000)  # two batches
@@ -71,35 +71,35 @@ def test_an_array_counts_with_all_its_bytes():
     assert nbytes([mx.np.zeros((4, 5)), mx.np.zeros(3, dtype="int8")]) == 83
 
 
-def test_a_sampler_that_rolls_over_is_put_back():
+def test_a_sampler_that_rolls_over_is_restored():
     seeded()
     learner = GluonLearner(make_net(), make_loader(last_batch="rollover"))
     lrfinder.testing.check_time_repeats(learner, LRS)
 
 
 class Forgetful(GluonLearner):
-    """Restores all but one kind of state."""
+    """A learner that restores all but one kind of state."""
 
     forgets = ""
 
     def restore(self, state):
-        kept = {
+        forgotten = {
             "parameters": [p for p in self.net.collect_params().values() if p.grad_req != "null"],
             "statistics": [p for p in self.net.collect_params().values() if p.grad_req == "null"],
             "optimizer state": [self.trainer._updaters],
             "counters": [self.trainer.optimizer._all_index_update_counts],
         }.get(self.forgets, [])
-        after = Memory([one._data if hasattr(one, "_data") else one for one in kept], take)
-        place = self.data_loader_iter.mark()
+        after = Memory([one._data if hasattr(one, "_data") else one for one in forgotten], take)
+        position = self.data_loader_iter.mark()
         super().restore(state)
         after.restore()
-        if self.forgets == "place":
-            self.data_loader_iter.go(place)
+        if self.forgets == "position":
+            self.data_loader_iter.go(position)
         if self.forgets == "seed":
             mx.random.seed(state.seed + 1)
 
 
-@pytest.mark.parametrize("forgets", ["parameters", "statistics", "optimizer state", "counters", "place", "seed"])
+@pytest.mark.parametrize("forgets", ["parameters", "statistics", "optimizer state", "counters", "position", "seed"])
 def test_a_learner_that_forgets_one_kind_of_state_breaks_the_law(forgets):
     seeded()
     net = make_net(dropout=0.5 if forgets == "seed" else 0.0)
@@ -113,7 +113,7 @@ def test_a_learner_that_forgets_one_kind_of_state_breaks_the_law(forgets):
 
 
 def trained(optimizer, between, **options):
-    """20 iterations, something between, 20 more: their losses, and all state at the end."""
+    """Return the losses of 20 iterations before and 20 after an interruption, and the state at the end."""
     learner = make_learner(optimizer, **options)
     losses = [learner.iteration() for _ in range(20)]
     between(learner)
@@ -130,11 +130,11 @@ def find(learner):
 
 
 def find_that_raises_at_30(learner):
-    seen = []
+    records = []
 
     def raise_at_30(record):
-        seen.append(record)
-        if len(seen) == 31:
+        records.append(record)
+        if len(records) == 31:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -148,12 +148,12 @@ def find_that_turns_nan(learner):
 
 @pytest.mark.parametrize("between", [find, find_that_raises_at_30, find_that_turns_nan])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-def test_a_training_with_a_find_in_its_middle_is_the_training_without(optimizer, between):
+def test_a_training_with_a_find_in_its_middle_equals_the_training_without(optimizer, between):
     assert trained(optimizer, between) == trained(optimizer, nothing)
 
 
 @pytest.mark.parametrize("update_on_kvstore", [True, False])
-def test_a_training_on_several_devices_is_the_training_without(update_on_kvstore):
+def test_a_training_on_several_devices_equals_the_training_without(update_on_kvstore):
     options = {"device": TWO, "update_on_kvstore": update_on_kvstore}
     assert trained("adam", find, **options) == trained("adam", nothing, **options)
 
@@ -183,7 +183,7 @@ def test_objects_stay_the_users_own():
     assert [id(p.data()) for p in learner.net.collect_params().values()] == arrays
 
 
-def test_statistics_of_batch_normalisation_are_those_from_before_the_first_forward():
+def test_statistics_of_batch_normalization_are_those_of_before_the_first_forward():
     learner = make_learner()
     find(learner)
     statistics = {name: p for name, p in learner.net.collect_params().items() if "running" in name}
@@ -192,7 +192,7 @@ def test_statistics_of_batch_normalisation_are_those_from_before_the_first_forwa
         assert (parameter.data().asnumpy() == (0 if "mean" in name else 1)).all()
 
 
-def test_an_attached_scheduler_is_detached_for_the_search_and_put_back():
+def test_an_attached_scheduler_is_detached_for_the_search_and_restored():
     learner = make_learner()
     scheduler = mx.lr_scheduler.FactorScheduler(3, 0.5, base_lr=0.02)
     learner.trainer.optimizer.lr_scheduler = scheduler
@@ -204,10 +204,10 @@ def test_an_attached_scheduler_is_detached_for_the_search_and_put_back():
     assert vars(scheduler) == before
 
 
-def test_the_amp_loss_scaler_is_put_back():
+def test_the_amp_loss_scaler_is_restored():
     learner = make_learner()
     learner.trainer._amp_loss_scaler = mx.amp.loss_scaler.LossScaler()
-    learner.trainer._amp_original_scale = learner.trainer._scale  # amp.init_trainer() wants all operators patched before
+    learner.trainer._amp_original_scale = learner.trainer._scale  # amp.init_trainer() needs all operators patched first
     before = dict(vars(learner.trainer._amp_loss_scaler))
     with pytest.raises(ZeroDivisionError):
         LRFinder(learner).find(on_record=lambda _: spoil(learner.trainer._amp_loss_scaler))

@@ -16,7 +16,7 @@ import lrfinder.gluon
 from lrfinder._cli.commands import app
 from lrfinder.gluon import ContinuousBatchSampler, GluonLearner
 
-# --- as the tutorial has it ---
+# --- the tutorial ---
 
 
 def test_the_tutorials_names_are_there():
@@ -25,8 +25,8 @@ def test_the_tutorials_names_are_there():
     assert callable(lrfinder.gluon.LRFinderStoppingCriteria)
 
 
-def test_the_tutorials_script_runs_with_imports_in_the_place_of_its_classes(tmp_path, capsys):
-    # the statements between and after its class definitions, on a small net and few iterations
+def test_the_tutorials_script_runs_with_imports_instead_of_its_classes(tmp_path, capsys):
+    # its statements outside of class definitions, on a small net with few iterations
     from lrfinder.gluon import Learner, LRFinder
 
     seeded()
@@ -49,7 +49,7 @@ def test_the_tutorials_script_runs_with_imports_in_the_place_of_its_classes(tmp_
         for iter_idx in range(12):
             learner.iteration(lr=lr)
             if iter_idx % 10 == 0:
-                print(f"Iteration: {iter_idx}, Loss: {learner.iteration_loss:.5g}")  # noqa: T201  (as the script does)
+                print(f"Iteration: {iter_idx}, Loss: {learner.iteration_loss:.5g}")  # noqa: T201  (of the script)
         finals.append(learner.iteration_loss)
     assert capsys.readouterr().out.count("Iteration") == 4
     assert finals[0] != finals[1]
@@ -66,7 +66,7 @@ def test_the_defaults_are_the_tutorials():
     assert loss == learner.iteration_loss
 
 
-def test_one_iteration_is_that_of_a_plain_gluon_script():
+def test_an_iteration_equals_that_of_a_gluon_script():
     seeded()
     net = make_net()
     learner = GluonLearner(net, make_loader(), trainer=make_trainer(net))
@@ -137,7 +137,7 @@ def test_a_subclass_needs_three_attributes_and_an_iteration():
     mine.close()
 
 
-def test_a_net_with_deferred_parameters_is_initialised_without_an_iteration():
+def test_a_net_with_deferred_parameters_is_initialized_without_an_iteration():
     class Counting(GluonLearner):
         calls = 0
 
@@ -163,10 +163,10 @@ def test_several_devices_give_the_loss_of_one():
     assert one.iteration() == pytest.approx(two.iteration(), rel=0.2)  # batch statistics are each device's own
 
 
-# --- the tutorial's traps ---
+# --- faults of the tutorial ---
 
 
-def test_a_nan_loss_ends_the_sweep_and_everything_is_put_back():
+def test_a_nan_loss_ends_the_sweep_and_everything_is_restored():
     learner = make_learner("sgd")
     learner.iteration()
     weight = learner.net[0].weight.data().asnumpy()
@@ -183,7 +183,7 @@ def test_a_loss_that_never_doubles_still_ends():
 
 
 @pytest.mark.parametrize("options", [{}, {"workers": 2}, {"workers": 2, "thread_pool": True}])
-def test_close_ends_what_there_is(options):
+def test_close_ends_workers_and_threads(options):
     workers = len(multiprocessing.active_children())
     learner = GluonLearner(make_net(), make_loader(**options))
     learner.iteration()
@@ -193,7 +193,7 @@ def test_close_ends_what_there_is(options):
     assert len(multiprocessing.active_children()) == workers
 
 
-def test_a_loader_that_ends_is_begun_anew():
+def test_a_loader_that_ends_is_iterated_again():
     learner = make_learner()
     result = LRFinder(learner).find(rates=[1e-3] * 23)
     assert (len(result), result.stop) == (23, Stop.LAST_RATE)
@@ -213,7 +213,7 @@ def test_a_find_writes_nothing_into_the_working_directory(tmp_path, monkeypatch)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_order_of_batches_is_put_back_with_numpys_generator():
+def test_the_order_of_batches_is_restored_with_numpys_generator():
     learner = make_learner()
     learner.iteration()
     before = np.random.get_state()[1].tolist()
@@ -221,10 +221,10 @@ def test_the_order_of_batches_is_put_back_with_numpys_generator():
     assert np.random.get_state()[1].tolist() == before
 
 
-# --- bad input ---
+# --- refused arguments ---
 
 
-def test_what_does_not_fit_is_refused_by_its_own_class():
+def test_an_argument_that_does_not_fit_is_refused_with_its_own_error():
     net, loader = make_net(), make_loader()
     with pytest.raises(ModelError, match=r"gluon\.Block"):
         GluonLearner(lambda x: x, loader)
@@ -243,18 +243,18 @@ def test_what_does_not_fit_is_refused_by_its_own_class():
 # --- the sampler ---
 
 
-def test_batches_go_on_over_the_seam():
+def test_a_batch_spans_the_end_of_a_pass():
     batches = iter(ContinuousBatchSampler([0, 1, 2], 2))
     assert [next(batches) for _ in range(4)] == [[0, 1], [2, 0], [1, 2], [0, 1]]
 
 
-def test_the_sampler_is_asked_anew_each_time():
+def test_the_sampler_is_iterated_again_for_each_pass():
     class Sampler:
-        asked = 0
+        passes = 0
 
         def __iter__(self):
-            self.asked += 1
-            return iter([self.asked] * 2)
+            self.passes += 1
+            return iter([self.passes] * 2)
 
     batches = iter(ContinuousBatchSampler(Sampler(), 4))
     assert [next(batches), next(batches)] == [[1, 1, 2, 2], [3, 3, 4, 4]]
@@ -264,14 +264,14 @@ def test_a_batch_may_be_larger_than_the_data():
     assert next(iter(ContinuousBatchSampler([0, 1], 5))) == [0, 1, 0, 1, 0]
 
 
-def test_an_empty_sampler_and_a_batch_of_nothing_are_refused():
+def test_an_empty_sampler_and_a_batch_size_of_zero_are_refused():
     with pytest.raises(EmptyDataError, match="no index"):
         next(iter(ContinuousBatchSampler([], 2)))
     with pytest.raises(DataError, match="at least 1"):
         ContinuousBatchSampler([0], 0)
 
 
-def test_a_loader_takes_it():
+def test_a_loader_accepts_the_sampler():
     data = mx.gluon.data.ArrayDataset(X, Y)
     sampler = ContinuousBatchSampler(mx.gluon.data.RandomSampler(len(data)), 32)
     learner = GluonLearner(make_net(), mx.gluon.data.DataLoader(data, batch_sampler=sampler))
@@ -282,9 +282,9 @@ def test_a_loader_takes_it():
 
 
 @pytest.mark.parametrize(("command", "options"), [("find", []), ("compare", ["--lrs", "0.001,0.01", "--iterations", "8"])])
-def test_the_command_line_takes_a_gluon_learner(tmp_path, command, options):
+def test_the_command_line_accepts_a_gluon_learner(tmp_path, command, options):
     (tmp_path / "train_gluon.py").write_text("from gluon_nets import make_learner\n")
-    kept = tmp_path / "kept.json"
-    done = CliRunner().invoke(app, [command, f"{tmp_path / 'train_gluon.py'}:make_learner", *options, "--json", str(kept)])
+    result = tmp_path / "result.json"
+    done = CliRunner().invoke(app, [command, f"{tmp_path / 'train_gluon.py'}:make_learner", *options, "--json", str(result)])
     assert done.exit_code == 0, done.output
-    assert len(load(kept).lrs) >= 2
+    assert len(load(result).lrs) >= 2

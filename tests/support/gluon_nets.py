@@ -1,14 +1,14 @@
-"""Small Gluon trainings."""
+"""Small Gluon trainings for the tests."""
 
 import numpy as np
 
-from lrfinder.gluon import GluonLearner
+from lrfinder.gluon import GluonLearner, testing
 from lrfinder.gluon._framework import mx
 
 mx.npx.set_np()
 nn = mx.gluon.nn
 CPU = mx.cpu()
-TWO = (mx.cpu(0), mx.cpu(1))  # two devices as MXNet sees it
+TWO = (mx.cpu(0), mx.cpu(1))  # two devices for MXNet
 
 _numbers = np.random.RandomState(0)
 X = _numbers.randn(150, 1, 6, 6).astype("float32")
@@ -59,26 +59,4 @@ def make_learner(optimizer="momentum", dropout=0.0, device=CPU, hybrid=False, **
 
 
 def fingerprint(learner):
-    """Everything that a training changes, by name, as what compares with ``==``."""
-    seen = {}
-    for name, parameter in learner.net.collect_params().items():
-        for place, array in enumerate(parameter._data or []):
-            seen[f"{name} {place}"] = array.asnumpy().tobytes()
-        for place, array in enumerate(parameter._grad or []):
-            seen[f"gradient of {name} {place}"] = array.asnumpy().tobytes()
-    trainer = learner.trainer
-    for place, updater in enumerate([*trainer._updaters, getattr(trainer._kvstore, "_updater", None)]):
-        for index, state in getattr(updater, "states", {}).items():
-            seen[f"state {place} {index}"] = _bytes(state)
-    optimizer = trainer.optimizer
-    seen["counters"] = repr((optimizer.num_update, optimizer._all_index_update_counts, optimizer.rescale_grad))
-    seen["rate"] = optimizer.lr
-    seen["scheduler"] = repr(vars(optimizer.lr_scheduler)) if optimizer.lr_scheduler else None
-    seen["numpy"] = repr(np.random.get_state())
-    return seen
-
-
-def _bytes(state):
-    if isinstance(state, list | tuple):
-        return tuple(map(_bytes, state))
-    return None if state is None else state.asnumpy().tobytes()
+    return testing.fingerprint(learner.net, learner.trainer)

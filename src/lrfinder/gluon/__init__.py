@@ -1,4 +1,4 @@
-"""The MXNet Gluon wing, under the names of Gluon's learning-rate-finder tutorial and under ours."""
+"""The MXNet Gluon package, under the names of Gluon's learning-rate-finder tutorial and under those of lrfinder."""
 
 from lrfinder.finder import LRFinder
 from lrfinder.gluon.isolated import Isolated

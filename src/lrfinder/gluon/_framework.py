@@ -1,13 +1,13 @@
-"""MXNet, imported with what it needs: it warns while it is imported, and wants a name that numpy 1.24 to 1.26 lack."""
+"""MXNet, which warns while it is imported and uses a name that NumPy 1.24 to 1.26 lack."""
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from typing import Any
 
 import numpy as np
 
+from lrfinder._optional import require
 from lrfinder.errors import MissingExtraError
 
 
@@ -18,9 +18,9 @@ def _mxnet() -> Any:
         if lacks_bool:
             np.bool = np.bool_
         try:
-            mxnet = importlib.import_module("mxnet")
+            mxnet: Any = require("mxnet", "gluon")
             if hasattr(mxnet, "device"):  # 2.0 and later
-                importlib.import_module("mxnet.amp")  # which mxnet itself does not import
+                require("mxnet.amp", "gluon")  # mxnet itself does not import it
             return mxnet
         finally:
             if lacks_bool:
@@ -29,8 +29,6 @@ def _mxnet() -> Any:
 
 try:
     mx = _mxnet()
-except ModuleNotFoundError as error:
-    raise MissingExtraError.of(error.name or "mxnet", "gluon") from error
 except (OSError, AttributeError) as error:
     message = (
         f"mxnet cannot be imported ({''.join(map(str, error.args))}). It needs numpy below 2 "

@@ -1,4 +1,4 @@
-"""The search in a child process: what cannot be read, and so cannot be put back, is never touched."""
+"""A search in a child process, which never touches what cannot be restored."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from lrfinder.gluon.learner import GluonLearner
 
 
-class Start:
-    """Stands for the learner as it is in this process."""
+class IsolatedState:
+    """A mark for the state of the learner in this process."""
 
 
 class Isolated:
-    """A learner that wraps a :class:`GluonLearner` and trains in a forked child for as long as a snapshot of it lives.
+    """A learner that wraps a :class:`GluonLearner` and trains in a forked child as long as a snapshot of it exists.
 
-    The learner itself stays as it is, MXNet's own generator included: after ``LRFinder(Isolated(learner)).find()`` a
-    training with Dropout goes on bit for bit as if the finder had never run. A restore ends the child, and the next
-    iteration forks another. On the CPU alone, without worker processes; losses are the same as without, bit for bit, and
-    cost a message.
+    The learner itself never changes, MXNet's own generator included. After ``LRFinder(Isolated(learner)).find()`` a
+    training with Dropout continues bit for bit as if the finder had never run. A restore ends the child, and the next
+    iteration forks another. Losses are those of the learner, bit for bit; each costs a message between the processes.
 
-    Snapshots do not nest: one taken after iterations that followed another is refused.
+    Snapshots do not nest: after an iteration that followed a snapshot, another snapshot is refused.
 
     Raises:
-        LearnerError: the learner is on a GPU, or its loader has workers: neither survives a fork; or there is no fork here.
+        LearnerError: the learner is on a GPU or its loader has workers, which a fork does not copy; or the system has no
+            fork.
     """
 
     def __init__(self, learner: GluonLearner) -> None:
@@ -48,40 +48,40 @@ class Isolated:
             message = "This system has no fork; use the learner itself."
             raise LearnerError(message)
         self.learner = learner
-        self._starts: WeakSet[Start] = WeakSet()
+        self._states: WeakSet[IsolatedState] = WeakSet()
         self._child: _Child | None = None
 
     def iteration(self, lr: float) -> float:
-        """Train on the next batch at ``lr``, in the child if there is a snapshot; its mean loss before the update."""
-        if not self._starts:
+        """Train on the next batch at ``lr``, in the child if a snapshot exists; return its mean loss before the update."""
+        if not self._states:
             return self.learner.iteration(lr)
         if self._child is None:
             self._child = _Child(self.learner)
         return self._child.iteration(lr)
 
-    def snapshot(self) -> Start:
-        """A mark: the state is this process itself."""
-        if self._child is not None and self._starts:
+    def snapshot(self) -> IsolatedState:
+        """Return a mark; the state itself is this process."""
+        if self._child is not None and self._states:
             message = "Iterations have followed another snapshot of this learner; snapshots of an isolated one do not nest."
             raise LearnerError(message)
-        start = Start()
-        self._starts.add(start)
-        return start
+        state = IsolatedState()
+        self._states.add(state)
+        return state
 
-    def restore(self, state: Start) -> None:  # noqa: ARG002  (all states are the same)
-        """End the child, and all that it changed."""
+    def restore(self, state: IsolatedState) -> None:  # noqa: ARG002  (all states are equal)
+        """End the child, and so everything that it changed."""
         if self._child is not None:
             self._child.end()
             self._child = None
 
     def close(self) -> None:
         """End the child, and close the learner."""
-        self.restore(Start())
+        self.restore(IsolatedState())
         self.learner.close()
 
 
 class _Child:
-    """A process forked from this one, that trains on request."""
+    """A process forked from this one that trains on request."""
 
     def __init__(self, learner: GluonLearner) -> None:
         context: Any = multiprocessing.get_context("fork")
@@ -108,7 +108,7 @@ class _Child:
 
 
 def _serve(learner: GluonLearner, requests: Connection) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and this one ends when the other says so
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the parent ends this one
     while True:
         try:
             lr = requests.recv()
@@ -116,16 +116,16 @@ def _serve(learner: GluonLearner, requests: Connection) -> None:
             return
         try:
             answer: tuple[float, Exception | None] = (learner.iteration(lr), None)
-        except Exception as error:  # noqa: BLE001  (handed on)
-            answer = (0.0, _portable(error))
+        except Exception as error:  # noqa: BLE001  (sent to the parent)
+            answer = (0.0, _picklable(error))
         requests.send(answer)
 
 
-def _portable(error: Exception) -> Exception:
-    """The exception, with where it was raised; or one that says the same, where it cannot cross to another process."""
+def _picklable(error: Exception) -> Exception:
+    """Return the exception with its traceback as a note, or one with its text if it cannot be pickled."""
     error.add_note("".join(traceback.format_exception(error)))
     try:
-        pickle.loads(pickle.dumps(error))  # noqa: S301  (bytes made on the same line)
-    except Exception:  # noqa: BLE001  (whatever its own methods raise)
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (bytes of the same line)
+    except Exception:  # noqa: BLE001  (its own methods may raise anything)
         return LearnerError(f"{type(error).__name__}: {error}")
     return error

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 class ContinuousBatchSampler:
-    """Collects the indices that ``sampler`` gives into batches, over and over: ``DataLoader(dataset, batch_sampler=...)``.
+    """Batches of the indices of ``sampler``, without end: ``DataLoader(dataset, batch_sampler=...)``.
 
-    The sampler is asked anew whenever it is exhausted; a batch may span the seam, and all have ``batch_size`` indices.
+    The sampler is iterated again whenever it is exhausted. All batches have ``batch_size`` indices, and one batch may
+    contain the end of a pass and the beginning of the next.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
 

@@ -1,7 +1,8 @@
-"""From a rate to a schedule: ``Trainer(params, "sgd", {"learning_rate": lr, "lr_scheduler": schedule})``.
+"""Schedulers of MXNet from a suggestion or a rate, for the ``lr_scheduler`` of a trainer.
 
-MXNet's own schedulers where it has them; small callables, from the number of updates to the rate, for what it lacks. Where a
-trainer is given a ``learning_rate`` it writes that into the schedule's ``base_lr``.
+Each is a function from the number of updates to the rate. A suggestion stands for its ``lr``. Every function here raises
+:class:`lrfinder.RatesError` where there is no rate above 0. A trainer that is also given a ``learning_rate`` writes it into
+the ``base_lr`` of its scheduler.
 """
 
 from __future__ import annotations
@@ -10,95 +11,52 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lrfinder.errors import RatesError
 from lrfinder.gluon._framework import mx
+from lrfinder.schedules import check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from lrfinder._results.results import Suggestion
+
+    Rate = Suggestion | float | None
 
 
-def warmup_cosine(lr: float | None, iterations: int, *, warmup: int = 0, final_lr: float = 0.0) -> Any:
-    """Up to ``lr`` in ``warmup`` iterations, then down to ``final_lr`` along half a cosine.
+def set_rate(trainer: Any, rate: Rate) -> None:
+    """Set the rate of a trainer; MXNet refuses this for one with a scheduler."""
+    trainer.set_learning_rate(rate_of(rate))
 
-    It is an ``mx.lr_scheduler.CosineScheduler``.
 
-    Raises:
-        RatesError: ``lr`` is no number above 0; also for every other schedule here.
+def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = 0.25) -> OneCycle:
+    """Return a rise to the rate, then a fall to almost nothing, both along half a cosine.
+
+    Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1; the cosines are fastai's.
     """
-    return mx.lr_scheduler.CosineScheduler(iterations, base_lr=_positive(lr), final_lr=final_lr, warmup_steps=warmup)
+    check_one_cycle(iterations, warmup_part)
+    return OneCycle(rate_of(rate), iterations, warmup_part)
 
 
-def factor(lr: float | None, every: int, by: float = 0.1, *, warmup: int = 0) -> Any:
-    """``by`` times less every so many iterations: ``mx.lr_scheduler.FactorScheduler``."""
-    return mx.lr_scheduler.FactorScheduler(every, by, base_lr=_positive(lr), warmup_steps=warmup)
+def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
+    """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
+    ``base_lr`` is a quarter of the rate by default.
 
-def multi_factor(lr: float | None, at: Sequence[int], by: float = 0.1, *, warmup: int = 0) -> Any:
-    """``by`` times less at each of the iterations ``at``: ``mx.lr_scheduler.MultiFactorScheduler``."""
-    return mx.lr_scheduler.MultiFactorScheduler(list(at), by, base_lr=_positive(lr), warmup_steps=warmup)
-
-
-def poly(lr: float | None, iterations: int, power: float = 2, *, warmup: int = 0, final_lr: float = 0.0) -> Any:
-    """Down to ``final_lr`` along a power of the iterations left: ``mx.lr_scheduler.PolyScheduler``."""
-    return mx.lr_scheduler.PolyScheduler(iterations, _positive(lr), power, final_lr, warmup_steps=warmup)
-
-
-@dataclass
-class Triangular:
-    """Up from ``base_lr`` to ``max_lr`` and down again, each in ``half_cycle`` iterations, over and over.
-
-    Source: Smith, Cyclical learning rates for training neural networks (2017), section 3, policy "triangular".
+    Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
-
-    base_lr: float
-    max_lr: float
-    half_cycle: int
-
-    def __post_init__(self) -> None:
-        if not 0 < self.base_lr < self.max_lr or self.half_cycle < 1:
-            message = (
-                f"base_lr is {self.base_lr!r}, max_lr {self.max_lr!r}, half_cycle {self.half_cycle!r}; "
-                "the rates must rise from above 0, and half a cycle takes at least 1 iteration."
-            )
-            raise RatesError(message)
-
-    def __call__(self, num_update: int) -> float:
-        """The rate of an update."""
-        cycle = num_update // (2 * self.half_cycle)
-        x = abs(num_update / self.half_cycle - 2 * cycle - 1)
-        return self.base_lr + (self.max_lr - self.base_lr) * (1 - x) * self.scale(cycle, num_update)
-
-    def scale(self, cycle: int, num_update: int) -> float:  # noqa: ARG002  (for those who scale)
-        """By how much of the whole height a cycle rises."""
-        return 1.0
+    return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
 
 
-@dataclass
-class Triangular2(Triangular):
-    """:class:`Triangular`, each cycle half as high as the one before. Source: as there, policy "triangular2"."""
+def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> Any:
+    """Return MXNet's ``CosineScheduler``: up to the rate in ``warmup`` updates, then down to ``final_part`` of it.
 
-    def scale(self, cycle: int, num_update: int) -> float:  # noqa: ARG002  (as above)
-        """By how much of the whole height a cycle rises."""
-        return 0.5**cycle
-
-
-@dataclass
-class ExpRange(Triangular):
-    """:class:`Triangular`, ``gamma`` times lower at each update. Source: as there, policy "exp_range"."""
-
-    gamma: float = 0.9999
-
-    def scale(self, cycle: int, num_update: int) -> float:  # noqa: ARG002  (as above)
-        """By how much of the whole height an update may rise."""
-        return self.gamma**num_update
+    Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
+    """
+    check_warmup(iterations, warmup)
+    peak = rate_of(rate)
+    return mx.lr_scheduler.CosineScheduler(iterations, base_lr=peak, final_lr=final_part * peak, warmup_steps=warmup)
 
 
 @dataclass
 class OneCycle:
-    """Up from ``base_lr / start`` to ``base_lr``, then down to ``base_lr / end``, both along half a cosine; then it stays.
-
-    Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1; the cosines are fastai's.
-    """
+    """The schedule of :func:`one_cycle`: from ``base_lr / start`` to ``base_lr`` to ``base_lr / end``, where it stays."""
 
     base_lr: float
     iterations: int
@@ -106,29 +64,28 @@ class OneCycle:
     start: float = 25.0
     end: float = 1e5
 
-    def __post_init__(self) -> None:
-        _positive(self.base_lr)
-        if self.iterations < 1 or not 0 < self.warmup_part < 1:
-            message = (
-                f"iterations is {self.iterations!r} and warmup_part {self.warmup_part!r}; "
-                "there must be at least 1 iteration, and the part must be between 0 and 1."
-            )
-            raise RatesError(message)
-
     def __call__(self, num_update: int) -> float:
-        """The rate of an update."""
+        """Return the rate of an update."""
         top = self.iterations * self.warmup_part
         if num_update < top:
             return _half_cosine(self.base_lr / self.start, self.base_lr, num_update / top)
         return _half_cosine(self.base_lr, self.base_lr / self.end, min(1.0, (num_update - top) / (self.iterations - top)))
 
 
+@dataclass
+class Triangular:
+    """The schedule of :func:`triangular`."""
+
+    base_lr: float
+    max_lr: float
+    half_cycle: int
+
+    def __call__(self, num_update: int) -> float:
+        """Return the rate of an update."""
+        cycle = num_update // (2 * self.half_cycle)
+        x = abs(num_update / self.half_cycle - 2 * cycle - 1)
+        return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)
+
+
 def _half_cosine(first: float, last: float, part: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
-
-
-def _positive(lr: float | None) -> float:
-    if lr is None or not 0 < lr < math.inf:
-        message = f"lr is {lr!r}; give a rate above 0 (a suggestion's is None where its status says why there is none)."
-        raise RatesError(message)
-    return lr

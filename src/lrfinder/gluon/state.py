@@ -1,15 +1,15 @@
-"""What a Gluon training changes, copied and put back: arrays in place, everything around them as the same objects."""
+"""The state of a Gluon training, copied and restored: arrays in place, everything around them as the same objects."""
 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from lrfinder._state.object_graph import Taken
+from lrfinder._state.object_graph import Memory, Taken
 from lrfinder.gluon._framework import mx
-from lrfinder.randomness import capture, own_generator, put_back
+from lrfinder.randomness import States, capture, own_generator, put_back
 
-_HELD: tuple[type, ...] = (  # objects whose attributes training changes
+_WALKED: tuple[type, ...] = (  # objects whose attributes training changes
     mx.gluon.Trainer,
     mx.optimizer.Optimizer,
     mx.optimizer.Updater,
@@ -19,26 +19,35 @@ _HELD: tuple[type, ...] = (  # objects whose attributes training changes
 )
 
 
-def take(value: object) -> Taken | None:
-    """What :class:`lrfinder._state.object_graph.Memory` needs to know of MXNet's objects.
+class GluonState(NamedTuple):
+    """The objects of a training, the states of the generators, MXNet's seed, and the position in the data."""
 
-    Arrays keep their memory: hybridized nets and the key-value store hold on to it. A trainer, its optimizer, updaters and
-    scheduler are their attributes, so that they stay the user's own objects; states that an optimizer did not have yet are
-    gone again.
+    memory: Memory
+    randomness: States
+    seed: int
+    position: object
+
+
+def take(value: object) -> Taken | None:
+    """Return how to restore an object of MXNet, and which objects inside it to copy.
+
+    Arrays stay in their memory, to which hybridized nets and the key-value store refer. A trainer, its optimizer, updaters
+    and scheduler are restored by their attributes, so that they stay the same objects. States that the optimizer had not
+    yet created are removed.
     """
     if isinstance(value, mx.nd.NDArray):
         array: Any = value
         return Taken(partial(array.copy().copyto, array))
     if isinstance(value, mx.gluon.Parameter):
-        return Taken(partial(_set_fresh, _fresh(value)), [vars(value)])
-    if isinstance(value, _HELD):
+        return Taken(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
+    if isinstance(value, _WALKED):
         return Taken(further=[vars(value)])
     generator = own_generator(value)
     return None if generator is None else Taken(partial(put_back, capture([generator])))
 
 
-def _fresh(parameter: Any) -> list[tuple[Any, bool]]:
-    """Its arrays, each with whether its gradient is newer than its value: a trainer skips those that are not."""
+def _fresh_grads(parameter: Any) -> list[tuple[Any, bool]]:
+    """Return its arrays, each with whether its gradient is newer than its value; a trainer skips those that are not."""
     if parameter.grad_req == "null" or parameter._data is None:
         return []
     return [(array, array._fresh_grad) for array in parameter._data]
@@ -50,9 +59,9 @@ def _set_fresh(arrays: list[tuple[Any, bool]]) -> None:
 
 
 def write_to_store(trainer: Any) -> None:
-    """Write the trainer's parameters into its key-value store, where that is what updates them and so has its own copy.
+    """Write the trainer's parameters into its key-value store, if the store updates them and so has its own copy.
 
-    A store gives no access to its values but by its updater: for the time of the writing that is one which overwrites.
+    Only the updater of a store can reach its values, so one that overwrites them replaces it meanwhile.
     """
     store = trainer._kvstore
     if store is None or not trainer._update_on_kvstore:

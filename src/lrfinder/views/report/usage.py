@@ -38,8 +38,8 @@ optimizer = keras.optimizers.SGD(learning_rate=schedules.warmup_cosine({lr}, {it
     "MXNet": """\
 from lrfinder.gluon import schedules
 
-trainer.set_learning_rate({lr})
-# or, in a trainer made anew, warmed up over a twentieth of the training, then along a cosine
+schedules.set_rate(trainer, {lr})
+# or, in a new trainer, warmed up over a twentieth of the training, then along a cosine
 schedule = schedules.warmup_cosine({lr}, {iterations}, warmup={warmup})
 trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})
 """,
@@ -64,7 +64,7 @@ optimizer = keras.optimizers.SGD(learning_rate=schedules.one_cycle({lr}, {iterat
     "MXNet": """\
 from lrfinder.gluon import schedules
 
-schedule = schedules.OneCycle({lr}, {iterations})
+schedule = schedules.one_cycle({lr}, {iterations})
 trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})
 """,
 }

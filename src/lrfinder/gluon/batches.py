@@ -1,0 +1,74 @@
+"""Batches: an iterator that can be replayed, the two parts of a batch, and its split over devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+from lrfinder.errors import BatchError
+from lrfinder.gluon._framework import mx
+from lrfinder.randomness import Generator, generators_of, global_generators
+from lrfinder.replay import stream
+
+if TYPE_CHECKING:
+    from lrfinder.replay import Stream
+
+
+class ReplayIterator(Iterator[Any]):
+    """The endless, replayable iterator over a loader."""
+
+    def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
+        self._of_data = generators_of(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
+        self._stream: Stream[Any] = stream(own_source(data), self.generators, replay_bytes)
+        self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
+
+    def __next__(self) -> Any:
+        return self._stream.draw()
+
+    def generators(self) -> tuple[Generator, ...]:
+        """Return every generator that drawing a batch may use and that can be read."""
+        return (*global_generators(), *self._of_data)
+
+
+def own_source(data: Any) -> Any:
+    """Return the data with batches in memory of their own: a loader with workers writes later ones into the same arrays."""
+    has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
+    if has_own_memory or isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
+        return data
+    return map(_copy, data) if isinstance(data, Iterator) else _CopyingSource(data)
+
+
+class _CopyingSource:
+    """An iterable whose batches are copies."""
+
+    def __init__(self, data: Iterable[Any]) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_copy, self._data)
+
+
+def _copy(batch: Any) -> Any:
+    if isinstance(batch, mx.nd.NDArray):
+        copied = batch.copy()
+        copied.wait_to_read()
+        return copied
+    return [_copy(part) for part in batch] if isinstance(batch, list | tuple) else batch
+
+
+def data_and_label(batch: Any) -> tuple[Any, Any]:
+    """Return the two parts of a batch.
+
+    Raises:
+        BatchError: it is not a pair.
+    """
+    if isinstance(batch, list | tuple) and len(cast("list[Any]", batch)) == 2:  # noqa: PLR2004  (a pair)
+        return batch[0], batch[1]
+    message = f"A batch is a {type(batch).__name__}; give (data, label) pairs, or override iteration() in a subclass."
+    raise BatchError(message)
+
+
+def to_devices(array: Any, devices: list[Any]) -> list[Any]:
+    """Split an array over devices, a part for each."""
+    parts = [array] if len(devices) == 1 else mx.gluon.utils.split_data(array, len(devices), even_split=False)
+    return [part.to_device(device) for part, device in zip(parts, devices, strict=True)]
