@@ -1,4 +1,4 @@
-"""What a finder is asked, and what it answers."""
+"""The question to a finder, and its answer."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from replayed import Replayed
     from task import Task, Training
 
-BUDGET = 650  # iterations that a finder may spend by default, and that the repeated rivals are given
+BUDGET = 650  # iterations that a finder may spend by default, and that repeated rivals get
 
 
 @dataclass(frozen=True)
 class Case:
-    """One task at one seed, to be trained for ``horizon`` iterations.
+    """One task at one seed, for runs of ``horizon`` iterations.
 
-    ``learner`` remembers trainings; it stands at the start. A finder that brings its own loop asks for ``training``.
+    ``learner`` caches runs; it is at the start. A finder with its own loop calls ``training``.
     """
 
     task: Task
@@ -26,22 +26,22 @@ class Case:
     learner: Replayed
 
     def training(self, batches: int | None = None) -> Training:
-        """The training at its start, with the batches of the horizon, or with more."""
+        """Return the training setup at its start, with the batches of the horizon or with more."""
         return self.task.training(self.seed, self.horizon if batches is None else max(batches, self.horizon))
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A rate, or None for a refusal, and how many iterations it took; or a training that was made without a rate.
+    """A rate, or None for a refusal, with the iterations used; or the end of a run by a method that needs no rate.
 
     Attributes:
-        lr: the rate; None where there is none.
-        steps: iterations used, all of them.
+        lr: the rate, or None.
+        steps: all iterations used.
         low: lower end of the interval, if the finder gives one.
         high: upper end.
-        says: why there is no rate, or what is worth knowing.
-        loss: mean loss of the last tenth of the horizon, of a method that trains the task itself.
-        held_out: held-out loss at the end of that training.
+        says: the reason why there is no rate, or notes.
+        loss: mean loss of the last tenth of the horizon, for a method that trains the task itself.
+        held_out: held-out loss at the end of that run.
     """
 
     lr: float | None

@@ -1,4 +1,4 @@
-"""What anyone can do without a finder."""
+"""Controls: choices that need no finder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ EIGHT = tuple(np.geomspace(1e-4, 10, 8).tolist())
 
 
 def default_rate(case: Case) -> Answer:
-    """The rate that the framework gives the optimizer by default."""
+    """Return the framework's default rate for the optimizer."""
     return Answer(case.task.default_lr, 0)
 
 
 def grid_of_eight(case: Case) -> Answer:
-    """Eight full trainings at rates from 1e-4 to 10, evenly spaced over the logarithm; the best of them."""
+    """Train eight full runs at log-spaced rates from 1e-4 to 10, and return the best rate."""
     ends = [final(case.learner.training(lr)) for lr in EIGHT]
     steps = len(EIGHT) * case.horizon
     best = int(np.argmin(ends))

@@ -1,4 +1,4 @@
-"""The development tasks: constants of the engine are tuned on these alone."""
+"""The development tasks, the only ones that the constants of the search were tuned on."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ TASKS = (
     ),
 )
 
-# What a finder should refuse: there is nothing to learn, or no rate that changes anything.
+# Tasks that a finder should refuse: there is nothing to learn, or no rate has an effect.
 REFUSALS = (
     supervised(
         "noise-sgd",

@@ -1,8 +1,8 @@
-"""fastai's sweep and its four rules, written anew after their description.
+"""fastai's sweep and its four rules, reimplemented from their description.
 
-fastai itself is not run: it needs torchvision, which is not to be had beside every torch. The sweep is its default (1e-7
-to 10 in 100 iterations, losses averaged with weight 0.98 and corrected for the start, stopped above 4 times the best); so
-are the rules.
+fastai itself does not run, because it needs torchvision, which is not available for every torch. The sweep is its default:
+1e-7 to 10 in 100 iterations, losses averaged with weight 0.98 and bias-corrected, stopped above 4 times the best. The rules
+are its defaults too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ STOP_AT = 4.0
 
 
 def sweep(learner: TorchLearner) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rates and smoothed losses, as many as there were until the sweep was stopped."""
+    """Return rates and smoothed losses, shape ``(n,)`` each, up to the end of the sweep."""
     lrs = START * (END / START) ** (np.arange(ITERATIONS) / ITERATIONS)
     smoothed: list[float] = []
     mean, best = 0.0, math.inf
@@ -42,7 +42,7 @@ def sweep(learner: TorchLearner) -> tuple[NDArray[np.float64], NDArray[np.float6
 
 
 def trimmed(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Without the first tenth and the last five, and without what follows the first NaN."""
+    """Drop the first tenth, the last five, and everything from the first NaN on."""
     lrs, losses = lrs[ITERATIONS // 10 : -5], losses[ITERATIONS // 10 : -5]
     undefined = np.flatnonzero(np.isnan(losses))
     end = int(undefined[0]) if undefined.size else len(losses)
@@ -50,17 +50,17 @@ def trimmed(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> tuple[NDAr
 
 
 def minimum(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """A tenth of the rate where the loss is lowest."""
+    """Return a tenth of the rate with the lowest loss."""
     return float(lrs[losses.argmin()]) / 10
 
 
 def steep(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """Where the loss falls fastest from one rate to the next, over the logarithm of the rate."""
+    """Return the rate at which the loss falls fastest over the logarithm of the rate."""
     return float(lrs[(np.diff(losses) / np.diff(np.log(lrs))).argmin()])
 
 
 def valley(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """Half way along the longest falling subsequence, counted in samples back from its end."""
+    """Return the middle of the longest falling subsequence, counted in samples back from its end."""
     longest = np.ones(len(losses), dtype=int)
     for k in range(1, len(losses)):
         above = losses[:k] > losses[k]
@@ -72,10 +72,10 @@ def valley(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
 
 
 def slide(lrs: NDArray[np.float64], losses: NDArray[np.float64], width: int = 15, threshold: float = 0.005) -> float:
-    """The left end of a window that slides down from the right for as long as the slopes at its ends differ.
+    """Slide a window from the right while the slopes at its ends differ, and return its left end.
 
     Raises:
-        IndexError: the window does not fit.
+        IndexError: If the window does not fit.
     """
     slope = np.gradient(losses)
     right = len(losses) - 1

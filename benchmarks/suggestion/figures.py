@@ -1,4 +1,4 @@
-"""The figures of a finder over tasks and seeds, each with its interval."""
+"""Statistics of a finder over tasks and seeds, each with its interval."""
 
 from __future__ import annotations
 
@@ -35,58 +35,58 @@ HEADINGS = (
 
 @dataclass(frozen=True)
 class Judged:
-    """A result beside its truth."""
+    """A result with its truth."""
 
     row: Row
     truth: Truth
 
     @property
     def refused(self) -> bool:
-        """There is neither a rate nor a training."""
+        """Return whether there is neither a rate nor a run."""
         return self.row.loss is None
 
     @property
     def end(self) -> float:
-        """Where the training ends; NaN for a refusal, infinite where it did not get there."""
+        """Return the final loss of the run; NaN for a refusal, infinite if it diverged."""
         if self.row.loss is None:
             return math.nan
         return self.row.loss if math.isfinite(self.row.loss) else math.inf
 
     @property
     def regret(self) -> float:
-        """Cut at 1, which is also what a refusal counts."""
+        """Return the regret, cut at 1; a refusal counts as 1."""
         return 1.0 if self.refused else min(1.0, self.truth.regret(self.end))
 
     @property
     def catastrophe(self) -> bool:
-        """It ends above the untrained model, or not at all."""
+        """Return whether the run ends above the untrained model, or not at all."""
         return not self.refused and not self.end <= self.truth.untrained
 
     @property
     def log10_lr(self) -> float:
-        """NaN without a rate."""
+        """Return the logarithm of the rate; NaN without one."""
         return math.nan if self.row.lr is None else math.log10(self.row.lr)
 
     @property
     def covered(self) -> float:
-        """1 where the interval holds the best rate, 0 where not, NaN without an interval."""
+        """Return 1 if the interval holds the best rate, 0 if not, NaN without an interval."""
         low, high = self.row.low, self.row.high
         return math.nan if low is None or high is None else float(low <= self.truth.best_lr <= high)
 
     @property
     def octaves(self) -> float:
-        """The interval's width; NaN without one."""
+        """Return the width of the interval; NaN without one."""
         low, high = self.row.low, self.row.high
         return math.nan if low is None or high is None else math.log2(high / low)
 
     @property
     def loss_ratio(self) -> float:
-        """The end over the best end; NaN for a refusal, or where a loss is not positive."""
+        """Return the final loss over the lowest one; NaN for a refusal, or if a loss is not positive."""
         return self.end / self.truth.best if self.truth.best > 0 and self.end > 0 else math.nan
 
     @property
     def held_out_regret(self) -> float:
-        """As regret, by the held-out loss; NaN without one, or where the best rate does not lower it."""
+        """Return the regret of the held-out loss; NaN without one, or if the best rate does not lower it."""
         own, best, untrained = self.row.held_out, self.truth.held_out, self.truth.held_out_untrained
         if own is None or best is None or untrained is None or not untrained > best:
             return math.nan
@@ -95,35 +95,35 @@ class Judged:
 
 @dataclass(frozen=True)
 class Runs:
-    """All results of a finder at one horizon; ``false`` tells for each task without an answer whether it was given one."""
+    """All results of a finder at one horizon; ``false`` has, for each task without an answer, whether it got one."""
 
     kind: str
     by_task: Mapping[str, Sequence[Judged]]
     false: Sequence[bool]
 
-    def matrix(self, what: Callable[[Judged], float]) -> NDArray[np.float64]:
-        """A value of every run, shape (tasks, most seeds), NaN where a task has fewer."""
+    def matrix(self, value_of: Callable[[Judged], float]) -> NDArray[np.float64]:
+        """Return a value of every run, shape (tasks, most seeds), padded with NaN."""
         seeds = max(map(len, self.by_task.values()))
         values = np.full((len(self.by_task), seeds), np.nan)
         for row, judged in zip(values, self.by_task.values(), strict=True):
-            row[: len(judged)] = [what(one) for one in judged]
+            row[: len(judged)] = [value_of(one) for one in judged]
         return values
 
     def counts(self) -> NDArray[np.int64]:
-        """How many seeds each task has."""
+        """Return the number of seeds of each task, shape (tasks,)."""
         return np.array([len(judged) for judged in self.by_task.values()])
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its 95 % interval."""
+    """A statistic with its 95 % interval."""
 
     value: float
     low: float
     high: float
 
     def text(self, form: str) -> str:
-        """``value [low, high]``; a dash where there is none."""
+        """Return ``value [low, high]``, or a dash for NaN."""
         if math.isnan(self.value):
             return "-"
         return f"{self.value:{form}} [{self.low:{form}}, {self.high:{form}}]"
@@ -131,7 +131,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the table shows of a finder."""
+    """The row of a finder in the table."""
 
     median: Figure
     p90: Figure
@@ -152,7 +152,7 @@ class Figures:
     by_task: Mapping[str, float] = field(default_factory=dict)
 
     def cells(self) -> list[str]:
-        """The columns of :data:`HEADINGS`."""
+        """Return the columns of :data:`HEADINGS`."""
         return [
             self.median.text(".4f"),
             self.p90.text(".3f"),
@@ -170,7 +170,7 @@ class Figures:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, unrounded; None for what there is not."""
+        """Return everything, with None for values that are not finite."""
         return {
             name: [_number(value.value), _number(value.low), _number(value.high)]
             if isinstance(value, Figure)
@@ -182,7 +182,7 @@ class Figures:
 
 
 def figures(runs: Runs) -> Figures:
-    """The figures of a finder; the same resamples for all of them."""
+    """Compute the statistics of a finder; all of them use the same resamples."""
     regret = runs.matrix(lambda one: one.regret)
     covered = runs.matrix(lambda one: one.covered)
     steps = [one.row.steps for judged in runs.by_task.values() for one in judged]
@@ -213,7 +213,7 @@ def figures(runs: Runs) -> Figures:
 
 
 def comparison(runs: Mapping[str, Runs]) -> list[str]:
-    """How the others' median regret compares with that of our default budget, on the tasks and seeds that both have."""
+    """Compare the median regret of the others with that of our default budget, on the tasks and seeds that both have."""
     ours = next((name for name in ("lrfinder 650", "lrfinder curve") if name in runs), None)
     if ours is None:
         return []
@@ -232,7 +232,7 @@ Pair = tuple["NDArray[np.float64]", "NDArray[np.float64]"]
 
 
 def _paired(ours: Runs, other: Runs) -> list[Pair]:
-    """The regrets of both by task, on the seeds that both have."""
+    """Return the regrets of both by task, on the seeds that both have."""
     pairs: list[Pair] = []
     for task, judged in ours.by_task.items():
         theirs = {one.row.seed: one.regret for one in other.by_task.get(task, ())}
@@ -244,10 +244,10 @@ def _paired(ours: Runs, other: Runs) -> list[Pair]:
 
 
 def _ratio(pairs: Sequence[Pair]) -> Figure:
-    """Their median regret over ours."""
+    """Return their median regret divided by ours."""
     draw = _Bootstrap(np.array([len(own) for own, _ in pairs]))
     own, their = (_padded([pair[side] for pair in pairs]) for side in (0, 1))
-    least = 1e-6  # under which no difference is of use
+    least = 1e-6  # smaller differences have no practical meaning
     ratios = np.maximum(draw.values(their, _quantile(0.5)), least) / np.maximum(draw.values(own, _quantile(0.5)), least)
     value = max(float(np.nanmedian(their)), least) / max(float(np.nanmedian(own)), least)
     return Figure(value, *_quantile_of(ratios))
@@ -265,7 +265,7 @@ def _padded(rows: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
 
 
 class _Bootstrap:
-    """Resamples tasks, and within each task seeds; shape (resamples, tasks, seeds)."""
+    """Resamples of tasks, and of seeds within each task, shape (resamples, tasks, seeds)."""
 
     def __init__(self, counts: NDArray[np.int64]) -> None:
         generator = np.random.default_rng(0)
@@ -273,15 +273,15 @@ class _Bootstrap:
         self._tasks = generator.integers(tasks, size=(RESAMPLES, tasks))
         drawn = counts[self._tasks][:, :, None]
         self._seeds = (generator.random((RESAMPLES, tasks, seeds)) * drawn).astype(int)
-        self._absent = np.arange(seeds) >= drawn  # a task with fewer seeds stays one with fewer
+        self._absent = np.arange(seeds) >= drawn  # a task with fewer seeds keeps fewer
 
     def values(self, matrix: NDArray[np.float64], statistic: Callable[..., Any]) -> NDArray[np.float64]:
-        """The statistic of each resample."""
+        """Return the statistic of each resample."""
         resampled = matrix[self._tasks[:, :, None], self._seeds]
         return statistic(np.where(self._absent, np.nan, resampled))
 
     def with_error(self, matrix: NDArray[np.float64], statistic: Callable[..., Any]) -> tuple[Figure, float]:
-        """The figure and its standard error."""
+        """Return the statistic with its interval, and its standard error."""
         value = float(statistic(matrix[None])[0])
         if math.isnan(value):
             return Figure(math.nan, math.nan, math.nan), math.nan
@@ -294,7 +294,7 @@ class _Bootstrap:
 
 
 def _quantile_of(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The bounds of the 95 % interval; by values that occur, for between finite and infinite lies nothing."""
+    """Return the bounds of the 95 % interval, without interpolation, because values may be infinite."""
     low, high = _no_warning(np.nanquantile, values, (0.025, 0.975), method="nearest").tolist()
     return low, high
 
@@ -308,9 +308,8 @@ def _quantile(share: float) -> Callable[[NDArray[np.float64]], NDArray[np.float6
         flat = _flat(values)
         if np.isnan(flat).all():
             return np.full(len(flat), np.nan)
-        method = (
-            "linear" if np.isfinite(flat[~np.isnan(flat)]).all() else "higher"
-        )  # between finite and infinite lies nothing
+        finite = np.isfinite(flat[~np.isnan(flat)]).all()
+        method = "linear" if finite else "higher"  # no interpolation between finite and infinite values
         with np.errstate(invalid="ignore"):
             return _no_warning(np.nanquantile, flat, share, axis=1, method=method)
 
@@ -322,12 +321,12 @@ def _mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _spread(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sd over the seeds within a task, median over tasks."""
+    """Return the standard deviation over the seeds of a task, median over tasks."""
     return _no_warning(np.nanmedian, _no_warning(np.nanstd, values, axis=2, ddof=1), axis=1)
 
 
 def _no_warning(function: Callable[..., Any], *values: Any, **options: Any) -> Any:
-    """NaN where all are NaN, without a warning."""
+    """Call a function that returns NaN if all values are NaN, without its warning."""
     import warnings
 
     with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""All that is compared, each with what its results depend on."""
+"""All finders of the benchmark, with the files and packages that their results depend on."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Entry:
     """A finder of the benchmark.
 
     Attributes:
-        name: as the table shows it.
+        name: its name in the table.
         kind: ``ours``, ``rival``, ``control`` or ``no rate`` (methods that train without one).
         find: the finder.
-        sources: the files that it is made of.
-        packages: the packages that it runs from.
+        sources: the files of its code.
+        packages: the packages that it runs.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Entry:
     packages: tuple[str, ...] = ()
 
     def code(self) -> str:
-        """A hash of what the results depend on beside the task."""
+        """Return a hash of everything but the task that the results depend on."""
         digest = hashlib.sha256(repr([(package, version(package)) for package in self.packages]).encode())
         for source in self.sources:
             digest.update(source.read_bytes())
@@ -47,7 +47,7 @@ class Entry:
 
 
 def _all() -> list[Entry]:
-    own = tuple(sorted({*PACKAGE.glob("[!_]*.py"), *PACKAGE.glob("analysis/*.py"), HERE / "ours.py"} - _unrelated()))
+    own = (*_sources_of_suggest(), HERE / "ours.py")
     entries = [Entry("lrfinder curve", "ours", ours.curve, own)]
     if ours.READY:
         entries += [Entry(f"lrfinder {budget}", "ours", ours.probes(budget), own) for budget in ours.BUDGETS]
@@ -65,20 +65,20 @@ def _all() -> list[Entry]:
         Entry("default rate", "control", controls.default_rate, (HERE / "controls.py",)),
         Entry("grid of 8", "control", controls.grid_of_eight, (HERE / "controls.py",)),
     ]
-    for name, make, package in (
+    for name, optimizer_for, package in (
         ("Prodigy", without_rate.prodigy, "prodigyopt"),
         ("D-Adaptation", without_rate.d_adaptation, "dadaptation"),
         ("DoG", without_rate.dog, "dog-optimizer"),
     ):
-        entries.append(Entry(name, "no rate", without_rate.trains(make), (HERE / "without_rate.py",), (package,)))
+        entries.append(Entry(name, "no rate", without_rate.trains(optimizer_for), (HERE / "without_rate.py",), (package,)))
     return entries
 
 
-def _unrelated() -> set[Path]:
-    """Modules of the package that have no part in a suggestion."""
-    return {
-        PACKAGE / f"{name}.py" for name in ("cli", "demo", "files", "testing", "wrapping", "memory", "randomness", "replay")
-    }
+def _sources_of_suggest() -> list[Path]:
+    """Return the modules of the package that a suggestion depends on."""
+    alone = (PACKAGE / f"{name}.py" for name in ("_sweep", "finder", "learner", "rates", "schedules", "stopping"))
+    folders = (path for folder in ("_search", "analysis") for path in PACKAGE.glob(f"{folder}/*.py"))
+    return sorted({*alone, *folders})
 
 
 FINDERS = {entry.name: entry for entry in _all()}

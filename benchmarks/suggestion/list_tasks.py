@@ -1,4 +1,4 @@
-"""Lists the tasks: name, family, optimizer, milliseconds of the processor to build and to a step on one thread, horizons."""
+"""List the tasks: name, family, optimizer, CPU milliseconds to build and per step on one thread, horizons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STEPS = 50
 
 
 def cost(task: Task) -> tuple[float, float]:
-    """Milliseconds of the processor to build a training of 300 batches, its data already read, and to an iteration."""
+    """Return the CPU milliseconds to build a task with 300 batches, its data already read, and per iteration."""
     task.training(0)
     begin = time.process_time()
     training = task.training(0)
@@ -30,7 +30,7 @@ def cost(task: Task) -> tuple[float, float]:
 
 
 def main() -> None:
-    """A line for each task of the set, and their mean."""
+    """Print a line for each task of the set, and the mean."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tasks", choices=("development", "heldout"))
     chosen = import_module(parser.parse_args().tasks)
@@ -40,9 +40,8 @@ def main() -> None:
         build, step = cost(task)
         steps.append(step)
         print(f"{task.name:32} {task.family:34} {task.optimizer:9} {build:5.0f} {step:6.2f}  {task.horizons}", flush=True)
-    print(
-        f"{len(chosen.TASKS)} tasks and {len(chosen.REFUSALS)} refusals, {sum(steps) / len(steps):.2f} ms a step on average"
-    )
+    mean = sum(steps) / len(steps)
+    print(f"{len(chosen.TASKS)} tasks and {len(chosen.REFUSALS)} refusals, {mean:.2f} ms per step on average")
 
 
 if __name__ == "__main__":

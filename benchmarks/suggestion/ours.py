@@ -1,4 +1,4 @@
-"""lrfinder's own: the curve alone, and the paired probes at several budgets."""
+"""The finders of lrfinder: the curve alone, and paired probes at several budgets."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ READY = hasattr(LRFinder, "suggest")
 
 
 def curve(case: Case) -> Answer:
-    """What the tutorial's sweep suggests."""
+    """Return the suggestion from the curve of the tutorial's sweep."""
     return _answer(case, LRFinder(case.learner).find().suggestion)
 
 
 def probes(max_iterations: int) -> Finder:
-    """``suggest`` with so many iterations at most."""
+    """Return ``suggest`` with at most ``max_iterations``."""
 
     def find(case: Case) -> Answer:
         finder: Any = LRFinder(case.learner)
@@ -31,14 +31,14 @@ def probes(max_iterations: int) -> Finder:
 
 
 def _answer(case: Case, suggestion: Any) -> Answer:
-    """The suggestion with the iterations that were really made, which have to be those it tells of.
+    """Return the suggestion as an answer.
 
     Raises:
-        AssertionError: they are not.
+        AssertionError: If the suggestion reports another number of iterations than the learner counted.
     """
-    made = case.learner.iterations_made
-    if suggestion.iterations != made:
-        message = f"The suggestion tells of {suggestion.iterations} iterations, {made} were made."
+    counted = case.learner.iterations_run
+    if suggestion.iterations != counted:
+        message = f"The suggestion reports {suggestion.iterations} iterations, but {counted} were run."
         raise AssertionError(message)
     says = "; ".join((str(suggestion.status), str(suggestion.confidence), *suggestion.notes))
-    return Answer(suggestion.lr, made, suggestion.low, suggestion.high, says)
+    return Answer(suggestion.lr, counted, suggestion.low, suggestion.high, says)

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from figures import Figures, Runs
     from matplotlib.axes import Axes
 
-COLOURS = {"ours": "tab:red", "rival": "tab:blue", "control": "tab:gray", "no rate": "tab:green"}
-FLOOR = 1e-4  # regrets under this are drawn here
+COLORS = {"ours": "tab:red", "rival": "tab:blue", "control": "tab:gray", "no rate": "tab:green"}
+FLOOR = 1e-4  # lower regrets are drawn here
 REPEATED = ", repeated"
 
 
 def draw(runs: Mapping[str, Runs], table: Mapping[str, Figures], file: Path, title: str) -> None:
-    """Draw both, side by side."""
+    """Draw both panels side by side."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(15, 7), layout="constrained")
     _against_steps(left, runs, table)
     _profile(right, runs)
@@ -34,10 +34,10 @@ def draw(runs: Mapping[str, Runs], table: Mapping[str, Figures], file: Path, tit
 
 def _against_steps(ax: Axes, runs: Mapping[str, Runs], table: Mapping[str, Figures]) -> None:
     for name, some in table.items():
-        colour = COLOURS[runs[name].kind]
+        color = COLORS[runs[name].kind]
         low, high = max(some.median.value, FLOOR), max(some.p90.value, FLOOR)
-        ax.plot([some.steps, some.steps], [low, high], color=colour, alpha=0.3)
-        ax.plot(some.steps, low, "o", color=colour)
+        ax.plot([some.steps, some.steps], [low, high], color=color, alpha=0.3)
+        ax.plot(some.steps, low, "o", color=color)
         ax.annotate(name, (some.steps, low), xytext=(5, 2), textcoords="offset points", fontsize=7)
     ax.set_xscale("symlog", linthresh=50)
     ax.set_yscale("log")
@@ -46,17 +46,17 @@ def _against_steps(ax: Axes, runs: Mapping[str, Runs], table: Mapping[str, Figur
 
 
 def _profile(ax: Axes, runs: Mapping[str, Runs]) -> None:
-    """A line for each finder; dotted for one that repeats another's sweeps, in the same colour."""
+    """Draw a line for each finder; a finder that repeats another has its color, dotted."""
     names = list(dict.fromkeys(name.removesuffix(REPEATED) for name in runs))
-    colours = dict(zip(names, plt.get_cmap("turbo")(np.linspace(0, 1, len(names))), strict=True))
+    colors = dict(zip(names, plt.get_cmap("turbo")(np.linspace(0, 1, len(names))), strict=True))
     for name, some in runs.items():
         regrets = np.sort(np.maximum([one.regret for judged in some.by_task.values() for one in judged], FLOOR))
         shares = np.arange(1, len(regrets) + 1) / len(regrets)
         style = ":" if name.endswith(REPEATED) else "-"
         width = 3 if some.kind == "ours" else 1
-        colour = colours[name.removesuffix(REPEATED)]
-        ax.step(regrets, shares, style, where="post", label=name, linewidth=width, color=colour)
+        color = colors[name.removesuffix(REPEATED)]
+        ax.step(regrets, shares, style, where="post", label=name, linewidth=width, color=color)
     ax.set_xscale("log")
-    ax.set(xlabel="regret", ylabel="share of runs with no more", xlim=(FLOOR, 1), ylim=(0, 1))
+    ax.set(xlabel="regret", ylabel="share of runs with at most this regret", xlim=(FLOOR, 1), ylim=(0, 1))
     ax.grid(visible=True, alpha=0.3)
     ax.legend(fontsize=7, ncols=2)

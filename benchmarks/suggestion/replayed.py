@@ -1,7 +1,7 @@
-"""A learner that remembers: what was once trained is looked up. Its losses are those of the real training, bit for bit.
+"""A learner with a cache: each run trains once and is then looked up. Its losses are those of the real run, bit for bit.
 
-A benchmark asks for the same trainings again and again: the truth at a rate, a finder's probe at that rate (a prefix of the
-same training, for the law of learners makes them repeat), the same sweep. Each is trained once and kept on disk under the
+A benchmark repeats the same runs: the truth at a rate, a finder's probe at that rate, the same sweep. The law of learners
+makes them repeat, so a probe is a prefix of the run at its rate. Each run trains once, and is stored on disk under the
 hash of the task's content.
 """
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from lrfinder.torch import TorchLearner
 
 CACHE = Path(__file__).parent / "cache"
-SHORT = 300  # a probe of a longer horizon is trained this far first
+SHORT = 300  # iterations; with a longer horizon, a probe first trains this far
 
-Path_ = tuple[tuple[float, int], ...]  # rates and for how many iterations each, from the start
+Path_ = tuple[tuple[float, int], ...]  # rates, each with its number of iterations, from the start
 START: tuple[Path_, bytes] = ((), b"")
 BROKEN: Path_ = ((float("nan"), 0),)  # equal to no path
 
@@ -33,7 +33,7 @@ class Replayed:
     """A task at one seed as a :class:`lrfinder.Learner`.
 
     Attributes:
-        iterations_made: how often ``iteration`` was called, looked up or not.
+        iterations_run: the number of calls of ``iteration``, looked up or not.
         fingerprint: the hash of the task at this seed and horizon.
     """
 
@@ -41,7 +41,7 @@ class Replayed:
         self._task, self._seed, self._horizon = task, seed, horizon
         self.fingerprint = task.fingerprint(seed, horizon)
         self._file = cache / f"{task.name}-{seed}-{horizon}-{self.fingerprint}.npz"
-        self._constant: dict[float, NDArray[np.float64]] = {}  # of SHORT or of horizon iterations
+        self._constant: dict[float, NDArray[np.float64]] = {}  # each of SHORT or of horizon iterations
         self._held_out: dict[float, float] = {}
         self._other: dict[bytes, float] = {}
         self._changed = False
@@ -49,13 +49,13 @@ class Replayed:
         self._live_path: Path_ = ()
         self._path: Path_ = ()
         self._hash = b""
-        self.iterations_made = 0
+        self.iterations_run = 0
         if self._file.is_file():
             self._read()
 
     def iteration(self, lr: float) -> float:
-        """The loss of the next batch."""
-        self.iterations_made += 1
+        """Return the loss of the next batch."""
+        self.iterations_run += 1
         before = self._path
         if before and before[-1][0] == lr:
             self._path = (*before[:-1], (lr, before[-1][1] + 1))
@@ -71,36 +71,36 @@ class Replayed:
         return self._other[self._hash]
 
     def snapshot(self) -> tuple[Path_, bytes]:
-        """Where the training is."""
+        """Return the position in the run."""
         return self._path, self._hash
 
     def restore(self, state: tuple[Path_, bytes]) -> None:
-        """Go back there."""
+        """Return to a position."""
         self._path, self._hash = state
 
     def rewind(self) -> None:
-        """Go back to the start, and count from there."""
+        """Return to the start, and reset the count of iterations."""
         self.restore(START)
-        self.iterations_made = 0
+        self.iterations_run = 0
 
     def close(self) -> None:
-        """Keep on disk what is new."""
+        """Write new runs to disk."""
         if self._changed:
             self._write()
 
     def training(self, lr: float) -> NDArray[np.float64]:
-        """The losses of the whole training at ``lr``, shape ``(horizon,)``; NaN from the first that is not finite on."""
+        """Return the losses of the whole run at ``lr``, shape ``(horizon,)``; NaN from the first that is not finite on."""
         return self._first(self._horizon, lr)
 
     def held_out(self, lr: float) -> float | None:
-        """The held-out loss after the whole training at ``lr``; NaN where that did not get there, None without one."""
+        """Return the held-out loss after the whole run at ``lr``; NaN if the run diverged, None without held-out data."""
         if lr not in self._held_out:
             self._constant.pop(lr, None)
             self.training(lr)
         return self._held_out.get(lr)
 
     def _first(self, count: int, lr: float) -> NDArray[np.float64]:
-        """The losses of the first iterations at ``lr``, at least ``count``."""
+        """Return the losses of at least the first ``count`` iterations at ``lr``."""
         if len(self._constant.get(lr, ())) < count:
             self._constant[lr] = self._train(min(SHORT, self._horizon) if count <= SHORT else self._horizon, lr)
             self._changed = True
@@ -119,7 +119,7 @@ class Replayed:
             self._live_path = ((lr, count),)
         if count == self._horizon and self._live is not None and self._live[0].held_out is not None:
             self._held_out[lr] = self._live[0].held_out_loss() if finished else float("nan")
-            self._live_path = BROKEN  # a model that samples has drawn random numbers
+            self._live_path = BROKEN  # the evaluation of a model that samples draws random numbers
         return losses
 
     def _from_start(self) -> TorchLearner:
@@ -129,7 +129,7 @@ class Replayed:
             self._live = training, learner, learner.snapshot()
         _, learner, start = self._live
         learner.restore(start)
-        self._live_path = BROKEN  # until it is known where the training has got to
+        self._live_path = BROKEN  # until the run has reached a known position
         return learner
 
     def _trained(self, before: Path_, lr: float) -> float:
@@ -144,25 +144,25 @@ class Replayed:
         return loss
 
     def _read(self) -> None:
-        with np.load(self._file, allow_pickle=False) as kept:
-            lrs = kept["lrs"].tolist()
-            lengths = kept["lengths"].tolist() if "lengths" in kept else [self._horizon] * len(lrs)
-            self._constant = {lr: row[:length] for lr, row, length in zip(lrs, kept["losses"], lengths, strict=True)}
-            if "held_out" in kept:
-                self._held_out = dict(kept["held_out"].tolist())
-            keys = kept["keys"].tobytes()
-            self._other = {keys[16 * k : 16 * k + 16]: loss for k, loss in enumerate(kept["others"].tolist())}
+        with np.load(self._file, allow_pickle=False) as stored:
+            lrs = stored["lrs"].tolist()
+            lengths = stored["lengths"].tolist() if "lengths" in stored else [self._horizon] * len(lrs)
+            self._constant = {lr: row[:length] for lr, row, length in zip(lrs, stored["losses"], lengths, strict=True)}
+            if "held_out" in stored:
+                self._held_out = dict(stored["held_out"].tolist())
+            keys = stored["keys"].tobytes()
+            self._other = {keys[16 * k : 16 * k + 16]: loss for k, loss in enumerate(stored["others"].tolist())}
 
     def _write(self) -> None:
         self._file.parent.mkdir(exist_ok=True, parents=True)
         temporary = self._file.with_suffix(f".{os.getpid()}.tmp.npz")
         losses = np.full((len(self._constant), self._horizon), np.nan)
-        for row, kept in zip(losses, self._constant.values(), strict=True):
-            row[: len(kept)] = kept
+        for row, run in zip(losses, self._constant.values(), strict=True):
+            row[: len(run)] = run
         np.savez(
             temporary,
             lrs=np.array(list(self._constant)),
-            lengths=np.array([len(kept) for kept in self._constant.values()], dtype=int),
+            lengths=np.array([len(run) for run in self._constant.values()], dtype=int),
             losses=losses,
             held_out=np.array(list(self._held_out.items())).reshape(-1, 2),
             keys=np.frombuffer(b"".join(self._other), dtype=np.uint8),

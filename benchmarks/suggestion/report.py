@@ -1,4 +1,4 @@
-"""The report: a table for each horizon in markdown, the same in JSON, and a picture."""
+"""The report: for each horizon a table in Markdown, the same in JSON, and a picture."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NOTES = """\
-Regret: how much of the way from the best rate of the grid back to the untrained model the training at the suggested rate
-ends, by the mean loss of the last tenth, from the same start on the same batches; below 0 where it ends lower than the
-best of the grid. It is cut at 1; a refusal (a finder that raises included) counts as 1. Catastrophe: ends above the
-untrained model, or not at all. In brackets: 95 % interval of a hierarchical bootstrap (tasks, then seeds). Steps:
-iterations spent on the search. sd: of log10 rate over the seeds within a task, median over tasks. Coverage: how often
-[low, high] holds the best rate (parabola through the best of the grid and its neighbours), with the standard error over
-tasks. Loss ratio: to the best, where losses are positive; held-out: regret by the held-out loss, against that of the rate
-with the best training loss. False: how often a task without an answer was given a rate. "Repeated": the budget of 650
-iterations on further sweeps, median suggestion. fastai's rules are written anew after their description, the other rivals
-are run from their packages. Prodigy, D-Adaptation and DoG train the task themselves, on optimizers of their own."""
+Regret: the share of the possible improvement that is lost at the suggested rate. 0 is the best rate of the grid, 1 is the
+untrained model, by the mean loss of the last tenth, from the same start on the same batches. It is below 0 if the run ends
+lower than the best of the grid, and is cut at 1. A refusal counts as 1, as does a finder that raises. Catastrophe: the run
+ends above the untrained model, or not at all. In brackets: 95 % interval of a hierarchical bootstrap (tasks, then seeds).
+Steps: iterations spent on the search. sd: of log10 rate over the seeds within a task, median over tasks. Coverage: how often
+[low, high] holds the best rate (parabola through the best of the grid and its neighbors), with the standard error over
+tasks. Loss ratio: to the best, if losses are positive. Held-out: regret of the held-out loss, relative to that of the rate
+with the best training loss. False: how often a task without an answer got a rate. "Repeated": the median suggestion of as
+many sweeps as 650 iterations allow. fastai's rules are reimplemented from their description; the other rivals run from
+their packages. Prodigy, D-Adaptation and DoG train the task themselves, with their own optimizers."""
 PACKAGES = (
     "numpy",
     "torch",
@@ -49,7 +49,7 @@ PACKAGES = (
 
 
 def write(tasks: str, folder: Path) -> Path:
-    """Write ``<tasks>.md``, ``.json``, ``.png`` and the table of truths; the path of the first."""
+    """Write ``<tasks>.md``, ``.json``, ``.png`` and the table of truths, and return the path of the first."""
     module = import_module(tasks)
     known = {task.name for task in module.TASKS}
     refusals = {task.name for task in module.REFUSALS}
@@ -58,21 +58,21 @@ def write(tasks: str, folder: Path) -> Path:
     truths = _truths([row for row in rows if row.task in known])
     folder.mkdir(parents=True, exist_ok=True)
     head = _head(tasks, rows, truths)
-    parts, kept = [f"# The suggestion, judged on the {tasks} tasks\n\n{head}\n\n{NOTES}\n"], {}
+    parts, horizons = [f"# The suggestion, judged on the {tasks} tasks\n\n{head}\n\n{NOTES}\n"], {}
     for horizon in sorted({row.horizon for row in rows}):
         runs = _runs([row for row in rows if row.horizon == horizon], truths, refusals)
         table = {name: figures(some) for name, some in runs.items()}
         parts.append(_section(horizon, runs, table))
-        kept[str(horizon)] = {name: some.to_json() for name, some in table.items()}
+        horizons[str(horizon)] = {name: some.to_json() for name, some in table.items()}
         draw(runs, table, folder / f"{tasks}-{horizon}.png", f"{tasks} tasks, horizon {horizon}")
     (folder / f"{tasks}.md").write_text("\n".join(parts))
-    (folder / f"{tasks}.json").write_text(json.dumps({"head": head.splitlines(), "horizons": kept}, indent=1) + "\n")
+    (folder / f"{tasks}.json").write_text(json.dumps({"head": head.splitlines(), "horizons": horizons}, indent=1) + "\n")
     _write_truths(folder / TRUTHS.format(tasks), rows, truths)
     return folder / f"{tasks}.md"
 
 
 def _latest(rows: Sequence[Row]) -> list[Row]:
-    """One row for each finder, task, seed and horizon: the last that was measured, should a task have changed."""
+    """Return one row for each finder, task, seed and horizon: the last one, in case a task has changed."""
     return list({(row.finder, row.task, row.seed, row.horizon): row for row in rows}.values())
 
 
@@ -87,7 +87,7 @@ def _truths(rows: Sequence[Row]) -> dict[tuple[str, int, int], Truth]:
 
 
 def _runs(rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth], refusals: set[str]) -> dict[str, Runs]:
-    """The rows of each finder with their truths, in the finders' order."""
+    """Return the rows of each finder with their truths, in the order of the finders."""
     found: dict[str, Runs] = {}
     for name, entry in FINDERS.items():
         own = [row for row in rows if row.finder == name]
@@ -116,10 +116,10 @@ def _section(horizon: int, runs: Mapping[str, Runs], table: Mapping[str, Figures
 def _head(tasks: str, rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth]) -> str:
     versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     file = HERE / f"{tasks}.py"
-    of = f"; tasks of `{tasks}.py`, sha256 {sha256(file.read_bytes()).hexdigest()[:16]}" if file.is_file() else ""
+    source = f"; tasks of `{tasks}.py`, sha256 {sha256(file.read_bytes()).hexdigest()[:16]}" if file.is_file() else ""
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {_machine()}, Python {platform.python_version()}, {versions}.\n"
-        f"{len(truths)} truths, {len(rows)} results{of}."
+        f"{len(truths)} truths, {len(rows)} results{source}."
     )
 
 
@@ -134,7 +134,7 @@ def _commit() -> str:
 def _machine() -> str:
     model = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo") as lines:  # noqa: PTH123  (no path of ours)
+        with open("/proc/cpuinfo") as lines:  # noqa: PTH123  (a path of the system)
             model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
     except OSError:
         pass
@@ -149,7 +149,7 @@ def _version(package: str) -> str:
 
 
 def _write_truths(file: Path, rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth]) -> None:
-    """The table of truths, with a hash of itself."""
+    """Write the table of truths, with a hash of itself."""
     prints = {(row.task, row.seed, row.horizon): row.fingerprint for row in rows}
     table: dict[str, Any] = json.loads(file.read_text())["truths"] if file.is_file() else {}
     for key, truth in truths.items():

@@ -1,7 +1,7 @@
-"""The other finders, at their defaults: each a sweep of 100 iterations and a rule.
+"""Other finders with their defaults: each is a sweep of 100 iterations and a rule.
 
-torch-lr-finder, Ignite and Lightning run from their own packages, on their own loops. The first two sweep from the
-optimizer's own rate, which is made 1e-7 as torch-lr-finder's documentation shows it. fastai's rules are written anew (see
+torch-lr-finder, Ignite and Lightning run from their own packages, with their own loops. The first two sweep from the
+optimizer's rate, which is 1e-7 here, as in torch-lr-finder's documentation. fastai's rules are reimplemented (see
 :mod:`fastai_rules`).
 """
 
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from task import Training
 
-    Sweep = tuple[float | None, int]  # what a sweep suggests, and how many iterations it took
-    Run = Callable[[Case, int, int], Sweep]  # case, batches to be had, the batch to begin with
+    Sweep = tuple[float | None, int]  # the suggested rate, and the iterations of the sweep
+    Run = Callable[[Case, int, int], Sweep]  # case, number of batches, index of the first batch
 
 ITERATIONS = 100
 FIRST_RATE = 1e-7
 
 
 def torch_lr_finder(training: Training) -> Sweep:
-    """torch-lr-finder's ``range_test`` and the suggestion of its ``plot``."""
+    """Run torch-lr-finder's ``range_test`` and return the suggestion of its ``plot``."""
     os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported
     import matplotlib as mpl
     from torch_lr_finder import LRFinder, TrainDataLoaderIter
@@ -54,7 +54,7 @@ def torch_lr_finder(training: Training) -> Sweep:
 
 
 def ignite(training: Training) -> Sweep:
-    """Ignite's ``FastaiLRFinder``."""
+    """Run Ignite's ``FastaiLRFinder``."""
     from ignite.engine import create_supervised_trainer
     from ignite.handlers import FastaiLRFinder
 
@@ -67,13 +67,13 @@ def ignite(training: Training) -> Sweep:
     steps = len(finder.get_results()["lr"])
     try:
         lr = float(finder.lr_suggestion())
-    except RuntimeError:  # a curve of another shape than it expects
+    except RuntimeError:  # a curve of a shape that it does not expect
         lr = None
     return lr, steps
 
 
 def lightning(training: Training) -> Sweep:
-    """Lightning's ``Tuner.lr_find``."""
+    """Run Lightning's ``Tuner.lr_find``."""
     import lightning.pytorch as pl
     from lightning.pytorch.tuner import Tuner
     from torch.utils.data import DataLoader
@@ -113,7 +113,7 @@ def _module_class() -> type:
         def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
             if type(optimizer.optimizer).__module__.startswith("torch."):
                 super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
-            else:  # one that takes no closure, which is where Lightning computes the gradients
+            else:  # one without a closure, in which Lightning computes the gradients
                 optimizer_closure()
                 optimizer.optimizer.step()
 
@@ -125,7 +125,7 @@ def _module(training: Training) -> Any:
 
 
 def fastai(rule: str) -> Run:
-    """One of fastai's rules on its sweep, which the four of them share."""
+    """Return one of fastai's rules on its sweep, which the four rules share."""
 
     def run(case: Case, batches: int, offset: int) -> Sweep:
         lrs, losses = _swept(case, batches, offset)
@@ -144,18 +144,18 @@ def _swept(case: Case, batches: int, offset: int) -> tuple[NDArray[np.float64], 
 
 
 def package(run: Callable[[Training], Sweep]) -> Run:
-    """A rival that runs from its package, on a training of its own."""
+    """Return a rival that runs from its package, on its own training setup."""
     return lambda case, batches, offset: run(_training(case, batches, offset))
 
 
 def _training(case: Case, batches: int, offset: int) -> Training:
-    """The training at its start, its batches those from ``offset`` on."""
+    """Return the training setup at its start, with the batches rotated to begin at ``offset``."""
     training = case.training(batches)
     return replace(training, batches=[*training.batches[offset:], *training.batches[:offset]])
 
 
 def once(run: Run) -> Finder:
-    """One sweep, as the rival does by default."""
+    """Return a finder that runs one sweep, as the rival does by default."""
 
     def find(case: Case) -> Answer:
         lr, steps = run(case, ITERATIONS, 0)
@@ -165,14 +165,14 @@ def once(run: Run) -> Finder:
 
 
 def repeated(run: Run) -> Finder:
-    """As many sweeps as the budget holds, each from the start on the batches that follow; the median suggestion."""
+    """Return a finder that repeats the sweep within the budget, each on the next batches, and suggests the median."""
 
     def find(case: Case) -> Answer:
         suggested: list[float | None] = []
         steps = 0
         while steps + ITERATIONS <= BUDGET:
-            lr, taken = run(case, BUDGET, steps)
-            steps += max(taken, 1)
+            lr, used = run(case, BUDGET, steps)
+            steps += max(used, 1)
             suggested.append(lr)
         return _answer(suggested, steps)
 
@@ -194,7 +194,7 @@ def _quiet() -> Generator[None]:
 
 
 class _NoAxes:
-    """Axes that draw nothing: the suggestion is wanted, which ``plot`` alone gives."""
+    """Axes that draw nothing, because only ``plot`` returns the suggestion."""
 
     def __getattr__(self, name: str) -> Callable[..., None]:
         return lambda *_, **__: None

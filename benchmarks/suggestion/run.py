@@ -1,9 +1,9 @@
-"""The benchmark of the suggestion: every finder on every task, against the truth.
+"""Run the benchmark of the suggestion: every finder on every task, compared with the truth.
 
     python benchmarks/suggestion/run.py --set development --seeds 10
 
-Results come one by one into the cache beside this file; a run that was stopped goes on where it was, and one after a
-change of code makes anew what depends on it. The report comes last (alone: ``--finders none``).
+Each result goes to the cache next to this file as it is computed. A stopped run resumes. After a change of code, a run
+repeats only the results that depend on it. The report comes last; ``--finders none`` writes it alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TQDM_DISABLE", "1")
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2] / "src")]
 
-from finders import FINDERS  # noqa: E402  (found by the path above)
+from finders import FINDERS  # noqa: E402  (found on the path above)
 from report import write  # noqa: E402
 from store import read  # noqa: E402
 from unit import Unit, results_file, run  # noqa: E402
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def units(arguments: argparse.Namespace) -> list[Unit]:
-    """What there is to do, seed by seed, so that a run cut short has some seeds of every task."""
+    """Return the units of work, seed by seed, so that a stopped run has some seeds of every task."""
     tasks = import_module(arguments.set)
     done: defaultdict[tuple[str, int, int], set[object]] = defaultdict(set)
     for row in read(results_file(arguments.set)):
@@ -49,12 +49,12 @@ def units(arguments: argparse.Namespace) -> list[Unit]:
 
 
 def chosen(parts: Sequence[str]) -> list[str]:
-    """The finders whose name begins with one of ``parts``; all without any."""
+    """Return the finders whose name begins with one of ``parts``, or all if there are none."""
     return [name for name in FINDERS if not parts or any(name.lower().startswith(part.lower()) for part in parts)]
 
 
 def work(todo: Sequence[Unit], processes: int) -> None:
-    """Run the units, a line for each as it ends."""
+    """Run the units, and print a line for each as it ends."""
     begin = time.perf_counter()
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         running = {pool.submit(run, unit): unit for unit in todo}
@@ -62,7 +62,7 @@ def work(todo: Sequence[Unit], processes: int) -> None:
             unit = running[future]
             try:
                 outcome = f"{len(future.result())} finders"
-            except Exception as error:  # noqa: BLE001  (told, and the others go on; it is tried again in the next run)
+            except Exception as error:  # noqa: BLE001  (it is printed, the others continue, and the next run tries again)
                 outcome = f"failed, {type(error).__name__}: {error}"
             seconds = time.perf_counter() - begin
             print(
@@ -71,14 +71,14 @@ def work(todo: Sequence[Unit], processes: int) -> None:
 
 
 def main() -> None:
-    """Run what has no result yet, then report."""
+    """Run all units without a result, then write the report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", default="development", help="module of tasks: development or heldout")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--tasks", nargs="*", default=[], help="parts of names; all without")
+    parser.add_argument("--tasks", nargs="*", default=[], help="parts of names; default: all")
     parser.add_argument(
-        "--finders", nargs="*", default=[], help="beginnings of names; all without; 'none' for the report alone"
+        "--finders", nargs="*", default=[], help="beginnings of names; default: all; 'none' for the report alone"
     )
     parser.add_argument("--horizon", nargs="*", type=int, default=[300])
     parser.add_argument("--processes", type=int, default=2)

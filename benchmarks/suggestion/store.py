@@ -1,4 +1,4 @@
-"""Results on disk, a line of JSON each, added as they come: a run that is killed goes on where it was."""
+"""Results on disk, one line of JSON each, appended as they are computed, so that a killed run can resume."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Row:
-    """What one finder answered on one task at one seed, and where the training at its rate ends.
+    """The answer of one finder on one task at one seed, and the end of the run at its rate.
 
     Attributes:
         finder: its name.
-        code: a hash of what it is made of; results of other code are not used.
+        code: a hash of its code; results of other code are not used.
         task: the task's name.
         seed: the seed.
-        horizon: iterations of the training that the rate is for.
+        horizon: iterations of the run that the rate is for.
         fingerprint: the task's hash.
         lr: the rate, or None.
         low: lower end of its interval.
         high: upper end.
         steps: iterations used.
         says: status and notes.
-        loss: mean loss of the last tenth of the training at ``lr``; infinite where it did not get there; None without one.
-        held_out: held-out loss at its end.
-        seconds: how long it all took, with what could be looked up.
+        loss: mean loss of the last tenth of the run at ``lr``; infinite if the run diverged; None without a run.
+        held_out: held-out loss at the end of the run.
+        seconds: total time, with cached runs.
     """
 
     finder: str
@@ -50,12 +50,12 @@ class Row:
 
     @property
     def key(self) -> tuple[str, str, str, int, int, str]:
-        """What makes it the same result."""
+        """Return the key of the result: rows with the same key replace each other."""
         return self.finder, self.code, self.task, self.seed, self.horizon, self.fingerprint
 
 
 def append(file: Path, rows: Iterable[Row]) -> None:
-    """Add rows; several processes may at once, for each row is written in one piece."""
+    """Append rows. Several processes may do so at once, because each row is one write."""
     file.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -66,7 +66,7 @@ def append(file: Path, rows: Iterable[Row]) -> None:
 
 
 def read(file: Path) -> list[Row]:
-    """All rows; a line that was cut off is left out. Of two with one key the later counts."""
+    """Read all rows without truncated lines; of two rows with one key, the later one counts."""
     if not file.is_file():
         return []
     rows: dict[object, Row] = {}

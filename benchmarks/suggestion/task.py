@@ -1,4 +1,4 @@
-"""What a task of the benchmark is: a small training that can be made anew, bit for bit, as often as one likes."""
+"""The tasks of the benchmark: small training setups that can be built again, bit for bit, any number of times."""
 
 from __future__ import annotations
 
@@ -18,11 +18,14 @@ MakeOptimizer = Callable[[Iterable[nn.Parameter], float], torch.optim.Optimizer]
 
 @dataclass(frozen=True)
 class Training:
-    """A model at its start, with what trains it.
+    """A model at its start, with its optimizer, its loss and its data.
 
-    ``optimizer(parameters, lr)`` makes the optimizer of the model's trainable parameters; the loss is
-    ``criterion(model(input), target)``; ``batches`` are ``(input, target)`` pairs, at least as many as the longest horizon
-    that is measured; ``held_out`` is one such pair (or None), evaluated in evaluation mode.
+    Attributes:
+        model: the model.
+        optimizer: ``optimizer(parameters, lr)`` returns the optimizer of the model's trainable parameters.
+        criterion: the loss is ``criterion(model(input), target)``.
+        batches: ``(input, target)`` pairs, at least as many as the longest horizon that is measured.
+        held_out: one such pair or None, evaluated in evaluation mode.
     """
 
     model: nn.Module
@@ -32,15 +35,15 @@ class Training:
     held_out: tuple[Any, Any] | None = None
 
     def parameters(self) -> list[nn.Parameter]:
-        """Those that are trained."""
+        """Return the trainable parameters."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def learner(self, lr: float = 1e-3) -> TorchLearner:
-        """The training as the finder sees it; ``lr`` is what its optimizer is made with."""
+        """Return the learner for the finder; ``lr`` is the initial rate of its optimizer."""
         return TorchLearner(self.model, self.optimizer(self.parameters(), lr), self.criterion, list(self.batches))
 
     def held_out_loss(self) -> float | None:
-        """The loss of the held-out pair in evaluation mode, as the model now is; NaN if not finite, None without one."""
+        """Return the present loss of the held-out pair in evaluation mode; NaN if not finite, None without a pair."""
         if self.held_out is None:
             return None
         modes = [(module, module.training) for module in self.model.modules()]
@@ -54,16 +57,16 @@ class Training:
 
 @dataclass(frozen=True)
 class Task:
-    """A training to be made: always from the same initialisation; ``seed`` draws the batches and Dropout's masks.
+    """A training setup that always starts from the same weights; ``seed`` sets the batches and the dropout masks.
 
     Args:
         name: unique.
-        family: what it has in common with others (data and architecture); development and test tasks share no family.
-        optimizer: its kind, in words.
+        family: its data and architecture; development and held-out tasks share no family.
+        optimizer: the kind of optimizer.
         default_lr: the framework's own default rate for the optimizer.
-        build: ``build(seed, batches) -> Training`` with that many batches; draws from torch's and numpy's global generators
-            only after seeding them itself.
-        horizons: the lengths of training that are measured.
+        build: ``build(seed, batches) -> Training`` with that many batches. It seeds the global generators of torch and
+            numpy before it draws from them.
+        horizons: the lengths of run that are measured.
     """
 
     name: str
@@ -74,13 +77,13 @@ class Task:
     horizons: tuple[int, ...] = (300,)
 
     def training(self, seed: int, horizon: int = 300) -> Training:
-        """The training at its start, torch's global generator seeded for its Dropout masks."""
+        """Return the training setup at its start, with torch's global generator seeded for the dropout masks."""
         training = self.build(seed, horizon)
         torch.manual_seed(seed)
         return training
 
     def fingerprint(self, seed: int, horizon: int = 300) -> str:
-        """A hash of what the training is: initial weights, batches, architecture, optimizer, and what two steps of it do."""
+        """Return a hash of the training setup: initial weights, batches, architecture, optimizer, and the first losses."""
         training = self.training(seed, horizon)
         learner = training.learner(1e-3)
         optimizer = training.optimizer(training.parameters(), 1e-3)

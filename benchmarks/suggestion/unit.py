@@ -1,4 +1,4 @@
-"""One task at one seed and horizon: its truth, and every finder on it. The unit that a process works on."""
+"""The unit of work of a process: one task at one seed and horizon, with its truth and every finder on it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRUTHS = "truth-{}.json"
 
 @dataclass(frozen=True)
 class Unit:
-    """What is to be done: ``finders`` by name, on one task of the module ``tasks``."""
+    """The finders to run, by name, on one task of the module ``tasks``."""
 
     tasks: str
     task: str
@@ -40,17 +40,17 @@ class Unit:
 
 
 def results_file(tasks: str) -> Path:
-    """Where the results of a set of tasks are kept."""
+    """Return the file with the results of a set of tasks."""
     return CACHE / f"results-{tasks}.jsonl"
 
 
 def truth_file(task: str, seed: int, horizon: int, fingerprint: str) -> Path:
-    """Where a truth is kept."""
+    """Return the file of a truth."""
     return CACHE / "truth" / f"{task}-{seed}-{horizon}-{fingerprint}.json"
 
 
 def run(unit: Unit) -> list[str]:
-    """Measure the truth, run the finders that have no result yet, keep what they answer; the names of those run."""
+    """Measure the truth, run the finders without a result, store their answers, and return their names."""
     torch.set_num_threads(1)
     task, refusal = _tasks(unit.tasks)[unit.task]
     learner = Replayed(task, unit.seed, unit.horizon)
@@ -72,7 +72,7 @@ def run(unit: Unit) -> list[str]:
 
 
 def truth(case: Case, tasks: str) -> Truth:
-    """The truth: from the committed table or the cache where it is known for this very task, else measured and cached."""
+    """Return the truth for exactly this task, from the cache or the committed table, or measure it; then cache it."""
     fingerprint = case.learner.fingerprint
     file = truth_file(case.task.name, case.seed, case.horizon, fingerprint)
     if file.is_file():
@@ -91,7 +91,7 @@ def truth(case: Case, tasks: str) -> Truth:
 
 @cache
 def _tasks(name: str) -> dict[str, tuple[Task, bool]]:
-    """The tasks of a module by name, each with whether it ought to be refused."""
+    """Return the tasks of a module by name, each with whether a finder should refuse it."""
     module = import_module(name)
     return {
         task.name: (task, refusal) for refusal in (False, True) for task in (module.REFUSALS if refusal else module.TASKS)
@@ -111,8 +111,8 @@ def _row(case: Case, entry: Entry, *, trained: bool) -> Row:
         answer = entry.find(case)
         if entry.kind == "ours" and case.learner.snapshot() != START:
             answer = Answer(None, answer.steps, says="left a trace")
-    except Exception as error:  # noqa: BLE001  (whatever a finder dies of, it has no answer; the report shows how often)
-        answer = Answer(None, case.learner.iterations_made, says=f"raised {type(error).__name__}: {str(error)[:200]}")
+    except Exception as error:  # noqa: BLE001  (a finder that raises has no answer; the report shows how often)
+        answer = Answer(None, case.learner.iterations_run, says=f"raised {type(error).__name__}: {str(error)[:200]}")
         if entry.kind == "no rate":
             answer = Answer(None, 0, says=answer.says, loss=np.inf)
     loss, held_out = answer.loss, answer.held_out

@@ -1,6 +1,7 @@
-"""Methods that set the rate themselves while they train the task: no search, no iterations spent, only where they end.
+"""Methods that set the rate themselves while they train the task, without a search.
 
-Each with ``lr=1`` and its other defaults, from its own package. The weight decay of the task's optimizer is not theirs.
+Each runs from its own package, with ``lr=1`` and its other defaults. They do not use the weight decay of the task's
+optimizer.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ if TYPE_CHECKING:
     from answers import Case, Finder
     from torch import nn
 
-    Make = Callable[[Iterable[nn.Parameter], torch.optim.Optimizer], torch.optim.Optimizer]
+    OptimizerFor = Callable[[Iterable[nn.Parameter], torch.optim.Optimizer], torch.optim.Optimizer]
 
 
 def prodigy(parameters: Iterable[nn.Parameter], _: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """Prodigy, whatever the task's optimizer is."""
+    """Return Prodigy, whatever the task's optimizer is."""
     from prodigyopt import Prodigy
 
     return Prodigy(parameters, lr=1.0)
 
 
 def d_adaptation(parameters: Iterable[nn.Parameter], own: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """D-Adaptation in the variant nearest to the task's optimizer: SGD with its momentum, Lion, or Adam for all others."""
+    """Return the D-Adaptation variant nearest to the task's optimizer: SGD with its momentum, Lion, or else Adam."""
     import dadaptation
 
     name = type(own).__name__.lower()
@@ -42,21 +43,21 @@ def d_adaptation(parameters: Iterable[nn.Parameter], own: torch.optim.Optimizer)
 
 
 def dog(parameters: Iterable[nn.Parameter], _: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """DoG, without the averaged weights that its authors advise for evaluation: they do not change the training losses."""
+    """Return DoG without averaged weights. Its authors advise them for evaluation; they do not change training losses."""
     from dog import DoG
 
     return DoG(parameters)
 
 
-def trains(make: Make) -> Finder:
-    """A finder that answers with a training."""
+def trains(optimizer_for: OptimizerFor) -> Finder:
+    """Return a finder that answers with the end of a run."""
 
     def find(case: Case) -> Answer:
         training = case.training()
 
         def optimizer(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Optimizer:
             parameters = list(parameters)
-            return make(parameters, training.optimizer(parameters, lr))
+            return optimizer_for(parameters, training.optimizer(parameters, lr))
 
         learner: Any = replace(training, optimizer=optimizer).learner(1.0)
         losses = np.full(case.horizon, np.nan)

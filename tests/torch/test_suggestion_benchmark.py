@@ -1,4 +1,4 @@
-"""The benchmark of the suggestion judges right: its grid, its regret, its memory."""
+"""Tests of the suggestion benchmark: its grid, its regret, its cache."""
 
 import math
 import sys
@@ -48,7 +48,7 @@ def case(tmp_path, task=BOWL, horizon=40):
 
 
 def row(**given):
-    kept = {
+    defaults = {
         "finder": "any",
         "code": "",
         "task": "bowl",
@@ -64,15 +64,15 @@ def row(**given):
         "held_out": None,
         "seconds": 0.0,
     }
-    return Row(**{**kept, **given})
+    return Row(**{**defaults, **given})
 
 
 TRUTH = Truth({-1: 3.0, 0: 2.0, 1: 3.0}, untrained=6.0)
 
 
-def test_best_of_the_grid_has_both_neighbours_and_all_within_three_octaves(tmp_path):
+def test_best_of_the_grid_has_both_neighbors_and_all_within_three_octaves(tmp_path):
     truth = measured(case(tmp_path))
-    assert {truth.place + step for step in range(-6, 7)} <= set(truth.finals)
+    assert {truth.best_index + step for step in range(-6, 7)} <= set(truth.finals)
 
 
 def test_rates_above_the_edge_of_stability_are_infinitely_bad_or_worse_than_untrained(tmp_path):
@@ -86,7 +86,7 @@ def test_best_rate_is_under_the_edge_of_stability(tmp_path):
     assert 0.01 < measured(case(tmp_path)).best_lr < 1.0
 
 
-def test_task_that_no_rate_trains_is_told(tmp_path):
+def test_task_that_no_rate_trains_is_an_error(tmp_path):
     flat = Task("flat", "flat", "sgd", 1e-3, lambda seed, batches: _flat(bowl(seed, batches)))
     with pytest.raises(ValueError, match="No rate trains flat"):
         measured(case(tmp_path, flat))
@@ -96,7 +96,7 @@ def _flat(training):
     return Training(training.model, torch.optim.SGD, lambda output, _: 0 * output.sum() + 1, training.batches)
 
 
-def test_place_in_the_grid_is_the_inverse_of_its_rate():
+def test_index_in_the_grid_is_the_inverse_of_its_rate():
     assert [nearest(rate(k)) for k in range(-30, 10)] == list(range(-30, 10))
 
 
@@ -104,7 +104,7 @@ def test_best_rate_of_a_symmetric_valley_is_its_middle():
     assert TRUTH.best_lr == pytest.approx(rate(0))
 
 
-def test_best_rate_leans_to_the_lower_neighbour_also_where_losses_are_negative():
+def test_best_rate_leans_to_the_lower_neighbor_also_if_losses_are_negative():
     assert Truth({-1: -2.0, 0: -3.0, 1: -1.0}, untrained=6.0).best_lr < rate(0)
 
 
@@ -114,7 +114,7 @@ def test_truth_survives_json():
 
 
 @pytest.mark.parametrize(("loss", "regret"), [(2.0, 0.0), (4.0, 0.5), (6.0, 1.0), (99.0, 1.0), (math.inf, 1.0), (None, 1.0)])
-def test_regret_is_the_way_back_to_the_untrained_model_and_no_more(loss, regret):
+def test_regret_is_the_share_of_the_improvement_that_is_lost_and_at_most_1(loss, regret):
     assert Judged(row(loss=loss), TRUTH).regret == regret
 
 
@@ -134,7 +134,7 @@ def test_figures_of_runs_that_are_all_alike_have_intervals_of_no_width():
     assert (some.coverage.value, some.octaves.value, some.false) == (1.0, 2.0, 0.5)
 
 
-def test_memory_gives_the_losses_of_the_real_training_also_after_a_change_of_rate(tmp_path):
+def test_cache_gives_the_losses_of_the_real_run_also_after_a_change_of_rate(tmp_path):
     rates = [0.1] * 5 + [0.2] * 3 + [0.1] * 2
     real = DROPOUT.training(0, 40).learner()
     expected = [float(real.iteration(lr)) for lr in rates]
@@ -144,7 +144,7 @@ def test_memory_gives_the_losses_of_the_real_training_also_after_a_change_of_rat
         learner.close()
 
 
-def test_memory_on_disk_trains_nothing_again(tmp_path):
+def test_cache_on_disk_trains_nothing_again(tmp_path):
     first = case(tmp_path).learner
     losses, held_out = first.training(0.1), first.held_out(0.1)
     first.close()
@@ -154,19 +154,19 @@ def test_memory_on_disk_trains_nothing_again(tmp_path):
     assert second.held_out(0.1) == held_out
 
 
-def test_held_out_loss_leaves_the_training_as_it_was(tmp_path):
+def test_held_out_loss_leaves_the_run_unchanged(tmp_path):
     learner = case(tmp_path).learner
     learner.held_out(0.1)
     learner.training(0.2)
     np.testing.assert_array_equal(learner.training(0.1), Replayed(BOWL, 0, 40, tmp_path / "other").training(0.1))
 
 
-def test_results_are_read_back_without_the_line_that_was_cut_off(tmp_path):
+def test_results_are_read_without_a_truncated_line(tmp_path):
     file = tmp_path / "results.jsonl"
     append(file, [row(), row(seed=1, loss=math.inf)])
     with file.open("a") as end:
         end.write('{"finder": "cut')
-    assert [kept.loss for kept in read(file)] == [1.0, math.inf]
+    assert [stored.loss for stored in read(file)] == [1.0, math.inf]
 
 
 def test_answer_without_a_rate_is_a_refusal():
