@@ -14,7 +14,7 @@ SOURCE = Path(lrfinder.__file__).parent
 HEAVY = {"matplotlib", "msgspec", "rich", "typer", "torch", "jax", "keras", "mxnet", "pandas", "ray", "sklearn", "scipy"}
 TRAINERS = {"lightning", "transformers", "accelerate", "ignite", "fastai", "skorch"}
 FRAMEWORKS = {"torch", "jax", "optax", "keras", "mxnet", "tensorflow", *TRAINERS}
-ALSO = {"jax": {"optax"}, "trainers": {"torch"}}  # what comes with a framework and is none of its own
+ALSO = {"jax": {"optax"}, "gluon": {"mxnet"}, "trainers": {"torch", *TRAINERS}}  # what comes with a framework
 
 
 def run(code, **environment):
