@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LARGEST_FILE_BYTES = 1 << 27  # three million records take less
-MOST_DIGITS = 300  # of an integer; a float holds no more
 
 Document = dict[str, Any]
 Built = TypeVar("Built")
@@ -52,11 +51,7 @@ def load(path: str | PathLike[str]) -> Result:
 
 
 def result_of(document: Document, lines: Sequence[Document] = ()) -> Result:
-    """Return the result of a document and of the lines that follow it in its file.
-
-    Raises:
-        ValueError: they do not hold one.
-    """
+    """Return the result that a document and the lines after it hold; raise ``ValueError`` where they do not."""
     if document.get("result") == "Grid":
         from lrfinder._grid.storage import grid_of
 
@@ -67,7 +62,7 @@ def result_of(document: Document, lines: Sequence[Document] = ()) -> Result:
 
 
 def probe_of(document: object) -> Probe:
-    """Return the probe of a document; raise ``ValueError`` where it does not hold one."""
+    """Return the probe that a document holds; raise ``ValueError`` where it does not."""
     from lrfinder._results import decoding
 
     return decoding.convert(document, decoding.ProbeDocument).probe()
@@ -142,14 +137,10 @@ def read(path: str | PathLike[str]) -> list[Document]:
 
 
 def naming_file(build: Callable[[], Built], path: str | PathLike[str]) -> Built:
-    """Return what ``build`` returns.
-
-    Raises:
-        ResultFileError: ``build`` met a damaged document.
-    """
+    """Return what ``build`` returns; raise :class:`ResultFileError` where it meets a damaged document."""
     try:
         return build()
-    except (KeyError, TypeError, ValueError, OverflowError, RecursionError, MemoryError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         message = f"{path} is damaged ({error!s:.120}); give a file that to_json() wrote."
         raise ResultFileError(message) from error
 
@@ -195,21 +186,12 @@ def _documents(content: bytes) -> list[Any]:
 
 def _json(content: bytes) -> object:
     """Parse strictly. The parser of msgspec is not used: it accepts repeated names and refuses unpaired surrogates."""
-    return json.loads(
-        content.decode("utf-8"), parse_constant=_refuse, parse_int=_integer, object_pairs_hook=_without_repetition
-    )
+    return json.loads(content.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_repetition)
 
 
 def _refuse(name: str) -> object:
     message = f"{name} is not JSON"
     raise ValueError(message)
-
-
-def _integer(digits: str) -> int:
-    if len(digits) > MOST_DIGITS:
-        message = f"an integer of {len(digits)} digits"
-        raise ValueError(message)
-    return int(digits)
 
 
 def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:

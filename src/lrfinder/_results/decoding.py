@@ -109,7 +109,7 @@ def convert(document: object, kind: type[Kind]) -> Kind:
     """Return parsed JSON as ``kind``; raise ``ValueError`` where a part is missing or has another type."""
     try:
         return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:  # not a ValueError in every version
+    except (msgspec.ValidationError, SystemError) as error:  # SystemError: old versions, of an integer that no float holds
         raise ValueError(str(error)) from error
 
 

@@ -1,4 +1,4 @@
-"""The parts of results: what one iteration, one probe, one pair of trainings gave, and why each ended."""
+"""The parts of results: one iteration, one probe, one pair of trainings, and why each ended. Plain frozen data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike
 
 Confidence = Literal["high", "medium", "low"]
 
 
 class Record(NamedTuple):
-    """One iteration of a sweep: its rate, and the loss of its batch before the update made at that rate."""
+    """One iteration of a sweep: its rate, and the loss of its batch before the update at that rate."""
 
     lr: float
     loss: float
@@ -29,12 +29,12 @@ class Stop(Enum):
     LAST_RATE = "the last rate was reached"
     MAX_ITERATIONS = "the limit on iterations was reached"
     DATA_ENDED = "the stream of data ended"
-    CRITERION = "the stopping criterion said so"
+    CRITERION = "the stopping criterion was met"
     LEFT = "the loop was left before its end"
 
 
 class Status(StrEnum):
-    """Whether a suggestion carries a rate, and if not, why not. Compares equal to its text: ``status == "ok"``."""
+    """Whether a suggestion has a rate, and if not, why. It equals its text: ``status == "ok"``."""
 
     OK = "ok"
     TOO_FEW_POINTS = "too few points"
@@ -44,9 +44,28 @@ class Status(StrEnum):
     LOW_SIGNAL = "low signal"
 
 
+class BitwiseEqual:
+    """A value that equals another one whose numbers are the same bit for bit; NaN equals NaN."""
+
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, type(self)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._identity())
+
+    def _identity(self) -> tuple[object, ...]:
+        raise NotImplementedError
+
+
+def bits(numbers: ArrayLike) -> bytes:
+    """Return the numbers bit for bit, with one NaN for all: files and arithmetic do not preserve the others."""
+    values = np.asarray(numbers, dtype=np.float64)
+    return np.where(np.isnan(values), np.nan, values).tobytes()
+
+
 @dataclass(frozen=True)
 class Settings:
-    """What a range test was asked to do. The three of the ladder are ``None`` where ``rates=`` gave the rates."""
+    """The settings of a range test. The three that describe its rates are ``None`` where ``rates=`` lists them."""
 
     lr_start: float | None
     lr_multiplier: float | None
@@ -56,8 +75,8 @@ class Settings:
     stopping: str
 
 
-@dataclass(frozen=True)
-class Probe:
+@dataclass(frozen=True, eq=False)
+class Probe(BitwiseEqual):
     """A short training at one rate: the loss of each iteration, before its update, and why it ended.
 
     Under a schedule ``lr`` is the highest rate of the training.
@@ -67,21 +86,12 @@ class Probe:
     losses: tuple[float, ...] = field(repr=False)
     stop: Stop
 
-    def __eq__(self, other: object) -> bool:
-        """Same rate, same losses bit for bit (NaN equals NaN), same end."""
-        if not isinstance(other, Probe):
-            return NotImplemented
-        return (self.lr, self.stop, self._bits()) == (other.lr, other.stop, other._bits())
-
-    def __hash__(self) -> int:
-        return hash((self.lr, self.stop, self._bits()))
-
-    def _bits(self) -> bytes:
-        return bits(np.array(self.losses))
+    def _identity(self) -> tuple[object, ...]:
+        return self.lr, self.stop, bits(self.losses)
 
 
 class Order(StrEnum):
-    """How a training ended beside another. Compares equal to its text: ``order == "a tie"``."""
+    """The order of one training and another by their losses at the end. It equals its text: ``order == "a tie"``."""
 
     LOWER = "lower"
     HIGHER = "higher"
@@ -90,12 +100,18 @@ class Order(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """How the training at ``lr`` ended beside the one at ``other``, on the same batches.
+    """The training at ``lr`` compared with the one at ``other``, on the same batches.
 
-    ``mean`` is by how much its loss was higher over the last tenth (negative where it was lower), with its
-    ``standard_error`` (4 degrees of freedom). ``chance`` is that of losses as far apart where neither training is lower,
-    from their ranks, which spikes do not trouble. ``order`` says which ended lower, or that noise cannot tell them apart.
-    Where a training did not reach its end, or was too short to know its noise, the error and the chance are NaN.
+    The standard error and the chance are NaN where a training did not reach its end, or was too short to show its noise.
+
+    Attributes:
+        lr: the rate of the training.
+        other: the rate of the one that it is compared with.
+        mean: how much higher its loss was, on average over the last tenth of the iterations; negative where it was lower.
+        standard_error: of ``mean``, with 4 degrees of freedom.
+        chance: the probability of a difference this large between trainings that are equally low. It is computed from the
+            ranks of the losses, which a spike hardly changes.
+        order: which of the two ended lower, or that noise hides it.
     """
 
     lr: float
@@ -106,11 +122,6 @@ class Difference:
     order: Order
 
     def turned(self) -> Difference:
-        """The same seen from the other rate."""
+        """Return the difference as seen from the other rate."""
         order = {Order.LOWER: Order.HIGHER, Order.HIGHER: Order.LOWER, Order.TIE: Order.TIE}[self.order]
         return Difference(self.other, self.lr, -self.mean, self.standard_error, self.chance, order)
-
-
-def bits(values: NDArray[np.float64]) -> bytes:
-    """The values bit for bit, with one NaN for all: files and arithmetic do not keep the others apart."""
-    return np.where(np.isnan(values), np.nan, values).tobytes()

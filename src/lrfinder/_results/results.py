@@ -1,8 +1,6 @@
-"""What an experiment leaves behind: plain frozen data.
+"""The results of experiments: plain frozen data, none of which knows a learner.
 
-A :class:`RangeTest` is the curve of one sweep, a :class:`Comparison` the trainings at a few rates, a :class:`Suggestion` a
-rate with what is known about it. None of them knows a learner. Methods that a reader expects on a result (``plot``,
-``suggestion``, ``to_json``) are one line each and import inside their body.
+Methods that users expect on a result (``plot``, ``suggestion``, ``to_json``) are short and import inside their body.
 """
 
 from __future__ import annotations
@@ -16,7 +14,18 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 
 from lrfinder._optional import require
-from lrfinder._results.records import Confidence, Difference, Order, Probe, Record, Settings, Status, Stop, bits
+from lrfinder._results.records import (
+    BitwiseEqual,
+    Confidence,
+    Difference,
+    Order,
+    Probe,
+    Record,
+    Settings,
+    Status,
+    Stop,
+    bits,
+)
 from lrfinder.analysis.endings import comparison_window, final_losses
 
 if TYPE_CHECKING:
@@ -32,20 +41,20 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """What every result can do; a subclass says what its table is."""
+    """The methods that every result has."""
 
     def to_columns(self) -> Mapping[str, Sequence[object]]:
-        """The table of the result: columns by name, all of one length."""
+        """Return the table of the result: columns by name, all of one length."""
         raise NotImplementedError
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the result on ``ax``, or on new axes; returns them, shows nothing."""
+        """Draw the result on ``ax``, or on new axes, and return these; nothing is shown."""
         from lrfinder.views.matplotlib import plot
 
         return plot(self, ax)
 
     def report(self, path: str | PathLike[str]) -> None:
-        """Write the result to ``path`` as a page of HTML that needs nothing beside it; see :mod:`lrfinder.views.report`."""
+        """Write the result to ``path`` as one self-contained page of HTML; see :mod:`lrfinder.views.report`."""
         from lrfinder.views.report import write_report
 
         write_report({"": self}, path)
@@ -57,13 +66,13 @@ class Result:
         save(self, path)
 
     def to_csv(self, path: str | PathLike[str]) -> None:
-        """Write the table of the result to ``path``, one line a row."""
+        """Write the table of the result to ``path``, a line for each row."""
         from lrfinder._results.codec import write_csv
 
         write_csv(self.to_columns(), path)
 
     def to_frame(self) -> pd.DataFrame:
-        """The table of the result as a pandas ``DataFrame``.
+        """Return the table of the result as a pandas ``DataFrame``.
 
         Raises:
             MissingExtraError: pandas is not installed.
@@ -72,7 +81,6 @@ class Result:
         return frame
 
     def __rich__(self) -> RenderableType:
-        """What rich prints of it."""
         from lrfinder.views.terminal import terminal_view
 
         return terminal_view(self)
@@ -84,10 +92,10 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class RangeTest(Result, Sequence[Record]):
-    """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with why it ended and what was asked.
+class RangeTest(BitwiseEqual, Result, Sequence[Record]):
+    """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with its settings and why it ended.
 
-    Losses are raw, one per iteration, each of its own batch before the update; they may be NaN or infinite at the end.
+    Losses are raw: one per iteration, each of its own batch before the update. The last one may be NaN or infinite.
     """
 
     records: tuple[Record, ...] = field(repr=False)
@@ -104,18 +112,8 @@ class RangeTest(Result, Sequence[Record]):
     def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
         return self.records[index]
 
-    def __eq__(self, other: object) -> bool:
-        """Same records bit for bit (NaN equals NaN), same stop, same settings."""
-        if not isinstance(other, RangeTest):
-            return NotImplemented
-        same_plan = (self.stop, self.settings) == (other.stop, other.settings)
-        return same_plan and self._bits() == other._bits()
-
-    def __hash__(self) -> int:
-        return hash((self._bits(), self.stop, self.settings))
-
-    def _bits(self) -> bytes:
-        return bits(self.lrs) + bits(self.losses)
+    def _identity(self) -> tuple[object, ...]:
+        return bits(self.lrs), bits(self.losses), self.stop, self.settings
 
     @cached_property
     def lrs(self) -> NDArray[np.float64]:
@@ -134,35 +132,44 @@ class RangeTest(Result, Sequence[Record]):
 
     @cached_property
     def landmarks(self) -> Landmarks:
-        """Where the loss starts to fall, falls fastest, is lowest and diverges."""
+        """The rates at which the loss starts to fall, falls fastest, is lowest and diverges."""
         from lrfinder.analysis.landmarks import landmarks
 
         return landmarks(self.lrs, self.losses)
 
     @cached_property
     def suggestion(self) -> Suggestion:
-        """The rate as far as this one curve can tell; worked out when first asked for."""
+        """The rate that this one curve suggests; computed at first access."""
         from lrfinder.analysis.suggestion import suggestion_from_curve
 
         return suggestion_from_curve(self.lrs, self.losses)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
-        """The table of the result: columns ``iteration``, ``lr``, ``loss``, all of one length."""
+        """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration."""
         return {"iteration": range(len(self)), "lr": self.lrs.tolist(), "loss": self.losses.tolist()}
 
 
 @dataclass(frozen=True)
 class Suggestion(Result):
-    """A rate, its interval, how far to trust it and why.
+    """A learning rate, its interval, and how far to trust it.
 
-    ``lr``, ``low`` and ``high`` are numbers with ``low <= lr <= high`` exactly where ``status`` is ``"ok"``, and ``None``
-    otherwise. ``notes`` say what is worth knowing beside the number. ``iterations`` counts every call of ``iteration`` that
-    was made for it. From ``finder.suggest`` it also has the ``horizon`` that the rate is for, the ``curve`` of the sweep
-    that came first and the ``probes``, by rising rate; from a curve alone it has none of them. ``schedule`` names how the
-    rate moves through the training; ``lr`` is its highest.
+    Where ``status`` is ``"ok"``, ``low <= lr <= high`` are numbers; otherwise all three are ``None``. A suggestion of one
+    curve alone has no ``horizon``, ``curve`` or ``probes``.
 
-    ``extra_iterations`` were made beside these, by :func:`lrfinder.suggest`: of probes that were begun early and were not
-    asked for in the end, and those made again after an interruption. Two suggestions that differ in nothing else are equal.
+    Attributes:
+        lr: the rate; under a schedule, its highest.
+        low: the lower end of the interval.
+        high: the upper end of the interval.
+        confidence: ``"high"``, ``"medium"`` or ``"low"``.
+        status: whether there is a rate, and if not, why.
+        notes: remarks that qualify the rate.
+        iterations: how many iterations the search trained for it.
+        horizon: the length of the training that the rate is for, in iterations.
+        curve: the sweep that came first.
+        probes: the short trainings at single rates, by rising rate.
+        schedule: the name of the schedule of the training.
+        extra_iterations: further iterations of :func:`lrfinder.suggest`: of probes that were started early and not needed,
+            and of those trained again after an interruption. Equality ignores it.
     """
 
     lr: float | None
@@ -180,18 +187,20 @@ class Suggestion(Result):
 
     @property
     def landmarks(self) -> Landmarks | None:
-        """Those of the sweep; ``None`` where there is none."""
+        """The landmarks of the sweep; ``None`` without a sweep."""
         return None if self.curve is None else self.curve.landmarks
 
     @property
-    def max_lr(self) -> float | None:
-        """The upper bound of a cyclical schedule, and the highest rate of one cycle; ``None`` without a rate.
+    def is_constant(self) -> bool:
+        """Whether the rate is for a training at a constant rate."""
+        return self.schedule == "constant"
 
-        Where the rate is for a schedule that moves it is ``lr``, which was measured as the highest.
-        """
+    @property
+    def max_lr(self) -> float | None:
+        """The upper bound of a cyclical schedule, and the highest rate of one cycle; under a schedule, ``lr`` itself."""
         from lrfinder.analysis.cycle import max_lr
 
-        return self.lr if self.lr is None or self.schedule != "constant" else max_lr(self.lr, self.probes)
+        return self.lr if self.lr is None or not self.is_constant else max_lr(self.lr, self.probes)
 
     @property
     def base_lr(self) -> float | None:
@@ -199,77 +208,70 @@ class Suggestion(Result):
         return None if self.max_lr is None else self.max_lr / 4
 
     def explain(self) -> str:
-        """The suggestion in plain words, one paragraph."""
+        """Return the suggestion in plain words, one paragraph."""
         from lrfinder.views.verdict import verdict
 
         return verdict(self)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
-        """Columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each probe."""
+        """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each probe."""
         rows = [(k, probe.lr, loss) for probe in self.probes for k, loss in enumerate(probe.losses)]
-        iterations, lrs, losses = zip(*rows, strict=True) if rows else ((), (), ())
-        return {"iteration": iterations, "lr": lrs, "loss": losses}
+        return {name: [row[column] for row in rows] for column, name in enumerate(("iteration", "lr", "loss"))}
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison(Result):
+class Comparison(BitwiseEqual, Result):
     """Trainings at a few rates from one start on the same batches.
 
-    ``losses[i, k]`` is the loss of iteration ``k`` at ``lrs[i]``, before its update; NaN from where a training ended early.
-    ``stops[i]`` says why training ``i`` ended.
+    Attributes:
+        lrs: the rates, shape ``(rates,)``.
+        losses: the loss of each iteration before its update, shape ``(rates, iterations)``; NaN after an early end.
+        stops: why each training ended.
     """
 
     lrs: NDArray[np.float64]
     losses: NDArray[np.float64] = field(repr=False)
     stops: tuple[Stop, ...]
 
-    def __eq__(self, other: object) -> bool:
-        """Same rates, losses (bit for bit, NaN equals NaN) and stops."""
-        if not isinstance(other, Comparison):
-            return NotImplemented
-        return self.stops == other.stops and self._bits() == other._bits()
-
-    def __hash__(self) -> int:
-        return hash((self._bits(), self.stops))
-
-    def _bits(self) -> tuple[tuple[int, ...], bytes]:
-        return self.losses.shape, bits(self.lrs) + bits(self.losses)
+    def _identity(self) -> tuple[object, ...]:
+        return self.losses.shape, bits(self.lrs), bits(self.losses), self.stops
 
     @property
     def iterations(self) -> int:
-        """How many iterations each training was given."""
+        """The length of each training that was not stopped early, in iterations."""
         return int(self.losses.shape[1])
 
     def final(self, last: int | None = None) -> NDArray[np.float64]:
-        """Mean loss over the ``last`` iterations of each training, shape ``(rates,)``; infinite where it did not get there.
+        """Return the mean loss of each training over its ``last`` iterations; infinite where one of them is not finite.
 
-        By default the last tenth of the iterations (at least one), which is what regret is measured on.
+        Args:
+            last: the number of iterations; by default the last tenth, at least one, which decides the comparison.
+
+        Returns:
+            The means, shape ``(rates,)``.
         """
         window = comparison_window(self.iterations) if last is None else min(last, self.iterations)
         return final_losses(self.losses, window)
 
     @property
     def best(self) -> float | None:
-        """The rate that ended lowest (mean of the last tenth); ``None`` when no training reached its end."""
+        """The rate with the lowest :meth:`final` loss; ``None`` where no training reached its end."""
         finals = self.final()
         best = int(finals.argmin())
         return float(self.lrs[best]) if np.isfinite(finals[best]) else None
 
     @cached_property
     def differences(self) -> tuple[Difference, ...]:
-        """Every pair of trainings, with its difference, standard error and order; see :mod:`lrfinder.analysis.paired`."""
+        """The difference of every pair of trainings; see :mod:`lrfinder.analysis.paired`."""
         from lrfinder.analysis.paired import differences
 
         return differences(self.lrs, self.losses)
 
     def against_best(self) -> tuple[Difference | None, ...]:
-        """For each training its difference to the one that ended lowest; ``None`` for that one, and where none is best."""
-        if self.best is None:
-            return (None,) * len(self.lrs)
-        best, pairs = int(self.final().argmin()), iter(self.differences)
+        """Return the difference of each training to the one that ended lowest; ``None`` for that one, or without one."""
         found: list[Difference | None] = [None] * len(self.lrs)
-        for one, other in combinations(range(len(self.lrs)), 2):
-            pair = next(pairs)
+        best = None if self.best is None else int(self.final().argmin())
+        for (one, other), pair in zip(combinations(range(len(self.lrs)), 2), self.differences, strict=True):
             if other == best:
                 found[one] = pair
             elif one == best:
@@ -278,11 +280,11 @@ class Comparison(Result):
 
     @property
     def tied(self) -> tuple[float, ...]:
-        """The rates whose trainings cannot be told from the one that ended lowest."""
+        """The rates whose trainings noise does not allow to tell from the one that ended lowest."""
         return tuple(pair.lr for pair in self.against_best() if pair is not None and pair.order is Order.TIE)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
-        """The result as a table: columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
+        """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
         trainings = len(self.lrs)
         return {
             "iteration": list(range(self.iterations)) * trainings,
