@@ -81,7 +81,7 @@ def test_it_stays_when_all_losses_are_scaled_and_shifted(factor):
 
 def test_its_rate_is_the_mean_of_the_seeds_and_its_ends_are_theirs():
     told = grid(curve_of=lambda d, m, s: curve(at=0.1 * (1 - m) * (1 + s / 10))).recommended
-    lrs = [figures.lr for figures in told.combination.figures]
+    lrs = [measures.lr for measures in told.combination.measures]
     assert (told.low, told.high) == (min(lrs), max(lrs))
     assert told.lr == pytest.approx(math.prod(lrs) ** (1 / 3))
 
@@ -114,7 +114,7 @@ def test_one_seed_tells_nothing_of_the_spread_and_that_is_said():
 def test_the_largest_that_was_tried_is_said_to_be_so():
     notes = grid(curve_of=lambda d, m, s: curve(lowest=1.0 if d < 0.1 else 1.8, at=0.1 * (1 - m))).recommended.notes
     assert [note for note in notes if "largest tried" in note] == [
-        "momentum: the largest tried was taken, and a larger one may do as well"
+        "momentum: the largest tried was chosen, and a larger one may do as well"
     ]
 
 

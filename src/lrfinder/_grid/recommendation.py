@@ -1,7 +1,7 @@
-"""Which combination of a grid to train with: the largest weight decay and momentum that still let a large rate train.
+"""The combination of a grid to train with: the largest weight decay and momentum at which a large rate still trains.
 
-That is what Smith (2018, "A disciplined approach to neural network hyper-parameters", sections 4 and 5) reads off a family
-of range tests by eye. Here it is a rule on two figures of each cell, its rate and how low its loss came.
+Smith (2018, "A disciplined approach to neural network hyper-parameters", sections 4 and 5) reads it off a family of range
+tests by eye. Here it is a rule on two measures of each cell: its rate, and its lowest loss.
 """
 
 from __future__ import annotations
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
-AS_LOW = 0.05  # of the fall of the lowest: combinations that end no higher than that came as low
-AS_LARGE = 2.0  # factor, within which rates count as equally large: what one suggestion is known to
+EQUAL_LOSS_FRACTION = 0.05  # of the fall of the lowest loss: combinations that end this close to it count as equally low
+EQUAL_RATE_FACTOR = 2.0  # rates this close count as equally large: one suggestion is not more precise
 
 
-class Figures(NamedTuple):
-    """What a cell says: its rate (``None`` where it has none), how low its loss came, and where that began."""
+class Measures(NamedTuple):
+    """The measures of one cell.
+
+    Attributes:
+        lr: its rate; ``None`` where it has none.
+        lowest: its lowest loss.
+        level: the loss at which it began.
+    """
 
     lr: float | None
     lowest: float
@@ -38,66 +44,73 @@ class Figures(NamedTuple):
 
 @dataclass(frozen=True)
 class Combination:
-    """The cells that differ in nothing but the seed.
+    """The cells that differ only in their seed.
 
-    ``settings`` are those of the factory without the seed, ``cells`` those that there are. The figures have one value for
-    each cell that gave a result, in that order.
+    Attributes:
+        settings: the settings of the factory without the seed.
+        cells: the finished cells.
+        measures: those of each cell that has a result, in this order.
     """
 
     settings: Mapping[str, SettingValue]
     cells: tuple[Cell, ...]
-    figures: tuple[Figures, ...]
+    measures: tuple[Measures, ...]
 
     @property
     def failed(self) -> int:
-        """How many of the cells failed."""
+        """The number of cells that failed."""
         return sum(cell.error is not None for cell in self.cells)
 
     @property
     def trains(self) -> bool:
-        """Whether every cell gave a rate."""
-        return bool(self.figures) and not self.failed and all(one.lr is not None for one in self.figures)
+        """Whether every cell has a rate."""
+        return bool(self.measures) and not self.failed and all(one.lr is not None for one in self.measures)
 
     @property
     def lrs(self) -> tuple[float, ...]:
-        """The rates of the cells that gave one."""
-        return tuple(one.lr for one in self.figures if one.lr is not None)
+        """The rates of the cells that have one."""
+        return tuple(one.lr for one in self.measures if one.lr is not None)
 
     @property
     def lr(self) -> float | None:
-        """Their geometric mean; ``None`` where no cell gave a rate."""
+        """The geometric mean of the rates; ``None`` where no cell has one."""
         return math.exp(np.log(self.lrs).mean()) if self.lrs else None
 
     @property
     def effective_lr(self) -> float | None:
-        """The rate over ``1 - momentum``: what a gradient adds up to in the end (Smith and Le 2018, section 2)."""
+        """The rate over ``1 - momentum``: the total effect of one gradient (Smith and Le 2018, section 2)."""
         momentum = _number(self.settings.get("momentum"))
         return self.lr if self.lr is None or not 0 <= momentum < 1 else self.lr / (1 - momentum)
 
     @property
     def lowest(self) -> float:
-        """Mean over the seeds of how low the loss came; NaN without a result."""
-        return float(np.mean([one.lowest for one in self.figures])) if self.figures else math.nan
+        """The lowest loss, mean over the seeds; NaN without a result."""
+        return float(np.mean([one.lowest for one in self.measures])) if self.measures else math.nan
 
     @property
     def spread(self) -> float:
-        """Standard deviation over the seeds of how low it came; NaN with fewer than two."""
-        return float(np.std([one.lowest for one in self.figures], ddof=1)) if len(self.figures) > 1 else math.nan
+        """The standard deviation of the lowest loss over the seeds; NaN with fewer than two."""
+        return float(np.std([one.lowest for one in self.measures], ddof=1)) if len(self.measures) > 1 else math.nan
 
     @property
     def fall(self) -> float:
-        """Mean over the seeds of how far the loss fell."""
-        return float(np.mean([one.level - one.lowest for one in self.figures])) if self.figures else math.nan
+        """How far the loss fell, mean over the seeds; NaN without a result."""
+        return float(np.mean([one.level - one.lowest for one in self.measures])) if self.measures else math.nan
 
 
 @dataclass(frozen=True)
 class Recommendation:
     """The combination to train with.
 
-    ``lr`` is the geometric mean of its seeds' rates, ``low`` and ``high`` are the lowest and the highest of them. ``excess``
-    is by how much its loss lies above that of the lowest of the others (below it where it is negative), with its
-    ``standard_error`` over the seeds; NaN where there is no other, and the error with one seed. ``reason`` says how it was
-    chosen, ``notes`` what speaks against trusting it.
+    Attributes:
+        combination: the combination.
+        lr: the geometric mean of the rates of its seeds.
+        low: the lowest of these rates.
+        high: the highest of these rates.
+        excess: how much higher its loss is than that of the lowest other one; NaN without another.
+        standard_error: of ``excess``, over the seeds; NaN with one seed.
+        reason: how it was chosen, in a sentence.
+        notes: reasons not to trust it.
     """
 
     combination: Combination
@@ -111,44 +124,44 @@ class Recommendation:
 
     @property
     def settings(self) -> Mapping[str, SettingValue]:
-        """Its settings, without the seed."""
+        """The settings of the combination, without the seed."""
         return self.combination.settings
 
 
 def combinations(cells: Sequence[Cell]) -> tuple[Combination, ...]:
-    """The cells put together that differ in nothing but the seed, in the order in which they come first."""
-    together: dict[tuple[object, ...], list[Cell]] = {}
+    """Group the cells that differ only in their seed, in the order of their first cells."""
+    groups: dict[tuple[object, ...], list[Cell]] = {}
     for cell in cells:
         settings = ((name, type(value) is bool, value) for name, value in cell.settings.items() if name != "seed")
-        together.setdefault(tuple(settings), []).append(cell)
+        groups.setdefault(tuple(settings), []).append(cell)
     length = _common_length(cells)
-    return tuple(_combination(group, length) for group in together.values())
+    return tuple(_combination(group, length) for group in groups.values())
 
 
 def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommendation | None:
-    """The combination with the largest weight decay, then the largest momentum, of those that do not suffer from it.
+    """Return the combination with the largest weight decay, then the largest momentum, of those that train well.
 
-    A combination does not suffer where every seed gave a rate, where its loss came as low as the lowest within a twentieth
-    of the fall of that one (means over the seeds), and where its effective rate is at least half the largest of those that
-    came as low. Of several that are left the one that came lowest is taken.
+    A combination trains well if every seed has a rate, if its loss is within a twentieth of the fall of the lowest (means
+    over the seeds), and if its effective rate is at least half the largest of those that are as low. Of several that are
+    left, the one with the lowest loss is chosen.
 
     Args:
         found: the combinations.
-        missing: how many cells of the grid are not there.
+        missing: how many cells the grid lacks.
     """
     training = [one for one in found if one.trains and math.isfinite(one.lowest)]
     if not training:
         return None
     best = min(training, key=lambda one: one.lowest)
-    low = [one for one in training if one.lowest - best.lowest <= AS_LOW * best.fall or one is best]
+    low = [one for one in training if one.lowest - best.lowest <= EQUAL_LOSS_FRACTION * best.fall or one is best]
     largest = max(_rate(one) for one in low)
-    fit = [one for one in low if AS_LARGE * _rate(one) >= largest]
+    fit = [one for one in low if EQUAL_RATE_FACTOR * _rate(one) >= largest]
     axes = [name for name in LARGER_IS_BETTER if all(_is_number(one.settings.get(name)) for one in found)]
     chosen = max(fit, key=lambda one: (*(_number(one.settings[name]) for name in axes), -one.lowest))
     other = min((one for one in training if one is not chosen), key=lambda one: one.lowest, default=None)
     excess, error = (math.nan, math.nan) if other is None else _excess(chosen, other)
     doubt = max((_excess(chosen, one)[1] for one in low if one is not chosen), default=math.nan)
-    notes = _notes(found, chosen, doubt > AS_LOW * best.fall, axes, missing)
+    notes = _notes(found, chosen, doubt > EQUAL_LOSS_FRACTION * best.fall, axes, missing)
     reason = _reason(len(found), len(training), len(low), len(fit), axes)
     lrs = chosen.lrs
     return Recommendation(chosen, chosen.lr or 0.0, min(lrs), max(lrs), excess, error, reason, notes)
@@ -175,18 +188,18 @@ def _notes(
     decayed = _number(chosen.settings.get("weight_decay")) > 0
     swept = decayed and any(isinstance(cell.result, RangeTest) for cell in chosen.cells)
     holds = {
-        f"{' and '.join(at_end)}: the largest tried was taken, and a larger one may do as well": bool(at_end),
-        "one seed: by how much seeds differ is not known": len(chosen.figures) < 2,  # noqa: PLR2004
-        "the seeds differ by more than what was decided on: more of them would tell": doubtful,
-        "range tests are short: what a weight decay costs later they do not show; a suggest in each cell does": swept,
+        f"{' and '.join(at_end)}: the largest tried was chosen, and a larger one may do as well": bool(at_end),
+        "one seed: how much seeds differ is unknown": len(chosen.measures) < 2,  # noqa: PLR2004
+        "the seeds differ by more than the difference that decided; more seeds would tell": doubtful,
+        "range tests are short: they do not show what a weight decay costs later; a suggest in each cell does": swept,
         f"{missing} cells are missing": missing > 0,
     }
     return tuple(note for note, true in holds.items() if true)
 
 
 def _excess(one: Combination, other: Combination) -> tuple[float, float]:
-    """By how much ``one`` came less low than ``other``, seed by seed where they have the same, and its standard error."""
-    lows = [dict(zip(map(_seed, _there(which)), which.figures, strict=True)) for which in (one, other)]
+    """Return how much higher ``one`` is than ``other``, seed by seed where they share seeds, and its standard error."""
+    lows = [_measures_by_seed(one), _measures_by_seed(other)]
     both = [seed for seed in lows[0] if seed in lows[1]]
     if len(both) < 2:  # noqa: PLR2004  (an error needs two)
         return one.lowest - other.lowest, math.nan
@@ -194,32 +207,27 @@ def _excess(one: Combination, other: Combination) -> tuple[float, float]:
     return float(excesses.mean()), float(excesses.std(ddof=1) / math.sqrt(len(excesses)))
 
 
-def _there(one: Combination) -> list[Cell]:
-    return [cell for cell in one.cells if cell.result is not None]
-
-
-def _seed(cell: Cell) -> SettingValue:
-    return cell.settings.get("seed")
+def _measures_by_seed(one: Combination) -> dict[SettingValue, Measures]:
+    return dict(zip([cell.seed for cell in one.cells if cell.result is not None], one.measures, strict=True))
 
 
 def _combination(cells: Sequence[Cell], length: int) -> Combination:
     settings = {name: value for name, value in cells[0].settings.items() if name != "seed"}
-    return Combination(
-        settings, tuple(cells), tuple(_figures(cell.result, length) for cell in cells if cell.result is not None)
-    )
+    measures = tuple(_measures(cell.result, length) for cell in cells if cell.result is not None)
+    return Combination(settings, tuple(cells), measures)
 
 
-def _figures(result: RangeTest | Suggestion, length: int) -> Figures:
+def _measures(result: RangeTest | Suggestion, length: int) -> Measures:
     if isinstance(result, RangeTest):
         level, lowest = _of_curve(result)
-        return Figures(result.suggestion.lr, lowest, level)
+        return Measures(result.suggestion.lr, lowest, level)
     level, lowest = (math.nan, math.nan) if result.curve is None else _of_curve(result.curve)
     ends = [grid_score(np.array(probe.losses[:length])) for probe in result.probes if len(probe.losses) >= length]
-    return Figures(result.lr, min(filter(math.isfinite, ends), default=lowest), level)
+    return Measures(result.lr, min(filter(math.isfinite, ends), default=lowest), level)
 
 
 def _of_curve(curve: RangeTest) -> tuple[float, float]:
-    """Where the smoothed loss begins, and its lowest; NaN where there are too few losses."""
+    """Return where the smoothed loss begins, and where it is lowest; NaN where there are too few losses."""
     finite = finite_part(curve.lrs, curve.losses)
     if len(finite.lrs) < FEWEST:
         return math.nan, math.nan
@@ -228,7 +236,7 @@ def _of_curve(curve: RangeTest) -> tuple[float, float]:
 
 
 def _common_length(cells: Sequence[Cell]) -> int:
-    """The greatest number of iterations that a probe of every suggestion came to: there they can be compared."""
+    """Return the greatest length that a probe of every suggestion reached, at which they can be compared."""
     longest = [
         max(len(probe.losses) for probe in cell.result.probes)
         for cell in cells

@@ -28,7 +28,7 @@ class Cell:
         settings: the keyword arguments of the factory.
         result: the result of the experiment; ``None`` where it failed.
         error: a sentence about the exception that it raised; ``None`` where it has a result.
-        attempts: how often it was started, more than once where a worker was lost; ``None`` where the executor does not know.
+        attempts: how often it was started, again after a lost worker; ``None`` where the executor does not know.
     """
 
     settings: Mapping[str, SettingValue]

@@ -17,7 +17,7 @@ from lrfinder._grid.result import Cell, Grid, all_settings
 from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
-from lrfinder.executors import InProcess, Ray
+from lrfinder.executors import InProcess
 from lrfinder.finder import LRFinder
 
 if TYPE_CHECKING:
@@ -32,100 +32,85 @@ if TYPE_CHECKING:
     Axes = Mapping[str, Iterable[SettingValue]]
 
 
-class Gridding:
-    """Makes grids; called as ``lrfinder.grid(factory, weight_decay=[0, 1e-4], seed=range(3))``.
+def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
+    factory: Callable[..., Learner[Any]],
+    axes: Axes | None = None,
+    /,
+    *,
+    each: Each = LRFinder.find,
+    executor: Executor | None = None,
+    path: str | PathLike[str] | None = None,
+    on_cell: Callable[[Cell], object] | None = None,
+    **more_axes: Iterable[SettingValue],
+) -> Grid:
+    """Run a range test, or another experiment, at every combination of some settings of a factory.
 
-    Attributes:
-        InProcess: the executor that works on one cell after the other, here.
-        Ray: the executor that hands cells to Ray.
+    A cell that fails records its error, and the others continue. Example:
+    ``lrfinder.grid(factory, weight_decay=[0, 1e-4], seed=range(3))``.
+
+    Args:
+        factory: builds a learner from one value of each axis, passed by keyword. It sets its own random seeds.
+        axes: axes by name; needed only for an axis that has the name of an argument of this function.
+        each: the experiment of a cell: ``LRFinder.find``, ``LRFinder.suggest``, either with other settings
+            (``functools.partial(LRFinder.suggest, horizon=1000)``), or any function from a finder to a result.
+        executor: where cells run: :class:`lrfinder.executors.Ray`, or by default one after the other in this process.
+        path: a file that receives every cell as it finishes. Cells of this grid that it holds already do not run again,
+            unless they failed.
+        on_cell: called with each :class:`lrfinder.Cell` as it finishes, in any order.
+        more_axes: axes: lists of numbers, strings, booleans or ``None``. The axis ``seed`` repeats every combination of the
+            others.
+
+    Raises:
+        GridError: the axes do not describe a grid, or ``path`` holds another one.
+        FactoryError: the factory does not accept the names of the axes.
+        ExecutorError: the executor cannot work.
     """
-
-    InProcess = InProcess
-    Ray = Ray
-
-    def __call__(  # noqa: PLR0913  (what is made, of what, where, and where it is kept)
-        self,
-        factory: Callable[..., Learner[Any]],
-        axes: Axes | None = None,
-        /,
-        *,
-        each: Each = LRFinder.find,
-        executor: Executor | None = None,
-        path: str | PathLike[str] | None = None,
-        on_cell: Callable[[Cell], object] | None = None,
-        **more_axes: Iterable[SettingValue],
-    ) -> Grid:
-        """A range test, or another experiment, of the learner that ``factory`` makes at every combination of some settings.
-
-        A cell that fails is told with its error, and the others go on.
-
-        Args:
-            factory: makes a learner; called with one value of each axis, by keyword. It sets the seeds that it draws from.
-            axes: axes by name, where one is called like an argument of this function; any axis may stand here.
-            each: what is done in a cell: ``LRFinder.find``, ``LRFinder.suggest``, with other settings
-                ``functools.partial(LRFinder.suggest, horizon=1000)``, or any function from a finder to a result.
-            executor: where cells are worked on: here, one after the other, where it is ``None``; or ``lrfinder.grid.Ray()``.
-            path: a file that every cell is written to as it finishes. If it holds cells of this grid, these are not made
-                again, unless they failed.
-            on_cell: called with each :class:`lrfinder.Cell` as it finishes, in any order.
-            more_axes: axes: numbers, strings, booleans or ``None``. The axis ``seed`` repeats what the others vary.
-
-        Raises:
-            GridError: the axes make no grid, or ``path`` holds another one.
-            FactoryError: the factory cannot be called with the names of the axes.
-            ExecutorError: the executor cannot work.
-        """
-        values = _checked({**(axes or {}), **more_axes})
-        require_settings(factory, all_settings(values)[0])
-        grid = Grid(values, described(each), described(factory), ())
-        grid = grid if path is None else resumed(grid, path)
-        pending = list(grid.pending)
-        if not pending:
-            return grid
-        made = {cell_number(grid, cell): cell for cell in grid.cells}
-        with closing((executor or InProcess()).stream(partial(_work, factory, each), pending)) as stream:
-            for done in stream:
-                cell = done.outcome or Cell(pending[done.number], None, done.lost)
-                cell = replace(cell, attempts=done.attempts)
-                made[cell_number(grid, cell)] = cell
-                if path is not None:
-                    append_cell(cell, path)
-                if on_cell is not None:
-                    on_cell(cell)
-        return replace(grid, cells=tuple(cell for _, cell in sorted(made.items(), key=lambda numbered: numbered[0])))
+    values = {name: _values(name, given) for name, given in {**(axes or {}), **more_axes}.items()}
+    if not values:
+        message = "A grid needs at least one axis; give one as in weight_decay=[0, 1e-4, 1e-3]."
+        raise GridError(message)
+    require_settings(factory, all_settings(values)[0])
+    result = Grid(values, described(each), described(factory), ())
+    result = result if path is None else resumed(result, path)
+    pending = list(result.pending)
+    if not pending:
+        return result
+    cells = {cell_index(result, cell): cell for cell in result.cells}
+    with closing((executor or InProcess()).stream(partial(_run_cell, factory, each), pending)) as stream:
+        for done in stream:
+            cell = done.outcome or Cell(pending[done.number], None, done.lost)
+            cell = replace(cell, attempts=done.attempts)
+            cells[cell_index(result, cell)] = cell
+            if path is not None:
+                append_cell(cell, path)
+            if on_cell is not None:
+                on_cell(cell)
+    return replace(result, cells=tuple(cells[index] for index in sorted(cells)))
 
 
-grid = Gridding()
-
-
-def cell_number(grid: Grid, cell: Cell) -> int:
-    """The place of a cell in its grid: the last axis moves fastest."""
-    number = 0
+def cell_index(grid: Grid, cell: Cell) -> int:
+    """Return the index of a cell in its grid, the last axis moving fastest."""
+    index = 0
     for name, values in grid.axes.items():
-        number = number * len(values) + values.index(cell.settings[name])
-    return number
+        index = index * len(values) + values.index(cell.settings[name])
+    return index
 
 
-def _work(factory: Callable[..., Learner[Any]], each: Each, settings: Mapping[str, SettingValue]) -> Cell:
-    """Make the learner of a cell and experiment with it. What it raises is part of the result."""
+def _run_cell(
+    factory: Callable[..., Learner[Any]], each: Callable[[LRFinder], object], settings: Mapping[str, SettingValue]
+) -> Cell:
     try:
         with closing(checked_learner(factory(**settings), factory)) as learner:
-            return _cell(settings, each(LRFinder(learner)), each)
-    except Exception as error:  # noqa: BLE001  (the user's code: the grid goes on)
-        return Cell(settings, None, _told(error))
-
-
-def _cell(settings: Mapping[str, SettingValue], result: object, each: Each) -> Cell:
+            result = each(LRFinder(learner))
+    except Exception as error:  # noqa: BLE001  (code of the user: the other cells continue)
+        return Cell(settings, None, _error_text(error))
     if not isinstance(result, RangeTest | Suggestion):
-        return Cell(
-            settings,
-            None,
-            f"{described(each)} returned a {type(result).__name__}; a cell holds a RangeTest or a Suggestion.",
-        )
+        message = f"{described(each)} returned a {type(result).__name__}; a cell holds a RangeTest or a Suggestion."
+        return Cell(settings, None, message)
     return Cell(settings, result)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     if isinstance(error, LRFinderError):
         return f"{type(error).__name__}: {error}"
     last = traceback.extract_tb(error.__traceback__)[-1]
@@ -133,19 +118,12 @@ def _told(error: Exception) -> str:
     return " ".join([f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})", *notes])
 
 
-def _checked(axes: Axes) -> dict[str, tuple[SettingValue, ...]]:
-    """The values of the axes, numpy's numbers as python's.
+def _values(name: str, given: object) -> tuple[SettingValue, ...]:
+    """Return the values of an axis, with numbers of numpy as numbers of Python.
 
     Raises:
-        GridError: there is no axis, one is empty, or has a value twice or one that no file could tell.
+        GridError: the axis is empty, or has a value twice or one that a file cannot hold.
     """
-    if not axes:
-        message = "A grid needs at least one axis; give one as in weight_decay=[0, 1e-4, 1e-3]."
-        raise GridError(message)
-    return {name: _values(name, values) for name, values in axes.items()}
-
-
-def _values(name: str, given: object) -> tuple[SettingValue, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         message = f"{name} is {given!r}; an axis is a list of values, as in {name}=[{given!r}]."
         raise GridError(message)
@@ -154,14 +132,14 @@ def _values(name: str, given: object) -> tuple[SettingValue, ...]:
     if not values:
         message = f"{name} has no value; an axis needs at least one."
         raise GridError(message)
-    for place, value in enumerate(values):
+    for index, value in enumerate(values):
         if not isinstance(value, int | float | str | None) or (isinstance(value, float) and not math.isfinite(value)):
             message = (
-                f"{name} has the value {value!r}; give finite numbers, strings, booleans or None, which a file can tell, "
+                f"{name} has the value {value!r}; give finite numbers, strings, booleans or None, which a file can hold, "
                 "and let the factory look up what they stand for."
             )
             raise GridError(message)
-        if value in values[:place]:
+        if value in values[:index]:
             message = f"{name} has the value {value!r} twice; give each once (other repetitions are an axis seed=[0, 1, 2])."
             raise GridError(message)
     return tuple(cast("list[SettingValue]", values))

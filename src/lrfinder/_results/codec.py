@@ -140,7 +140,7 @@ def naming_file(build: Callable[[], Built], path: str | PathLike[str]) -> Built:
     """Return what ``build`` returns; raise :class:`ResultFileError` where it meets a damaged document."""
     try:
         return build()
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         message = f"{path} is damaged ({error!s:.120}); give a file that to_json() wrote."
         raise ResultFileError(message) from error
 

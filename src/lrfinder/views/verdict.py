@@ -215,7 +215,7 @@ def _recommended(grid: Grid) -> str:
     told = grid.recommended
     if told is None:
         return "There is no recommendation, because no combination gave a rate with every seed."
-    seeds = len(told.combination.figures)
+    seeds = len(told.combination.measures)
     over = f" ({told.low:.3g} to {told.high:.3g} over {seeds} seeds)" if seeds > 1 else ""
     error = "" if np.isnan(told.standard_error) else f" ± {told.standard_error:.1g}"
     where = "above" if told.excess > 0 else "below"
