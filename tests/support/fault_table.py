@@ -284,7 +284,9 @@ FAULTS: dict[str, Fault] = {
     "the model gets another head": Fault("forward", replace_the_head, Finishes(), BUT_LAST),
     "a weight gets another shape": Fault("forward", widen_the_head, Raises(RuntimeError, "size of tensor")),
     "a weight gets another memory layout": Fault("forward", transpose_a_weight, Finishes(), BUT_LAST),
-    "a parameter and a group are added": Fault("step", add_a_parameter, Raises(OptimizerError, "make it anew"), BUT_LAST),
+    "a parameter and a group are added": Fault(
+        "step", add_a_parameter, Raises(OptimizerError, "create a new learner"), BUT_LAST
+    ),
     # the snapshot
     "memory runs out half way through the snapshot": Fault(
         "snapshot", raising(MemoryError), Raises(MemoryError, note="raised while the snapshot was taken"), SNAPSHOT

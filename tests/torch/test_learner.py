@@ -464,7 +464,7 @@ def test_a_compiled_model_obeys_the_law():
 def test_a_state_lives_as_long_as_its_object():
     model = net()
     learner = TorchLearner(model, sgd(model), cross_entropy, loader())
-    state = weakref.ref(learner.snapshot().training.memory)
+    state = weakref.ref(learner.snapshot().training.objects)
     gc.collect()
     assert state() is None
 

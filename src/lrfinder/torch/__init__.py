@@ -1,13 +1,10 @@
-"""The PyTorch wing."""
+"""The PyTorch package."""
 
-from lrfinder.errors import MissingExtraError
+from lrfinder._optional import require
 
-try:
-    from lrfinder.torch._sweep import sweep
-    from lrfinder.torch.learner import TorchLearner
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    raise MissingExtraError.of(error.name, "torch") from error
+require("torch", "torch")
+
+from lrfinder.torch._sweep import sweep  # noqa: E402  (needs torch)
+from lrfinder.torch.learner import TorchLearner  # noqa: E402  (as above)
 
 __all__ = ["TorchLearner", "sweep"]

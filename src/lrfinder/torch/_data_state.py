@@ -1,4 +1,4 @@
-"""What belongs to the data and changes as batches are drawn: random generators of their own, and attributes."""
+"""State of the data that changes as batches are drawn: random generators, and plain attributes of loaders and samplers."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 
 _KINDS = (DataLoader, Dataset, Sampler)
 _PLAIN = (type(None), bool, int, float, str, bytes)
-_OTHER = object()
+_NOT_PLAIN = object()
 
 Values = tuple[list[str], list[object]]
 
 
-def generators_of(data: object) -> tuple[Generator, ...]:
-    """What comes back with the data's place: found in ``data``, and in its loaders, samplers and data sets.
+def data_generators(data: object) -> tuple[Generator, ...]:
+    """Return the random generators in ``data``, and in its loaders, samplers and data sets.
 
-    Attributes that are plain values (the number of the pass, a place, a counter) count as one generator: a
-    replayed batch leaves them where the drawn one left them. Other attributes are left as they are: to keep what they held
-    at each batch could keep a data set's worth of memory.
+    Attributes with plain values (an epoch number, an index, a counter) count as one more generator: replaying a batch
+    leaves them as drawing it did. Other attributes are not included, since a copy of each at every batch could hold as much
+    memory as the data set.
     """
     parts = [(part, own_generator(part)) for part in _parts(data)]
-    plain = [part for part, generator in parts if generator is None]
+    owners = [part for part, generator in parts if generator is None]
     found = [generator for _, generator in parts if generator is not None]
-    return (*found, _attributes(plain)) if plain else tuple(found)
+    return (*found, _attributes(owners)) if owners else tuple(found)
 
 
 def _parts(data: object) -> Iterator[object]:
@@ -49,57 +49,57 @@ def _parts(data: object) -> Iterator[object]:
             yield value
             pending.extend(vars(value).values())
         else:
-            pending.extend(_joined(value))
+            pending.extend(_members(value))
 
 
-def _joined(value: object) -> Iterable[object]:
-    """The data sets of a ``ConcatDataset`` and its like, which hold them in a list, a tuple or a dict."""
+def _members(value: object) -> Iterable[object]:
+    """Return the data sets in a list, a tuple or a dict, as ``ConcatDataset`` and similar classes hold them."""
     items: Any = cast("dict[object, object]", value).values() if isinstance(value, dict) else value
     first = next(iter(items), None) if isinstance(value, list | tuple | dict) else None
     return items if isinstance(first, _KINDS) else ()
 
 
-def _attributes(parts: list[object]) -> Generator:
-    """Those of all parts as one generator: at each batch, one look at all of them."""
-    names = ", ".join(type(part).__name__ for part in parts)
-    read = Remembered(lambda: [_plain(part) for part in parts], partial(_values, parts), _are_the_same)
-    return Generator(f"attributes of {names}", read, partial(_put_all_plain, parts))
+def _attributes(owners: list[object]) -> Generator:
+    """Return the plain attributes of all owners as one generator, which costs one comparison per batch."""
+    names = ", ".join(type(owner).__name__ for owner in owners)
+    read = Remembered(lambda: [_plain(owner) for owner in owners], partial(_values, owners), _are_identical)
+    return Generator(f"attributes of {names}", read, partial(_restore_all_plain, owners))
 
 
-def _values(parts: list[object]) -> Values:
+def _values(owners: list[object]) -> Values:
     names: list[str] = []
     values: list[object] = []
-    for part in parts:
-        now = vars(part)
-        if now.get("_iterator") is not None:  # of a loader: the pass that its other users have open, and are to close
+    for owner in owners:
+        now = vars(owner)
+        if now.get("_iterator") is not None:  # of a loader: a pass that other users have open, and will close
             now = {name: value for name, value in now.items() if name != "_iterator"}
         names += now
         values += now.values()
     return names, values
 
 
-def _are_the_same(one: Values, other: Values) -> bool:
-    """Whether both hold the very same objects; what these hold is asked by no one, and plain values do not change."""
+def _are_identical(one: Values, other: Values) -> bool:
+    """Return whether both hold the same objects; plain values cannot change, and the content of others does not matter."""
     return one[0] == other[0] and all(map(operator.is_, one[1], other[1]))
 
 
-def _put_all_plain(parts: list[object], states: list[dict[str, object]]) -> None:
+def _restore_all_plain(owners: list[object], states: list[dict[str, object]]) -> None:
     put_back_all(
-        (f"attributes of {type(part).__name__}", partial(_put_plain, part, state))
-        for part, state in zip(parts, states, strict=True)
+        (f"attributes of {type(owner).__name__}", partial(_restore_plain, owner, state))
+        for owner, state in zip(owners, states, strict=True)
     )
 
 
-def _plain(part: object) -> dict[str, object]:
+def _plain(owner: object) -> dict[str, object]:
     return {
-        name: value if isinstance(value, _PLAIN) else _OTHER
-        for name, value in vars(part).items()
-        if name != "_iterator"  # of a loader: the pass that its other users have open
+        name: value if isinstance(value, _PLAIN) else _NOT_PLAIN
+        for name, value in vars(owner).items()
+        if name != "_iterator"  # as above
     }
 
 
-def _put_plain(part: object, state: dict[str, object]) -> None:
-    now = vars(part)
+def _restore_plain(owner: object, state: dict[str, object]) -> None:
+    now = vars(owner)
     for name in now.keys() - state.keys() - {"_iterator"}:
         del now[name]
-    now.update((name, value) for name, value in state.items() if value is not _OTHER)
+    now.update((name, value) for name, value in state.items() if value is not _NOT_PLAIN)

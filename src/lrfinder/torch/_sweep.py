@@ -1,4 +1,4 @@
-"""The range test in the middle of a loop of one's own, without a learner."""
+"""The range test in a loop of the user's own, without a learner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.replay import stream
-from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
 from lrfinder.torch._randomness import global_generators
@@ -30,96 +30,99 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder._results.results import RangeTest
-    from lrfinder._sweep import FindOptions, OnRecord
+    from lrfinder._sweep import FindOptions, OnRecord, SweepPlan
     from lrfinder.replay import Stream
     from lrfinder.torch._distributed.ranks import SingleProcess
     from lrfinder.torch._training_state import TrainingSnapshot
 
 Batch = TypeVar("Batch")
 
-_RANK_SECONDS = 600.0  # as long as a learner waits for another rank
-_SILENT_AT_MOST = 256  # batches without a loss: far more than anyone accumulates, and a loop that records none would not end
+_RANK_TIMEOUT_SECONDS = 600.0  # as for a learner
+_MAX_SILENT_BATCHES = 256  # without a loss: far more than anyone accumulates, and a loop without losses would never end
 
 
-class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) as sweep``)
-    """The range test in a loop of one's own::
+def sweep(
+    model: nn.Module,
+    optimizer: Optimizer,
+    *,
+    stateful: Iterable[object] = (),
+    group: str | int | None = None,
+    on_record: OnRecord | None = None,
+    **options: Unpack[FindOptions],
+) -> Sweep:
+    """Run the range test in a loop of your own::
 
-        with lrfinder.torch.sweep(model, optimizer) as sweep:
-            for inputs, target in sweep(loader):
+        with lrfinder.torch.sweep(model, optimizer) as test:
+            for inputs, target in test(loader):
                 optimizer.zero_grad()
                 loss = loss_fn(model(inputs), target)
                 loss.backward()
                 optimizer.step()
-                sweep.record(loss)
-        sweep.result.plot()
+                test.record(loss)
+        test.result.plot()
 
-    Before each batch the next rate is written into the optimizer, the ratios between its parameter groups kept. A rate
-    stays until a loss is recorded, so that a loop that accumulates gradients over several batches records once, after the
-    update, with the loss that it calls its own. The data begin anew when they end, and the loop ends where the sweep does.
+    Before each batch the optimizer gets the next rate, and its parameter groups keep their ratios. A rate stays until a loss
+    is recorded. A loop that accumulates gradients over several batches therefore records one loss per update, after it. The
+    data start again when they end, and the loop ends with the sweep.
 
-    The end of the block, however it comes, puts back what a :class:`lrfinder.torch.TorchLearner` does: model, optimizer,
-    gradients, modes, the objects named as ``stateful``, the random numbers. A loader keeps the place that its other users
-    have in it; an iterator has given its batches away, and cannot be put back.
+    However the block ends, it then restores what a :class:`lrfinder.torch.TorchLearner` restores: model, optimizer,
+    gradients, modes, ``stateful`` and the random numbers. A loader keeps the position that its other users have in it. The
+    batches that an iterator has yielded are lost.
 
     Args:
-        model: the model; its parameters exist.
+        model: the model; its parameters are initialized.
         optimizer: an optimizer of the model's parameters.
         stateful: further objects that the loop changes (a scheduler, a gradient scaler, averaged weights).
-        group: the parameter group whose rate is written, the others in proportion; see ``TorchLearner``.
-        on_record: called with each :class:`lrfinder.Record` as it comes.
+        group: the parameter group whose rate is given, the others in proportion; see ``TorchLearner``.
+        on_record: called with each :class:`lrfinder.Record` as it arrives.
         options: settings of :meth:`lrfinder.LRFinder.find`: ``lr_start``, ``lr_end``, ``rates``, ``stopping``, ...
 
     Raises:
-        RatesError: the settings make no sweep.
+        RatesError: the settings describe no sweep.
         LearnerError: model and optimizer do not fit each other.
-        BusyError: at the beginning of the block: another thread is sweeping the same model.
+        BusyError: at the start of the block: another thread is sweeping the same model.
     """
+    check_pair(model, optimizer)
+    training = TrainingState([model], [optimizer], stateful)
+    if training.lazy_modules():
+        message = "The model has uninitialized (lazy) parameters, which cannot be restored; call it on a batch first."
+        raise ModelError(message)
+    settings = partial(describe_settings, [model], [optimizer], [], {})
+    ranks = detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_TIMEOUT_SECONDS)
+    return Sweep(_Scope(training, ranks), Rates([optimizer], group), RangeTestSettings(**options).plan(), on_record)
 
-    def __init__(
-        self,
-        model: nn.Module,
-        optimizer: Optimizer,
-        *,
-        stateful: Iterable[object] = (),
-        group: str | int | None = None,
-        on_record: OnRecord | None = None,
-        **options: Unpack[FindOptions],
-    ) -> None:
-        check_pair(model, optimizer)
-        training = TrainingState([model], [optimizer], stateful)
-        if training.lazy_modules():
-            message = "The model has parameters that do not exist yet, which cannot be put back; call it on a batch first."
-            raise ModelError(message)
-        settings = partial(describe_settings, [model], [optimizer], [], {})
-        self._scope = _Scope(
-            training, detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_SECONDS)
-        )
-        self._rates = Rates([optimizer], group)
-        self._plan = RangeTestSettings(**options).plan()
+
+class Sweep:
+    """A range test in a loop of the user's own; see :func:`sweep`."""
+
+    def __init__(self, scope: _Scope, rates: Rates, plan: SweepPlan, on_record: OnRecord | None) -> None:
+        self._scope = scope
+        self._rates = rates
+        self._plan = plan
         self._on_record = on_record
-        self._sweep = SweepRecorder.of(self._plan, on_record)
+        self._recorder = SweepRecorder.of(plan, on_record)
         self._block: restored[TrainingSnapshot] | None = None
         self._awaits_loss = False
 
     @property
     def lr(self) -> float:
-        """The rate in force: that of the parameter group with the highest, or of ``group``."""
-        return self._sweep.lr
+        """The current rate: that of the parameter group with the highest rate, or of ``group``."""
+        return self._recorder.lr
 
     @property
     def result(self) -> RangeTest:
-        """The range test, in the block as far as it has come.
+        """The range test; inside the block, as far as it has come.
 
         Raises:
             LRFinderError: no loss was recorded.
         """
-        if not self._sweep.records:
+        if not self._recorder.records:
             message = "There is no range test yet: call record(loss) for each update in the block."
             raise LRFinderError(message)
-        return self._sweep.result(self._plan.settings)
+        return self._recorder.result(self._plan.settings)
 
     def __enter__(self) -> Self:
-        self._sweep = SweepRecorder.of(self._plan, self._on_record)
+        self._recorder = SweepRecorder.of(self._plan, self._on_record)
         block = restored(self._scope)
         block.__enter__()
         self._block = block
@@ -128,46 +131,43 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         block, self._block = self._block, None
         if isinstance(error, Exception):
-            error.add_note(f"lrfinder: raised at iteration {len(self._sweep.records)}, learning rate {self.lr:.4g}.")
+            error.add_note(f"lrfinder: raised at iteration {len(self._recorder.records)}, learning rate {self.lr:.4g}.")
         assert block is not None
         block.__exit__(kind, error, trace)
 
     def __call__(self, data: Iterable[Batch]) -> Generator[Batch]:
-        """The batches of ``data``, each after the rate of the next loss was written into the optimizer.
+        """Yield the batches of ``data``, each after the optimizer got the rate of the next loss.
 
         Raises:
-            LRFinderError: outside the block, or when batches are drawn and no loss is ever recorded.
+            LRFinderError: outside the block, or when many batches are drawn without a recorded loss.
             DataError: ``data`` cannot be iterated, or hold no batch.
         """
         self._require_block()
-        source = own_source(data)
-        generators = generators_of(source)
-        batches = stream(cast("Iterable[Batch]", source), lambda: (*global_generators(), *generators))
-        self._scope.data.append((capture(generators), batches))
+        batches = self._scope.open(data)
         silent = 0
         try:
-            while self._sweep.stop is None:
-                recorded = len(self._sweep.records)
-                self._rates.write(self._sweep.lr)
+            while self._recorder.stop is None:
+                recorded = len(self._recorder.records)
+                self._rates.write(self._recorder.lr)
                 batch = batches.draw()
                 self._awaits_loss = True
                 yield batch
                 self._require_block()
-                silent = silent + 1 if recorded == len(self._sweep.records) else 0
-                if silent == _SILENT_AT_MOST:
+                silent = silent + 1 if recorded == len(self._recorder.records) else 0
+                if silent == _MAX_SILENT_BATCHES:
                     message = f"{silent} batches went by without a loss; call record(loss) after each update."
                     raise LRFinderError(message)
         except DataEndedError:
-            self._sweep.stop = Stop.DATA_ENDED
+            self._recorder.stop = Stop.DATA_ENDED
         finally:
             batches.close()
 
     def record(self, loss: SupportsFloat) -> None:
-        """Take the loss of the update just made: one number, or a tensor of one element.
+        """Record the loss of the last update: one number, or a tensor of one element.
 
         Raises:
             LossError: it is not one number.
-            LRFinderError: no batch was drawn since the last loss, whose rate this one would have shared.
+            LRFinderError: no batch was drawn since the last loss, so both would belong to one rate.
         """
         if not self._awaits_loss:
             message = "record(loss) was called without a batch before it; call it once for each update, in the loop."
@@ -176,11 +176,11 @@ class sweep:  # noqa: N801  (read as a function: ``with sweep(model, optimizer) 
             check_one_number(loss)
             loss = loss.detach()
         self._awaits_loss = False
-        self._sweep.record(float(loss))
+        self._recorder.record(float(loss))
 
     def _require_block(self) -> None:
         if self._block is None:
-            message = "Batches are drawn outside the block: with lrfinder.torch.sweep(model, optimizer) as sweep: ..."
+            message = "Batches are drawn outside the block: with lrfinder.torch.sweep(model, optimizer) as test: ..."
             raise LRFinderError(message)
 
 
@@ -191,16 +191,24 @@ class _Scope:
         self._training = training
         self._ranks = ranks
         self.parts = training.parts
-        self.data: list[tuple[States, Stream[Any]]] = []
+        self._data: list[tuple[States, Stream[Any]]] = []
+
+    def open(self, data: Iterable[Batch]) -> Stream[Batch]:
+        """Return the batches of ``data`` without end; the end of the block restores its generators."""
+        source = own_source(data)
+        generators = data_generators(source)
+        batches = stream(cast("Iterable[Batch]", source), lambda: (*global_generators(), *generators))
+        self._data.append((capture(generators), batches))
+        return batches
 
     def snapshot(self) -> TrainingSnapshot:
         with self._ranks.snapshot():
             return self._training.snapshot()
 
     def restore(self, state: TrainingSnapshot) -> None:
-        closing = [("data", batches.close) for _, batches in self.data]
+        closing = [("data", batches.close) for _, batches in self._data]
         training = ("training", partial(self._training.restore, state))
-        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self.data)]
+        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self._data)]
         with self._ranks.restore():
             put_back_all([*closing, training, *of_data])
-        self.data.clear()
+        self._data.clear()

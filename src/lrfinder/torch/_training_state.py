@@ -14,7 +14,7 @@ from lrfinder._state.rollback import put_back_all
 from lrfinder.randomness import States, capture, put_back
 from lrfinder.torch import inspection
 from lrfinder.torch._randomness import global_generators
-from lrfinder.torch._snapshot.snapshot import Memory
+from lrfinder.torch._snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder import randomness
-    from lrfinder.torch._snapshot.host import Copies
+    from lrfinder.torch._snapshot.host import CopyStore
 
 
 class TrainingSnapshot(NamedTuple):
     """Copy of a :class:`TrainingState`; it can be restored any number of times."""
 
-    memory: Memory
+    objects: Snapshot
     randomness: States
 
 
@@ -41,7 +41,7 @@ class TrainingState:
         optimizers: every optimizer that it steps.
         stateful: every other object that it changes; its attributes are restored.
         of_data: random generators that belong to the data. The global ones are always part of the state.
-        copies: storage for the contents of tensors; by default the memory of the host.
+        store: storage for copies of the contents of tensors; by default the memory of the host.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class TrainingState:
         stateful: Iterable[object] = (),
         *,
         of_data: Iterable[randomness.Generator] = (),
-        copies: Copies | None = None,
+        store: CopyStore | None = None,
     ) -> None:
         self.modules = modules
         self.optimizers = optimizers
         of_accelerate = [getattr(one, "gradient_state", None) for one in optimizers]  # its loaders write into these
         self.stateful = [*stateful, *(one for one in of_accelerate if one is not None)]
         self._of_data = tuple(of_data)
-        self._copies = copies
+        self._store = store
 
     def generators(self) -> tuple[randomness.Generator, ...]:
         """Return the random generators that the training may draw from."""
@@ -82,7 +82,7 @@ class TrainingState:
             LearnerError: one of ``stateful`` has neither attributes nor a ``state_dict()``.
         """
         roots = [*self.modules, *self.optimizers, *self.stateful]
-        return TrainingSnapshot(Memory(roots, self._copies), capture(self.generators()))
+        return TrainingSnapshot(Snapshot(roots, self._store), capture(self.generators()))
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
         """Restore everything, tensors in place.
@@ -91,7 +91,7 @@ class TrainingState:
             RestoreError: a part could not be restored; all others were.
         """
         pieces = [
-            ("memory", snapshot.memory.restore),
+            ("objects", snapshot.objects.restore),
             ("random numbers", partial(put_back, snapshot.randomness)),
         ]
         put_back_all(pieces)

@@ -11,7 +11,7 @@ from lrfinder.errors import LearnerError, ModelError
 from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
-from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._snapshot.disk import OnDisk
@@ -215,8 +215,8 @@ class TorchLearner:
             parts.modules,
             parts.optimizers,
             parts.stateful,
-            of_data=generators_of(source),
-            copies=InMemory() if parts.snapshot_dir is None else OnDisk(parts.snapshot_dir),
+            of_data=data_generators(source),
+            store=InMemory() if parts.snapshot_dir is None else OnDisk(parts.snapshot_dir),
         )
         self._batches = stream(source, self._state.generators, parts.replay_bytes)
 
@@ -250,7 +250,7 @@ class TorchLearner:
         return lambda lrs: losses_in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """Copy everything that an iteration changes; see :mod:`lrfinder.torch._snapshot.host` for the place of the copies."""
+        """Copy everything that an iteration changes, to the storage that :mod:`lrfinder.torch._snapshot.host` describes."""
         with self._ranks.snapshot():
             self._initialize_lazy_modules()
             return TorchState(self._state.snapshot(), self._batches.mark())

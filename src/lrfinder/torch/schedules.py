@@ -86,7 +86,7 @@ def warmup_cosine(  # noqa: PLR0913  (one of them names the group)
     final_part: float = 0.0,
     group: str | int | None = None,
 ) -> LambdaLR:
-    """Return a ``LambdaLR``: linearly up to the rate in ``warmup`` iterations, then down half a cosine to ``final_part`` of it.
+    """Return a ``LambdaLR``: linearly up to the rate in ``warmup`` iterations, then down half a cosine to ``final_part``.
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """

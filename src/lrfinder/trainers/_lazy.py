@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from lrfinder.errors import LossError
 from lrfinder.randomness import capture, put_back
-from lrfinder.torch._data_state import generators_of
+from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.wrappers import Wrapping
@@ -44,7 +44,7 @@ class Standing(Wrapping):
     def learner(self) -> TorchLearner:  # pyright: ignore[reportIncompatibleVariableOverride]  (an attribute there)
         """The learner that drives the trainer's own step."""
         if self._learner is None:
-            before = capture(TrainingState([], [], of_data=generators_of(self._data)).generators())
+            before = capture(TrainingState([], [], of_data=data_generators(self._data)).generators())
             try:
                 self._learner = self._stand_up()
             finally:

@@ -11,8 +11,8 @@ import lrfinder.testing
 from lrfinder import LRFinder, LRFinderError, SnapshotError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._snapshot.disk import OnDisk
-from lrfinder.torch._snapshot.host import SPARE, InMemory, has_room_to_spare
-from lrfinder.torch._snapshot.snapshot import Memory
+from lrfinder.torch._snapshot.host import MIN_FREE_RATIO, InMemory, fits_on_accelerator
+from lrfinder.torch._snapshot.snapshot import Snapshot
 from lrfinder.torch.inspection import fingerprint
 
 TENSORS = {
@@ -49,7 +49,7 @@ def copies(request, tmp_path):
 def test_tensors_of_every_kind_come_back_together_in_their_own_memory(copies):
     tensors = {name: make() for name, make in TENSORS.items()}
     before = {name: (bits(one), one.data_ptr()) for name, one in tensors.items()}
-    memory = Memory([tensors], copies)
+    memory = Snapshot([tensors], copies)
     for _ in range(2):
         for one in tensors.values():
             scrambled(one)
@@ -59,10 +59,10 @@ def test_tensors_of_every_kind_come_back_together_in_their_own_memory(copies):
 
 def test_a_state_does_not_change_when_others_are_made_and_let_go_of(copies):
     model = nn.Linear(30, 30)
-    first, weight = Memory([model], copies), model.weight.tolist()
+    first, weight = Snapshot([model], copies), model.weight.tolist()
     for k in range(4):
         nn.init.constant_(model.weight, float(k))
-        other = Memory([model], copies)
+        other = Snapshot([model], copies)
         other.restore()
         assert model.weight[0, 0].item() == k
     del other
@@ -72,31 +72,31 @@ def test_a_state_does_not_change_when_others_are_made_and_let_go_of(copies):
 
 def test_the_block_of_a_state_that_was_let_go_of_serves_the_next():
     model, copies = nn.Linear(30, 30), InMemory()
-    start = Memory([model], copies)
-    probe = Memory([model], copies)
-    block = probe._lives_by[0].memory.data_ptr()
+    start = Snapshot([model], copies)
+    probe = Snapshot([model], copies)
+    block = probe._owner[0].memory.data_ptr()
     del probe
-    assert Memory([model], copies)._lives_by[0].memory.data_ptr() == block
+    assert Snapshot([model], copies)._owner[0].memory.data_ptr() == block
     del start
 
 
 def test_no_memory_is_held_once_no_state_lives():
     model, copies = nn.Linear(30, 30), InMemory()
-    states = [Memory([model], copies) for _ in range(3)]
+    states = [Snapshot([model], copies) for _ in range(3)]
     states.clear()
     assert [pool._spare for pool in copies._pools.values()] == [None]
 
 
 def test_for_a_fresh_optimizer_nothing_but_parameters_and_buffers_is_kept():
     model = net()
-    memory = Memory([model, torch.optim.Adam(model.parameters())])
-    kept = sum(piece.contents.copy.nbytes for _, piece in memory._tensors())
+    memory = Snapshot([model, torch.optim.Adam(model.parameters())])
+    kept = sum(piece.contents.copy.nbytes for _, piece in memory.tensors())
     assert kept == sum(one.nbytes for one in model.state_dict().values())
 
 
 def test_copies_stay_on_an_accelerator_only_where_many_times_their_size_is_free():
-    assert has_room_to_spare(1000, SPARE * 1000)
-    assert not has_room_to_spare(1000, SPARE * 1000 - 1)
+    assert fits_on_accelerator(1000, MIN_FREE_RATIO * 1000)
+    assert not fits_on_accelerator(1000, MIN_FREE_RATIO * 1000 - 1)
 
 
 def learner_on_disk(folder, **settings):
@@ -123,7 +123,7 @@ def test_no_file_is_left_nor_seen_while_the_state_lives(tmp_path):
 
 def test_too_little_space_is_said_before_anything_is_written(tmp_path):
     model, optimizer, learner = learner_on_disk(tmp_path)
-    learner._state._copies = OnDisk(tmp_path, free=lambda folder: 100)
+    learner._state._store = OnDisk(tmp_path, free_bytes=lambda folder: 100)
     before = fingerprint(model, optimizer)
     with pytest.raises(SnapshotError, match=r"takes [\d,]+ bytes, and 100 are free in snapshot_dir=.*another disk"):
         LRFinder(learner).find()
@@ -139,5 +139,5 @@ def test_a_write_that_fails_leaves_nothing_and_says_where(tmp_path):
 
 
 def test_a_snapshot_dir_that_is_no_folder_is_refused_at_once(tmp_path):
-    with pytest.raises(SnapshotError, match="no folder"):
+    with pytest.raises(SnapshotError, match="not a folder"):
         learner_on_disk(tmp_path / "missing")

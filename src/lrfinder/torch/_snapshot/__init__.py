@@ -1,1 +1,1 @@
-"""Snapshots of PyTorch objects."""
+"""Snapshots of the objects of a training."""

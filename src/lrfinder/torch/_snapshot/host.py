@@ -1,4 +1,4 @@
-"""Where the copies of a snapshot lie: on the host, or on the accelerator where there is room to spare."""
+"""Copies of a snapshot in memory: on the host, or on the accelerator if it has many times their size free."""
 
 from __future__ import annotations
 
@@ -13,69 +13,73 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 
-SPARE = 16  # times the state's bytes must be free on an accelerator for a copy to lie there
-_ALIGNED = 64  # bytes; also a multiple of every dtype's size
+MIN_FREE_RATIO = 16  # free bytes of an accelerator over the bytes of a copy; ``suggest`` holds at most seven copies
+_ALIGNED_BYTES = 64  # also a multiple of every dtype's size
 
 
-class Copies(Protocol):
-    """Keeps copies of tensors."""
+class CopyStore(Protocol):
+    """Storage for copies of tensors."""
 
-    def keep(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
-        """A copy of each of ``sources``, which are 1-D and contiguous, as they are or as bytes; and what these live by."""
+    def store(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
+        """Copy tensors that are 1-D and contiguous.
+
+        Returns:
+            A copy of each, in its dtype or as bytes, and an object that owns their memory and must be kept with them.
+        """
         ...
 
 
 class InMemory:
-    """Copies on the host, in pinned memory for an accelerator; or on it, where ``SPARE`` times their bytes are free there.
+    """Copies on the host, in pinned memory for an accelerator; or on it, if ``MIN_FREE_RATIO`` times their bytes are free.
 
-    All copies of a snapshot lie in one block. A block that is let go of serves the next snapshot, as memory that is new
-    costs as much as the copy itself; the block of the last one is given back to the system.
+    All copies of a snapshot are in one block. A released block serves the next snapshot, because new memory costs as much
+    time as the copy itself. The block of the last snapshot is returned to the system.
     """
 
     def __init__(self) -> None:
         self._pools: dict[object, _Pool] = {}
 
-    def keep(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
-        """See :class:`Copies`."""
+    def store(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
+        """Copy tensors; see :class:`CopyStore`."""
         copies: dict[int, Tensor] = {}
         blocks: list[_Block] = []
-        for device, places in _by(sources, lambda source: source.device):
-            chosen = [sources[k] for k in places]
-            kinds = _by(chosen, lambda source: source.dtype)
-            nbytes = sum(_rounded(sum(chosen[k].nbytes for k in indices)) for _, indices in kinds)
-            blocks.append(self._pool(device, nbytes).take(nbytes))
-            views = _views(blocks[-1].memory, chosen, kinds)
+        for device, indices in _grouped(sources, lambda source: source.device):
+            chosen = [sources[k] for k in indices]
+            dtypes = _grouped(chosen, lambda source: source.dtype)
+            nbytes = sum(_aligned(sum(chosen[k].nbytes for k in members)) for _, members in dtypes)
+            blocks.append(self._pool(device, nbytes).acquire(nbytes))
+            views = _views(blocks[-1].memory, chosen, dtypes)
             copy_together(views, chosen)
-            copies.update(zip(places, views, strict=True))
+            copies.update(zip(indices, views, strict=True))
         return [copies[k] for k in range(len(sources))], blocks
 
     def _pool(self, device: torch.device, nbytes: int) -> _Pool:
         if device.type == "cpu":
             return self._pools.setdefault("host", _Pool(_host_memory))
-        if device.type == "cuda" and has_room_to_spare(nbytes, torch.cuda.mem_get_info(device)[0]):
+        if device.type == "cuda" and fits_on_accelerator(nbytes, torch.cuda.mem_get_info(device)[0]):
             return self._pools.setdefault(device, _Pool(lambda size: torch.empty(size, dtype=torch.uint8, device=device)))
         return self._pools.setdefault("pinned", _Pool(lambda size: _pinned_memory(size, device)))
 
 
 class _Pool:
-    """Blocks of one kind of memory; at most one that nobody uses, and none once no snapshot lives."""
+    """Blocks of one kind of memory: at most one of them unused, and none while no snapshot exists."""
 
     def __init__(self, allocate: Callable[[int], Tensor]) -> None:
         self._allocate = allocate
         self._spare: Tensor | None = None
-        self._lent = 0
+        self._in_use = 0
 
-    def take(self, nbytes: int) -> _Block:
+    def acquire(self, nbytes: int) -> _Block:
         memory, self._spare = self._spare, None
         if memory is None or not nbytes <= memory.numel() <= 2 * nbytes:
-            memory = None  # let go of before the other is allocated
+            memory = None  # released before the next is allocated
             memory = self._allocate(nbytes)
-        self._lent += 1
+        self._in_use += 1
         return _Block(memory, self)
 
-    def give_back(self, memory: Tensor) -> None:
-        self._lent -= 1
-        self._spare = memory if self._lent else None
+    def release(self, memory: Tensor) -> None:
+        self._in_use -= 1
+        self._spare = memory if self._in_use else None
 
 
 class _Block:
@@ -86,16 +90,16 @@ class _Block:
         self._pool = pool
 
     def __del__(self) -> None:
-        self._pool.give_back(self.memory)
+        self._pool.release(self.memory)
 
 
-def has_room_to_spare(nbytes: int, free: int) -> bool:
-    """Whether copies of so many bytes may lie on an accelerator of which ``free`` are: ``suggest`` holds seven at most."""
-    return SPARE * nbytes <= free
+def fits_on_accelerator(nbytes: int, free: int) -> bool:
+    """Return whether copies of ``nbytes`` bytes may be on an accelerator that has ``free`` bytes free."""
+    return MIN_FREE_RATIO * nbytes <= free
 
 
 def copy_together(targets: list[Tensor], sources: list[Tensor]) -> None:
-    """Each of ``sources`` into its target, and wait for it."""
+    """Copy each of ``sources`` into its target, and wait until all have arrived."""
     torch._foreach_copy_(targets, sources, non_blocking=True)  # pyright: ignore[reportPrivateUsage, reportPrivateImportUsage]
     for device in {tensor.device for tensor in (*targets, *sources)}:
         if device.type != "cpu":
@@ -103,7 +107,7 @@ def copy_together(targets: list[Tensor], sources: list[Tensor]) -> None:
 
 
 def _host_memory(nbytes: int) -> Tensor:
-    """Numpy's, as it asks the system for large pages, which are there much sooner."""
+    """Allocate by numpy, which requests large pages from the system: they are ready much sooner."""
     return torch.from_numpy(np.empty(nbytes, np.uint8))
 
 
@@ -114,25 +118,25 @@ def _pinned_memory(nbytes: int, device: torch.device) -> Tensor:
         return _host_memory(nbytes)
 
 
-def _by(sources: Sequence[Tensor], key: Callable[[Tensor], Key]) -> list[tuple[Key, list[int]]]:
-    """The places of the tensors of each kind."""
-    places: dict[Key, list[int]] = {}
+def _grouped(sources: Sequence[Tensor], key: Callable[[Tensor], Key]) -> list[tuple[Key, list[int]]]:
+    """Return the indices of the tensors with each key."""
+    indices: dict[Key, list[int]] = {}
     for k, source in enumerate(sources):
-        places.setdefault(key(source), []).append(k)
-    return list(places.items())
+        indices.setdefault(key(source), []).append(k)
+    return list(indices.items())
 
 
-def _rounded(nbytes: int) -> int:
-    return -(-nbytes // _ALIGNED) * _ALIGNED
+def _aligned(nbytes: int) -> int:
+    return -(-nbytes // _ALIGNED_BYTES) * _ALIGNED_BYTES
 
 
-def _views(memory: Tensor, sources: Sequence[Tensor], kinds: list[tuple[torch.dtype, list[int]]]) -> list[Tensor]:
-    """For each source a part of ``memory`` of its dtype and length."""
+def _views(memory: Tensor, sources: Sequence[Tensor], dtypes: list[tuple[torch.dtype, list[int]]]) -> list[Tensor]:
+    """Return a part of ``memory`` for each source, of its dtype and length."""
     views: dict[int, Tensor] = {}
     start = 0
-    for dtype, places in kinds:
-        lengths = [sources[k].numel() for k in places]
+    for dtype, indices in dtypes:
+        lengths = [sources[k].numel() for k in indices]
         end = start + sum(lengths) * dtype.itemsize
-        views.update(zip(places, memory[start:end].view(dtype).split(lengths), strict=True))
-        start += _rounded(end - start)
+        views.update(zip(indices, memory[start:end].view(dtype).split(lengths), strict=True))
+        start += _aligned(end - start)
     return [views[k] for k in range(len(sources))]

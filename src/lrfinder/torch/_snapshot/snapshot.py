@@ -1,4 +1,4 @@
-"""What a PyTorch training changes, copied and put back: tensors in place, everything around them as the same objects."""
+"""Snapshot of the objects of a training: tensors are restored in place, everything around them as the same objects."""
 
 from __future__ import annotations
 
@@ -11,75 +11,77 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder._state import object_graph as memory
+from lrfinder._state import object_graph
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError
 from lrfinder.randomness import capture, put_back
 from lrfinder.torch._distributed import sharding
 from lrfinder.torch._randomness import own_generator
 from lrfinder.torch._snapshot.host import InMemory
-from lrfinder.torch._snapshot.tensors import Piece, Shard, fill_together
+from lrfinder.torch._snapshot.tensors import SavedShard, SavedTensor, fill_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from lrfinder.torch._snapshot.host import Copies
+    from lrfinder.torch._snapshot.host import CopyStore
 
 _CONTAINERS = {dict, OrderedDict, list, tuple, set, deque}
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
 
-class Memory(memory.Memory):
-    """A copy of everything that can be reached from ``roots`` and that training changes; ``restore()`` puts it back.
+class Snapshot(object_graph.Memory):
+    """Copy of everything that can be reached from ``roots`` and that training changes.
 
-    The walk goes through modules, optimizers, schedulers and gradient scalers (all their attributes) and takes tensors
-    (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A tensor comes
-    back as the same object in the same memory, so that tied weights stay tied and compiled models and captured graphs go
-    on working.
+    The walk enters modules, optimizers, schedulers and gradient scalers, with all their attributes. It copies tensors
+    (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A tensor is
+    restored as the same object in the same memory, so that tied weights stay tied, and compiled models and captured graphs
+    stay valid.
 
     Args:
-        roots: of PyTorch's kinds; or objects of the user's, which are their attributes, or else what ``state_dict()`` gives.
-        copies: keeps the copies of what the tensors hold; on the host, unless it is given.
+        roots: objects of PyTorch's classes, or objects of the user. The state of the latter is their attributes, or their
+            ``state_dict()`` if they have none.
+        store: stores the copies of the contents of tensors; by default, in the memory of the host.
 
     Raises:
-        LearnerError: one of the roots is of neither kind.
+        LearnerError: a root has neither attributes nor a ``state_dict()``.
     """
 
-    def __init__(self, roots: Iterable[object], copies: Copies | None = None) -> None:
+    def __init__(self, roots: Iterable[object], store: CopyStore | None = None) -> None:
         roots = list(roots)
         loads: list[tuple[object, Callable[[], object]]] = []
         inside = [_inside(root, loads) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
-        super().__init__([*roots, *inside], _take)
-        contents = [piece.contents for _, piece in self._tensors()]
+        super().__init__([*roots, *inside], _saved)
+        contents = [saved.contents for _, saved in self.tensors() if saved.contents.flat is not None]
         flat = [one.flat for one in contents if one.flat is not None]
-        kept, self._lives_by = (InMemory() if copies is None else copies).keep(flat)
-        for one, copied in zip((one for one in contents if one.flat is not None), kept, strict=True):
+        copies, self._owner = (InMemory() if store is None else store).store(flat)
+        for one, copied in zip(contents, copies, strict=True):
             one.copy = copied
         self._pieces[:0] = loads
 
-    def _tensors(self) -> list[tuple[object, Piece]]:
-        return [(path, piece) for path, piece in self._pieces if isinstance(piece, Piece)]
+    def tensors(self) -> list[tuple[object, SavedTensor]]:
+        """Return the saved tensors, each with its path for error messages."""
+        return [(path, piece) for path, piece in self._pieces if isinstance(piece, SavedTensor)]
 
     @torch.no_grad()
     def restore(self) -> None:
-        """Put everything back.
+        """Restore everything.
 
         Raises:
-            RestoreError: some of it could not be; all else has been.
+            RestoreError: a part could not be restored; all others were.
         """
         put_back_all([("memory", super().restore), ("contents", self._fill)])
 
     def _fill(self) -> None:
-        """In one call; where that fails, one by one, to find out which it was and to have all others."""
-        pieces = [(path, piece.contents) for path, piece in self._tensors() if piece.in_place]
+        """Restore the contents in one call; if it fails, one by one, so that only the failing ones are lost."""
+        contents = [(path, saved.contents) for path, saved in self.tensors() if saved.is_placed]
         try:
-            fill_together([contents for _, contents in pieces])
-        except Exception:  # noqa: BLE001  (what raised is tried again)
-            put_back_all((path, contents.fill) for path, contents in pieces)
+            fill_together([one for _, one in contents])
+        except Exception:  # noqa: BLE001  (the second attempt raises again)
+            put_back_all((path, one.fill) for path, one in contents)
 
 
 def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> object:
-    """What to walk into for an object of the user's that was named as stateful; where its state is loaded, how."""
+    """Return the attributes of a user's object; if it has none, append to ``loads`` how its ``state_dict()`` is restored."""
     name = type(root).__name__
     if hasattr(root, "__dict__"):
         return {name: vars(root)}
@@ -97,15 +99,15 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
     return None
 
 
-def _take(value: object) -> memory.Taken | None:
-    if type(value) in _CONTAINERS:  # as most is that is found
+def _saved(value: object) -> object_graph.Taken | None:
+    if type(value) in _CONTAINERS:  # most values are
         return None
     if isinstance(value, Tensor):
-        piece = Shard(value) if sharding.is_shard(value) else Piece(value)
-        return memory.Taken(piece, piece.further())
+        saved = SavedShard(value) if sharding.is_shard(value) else SavedTensor(value)
+        return object_graph.Taken(saved, saved.inside())
     if isinstance(value, DistributedDataParallel):
         return sharding.data_parallel_state(value)
     if isinstance(value, _STATEFUL):
-        return memory.Taken(further=[vars(value)])
+        return object_graph.Taken(further=[vars(value)])
     generator = own_generator(value)
-    return None if generator is None else memory.Taken(partial(put_back, capture([generator])))
+    return None if generator is None else object_graph.Taken(partial(put_back, capture([generator])))

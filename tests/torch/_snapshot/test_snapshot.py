@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lrfinder import RestoreError
-from lrfinder.torch._snapshot.snapshot import Memory
+from lrfinder.torch._snapshot.snapshot import Snapshot
 
 
 @torch.no_grad()
@@ -30,7 +30,7 @@ CHANGES = {
 def test_a_parameter_comes_back_with_its_shape_strides_dtype_and_values_when(change):
     model = nn.Linear(2, 3)
     seen = lambda one: (id(one), one.shape, one.stride(), one.dtype, one.requires_grad, one.tolist())
-    before, memory = seen(model.weight), Memory([model])
+    before, memory = seen(model.weight), Snapshot([model])
     CHANGES[change](model.weight)
     memory.restore()
     assert seen(model.weight) == before
@@ -39,7 +39,7 @@ def test_a_parameter_comes_back_with_its_shape_strides_dtype_and_values_when(cha
 def test_a_gradient_comes_back_also_where_the_parameter_was_given_another_shape():
     model = nn.Linear(2, 3)
     model.weight.grad = gradient = torch.ones(3, 2)
-    memory = Memory([model])
+    memory = Snapshot([model])
     model.weight.grad = None
     model.weight.data = torch.zeros(5, 7)
     model.weight.grad = torch.zeros(5, 7)
@@ -60,7 +60,7 @@ class Refusing(torch.Tensor):
 def test_a_tensor_that_refuses_is_named_and_the_others_come_back():
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     model[1].register_buffer("mine", torch.ones(2).as_subclass(Refusing))
-    memory = Memory([model])
+    memory = Snapshot([model])
     before = model[0].weight.tolist()
     model[0].weight.data.zero_()
     with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no room\) could not be put back"):
@@ -73,7 +73,7 @@ def test_everything_that_refuses_is_named():
     for part in model:
         part.register_buffer("mine", torch.ones(2).as_subclass(Refusing))
     with pytest.raises(RestoreError) as caught:
-        Memory([model]).restore()
+        Snapshot([model]).restore()
     assert {name for name, _ in caught.value.failures} == {"Sequential.0.mine", "Sequential.1.mine"}
 
 
@@ -89,7 +89,7 @@ class Stateful:
 
 def test_an_object_that_refuses_its_state_is_named_by_its_type_and_the_rest_comes_back():
     model = nn.Linear(2, 3)
-    memory, before = Memory([model, Stateful()]), model.weight.tolist()
+    memory, before = Snapshot([model, Stateful()]), model.weight.tolist()
     model.weight.data.zero_()
     with pytest.raises(RestoreError, match=r"^Stateful \(ValueError: another version\) could"):
         memory.restore()
@@ -108,7 +108,7 @@ class Shy(list):
 def test_a_container_comes_back_whatever_it_says_of_its_truth():
     model = nn.Linear(2, 3)
     model.shy = Shy([1, 2, 3])
-    memory = Memory([model])
+    memory = Snapshot([model])
     model.shy.shown = True
     model.shy.append(4)
     memory.restore()
@@ -118,7 +118,7 @@ def test_a_container_comes_back_whatever_it_says_of_its_truth():
 def test_an_empty_container_that_was_filled_is_empty_again():
     model = nn.Linear(2, 3)
     model.held = held = [{}, [], set(), deque(), OrderedDict()]
-    memory = Memory([model])
+    memory = Snapshot([model])
     held[0]["a"] = 1
     held[1].append(1)
     held[2].add(1)
