@@ -105,7 +105,8 @@ class SweepRecorder:
         self.lrs = lrs
         self.records: list[Record] = []
         self.stop: Stop | None = None
-        self._stopping, self._on_record, self._last_stop = stopping, on_record, last_stop
+        self._stopping, self._on_record = stopping, on_record
+        self._last, self._last_stop = len(lrs) - 1, last_stop
         forget: Callable[[], object] | None = getattr(stopping, "reset", None)
         if forget is not None:
             forget()
@@ -118,29 +119,25 @@ class SweepRecorder:
     @property
     def lr(self) -> float:
         """The rate of the next loss; after the last rate, the last."""
-        return self.lrs[min(len(self.records), len(self.lrs) - 1)]
+        return self.lrs[min(len(self.records), self._last)]
 
     def record(self, loss: float) -> Stop | None:
         """Store the loss that belongs to :attr:`lr`; return why the sweep ends with it, if it does."""
         record = Record(self.lr, loss)
         if self._on_record is not None:
             self._on_record(record)
-        stop = self._decide(loss)
+        if not math.isfinite(loss):
+            self.stop = Stop.NOT_FINITE
+        elif self._stopping is not None and (decision := self._stopping(loss)):
+            self.stop = decision if isinstance(decision, Stop) else Stop.CRITERION
+        elif len(self.records) >= self._last:
+            self.stop = self._last_stop
         self.records.append(record)
-        if stop is None and len(self.records) == len(self.lrs):
-            stop = self._last_stop
-        self.stop = stop
-        return stop
+        return self.stop
 
     def result(self, settings: Settings, otherwise: Stop = Stop.LEFT) -> RangeTest:
         """Return the curve so far; ``otherwise`` is why it ended, where nothing here decided so."""
         return RangeTest(tuple(self.records), self.stop or otherwise, settings)
-
-    def _decide(self, loss: float) -> Stop | None:
-        if not math.isfinite(loss):
-            return Stop.NOT_FINITE
-        decision = self._stopping(loss) if self._stopping is not None else None
-        return (decision if isinstance(decision, Stop) else Stop.CRITERION) if decision else None
 
 
 def run_sweep(train: Train, recorder: SweepRecorder) -> SweepRecorder:
