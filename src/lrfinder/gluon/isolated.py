@@ -6,22 +6,24 @@ import multiprocessing
 import pickle
 import signal
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 from weakref import WeakSet
 
 from lrfinder.errors import LearnerError
+from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from lrfinder.gluon.learner import GluonLearner
+    from lrfinder.learner import Learner
 
 
 class IsolatedState:
     """A mark for the state of the learner in this process."""
 
 
-class Isolated:
+class Isolated(Wrapper):
     """A learner that wraps a :class:`GluonLearner` and trains in a forked child as long as a snapshot of it exists.
 
     The learner itself never changes, MXNet's own generator included. After ``LRFinder(Isolated(learner)).find()`` a
@@ -47,11 +49,11 @@ class Isolated:
         if "fork" not in multiprocessing.get_all_start_methods():
             message = "This system has no fork; use the learner itself."
             raise LearnerError(message)
-        self.learner = learner
+        super().__init__(learner)
         self._states: WeakSet[IsolatedState] = WeakSet()
         self._child: _Child | None = None
 
-    def iteration(self, lr: float) -> float:
+    def iteration(self, lr: float) -> SupportsFloat:
         """Train on the next batch at ``lr``, in the child if a snapshot exists; return its mean loss before the update."""
         if not self._states:
             return self.learner.iteration(lr)
@@ -68,7 +70,7 @@ class Isolated:
         self._states.add(state)
         return state
 
-    def restore(self, state: IsolatedState) -> None:  # noqa: ARG002  (all states are equal)
+    def restore(self, state: object) -> None:  # noqa: ARG002  (all states are equal)
         """End the child, and so everything that it changed."""
         if self._child is not None:
             self._child.end()
@@ -77,13 +79,13 @@ class Isolated:
     def close(self) -> None:
         """End the child, and close the learner."""
         self.restore(IsolatedState())
-        self.learner.close()
+        super().close()
 
 
 class _Child:
     """A process forked from this one that trains on request."""
 
-    def __init__(self, learner: GluonLearner) -> None:
+    def __init__(self, learner: Learner[Any]) -> None:
         context: Any = multiprocessing.get_context("fork")
         self._here, there = context.Pipe()
         self._process = context.Process(target=_serve, args=(learner, there), daemon=True)
@@ -107,7 +109,7 @@ class _Child:
         self._process.join()
 
 
-def _serve(learner: GluonLearner, requests: Connection) -> None:
+def _serve(learner: Learner[Any], requests: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the parent ends this one
     while True:
         try:
@@ -115,7 +117,7 @@ def _serve(learner: GluonLearner, requests: Connection) -> None:
         except EOFError:
             return
         try:
-            answer: tuple[float, Exception | None] = (learner.iteration(lr), None)
+            answer: tuple[float, Exception | None] = (float(learner.iteration(lr)), None)
         except Exception as error:  # noqa: BLE001  (sent to the parent)
             answer = (0.0, _picklable(error))
         requests.send(answer)

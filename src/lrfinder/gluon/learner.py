@@ -13,13 +13,14 @@ from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import TrainerRate
 from lrfinder.gluon.state import GluonState, take, write_to_store
+from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, put_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-class GluonLearner:
+class GluonLearner(BaseLearner):
     """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`, in the form of the tutorial's.
 
     Parameters without a value are initialized (Xavier) on ``device``. An iteration draws a batch, moves it to the device,

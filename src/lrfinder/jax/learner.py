@@ -18,6 +18,7 @@ from lrfinder.jax.rates import build_optimizer, optimizer_at
 from lrfinder.jax.state import JaxState, check_params, comparable, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import Carry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
+from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, put_back
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-class OptaxLearner:
+class OptaxLearner(BaseLearner):
     """A loss, its parameters, an optax optimizer and data as a :class:`lrfinder.Learner`.
 
     The whole iteration is compiled, and one call of the compiled program runs many short ones. The results of training are

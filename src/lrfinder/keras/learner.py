@@ -13,6 +13,7 @@ from lrfinder.keras._randomness import data_generators, global_generators, has_s
 from lrfinder.keras.batches import arrays, input_target_weights, own_source
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
 from lrfinder.keras.state import KerasState, take
+from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
 
@@ -23,7 +24,7 @@ MAX_OVERFLOWS = 16
 """A loss scale starts at 2**15 and halves, so more overflows in a row have another cause."""
 
 
-class KerasLearner:
+class KerasLearner(BaseLearner):
     """A compiled Keras 3 model and its data as a :class:`lrfinder.Learner`, on the backends torch, jax and tensorflow.
 
     An iteration draws a batch and calls ``model.train_on_batch``. Where the optimizer accumulates gradients or scales the
