@@ -7,7 +7,7 @@ import pytest
 
 CELLS = (
     "import sys; sys.path[:0] = [{source!r}, {tests!r}]",
-    """from fakes import Bowl
+    """from fake_learners import Bowl
 from lrfinder import LRFinder
 from lrfinder.views.live import live_curve
 

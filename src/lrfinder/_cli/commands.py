@@ -25,7 +25,7 @@ from lrfinder._cli.output import (
     silent,
 )
 from lrfinder._factories import FileFactory
-from lrfinder.rates import geometric
+from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
 from lrfinder.views.live import view_so_far
 from lrfinder.views.progress import cells_progress, progress
@@ -81,11 +81,11 @@ def demo(
 @app.command()
 def find(
     factory: options.Factory,
-    lr_start: options.LrStart = 1e-6,
-    lr_multiplier: options.LrMultiplier = 1.1,
-    lr_end: options.LrEnd = 10.0,
-    smoothing: options.Smoothing = 0.3,
-    max_iterations: options.MaxIterations = 1000,
+    lr_start: options.LrStart = DEFAULTS.lr_start,
+    lr_multiplier: options.LrMultiplier = DEFAULTS.lr_multiplier,
+    lr_end: options.LrEnd = DEFAULTS.lr_end,
+    smoothing: options.Smoothing = DEFAULTS.smoothing,
+    max_iterations: options.MaxIterations = DEFAULTS.max_iterations,
     json: options.Json = None,
     csv: options.Csv = None,
     picture: options.Picture = None,
@@ -96,12 +96,17 @@ def find(
     Example:  lrfinder find train.py:make_learner --png curve.png
     """
     with reporting_errors(debug=debug):
-        most = sum(1 for _ in zip(geometric(lr_start, lr_multiplier, lr_end), range(max_iterations), strict=False))
+        settings = RangeTestSettings(
+            lr_start=lr_start,
+            lr_multiplier=lr_multiplier,
+            smoothing=smoothing,
+            lr_end=lr_end,
+            max_iterations=max_iterations,
+        )
         with _opened(factory) as learner:
-            with progress(err if leads(learner) else silent, "range test", most, view_so_far) as advance:
-                result = lrfinder.LRFinder(learner).find(
-                    lr_start, lr_multiplier, smoothing, lr_end=lr_end, max_iterations=max_iterations, on_record=advance
-                )
+            console = err if leads(learner) else silent
+            with progress(console, "range test", len(settings.plan().lrs), view_so_far) as advance:
+                result = lrfinder.LRFinder(learner).find(**vars(settings), on_record=advance)
             if leads(learner):
                 present(result, json, csv, picture)
 

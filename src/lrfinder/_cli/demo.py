@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import lrfinder
 from lrfinder._cli.output import err, out, present
 from lrfinder._optional import require
+from lrfinder._sweep import DEFAULTS
 from lrfinder.views.live import view_so_far
 from lrfinder.views.progress import progress
 
@@ -23,7 +24,7 @@ def run_demo(directory: Path, iterations: int) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         finder = lrfinder.LRFinder(learner)
         out.print("A small convolutional network on 1,797 handwritten digits, SGD with momentum 0.9.\n")
-        with progress(err, "range test", 170, view_so_far) as advance:
+        with progress(err, "range test", len(DEFAULTS.plan().lrs), view_so_far) as advance:
             result = finder.find(on_record=advance)
         present(result, directory / "range-test.json", None, directory / "range-test.png")
         lr = result.suggestion.lr

@@ -13,6 +13,7 @@ import lrfinder
 from lrfinder._cli.options import PICTURE_KINDS
 from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError, RankError, RatesError
+from lrfinder.learner import adapted
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def is_one_of_many() -> bool:
 
 def leads(learner: Learner[Any]) -> bool:
     """Return True if this process shows and writes the results of the learner: of several ranks, only the first does."""
-    return getattr(learner, "rank", 0) == 0
+    return adapted(learner).rank == 0
 
 
 def present(result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
