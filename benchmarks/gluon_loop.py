@@ -1,10 +1,10 @@
-"""What the finder adds to a bare Gluon loop, microseconds an iteration: medians over rounds in turns, machines being noisy.
+"""The overhead of the finder over a bare Gluon loop, in microseconds per iteration.
 
 python benchmarks/gluon_loop.py
 
-The net is as small as can be, so that what is added shows. "own cost" is with the batches in a list. A loader's batches are
-copied, and numpy's and python's generators are read before and after each is drawn, so that it can be drawn again: that is
-what the second line has on top.
+Medians over rounds in turns, because machines are noisy. The net is tiny, so that the overhead shows. "own cost" is with the
+batches in a list. The second line adds the cost of a loader: its batches are copied, and the generators of NumPy and Python
+are read before and after each draw, so that it can be repeated.
 """
 
 import datetime as dt
@@ -24,8 +24,8 @@ from lrfinder.gluon._framework import mx
 ITERATIONS, ROUNDS = 300, 15
 
 
-def made() -> tuple[Any, Any, Any, Any]:
-    """A small net, its trainer, and 10 batches as a loader and as a list."""
+def training() -> tuple[Any, Any, Any, Any]:
+    """Return a small net, its trainer, and 10 batches as a loader and as a list."""
     net = mx.gluon.nn.Dense(2)
     net.initialize()
     x = np.random.default_rng(0).standard_normal((320, 8)).astype("float32")
@@ -36,7 +36,7 @@ def made() -> tuple[Any, Any, Any, Any]:
 
 
 def bare(net: Any, trainer: Any, batches: Iterable[Any]) -> float:
-    """Seconds of a loop written by hand."""
+    """Return the seconds of a loop written by hand."""
     loss_fn = mx.gluon.loss.SoftmaxCrossEntropyLoss()
     lrs = np.geomspace(1e-6, 1e-3, ITERATIONS).tolist()
     endless = (batch for _ in range(ITERATIONS) for batch in batches)
@@ -53,7 +53,7 @@ def bare(net: Any, trainer: Any, batches: Iterable[Any]) -> float:
 
 
 def found(net: Any, trainer: Any, batches: Iterable[Any]) -> float:
-    """Seconds of the sweep inside a find, from its second record to its last."""
+    """Return the seconds of the sweep inside a find, from its second record to its last."""
     finder, times = lrfinder.LRFinder(GluonLearner(net, batches, trainer=trainer)), []
     lrs = np.geomspace(1e-6, 1e-3, ITERATIONS)
     finder.find(rates=lrs, stopping=lambda _: None, on_record=lambda _: times.append(time.perf_counter()))
@@ -61,9 +61,9 @@ def found(net: Any, trainer: Any, batches: Iterable[Any]) -> float:
 
 
 def added(batches: Callable[[Any, Any], Any]) -> tuple[float, float]:
-    """Median microseconds of a bare iteration, and of what the finder adds to it."""
+    """Return the median microseconds of a bare iteration, and of the overhead of the finder."""
     mx.npx.set_np()
-    net, trainer, loader, listed = made()
+    net, trainer, loader, listed = training()
     source = batches(loader, listed)
     bare(net, trainer, source)
     pairs = [(bare(net, trainer, source), found(net, trainer, source)) for _ in range(ROUNDS)]
@@ -72,12 +72,12 @@ def added(batches: Callable[[Any, Any], Any]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print both lines."""
+    """Print a line for a list, and one for a loader."""
     where = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, mxnet {mx.__version__}"
     print(f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {where}, {ROUNDS} rounds of {ITERATIONS} iterations")
     for name, batches in (("own cost", lambda _, listed: listed), ("with a loader", lambda loader, _: loader)):
         once, more = added(batches)
-        print(f"{name}: bare {once:.0f} us, finder {more:+.0f} us an iteration")
+        print(f"{name}: bare {once:.0f} us, finder {more:+.0f} us per iteration")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""A range test on JAX against the same iterations in a bare jitted ``lax.scan``, and against one call an iteration.
+"""A range test on JAX against the same iterations in a bare jitted ``lax.scan``, and against one call per iteration.
 
 python benchmarks/jax_scan.py
 
-Medians over rounds in turns, machines being noisy; everything was compiled before, and what compiling took stands apart.
-A range test is the whole of ``find``: snapshot, 150 iterations with their records, restore. All have their batches on the
-device. "steps" is the learner's own ``iteration``, one call after the other; "jitted steps" is a loop by hand over
-``jax.jit`` of a step, as training scripts have it, with its losses read at the end.
+Medians over rounds in turns, because machines are noisy. Everything is compiled before; the first call is reported apart.
+A range test is a whole ``find``: snapshot, 150 iterations with their records, restore. All batches are on the device.
+"steps" is the learner's own ``iteration``, one call after the other. "jitted steps" is the loop of a training script over
+``jax.jit`` of a step, with its losses read at the end.
 """
 
 import datetime as dt
@@ -33,8 +33,8 @@ NETS = {  # layers, batch, optimizer
 }
 
 
-def made(layers: Sequence[int], batch: int) -> tuple[Any, Any]:
-    """Parameters, and a batch for each iteration, on the device."""
+def training(layers: Sequence[int], batch: int) -> tuple[Any, Any]:
+    """Return parameters, and a batch for each iteration, on the device."""
     generator = np.random.default_rng(0)
 
     def normal(*shape: int) -> Any:
@@ -45,7 +45,7 @@ def made(layers: Sequence[int], batch: int) -> tuple[Any, Any]:
 
 
 def loss_fn(params: Any, batch: Any) -> Any:
-    """Mean squared error of a net with ReLU between its layers."""
+    """Return the mean squared error of a net with ReLU between its layers."""
     x, y = batch
     *hidden, (w, b) = params
     for weights, bias in hidden:
@@ -54,7 +54,7 @@ def loss_fn(params: Any, batch: Any) -> Any:
 
 
 def ways(params: Any, batches: Any, make: Callable[[Any], Any]) -> dict[str, Callable[[], object]]:
-    """The same iterations in four ways, each as a function that makes them all."""
+    """Return four ways to run the same iterations, each as a function that runs them all."""
 
     def step(carry: Any, now: Any) -> tuple[Any, Any]:
         params, opt_state = carry
@@ -89,27 +89,27 @@ def ways(params: Any, batches: Any, make: Callable[[Any], Any]) -> dict[str, Cal
 
 
 def seconds(way: Callable[[], object]) -> float:
-    """Of one call."""
+    """Return the duration of one call."""
     start = time.perf_counter()
     way()
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Print a line for each net."""
+    """Print the times of each net."""
     where = (
         f"{platform.machine()}, {os.cpu_count()} cores, {jax.devices()[0].device_kind}, Python {platform.python_version()}"
     )
     print(f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {where}, jax {jax.__version__}, optax {optax.__version__}")
     print(f"{ROUNDS} rounds of {ITERATIONS} iterations")
     for name, (layers, batch, make) in NETS.items():
-        every = ways(*made(layers, batch), make)
+        every = ways(*training(layers, batch), make)
         first = {way: seconds(run) for way, run in every.items()}
         rounds = [{way: seconds(run) for way, run in every.items()} for _ in range(ROUNDS)]
         median = {way: statistics.median(one[way] for one in rounds) for way in every}
         print(name)
         for way in every:
-            print(f"  {way:12} {median[way] / ITERATIONS * 1e6:8.1f} us an iteration; first call {first[way]:.2f} s")
+            print(f"  {way:12} {median[way] / ITERATIONS * 1e6:8.1f} us per iteration; first call {first[way]:.2f} s")
         ratio = statistics.median(one["find"] / one["scan"] for one in rounds)
         faster = statistics.median(one["steps"] / one["find"] for one in rounds)
         print(f"  find / scan {ratio:.3f}; find is {faster:.1f} times faster than steps")

@@ -1,13 +1,12 @@
-"""What the finder adds to a bare ``train_on_batch`` loop on Keras.
+"""The overhead of the finder over a bare ``train_on_batch`` loop on Keras.
 
 KERAS_BACKEND=torch python benchmarks/keras_loop.py    (or jax, tensorflow)
 
-Two equal models take turns, iteration by iteration, within a ``find``: the finder trains one, and after each of its
-iterations the same batch is trained on the other by ``train_on_batch`` alone, at a rate that is never set. So both see the
-machine in the same moments. The own cost is the difference of the medians of a round, in parts of the bare one; of the
-rounds, the median and an interval by their order. A list of batches costs nothing to replay; the batches of an iterable are
-drawn with every generator read before and after. What was compiled before is not counted; taking a snapshot and putting it
-back stand apart.
+Two equal models take turns, iteration by iteration, within a ``find``. The finder trains one; after each of its iterations
+``train_on_batch`` trains the other on the same batch, at a rate that is never set. So both see the machine in the same
+moments. The overhead is the difference of the medians of a round, relative to the bare one; of the rounds, the median and
+an interval by their order. A list of batches costs nothing to replay. For each batch of an iterable, every generator is
+read before and after. Compilation is not counted; snapshot and restore are reported apart.
 """
 
 import datetime as dt
@@ -27,11 +26,11 @@ from lrfinder.keras import KerasLearner
 
 ITERATIONS, ROUNDS, BATCH, WIDTH = 40, 15, 128, 384
 LRS = np.geomspace(1e-6, 1e-3, ITERATIONS).tolist()
-LOW, HIGH = 3, 11  # of 15 in their order, the median lies between these with 96.5 %: 1 - 2 P(binomial(15, 1/2) < 4)
+LOW, HIGH = 3, 11  # ranks of 15 between which the median lies with 96.5 %: 1 - 2 P(binomial(15, 1/2) < 4)
 
 
-def made() -> Any:
-    """A net of which an iteration takes some milliseconds."""
+def model_of_a_few_ms() -> Any:
+    """Return a net whose iteration takes a few milliseconds."""
     keras.utils.set_random_seed(0)
     layers = keras.layers
     wide = [layers.Dense(WIDTH, activation="relu"), layers.Dropout(0.2), layers.Dense(WIDTH, activation="relu")]
@@ -42,13 +41,13 @@ def made() -> Any:
 
 
 def batches_of(random: np.random.Generator) -> list[Any]:
-    """Ten batches."""
+    """Return ten batches."""
     x = random.standard_normal((10, BATCH, 784)).astype("float32")
     return [(one, label) for one, label in zip(x, random.integers(0, 10, (10, BATCH)), strict=True)]
 
 
 class Iterated:
-    """The batches as an iterable that is no list."""
+    """The batches as an iterable other than a list."""
 
     def __init__(self, batches: list[Any]) -> None:
         self.batches = batches
@@ -58,7 +57,7 @@ class Iterated:
 
 
 def a_round(finder: "lrfinder.LRFinder[Any]", bare: Any, batches: Any) -> tuple[float, float, float]:
-    """Median seconds of a bare iteration and of the finder's; seconds of snapshot and restore."""
+    """Return the median seconds of a bare iteration and of the finder's, and the seconds of snapshot and restore."""
     alone: list[float] = []
     within: list[float] = []
     endless = itertools.chain.from_iterable(itertools.repeat(batches))
@@ -80,7 +79,7 @@ def a_round(finder: "lrfinder.LRFinder[Any]", bare: Any, batches: Any) -> tuple[
 
 def main() -> None:
     """Print a line for a list, and one for an iterable."""
-    own, bare, batches = made(), made(), batches_of(np.random.default_rng(0))
+    own, bare, batches = model_of_a_few_ms(), model_of_a_few_ms(), batches_of(np.random.default_rng(0))
     sizes = f"{own.count_params():,} parameters, batches of {BATCH}"
     versions = f"Python {platform.python_version()}, Keras {keras.__version__} on {keras.backend.backend()}"
     print(f"{dt.datetime.now(tz=dt.UTC):%Y-%m-%d}, {platform.machine()}, {os.cpu_count()} cores, {versions}; {sizes}")

@@ -1,13 +1,12 @@
 """The range test and the three-rate check in JAX: a pre-activation ResNet-18 of Flax NNX on CIFAR-10.
 
 The network of Gluon's ``resnet18_v2(classes=10)`` (7 x 7 stem with stride 2, max-pooling), batches of 128, each channel
-normalised, plain SGD: the experiment of ``cifar10_torch.py``.
+normalized, plain SGD: the experiment of ``cifar10_torch.py``.
 
     python examples/cifar10_jax.py --root FOLDER --out cifar10
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. On a
-processor an iteration takes seconds: ``--batch-size 32`` and ``--multiplier 1.3`` make a range test of a few minutes,
-``--iterations 40`` a short check.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. On a CPU an iteration takes seconds.
+``--batch-size 32`` and ``--multiplier 1.3`` shorten the range test to a few minutes, ``--iterations 40`` shortens the check.
 
 As a factory for the command line:  lrfinder find examples/cifar10_jax.py:cifar10_learner --png curve.png
 """
@@ -37,7 +36,7 @@ XAVIER = nnx.initializers.xavier_uniform()
 
 
 def convolution(channels_in: int, channels: int, size: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
-    """A square one without bias that keeps the size but for its stride."""
+    """Return a square convolution without bias, padded so that only its stride changes the size."""
     strides = (stride, stride)
     padding = size // 2
     return nnx.Conv(
@@ -45,24 +44,24 @@ def convolution(channels_in: int, channels: int, size: int, stride: int, rngs: n
     )
 
 
-def normalisation(channels: int, rngs: nnx.Rngs, *, affine: bool = True) -> nnx.BatchNorm:
-    """Batch normalisation, its running statistics as slow as Gluon's."""
+def normalization(channels: int, rngs: nnx.Rngs, *, affine: bool = True) -> nnx.BatchNorm:
+    """Return a batch normalization whose running statistics are as slow as Gluon's."""
     return nnx.BatchNorm(channels, momentum=0.9, use_bias=affine, use_scale=affine, rngs=rngs)
 
 
 class PreActivationBlock(nnx.Module):
-    """Two 3 x 3 convolutions, each after batch normalisation and ReLU, around an identity (He et al. 2016)."""
+    """Two 3 x 3 convolutions, each after batch normalization and ReLU, around an identity (He et al. 2016)."""
 
     def __init__(self, channels_in: int, channels: int, stride: int, rngs: nnx.Rngs) -> None:
-        self.norm1 = normalisation(channels_in, rngs)
+        self.norm1 = normalization(channels_in, rngs)
         self.conv1 = convolution(channels_in, channels, 3, stride, rngs)
-        self.norm2 = normalisation(channels, rngs)
+        self.norm2 = normalization(channels, rngs)
         self.conv2 = convolution(channels, channels, 3, 1, rngs)
         same = stride == 1 and channels_in == channels
         self.shortcut = None if same else convolution(channels_in, channels, 1, stride, rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(batch, h, w, channels_in) -> (batch, h / stride, w / stride, channels)."""
+        """Map (batch, h, w, channels_in) to (batch, h / stride, w / stride, channels)."""
         activated = jax.nn.relu(self.norm1(x))
         residual = self.conv2(jax.nn.relu(self.norm2(self.conv1(activated))))
         return residual + (x if self.shortcut is None else self.shortcut(activated))
@@ -79,15 +78,15 @@ class ResNet18V2(nnx.Module):
                 PreActivationBlock(channels_in, channels, stride, rngs),
                 PreActivationBlock(channels, channels, 1, rngs),
             ]
-        self.norm0 = normalisation(3, rngs, affine=False)
+        self.norm0 = normalization(3, rngs, affine=False)
         self.stem = convolution(3, 64, 7, 2, rngs)
-        self.norm1 = normalisation(64, rngs)
+        self.norm1 = normalization(64, rngs)
         self.blocks = nnx.List(blocks)
-        self.norm2 = normalisation(512, rngs)
+        self.norm2 = normalization(512, rngs)
         self.head = nnx.Linear(512, classes, kernel_init=XAVIER, rngs=rngs)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(batch, 32, 32, 3) -> (batch, classes)."""
+        """Map (batch, 32, 32, 3) to (batch, classes)."""
         x = jax.nn.relu(self.norm1(self.stem(self.norm0(x))))
         x = nnx.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
         for block in self.blocks:
@@ -96,7 +95,7 @@ class ResNet18V2(nnx.Module):
 
 
 class Shuffled:
-    """Batches of arrays, in an order drawn anew for each pass; the last, smaller one is left out."""
+    """Batches of arrays, in a new random order for each pass, without the last, smaller one."""
 
     def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, seed: int) -> None:
         self.arrays = arrays
@@ -111,10 +110,10 @@ class Shuffled:
 
 
 def cifar10(root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The 50,000 training pictures, shape (50000, 32, 32, 3), each channel normalised, and their labels."""
+    """Return the 50,000 training images, shape (50000, 32, 32, 3), each channel normalized, and their labels."""
     files = sorted(root.glob("data_batch_*.bin"))
     if not files:
-        message = f"{root} holds no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
+        message = f"{root} has no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
         raise SystemExit(message)
     records = np.concatenate([np.fromfile(file, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files])
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype(np.float32) / 255
@@ -124,7 +123,7 @@ def cifar10(root: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cifar10_learner(root: Path = ROOT, seed: int = 42, *, batch_size: int = 128) -> OptaxLearner:
-    """The tutorial's learner. An NNX model is taken apart once, and put together again inside the loss."""
+    """Return the tutorial's learner. The NNX model is split once, and merged again inside the loss."""
     graph, params, statistics = nnx.split(ResNet18V2(10, nnx.Rngs(seed)), nnx.Param, ...)
 
     def loss_fn(params: Any, statistics: Any, batch: Any) -> tuple[jax.Array, Any]:
@@ -137,7 +136,7 @@ def cifar10_learner(root: Path = ROOT, seed: int = 42, *, batch_size: int = 128)
 
 
 def main() -> None:
-    """Range test, then the check at the tutorial's rate, ten times more and ten times less."""
+    """Run the range test, then the check at the tutorial's rate, ten times more and ten times less."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT)
     parser.add_argument("--out", type=Path, default=Path("cifar10"))

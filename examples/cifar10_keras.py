@@ -1,13 +1,12 @@
-"""The range test and the three-rate check in Keras, on any back end: a pre-activation ResNet-18 on CIFAR-10.
+"""The range test and the three-rate check in Keras, on any backend: a pre-activation ResNet-18 on CIFAR-10.
 
 The network of Gluon's ``resnet18_v2(classes=10)`` (7 x 7 stem with stride 2, max-pooling), batches of 128, each channel
-normalised, plain SGD: the experiment of ``cifar10_torch.py``.
+normalized, plain SGD: the experiment of ``cifar10_torch.py``.
 
     KERAS_BACKEND=jax python examples/cifar10_keras.py --root FOLDER --out cifar10
 
-FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. On a
-processor an iteration takes seconds: ``--batch-size 32`` and ``--multiplier 1.3`` make a range test of a few minutes,
-``--iterations 40`` a short check.
+FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. On a CPU an iteration takes seconds.
+``--batch-size 32`` and ``--multiplier 1.3`` shorten the range test to a few minutes, ``--iterations 40`` shortens the check.
 
 As a factory for the command line:  lrfinder find examples/cifar10_keras.py:cifar10_learner --png curve.png
 """
@@ -34,18 +33,18 @@ ROOT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "cifar-10-batches-bin"
 
 
 def convolution(x: Any, channels: int, size: int, stride: int) -> Any:
-    """A square one without bias that keeps the size but for its stride, padded alike on both sides."""
+    """Apply a square convolution without bias, padded equally on both sides so that only its stride changes the size."""
     x = layers.ZeroPadding2D(size // 2)(x)
     return layers.Conv2D(channels, size, stride, use_bias=False, kernel_initializer="glorot_uniform")(x)
 
 
 def activated(x: Any) -> Any:
-    """Batch normalisation, its running statistics as slow as Gluon's, and ReLU."""
+    """Apply batch normalization, its running statistics as slow as Gluon's, and ReLU."""
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5)(x))
 
 
 def pre_activation_block(x: Any, channels: int, stride: int) -> Any:
-    """Two 3 x 3 convolutions, each after batch normalisation and ReLU, around an identity (He et al. 2016)."""
+    """Apply two 3 x 3 convolutions, each after batch normalization and ReLU, around an identity (He et al. 2016)."""
     active = activated(x)
     residual = convolution(activated(convolution(active, channels, 3, stride)), channels, 3, 1)
     same = stride == 1 and x.shape[-1] == channels
@@ -53,18 +52,18 @@ def pre_activation_block(x: Any, channels: int, stride: int) -> Any:
 
 
 def resnet18_v2(classes: int) -> keras.Model:
-    """The pre-activation ResNet-18 that Gluon's model zoo calls ``resnet18_v2``; (batch, 32, 32, 3) -> (batch, classes)."""
+    """Return the pre-activation ResNet-18 of Gluon's model zoo; (batch, 32, 32, 3) to (batch, classes)."""
     images = keras.Input((32, 32, 3))
     x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False)(images)
     x = activated(convolution(x, 64, 7, 2))
-    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))  # zeros never win: what ReLU lets through is not below
+    x = layers.MaxPooling2D(3, 2)(layers.ZeroPadding2D(1)(x))  # zeros never win, as ReLU passes nothing below
     for channels, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
         x = pre_activation_block(pre_activation_block(x, channels, stride), channels, 1)
     return keras.Model(images, layers.Dense(classes)(layers.GlobalAveragePooling2D()(activated(x))))
 
 
 class Shuffled:
-    """Batches of arrays, in an order drawn anew for each pass; the last, smaller one is left out."""
+    """Batches of arrays, in a new random order for each pass, without the last, smaller one."""
 
     def __init__(self, arrays: tuple[np.ndarray, ...], batch_size: int, seed: int) -> None:
         self.arrays = arrays
@@ -79,10 +78,10 @@ class Shuffled:
 
 
 def cifar10(root: Path) -> tuple[np.ndarray, np.ndarray]:
-    """The 50,000 training pictures, shape (50000, 32, 32, 3), each channel normalised, and their labels."""
+    """Return the 50,000 training images, shape (50000, 32, 32, 3), each channel normalized, and their labels."""
     files = sorted(root.glob("data_batch_*.bin"))
     if not files:
-        message = f"{root} holds no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
+        message = f"{root} has no data_batch_*.bin; give --root the folder of CIFAR-10's official binary files."
         raise SystemExit(message)
     records = np.concatenate([np.fromfile(file, dtype=np.uint8).reshape(-1, 1 + 3 * 32 * 32) for file in files])
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1).astype(np.float32) / 255
@@ -92,7 +91,7 @@ def cifar10(root: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cifar10_learner(root: Path = ROOT, seed: int = 42, *, batch_size: int = 128) -> KerasLearner:
-    """The tutorial's learner."""
+    """Return the tutorial's learner."""
     keras.utils.set_random_seed(seed)
     model = resnet18_v2(classes=10)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -101,7 +100,7 @@ def cifar10_learner(root: Path = ROOT, seed: int = 42, *, batch_size: int = 128)
 
 
 def main() -> None:
-    """Range test, then the check at the tutorial's rate, ten times more and ten times less."""
+    """Run the range test, then the check at the tutorial's rate, ten times more and ten times less."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT)
     parser.add_argument("--out", type=Path, default=Path("cifar10"))

@@ -1,8 +1,8 @@
-"""A range test of a small language model of Equinox on tinyshakespeare, and an optax schedule made from what it found.
+"""A range test of a small Equinox language model on tinyshakespeare, and an optax schedule from its suggestion.
 
     python examples/shakespeare_jax.py --text FILE --out shakespeare
 
-Characters, 64 of context, two transformer blocks of width 64, AdamW: some 0.1 million parameters. FILE is the text,
+Characters, a context of 64, two transformer blocks of width 64, AdamW: about 0.1 million parameters. FILE is the text,
 ``input.txt``. ``--iterations`` is the length of the training that follows.
 
 As a factory for the command line:  lrfinder find examples/shakespeare_jax.py:shakespeare_learner --png curve.png
@@ -31,7 +31,7 @@ CONTEXT, WIDTH, HEADS, BATCH = 64, 64, 4, 32
 
 
 class Block(eqx.Module):
-    """Causal attention and a two-layer net, each after layer normalisation and around an identity."""
+    """Causal attention and a two-layer net, each after layer normalization and around an identity."""
 
     norm1: eqx.nn.LayerNorm
     attention: eqx.nn.MultiheadAttention
@@ -45,14 +45,14 @@ class Block(eqx.Module):
         self.mlp = eqx.nn.MLP(WIDTH, WIDTH, 4 * WIDTH, depth=1, activation=jax.nn.gelu, key=keys[1])
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """(context, WIDTH) -> the same."""
+        """Map (context, WIDTH) to the same shape."""
         now = jax.vmap(self.norm1)(x)
         x = x + self.attention(now, now, now, mask=jnp.tri(len(x), dtype=bool))
         return x + jax.vmap(self.mlp)(jax.vmap(self.norm2)(x))
 
 
 class LanguageModel(eqx.Module):
-    """The next character's logits at each place."""
+    """A model of the next character, with logits at each position."""
 
     embedding: eqx.nn.Embedding
     positions: jax.Array
@@ -69,7 +69,7 @@ class LanguageModel(eqx.Module):
         self.head = eqx.nn.Linear(WIDTH, characters, key=keys[4])
 
     def __call__(self, text: jax.Array) -> jax.Array:
-        """(CONTEXT,) characters -> (CONTEXT, characters)."""
+        """Map (CONTEXT,) characters to (CONTEXT, characters)."""
         x = jax.vmap(self.embedding)(text) + self.positions
         for block in self.blocks:
             x = block(x)
@@ -77,7 +77,7 @@ class LanguageModel(eqx.Module):
 
 
 class Windows:
-    """Batches of windows of a text, drawn at random without end; shape (BATCH, CONTEXT + 1)."""
+    """Endless batches of random windows of a text, shape (BATCH, CONTEXT + 1)."""
 
     def __init__(self, text: np.ndarray, seed: int) -> None:
         self.text = text
@@ -90,9 +90,9 @@ class Windows:
 
 
 def shakespeare_learner(path: Path = TEXT, seed: int = 0) -> OptaxLearner:
-    """The learner. An Equinox model's arrays are its parameters; the loss combines them with the rest."""
+    """Return the learner. The arrays of an Equinox model are its parameters; the loss combines them with the rest."""
     if not path.is_file():
-        message = f"{path} is no file; give --text the text of tinyshakespeare, input.txt."
+        message = f"{path} is not a file; give --text the text of tinyshakespeare, input.txt."
         raise SystemExit(message)
     characters, text = np.unique(np.array(list(path.read_text())), return_inverse=True)
     params, rest = eqx.partition(LanguageModel(len(characters), jax.random.key(seed)), eqx.is_inexact_array)
@@ -105,7 +105,7 @@ def shakespeare_learner(path: Path = TEXT, seed: int = 0) -> OptaxLearner:
 
 
 def main() -> None:
-    """Range test, then a training along a one-cycle schedule up to the suggested rate."""
+    """Run the range test, then a training along a one-cycle schedule up to the suggested rate."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--text", type=Path, default=TEXT)
     parser.add_argument("--out", type=Path, default=Path("shakespeare"))

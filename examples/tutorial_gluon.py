@@ -1,6 +1,6 @@
-"""The experiment of MXNet Gluon's learning-rate-finder tutorial, with lrfinder in the place of its hand-written classes.
+"""The experiment of MXNet Gluon's learning-rate-finder tutorial, with lrfinder instead of its hand-written classes.
 
-A pre-activation ResNet-18 (``resnet18_v2(classes=10)``) on CIFAR-10, each channel normalised, batches of 128, plain SGD: the
+A pre-activation ResNet-18 (``resnet18_v2(classes=10)``) on CIFAR-10, each channel normalized, batches of 128, plain SGD: the
 range test, then 300 iterations at 0.05, ten times more and ten times less, from the same start and on the same batches.
 
     python examples/tutorial_gluon.py --root FOLDER --out tutorial --seeds 0,1,2
@@ -32,13 +32,13 @@ LAST = 20
 
 
 def cifar10_learner(root: Path = ROOT, seed: int = 42) -> GluonLearner:
-    """The tutorial's learner. Both generators are seeded: the sampler draws from numpy's, the network from MXNet's."""
+    """Return the tutorial's learner, with seeds for NumPy's generator (the sampler) and MXNet's (the network)."""
     mx.npx.set_np()
     mx.random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002  (gluon's RandomSampler draws from the legacy generator)
     vision = mx.gluon.data.vision
-    normalised = vision.transforms.Normalize([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010])
-    transform = vision.transforms.Compose([vision.transforms.ToTensor(), normalised])
+    normalized = vision.transforms.Normalize([0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010])
+    transform = vision.transforms.Compose([vision.transforms.ToTensor(), normalized])
     images = vision.datasets.CIFAR10(root=str(root), train=True).transform_first(transform)
     batches = ContinuousBatchSampler(mx.gluon.data.RandomSampler(len(images)), batch_size=128)
     net = mx.gluon.model_zoo.vision.resnet18_v2(classes=10)
@@ -49,12 +49,12 @@ def main() -> None:
     """Run the experiment for each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of the official binary files")
-    parser.add_argument("--out", type=Path, default=Path("tutorial"), help="folder for results and pictures")
+    parser.add_argument("--out", type=Path, default=Path("tutorial"), help="folder for results and figures")
     parser.add_argument("--iterations", type=int, default=300, help="iterations at each rate of the check")
-    parser.add_argument("--seeds", default="42", help="seeds, with commas between")
+    parser.add_argument("--seeds", default="42", help="seeds, separated by commas")
     arguments = parser.parse_args()
     if not arguments.root.is_dir():
-        parser.error(f"{arguments.root} is no folder; give the one that holds data_batch_1.bin with --root.")
+        parser.error(f"{arguments.root} is not a folder; give the one that holds data_batch_1.bin with --root.")
     arguments.out.mkdir(parents=True, exist_ok=True)
     for seed in arguments.seeds.split(","):
         with closing(cifar10_learner(arguments.root, int(seed))) as learner:
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def run(learner: GluonLearner, out: Path, seed: str, iterations: int) -> None:
-    """The range test and the check of one seed; results and pictures go to ``out``."""
+    """Run the range test and the check of one seed; results and figures go to ``out``."""
     console = Console()
     finder = lrfinder.LRFinder(learner)
     result = finder.find(lr_start=1e-6, lr_multiplier=1.1, smoothing=0.3)
