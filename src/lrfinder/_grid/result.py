@@ -86,9 +86,11 @@ class Grid(Result):
 
     @cached_property
     def recommended(self) -> Recommendation | None:
-        """The combination to train with, and why; ``None`` where no combination has a rate for every seed.
+        """The combination to train with, and why; ``None`` if no combination has a rate for every seed.
 
-        See :func:`lrfinder._grid.recommendation.recommendation` for the rule.
+        It is the one with the largest weight decay, then the largest momentum, of those that train well. One trains well if
+        every seed has a rate, if its loss is within a twentieth of the fall of the lowest (means over the seeds), and if its
+        effective rate, ``lr / (1 - momentum)``, is at least half the largest of those that are as low.
         """
         from lrfinder._grid.recommendation import recommendation
 

@@ -85,7 +85,7 @@ class TorchLearner:
         snapshot_dir: a folder to write snapshots to, for a model that does not fit into memory twice. They are deleted when
             the search ends. Needs safetensors.
         process_group: the processes that train this model together, if its wrapper (``DistributedDataParallel``,
-            ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them; see :mod:`lrfinder.torch._distributed.ranks`.
+            ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them.
         rank_timeout: seconds within which a fault of one rank ends the iteration on all. A rank that keeps the others
             waiting for a quarter of it counts as ended.
 
@@ -250,7 +250,7 @@ class TorchLearner:
         return lambda lrs: losses_in_order(self.iteration, lrs, send)
 
     def snapshot(self) -> TorchState:
-        """Copy everything that an iteration changes, to the storage that :mod:`lrfinder.torch._snapshot.host` describes."""
+        """Copy everything that an iteration changes, to memory or to ``snapshot_dir``."""
         with self._ranks.snapshot():
             self._initialize_lazy_modules()
             return TorchState(self._state.snapshot(), self._batches.mark())
