@@ -164,5 +164,5 @@ def test_a_slice_keeps_its_ratio():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(LearnerError, match=r"give a fastai Learner"):
         FastaiLearner(object())
-    with pytest.raises(RatesError, match="the rate is None"):
+    with pytest.raises(RatesError, match="rate is None"):
         FastaiLearner(learn()).set_rate(None)

@@ -199,7 +199,7 @@ def test_what_does_not_fit_is_refused():
         EngineLearner(training.engine, training.optimizer, training.loader, accumulate=0)
     with pytest.raises(ModelError, match="model="):
         EngineLearner(training.engine, torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), training.loader)
-    with pytest.raises(RatesError, match="the rate is None"):
+    with pytest.raises(RatesError, match="rate is None"):
         training.learner().set_rate(None)
     silent = Engine(lambda *_: training.model and None)
     with pytest.raises(LossError, match="must give the loss"):

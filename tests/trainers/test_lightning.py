@@ -272,7 +272,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         LightningLearner(Net(), None, loader())
     with pytest.raises(LearnerError, match="works on 2 devices"):
         LightningLearner(Net(), Trainer(accelerator="cpu", devices=2, logger=False), loader())
-    with pytest.raises(RatesError, match="the rate is None"):
+    with pytest.raises(RatesError, match="rate is None"):
         LightningLearner(Net(), trainer, loader()).set_rate(None)
 
 

@@ -168,5 +168,5 @@ def test_a_schedule_moves_the_rate_after_each_batch():
 def test_what_does_not_fit_is_refused():
     with pytest.raises(LearnerError, match=r"give a skorch.NeuralNet"):
         SkorchLearner(Net(), X, Y)
-    with pytest.raises(RatesError, match="the rate is None"):
+    with pytest.raises(RatesError, match="rate is None"):
         SkorchLearner(net(), X, Y).set_rate(None)

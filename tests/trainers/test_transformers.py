@@ -181,5 +181,5 @@ def test_an_optimizer_of_the_users_gets_the_rate(tmp_path):
 def test_what_does_not_fit_is_refused(tmp_path):
     with pytest.raises(LearnerError, match=r"give a transformers.Trainer"):
         TrainerLearner(object())
-    with pytest.raises(RatesError, match="the rate is None"):
+    with pytest.raises(RatesError, match="rate is None"):
         TrainerLearner(trainer(tmp_path)).set_rate(None)

@@ -1,1 +1,1 @@
-"""Trainers that own the loop, each as a learner; a module per trainer, imported by name: ``lrfinder.trainers.lightning``."""
+"""Learners for trainers that own the training loop. Each module is imported by name: ``lrfinder.trainers.lightning``."""

@@ -17,94 +17,98 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lrfinder._optional import require
 from lrfinder.errors import LearnerError
+from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
-from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._framework import framework
-from lrfinder.trainers._lazy import Standing, objects_of
+from lrfinder.trainers._lazy import LazyLearner
+from lrfinder.trainers._objects import reachable_objects
+from lrfinder.trainers._updates import grouped, mean_loss
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from torch import Tensor
 
-    from lrfinder._results.results import Suggestion
+    from lrfinder.trainers._apply_rate import Rate
 
 __all__ = ["QUIET", "FastaiLearner"]
 
-learner_room = framework("fastai.learner", "fastai")
-callback_room = framework("fastai.callback.all", "fastai")
-L = framework("fastcore.foundation", "fastai").L
+learners = require("fastai.learner", "fastai")
+callbacks = require("fastai.callback.all", "fastai")
+L = require("fastcore.foundation", "fastai").L
 
 Callbacks = tuple[type, ...]
 Learn = Any  # a fastai.learner.Learner
 
 QUIET: Callbacks = (
-    learner_room.Recorder,
-    callback_room.ProgressCallback,
-    callback_room.ShowGraphCallback,
-    callback_room.CSVLogger,
-    callback_room.TrackerCallback,
-    callback_room.TerminateOnNaNCallback,
-    callback_room.ParamScheduler,
-    callback_room.ShortEpochCallback,
-    callback_room.CollectDataCallback,
+    learners.Recorder,
+    callbacks.ProgressCallback,
+    callbacks.ShowGraphCallback,
+    callbacks.CSVLogger,
+    callbacks.TrackerCallback,
+    callbacks.TerminateOnNaNCallback,
+    callbacks.ParamScheduler,
+    callbacks.ShortEpochCallback,
+    callbacks.CollectDataCallback,
 )
-"""Callbacks that watch a training, stop it or write the rate: they are left out of a search."""
+"""Callbacks that watch a training, stop it or write the rate. A search leaves them out."""
 
 
-class FastaiLearner(Standing):
-    """A fastai ``Learner`` as a :class:`lrfinder.Learner`, before ``fit`` and its like, or between two of them.
+class FastaiLearner(LazyLearner):
+    """A fastai ``Learner`` as a :class:`lrfinder.Learner`, before a ``fit`` method or between two of them.
 
-    An iteration is the learner's own ``one_batch``, with its callbacks (mixed precision, clipping, mixup, yours) but those
-    of :data:`QUIET`; under ``GradientAccumulation`` it is as many batches as an update takes. All of it happens in a copy
-    that shares the model, and the optimizer where there is one already, whose ``lr`` and ``wd`` are set as ``fit`` does.
-    The rate is that of the group with the highest; the others keep the ratio that a ``slice`` in ``learn.lr`` made.
+    An iteration is the learner's own ``one_batch``, with its callbacks (mixed precision, clipping, mixup, yours) except
+    those of :data:`QUIET`. Under ``GradientAccumulation`` it takes as many batches as an update does.
+
+    All of this happens in a copy that shares the model, and the optimizer if there is one already; its ``lr`` and ``wd`` are
+    set as ``fit`` sets them. The rate is that of the group with the highest; the others keep the ratio of a ``slice`` in
+    ``learn.lr``.
 
     Args:
         learn: the learner.
         quiet: further classes of callbacks to leave out.
-        replay_bytes: how many bytes of batches may be kept for replay.
+        replay_bytes: the memory for batches that are stored for replay.
 
     Raises:
-        LearnerError: it is no ``fastai.learner.Learner``.
+        LearnerError: ``learn`` is not a ``fastai.learner.Learner``.
     """
 
     def __init__(self, learn: Learn, *, quiet: Iterable[type] = (), replay_bytes: int = 1 << 30) -> None:
-        if not isinstance(learn, learner_room.Learner):
+        if not isinstance(learn, learners.Learner):
             message = f"The learner is a {type(learn).__module__}.{type(learn).__name__}; give a fastai Learner."
             raise LearnerError(message)
         self._learn = learn
-        quiet = (*QUIET, *quiet)
+        all_quiet = (*QUIET, *quiet)
 
-        def stand_up() -> TorchLearner:
-            twin = _twin(learn, quiet)
+        def prepared() -> TorchLearner:
+            copied = _prepared_copy(learn, all_quiet)
             return TorchLearner.from_step(
-                lambda batches: _update(twin, batches),
-                _Passes(twin.dl, _batches_to_an_update(twin)),
+                lambda batches: _update(copied, batches),
+                _Passes(copied.dl, _batches_per_update(copied)),
                 modules=[learn.model],
-                optimizers=[getattr(twin.opt, "opt", None) or _Groups(twin.opt)],
-                stateful=objects_of([twin, twin.opt, *twin.cbs], "fastai", "fastcore"),
+                optimizers=[getattr(copied.opt, "opt", None) or _OwnOptimizer(copied.opt)],
+                stateful=reachable_objects([copied, copied.opt, *copied.cbs], "fastai", "fastcore"),
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(stand_up, learn.model, None)
+        super().__init__(prepared, [learn.model])
 
-    def set_rate(self, rate: Suggestion | float) -> None:
-        """Let ``fit``, ``fit_one_cycle`` and their like use the rate: it becomes ``learn.lr``, the end of a slice there.
+    def set_rate(self, rate: Rate) -> None:
+        """Let ``fit``, ``fit_one_cycle`` and the like use the rate: set ``learn.lr``, or the end of a slice there.
 
         Raises:
             RatesError: there is no rate above 0.
         """
-        set_rate(optimizer := torch.optim.SGD([torch.zeros(1)], lr=1.0), rate)
-        lr, before = optimizer.param_groups[0]["lr"], self._learn.lr
+        lr, before = rate_of(rate), self._learn.lr
         if isinstance(before, slice):
-            lr = slice(before.start and before.start * lr / before.stop, lr)
-        self._learn.lr = lr
+            self._learn.lr = slice(before.start and before.start * lr / before.stop, lr)
+        else:
+            self._learn.lr = lr
 
 
-class _Groups(torch.optim.Optimizer):
-    """fastai's own optimizer, which is none of PyTorch's, by the names that hold its rates and its state there."""
+class _OwnOptimizer(torch.optim.Optimizer):
+    """fastai's own optimizer, with its rates and its state under the names that PyTorch has for them."""
 
     def __init__(self, optimizer: Any) -> None:
         self.defaults: dict[str, Any] = {}
@@ -113,66 +117,61 @@ class _Groups(torch.optim.Optimizer):
 
 
 class _Passes:
-    """Passes over fastai's loader, its random numbers in an object that stays; lists of ``size`` batches."""
+    """Passes over fastai's loader, in lists of ``size`` batches. One object holds the random numbers of all passes."""
 
     def __init__(self, loader: Any, size: int) -> None:
         self.random = Random()  # noqa: S311  (it gets the loader's own state)
         self.random.setstate(loader.rng.getstate())
         own = copy.copy(loader)
         own.fake_l = copy.copy(loader.fake_l)
-        own.fake_l.d = own.fake_l.default = own  # which is asked for the order of a pass
+        own.fake_l.d = own.fake_l.default = own  # decides the order of a pass
         own.fake_l.dataset = own.fake_l
-        self._pass = lambda: _pass(own, self.random, size)
+        # a closure, as the walk over the attributes of the data must not enter the loader
+        self._pass = lambda: grouped(_one_pass(own, self.random), size)
 
     def __iter__(self) -> Iterator[list[Any]]:
         return self._pass()
 
 
-def _pass(loader: Any, random: Random, size: int) -> Iterator[list[Any]]:
+def _one_pass(loader: Any, random: Random) -> Iterator[Any]:
     loader.rng = random
-    group: list[Any] = []
     for batch in loader:
-        if loader.rng is not random:  # when a pass begins it makes its next generator from this one
+        if loader.rng is not random:  # the loader creates its next generator from this one when a pass begins
             random.setstate(loader.rng.getstate())
             loader.rng = random
-        group.append(batch)
-        if len(group) == size:
-            yield group
-            group = []
-    if group:
-        yield group
+        yield batch
 
 
-def _twin(learn: Learn, quiet: Callbacks) -> Learn:
-    """A copy where ``fit`` would begin to train."""
-    twin = object.__new__(type(learn))
-    vars(twin).update(vars(learn))
-    twin.cbs = L()
+def _prepared_copy(learn: Learn, quiet: Callbacks) -> Learn:
+    """Return a copy at the point where ``fit`` would begin to train."""
+    copied = object.__new__(type(learn))
+    vars(copied).update(vars(learn))
+    copied.cbs = L()
     for one in learn.cbs:
-        vars(twin).pop(one.name, None)
+        vars(copied).pop(one.name, None)
         if not isinstance(one, quiet):
-            twin.add_cb(copy.copy(one))
-    if not twin.opt:
-        twin.create_opt()
-    if twin.wd is not None:
-        twin.opt.set_hypers(wd=twin.wd)
-    twin.opt.set_hypers(lr=twin.lr)
-    twin.n_epoch, twin.epoch, twin.dl = 1, 0, twin.dls.train
+            copied.add_cb(copy.copy(one))
+    if not copied.opt:
+        copied.create_opt()
+    if copied.wd is not None:
+        copied.opt.set_hypers(wd=copied.wd)
+    copied.opt.set_hypers(lr=copied.lr)
+    copied.n_epoch, copied.epoch, copied.dl = 1, 0, copied.dls.train
     for event in ("before_fit", "before_epoch"):
-        twin(event)
-    twin.n_iter = len(twin.dl)
-    twin("before_train")
-    return twin
+        copied(event)
+    copied.n_iter = len(copied.dl)
+    copied("before_train")
+    return copied
 
 
-def _batches_to_an_update(twin: Learn) -> int:
-    accumulating = [one.n_acc for one in twin.cbs if isinstance(one, callback_room.GradientAccumulation)]
-    return math.ceil(max(accumulating, default=1) / twin.dl.bs)
+def _batches_per_update(learn: Learn) -> int:
+    accumulating = [one.n_acc for one in learn.cbs if isinstance(one, callbacks.GradientAccumulation)]
+    return math.ceil(max(accumulating, default=1) / learn.dl.bs)
 
 
-def _update(twin: Learn, batches: Sequence[Any]) -> Tensor:
+def _update(learn: Learn, batches: Sequence[Any]) -> Tensor:
     losses: list[Tensor] = []
     for batch in batches:
-        twin.one_batch(0, batch)
-        losses.append(twin.loss.detach().clone())
-    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+        learn.one_batch(0, batch)
+        losses.append(learn.loss.detach().clone())
+    return mean_loss(losses)

@@ -20,62 +20,63 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lrfinder._optional import require
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._framework import framework
-from lrfinder.trainers._handover import hand_over
-from lrfinder.trainers._lazy import Grouped, Standing, loss_in
+from lrfinder.trainers._apply_rate import apply_rate
+from lrfinder.trainers._lazy import LazyLearner
+from lrfinder.trainers._updates import BatchGroups, loss_in, mean_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
     from torch import Tensor
 
-    from lrfinder._results.results import Suggestion
-    from lrfinder.trainers._handover import Schedule
+    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
 
 __all__ = ["EngineLearner", "default_loss"]
 
-engine_room = framework("ignite.engine", "ignite")
-handlers = framework("ignite.handlers", "ignite")
-Events = engine_room.Events
+engines = require("ignite.engine", "ignite")
+handlers_of_ignite = require("ignite.handlers", "ignite")
+Events = engines.Events
 
-_OF_RUN = list(Events)  # compared by name: an event with a filter is no instance of these
+_RUN_EVENTS = list(Events)  # compared by name: an event with a filter is not an instance of these
+_STATEFUL = (Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
 Engine = Any  # an ignite.engine.Engine
 
 
 def default_loss(output: Any) -> Any:
-    """The output of the engine's function itself, or its entry ``"loss"``."""
+    """Return the output of the engine's function, or its entry ``"loss"``."""
     return loss_in(output, "The engine's function")
 
 
-class EngineLearner(Standing):
+class EngineLearner(LazyLearner):
     """An Ignite ``Engine`` that trains, as a :class:`lrfinder.Learner`.
 
-    An iteration is the engine's own: ``ITERATION_STARTED``, its function on the batch, ``ITERATION_COMPLETED``, and so for
-    each of ``accumulate`` batches. Of the handlers, which mostly log, save or stop, take part: ``EMAHandler``, those of
-    events that the function itself fires, and those named in ``handlers``. The engine's state is one of the search's own.
+    An iteration is the engine's own: ``ITERATION_STARTED``, its function on the batch, ``ITERATION_COMPLETED``, for each of
+    ``accumulate`` batches. Most handlers log, save or stop, and are left out. Three kinds take part: ``EMAHandler``,
+    handlers of events that the function itself fires, and those named in ``handlers``. The search has its own engine state.
 
     Args:
-        engine: a trainer, by ``create_supervised_trainer`` or by hand.
-        optimizer: the one that its function steps.
-        data: what is given to ``engine.run``.
-        model: what is trained; found in what the function refers to, where it is not given.
+        engine: a trainer, from ``create_supervised_trainer`` or written by hand.
+        optimizer: the optimizer that its function steps.
+        data: as for ``engine.run``.
+        model: the model that is trained; by default the modules to which the function refers.
         accumulate: the engine's ``gradient_accumulation_steps``.
-        loss: takes the loss from the function's output.
+        loss: extracts the loss from the function's output.
         handlers: functions or objects attached to the engine that belong to training.
         stateful: further objects that the function changes.
         group: the parameter group whose rate is given; see :class:`lrfinder.torch.TorchLearner`.
-        replay_bytes: how many bytes of batches may be kept for replay.
+        replay_bytes: the memory for batches that are stored for replay.
 
     Raises:
-        LearnerError: ``engine`` is none of Ignite's, or ``accumulate`` is below 1.
+        LearnerError: ``engine`` is not one of Ignite's, or ``accumulate`` is below 1.
         ModelError: no module that holds the optimizer's parameters was given or found.
     """
 
-    def __init__(  # noqa: PLR0913  (what a training varies in)
+    def __init__(  # noqa: PLR0913  (the ways in which trainings differ)
         self,
         engine: Engine,
         optimizer: Optimizer,
@@ -90,27 +91,25 @@ class EngineLearner(Standing):
         replay_bytes: int = 1 << 30,
     ) -> None:
         _check(engine, accumulate)
-        found = list(_referred_to(engine._process_function))
-        modules = [model] if model is not None else [one for one in found if isinstance(one, nn.Module)]
+        references = list(_references(engine._process_function))
+        modules = [one for one in references if isinstance(one, nn.Module)] if model is None else [model]
         _check_modules(modules, optimizer)
         self._engine = engine
         self._optimizer = optimizer
         named = list(handlers)
-        known = (Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
-        state = _state(engine, data)
+        state = _own_state(engine, data)
 
         def step(batches: Sequence[Any]) -> Tensor:
             state.iteration += -state.iteration % accumulate  # an update begins here
-            with _held(engine, state, named):
-                losses = [torch.as_tensor(loss(_iteration(engine, batch))) for batch in batches]
-            return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+            with _searching(engine, state, named):
+                return mean_loss([torch.as_tensor(loss(_iteration(engine, batch))) for batch in batches])
 
-        def stand_up() -> TorchLearner:
-            averages = [one for one in _owners(engine) if _belongs(one, named)]
-            others = [one for one in found if isinstance(one, known) and one is not optimizer]
+        def prepared() -> TorchLearner:
+            averages = [one for one in _owners(engine) if _takes_part(one, named)]
+            others = [one for one in references if isinstance(one, _STATEFUL) and one is not optimizer]
             return TorchLearner.from_step(
                 step,
-                Grouped(data, accumulate),
+                BatchGroups(data, accumulate),
                 modules=modules,
                 optimizers=[optimizer],
                 stateful=[state, engine, *averages, *others, *stateful],
@@ -118,31 +117,30 @@ class EngineLearner(Standing):
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(stand_up, modules[0], data)
+        super().__init__(prepared, modules, data)
 
-    def set_rate(self, rate: Suggestion | float, *, schedule: Schedule = set_rate) -> None:
-        """Give the optimizer the rate.
+    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+        """Apply the rate to the optimizer.
 
-        Args:
-            rate: a suggestion, or a rate.
-            schedule: called with optimizer and rate: one of :mod:`lrfinder.torch.schedules`, its other arguments bound. The
-                scheduler that it gives is attached to the engine, and steps after each iteration.
+        ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its
+        scheduler is attached to the engine and steps after each iteration.
 
         Raises:
             RatesError: there is no rate above 0.
             OptimizerError: a handler of the engine writes rates of its own into the optimizer.
         """
         for one in _owners(self._engine):
-            if isinstance(one, handlers.ParamScheduler) and one.optimizer is self._optimizer and one.param_name == "lr":
+            is_scheduler = isinstance(one, handlers_of_ignite.ParamScheduler)
+            if is_scheduler and one.optimizer is self._optimizer and one.param_name == "lr":
                 message = f"The engine has a {type(one).__name__} that writes rates of its own; give that the rate instead."
                 raise OptimizerError(message)
-        made = hand_over(self._optimizer, [], rate, schedule=schedule)
-        if made is not None:
-            self._engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: made.step())
+        scheduler = apply_rate(self._optimizer, [], rate, schedule)
+        if scheduler is not None:
+            self._engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: scheduler.step())
 
 
 def _check(engine: Engine, accumulate: int) -> None:
-    if not isinstance(engine, engine_room.Engine):
+    if not isinstance(engine, engines.Engine):
         message = f"The engine is a {type(engine).__module__}.{type(engine).__name__}; give an ignite.engine.Engine."
         raise LearnerError(message)
     if accumulate < 1:
@@ -157,11 +155,11 @@ def _check_modules(modules: Sequence[nn.Module], optimizer: Optimizer) -> None:
         raise ModelError(message)
 
 
-def _referred_to(function: Any) -> Iterator[object]:
-    """What a function, a method, a partial or a callable object reaches by its own names."""
+def _references(function: Any) -> Iterator[object]:
+    """Yield what a function, a method, a partial or a callable object reaches by its own names."""
     if isinstance(function, partial):
         yield from (*function.args, *function.keywords.values())
-        yield from _referred_to(function.func)
+        yield from _references(function.func)
     elif ismethod(function):
         yield from vars(function.__self__).values()
     elif isfunction(function):
@@ -171,8 +169,8 @@ def _referred_to(function: Any) -> Iterator[object]:
         yield from vars(function).values()
 
 
-def _state(engine: Engine, data: Iterable[Any]) -> Any:
-    """A state for the search, as ``run`` would have it in its first epoch."""
+def _own_state(engine: Engine, data: Iterable[Any]) -> Any:
+    """Return a state for the search, as ``run`` has it in its first epoch."""
     state = copy.copy(engine.state)
     state.dataloader = data
     state.epoch = max(1, state.epoch or 0)
@@ -181,7 +179,7 @@ def _state(engine: Engine, data: Iterable[Any]) -> Any:
 
 
 def _iteration(engine: Engine, batch: Any) -> Any:
-    """What ``run`` does with a batch."""
+    """Do what ``run`` does with a batch; return the output of the engine's function."""
     state = engine.state
     state.batch, state.iteration = batch, state.iteration + 1
     engine.fire_event(Events.ITERATION_STARTED)
@@ -192,14 +190,14 @@ def _iteration(engine: Engine, batch: Any) -> Any:
 
 
 @contextmanager
-def _held(engine: Engine, state: Any, named: Sequence[object]) -> Generator[None]:
-    """The engine has the search's state and its handlers, and then again its own."""
+def _searching(engine: Engine, state: Any, named: Sequence[object]) -> Generator[None]:
+    """Run the block with the state and the handlers of the search."""
     before, own = engine.state, engine._event_handlers
-    kept = copy.copy(own)
+    active = copy.copy(own)
     for event in own:
-        if event in _OF_RUN:
-            kept[event] = [entry for entry in own[event] if _belongs(_owner(entry[0]), named)]
-    engine.state, engine._event_handlers = state, kept
+        if event in _RUN_EVENTS:
+            active[event] = [entry for entry in own[event] if _takes_part(_owner(entry[0]), named)]
+    engine.state, engine._event_handlers = state, active
     try:
         yield
     finally:
@@ -211,11 +209,12 @@ def _owners(engine: Engine) -> list[Any]:
 
 
 def _owner(handler: Any) -> object:
-    """The object whose method is attached, or the function itself."""
+    """Return the object whose method is attached, or the function itself."""
     while hasattr(handler, "_parent"):  # wrapped, for an event with a filter
         handler = handler._parent()
     return cast("object", getattr(handler, "__self__", handler))
 
 
-def _belongs(owner: object, named: Sequence[object]) -> bool:
-    return isinstance(owner, handlers.EMAHandler) or any(owner is getattr(one, "__self__", one) for one in named)
+def _takes_part(owner: object, named: Sequence[object]) -> bool:
+    is_average = isinstance(owner, handlers_of_ignite.EMAHandler)
+    return is_average or any(owner is getattr(one, "__self__", one) for one in named)

@@ -14,13 +14,13 @@ import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import torch
-
+from lrfinder._optional import require
 from lrfinder.errors import LearnerError
+from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._framework import framework
-from lrfinder.trainers._lazy import Standing, objects_of
+from lrfinder.trainers._lazy import LazyLearner
+from lrfinder.trainers._objects import reachable_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,41 +28,41 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from lrfinder._results.results import Suggestion
-    from lrfinder.trainers._handover import Schedule
+    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
 
-__all__ = ["TAKE_PART", "SkorchLearner"]
+__all__ = ["TRAINING_CALLBACKS", "SkorchLearner"]
 
-skorch = framework("skorch", "skorch")
-callbacks = framework("skorch.callbacks", "skorch")
-clone = framework("sklearn.base", "skorch").clone
+skorch = require("skorch", "skorch")
+callbacks = require("skorch.callbacks", "skorch")
+clone = require("sklearn.base", "skorch").clone
 
 Net = Any  # a skorch.NeuralNet
 Callbacks = tuple[type, ...]
 
-TAKE_PART: Callbacks = (callbacks.GradientNormClipping, callbacks.InputShapeSetter, callbacks.ParamMapper)
-"""The callbacks of skorch that belong to training; all others of its own watch one, and are left out of a search."""
+TRAINING_CALLBACKS: Callbacks = (callbacks.GradientNormClipping, callbacks.InputShapeSetter, callbacks.ParamMapper)
+"""skorch's callbacks that belong to training. All others of its own watch one, and a search leaves them out."""
 
 
-class SkorchLearner(Standing):
+class SkorchLearner(LazyLearner):
     """A skorch ``NeuralNet`` and its data as a :class:`lrfinder.Learner`, before ``fit`` or ``partial_fit``.
 
-    An iteration is the net's own ``train_step`` on a batch of its ``iterator_train``, with the user's callbacks around it
-    and those of :data:`TAKE_PART`; the data are what its ``train_split`` leaves for training. Where the net is not
-    initialized yet, as before ``fit``, a clone of it is, and the net is not touched. Where it is, as before
-    ``partial_fit`` or ``fit`` with ``warm_start``, its own module is trained, and put back.
+    An iteration is the net's own ``train_step`` on a batch of its ``iterator_train``, with your callbacks and those of
+    :data:`TRAINING_CALLBACKS`. The data are those that its ``train_split`` leaves for training.
+
+    A net that is not initialized, as before ``fit``, is cloned, and does not change. In one that is initialized, as before
+    ``partial_fit`` or ``fit`` with ``warm_start``, its own module is trained and restored.
 
     Args:
         net: the net.
-        X: what is given to ``fit``.
-        y: as for ``fit``.
+        X: the inputs, as for ``fit``.
+        y: the targets, as for ``fit``.
         quiet: further classes of callbacks to leave out.
         stateful: further objects that a step changes.
         group: the parameter group whose rate is given; see :class:`lrfinder.torch.TorchLearner`.
-        replay_bytes: how many bytes of batches may be kept for replay.
+        replay_bytes: the memory for batches that are stored for replay.
 
     Raises:
-        LearnerError: ``net`` is none of skorch's.
+        LearnerError: ``net`` is not one of skorch's.
     """
 
     def __init__(  # noqa: PLR0913  (one of them names the group)
@@ -81,40 +81,37 @@ class SkorchLearner(Standing):
             raise LearnerError(message)
         self._net = net
 
-        def stand_up() -> TorchLearner:
-            twin = _twin(net, tuple(quiet), X, y)
-            training, _ = twin.get_split_datasets(X, y)
-            objects = objects_of([twin, *(one for _, one in twin.callbacks_)], "skorch")
+        def prepared() -> TorchLearner:
+            copied = _prepared_copy(net, tuple(quiet), X, y)
+            training, _ = copied.get_split_datasets(X, y)
+            objects = reachable_objects([copied, *(one for _, one in copied.callbacks_)], "skorch")
             return TorchLearner.from_step(
-                lambda batch: _train(twin, batch),
-                twin.get_iterator(training, training=True),
-                modules=[getattr(twin, f"{name}_") for name in (*twin._modules, *twin._criteria)],
-                optimizers=[getattr(twin, f"{name}_") for name in twin._optimizers],
+                lambda batch: _train(copied, batch),
+                copied.get_iterator(training, training=True),
+                modules=[getattr(copied, f"{name}_") for name in (*copied._modules, *copied._criteria)],
+                optimizers=[getattr(copied, f"{name}_") for name in copied._optimizers],
                 stateful=[*objects, *stateful],
                 group=group,
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(stand_up, torch.nn.Module(), X)
+        super().__init__(prepared, [], X)
 
     def parts(self) -> list[object]:
-        """The net; and its module's modules and parameters, where it has one."""
+        """Return the net and, if it has a module, the parts of that; none of them may two threads train at once."""
         module = getattr(self._net, "module_", None)
         return [self._net, *([] if module is None else [*module.modules(), *module.parameters()])]
 
-    def set_rate(self, rate: Suggestion | float, *, schedule: Schedule = set_rate) -> None:
+    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
         """Set the net's ``lr``, and the rates in its ``optimizer__param_groups`` in proportion.
 
-        Args:
-            rate: a suggestion, or a rate.
-            schedule: called with optimizer and rate when training begins: one of :mod:`lrfinder.torch.schedules`, its other
-                arguments bound. A callback of the net steps the scheduler that it gives after each batch.
+        ``schedule`` takes optimizer and rate when training begins: a function of :mod:`lrfinder.torch.schedules`, its other
+        arguments bound. A callback of the net steps its scheduler after each batch.
 
         Raises:
             RatesError: there is no rate above 0.
         """
-        set_rate(optimizer := torch.optim.SGD([torch.zeros(1)], lr=1.0), rate)
-        net, lr = self._net, optimizer.param_groups[0]["lr"]
+        net, lr = self._net, rate_of(rate)
         groups = net.get_params(deep=False).get("optimizer__param_groups") or ()
         scale = lr / max([net.lr, *(own["lr"] for _, own in groups if "lr" in own)])
         net.set_params(lr=net.lr * scale)
@@ -122,38 +119,38 @@ class SkorchLearner(Standing):
             scaled = [(names, own | ({"lr": own["lr"] * scale} if "lr" in own else {})) for names, own in groups]
             net.set_params(optimizer__param_groups=scaled)
         if schedule is not set_rate:
-            policy = callbacks.LRScheduler(partial(_scheduled, schedule=schedule, rate=rate), step_every="batch")
+            policy = callbacks.LRScheduler(partial(_scheduler, schedule=schedule, rate=rate), step_every="batch")
             net.set_params(callbacks=[*(net.callbacks or ()), ("lrfinder_schedule", policy)])
 
 
-def _scheduled(optimizer: Optimizer, *, schedule: Schedule, rate: Suggestion | float, **_: Any) -> Any:
-    """The scheduler; skorch would tell it where to go on, by a ``last_epoch``."""
+def _scheduler(optimizer: Optimizer, *, schedule: MakeScheduler, rate: Rate, **_: Any) -> Any:
+    """Return the scheduler, without the ``last_epoch`` that skorch passes to resume one."""
     return schedule(optimizer, rate)
 
 
-def _twin(net: Net, quiet: Callbacks, X: Any, y: Any) -> Net:  # noqa: N803  (skorch's name)
-    """A net that is ready to train: a clone that was initialized, or a copy that shares module and optimizer."""
+def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> Net:  # noqa: N803  (skorch's name)
+    """Return a net that is ready to train: an initialized clone, or a copy that shares module and optimizer."""
     if net.initialized_:
-        twin: Net = object.__new__(type(net))  # copy.copy would go through the state that is pickled, and copy the module
-        vars(twin).update(vars(net))
+        copied: Net = object.__new__(type(net))  # copy.copy would go through the state for pickle, and copy the module
+        vars(copied).update(vars(net))
     else:
-        twin = clone(net).initialize()
-    twin.verbose = 0
-    twin.callbacks_ = [(name, copy.copy(one)) for name, one in twin.callbacks_ if _takes_part(one, quiet)]
-    twin.history_ = skorch.history.History()
-    twin.notify("on_train_begin", X=X, y=y)
-    twin.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
-    return twin
+        copied = clone(net).initialize()
+    copied.verbose = 0
+    copied.callbacks_ = [(name, copy.copy(one)) for name, one in copied.callbacks_ if _takes_part(one, quiet)]
+    copied.history_ = skorch.history.History()
+    copied.notify("on_train_begin", X=X, y=y)
+    copied.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
+    return copied
 
 
 def _takes_part(callback: object, quiet: Callbacks) -> bool:
     own = type(callback).__module__.partition(".")[0] == "skorch"
-    return isinstance(callback, TAKE_PART) or not (own or isinstance(callback, quiet))
+    return isinstance(callback, TRAINING_CALLBACKS) or not (own or isinstance(callback, quiet))
 
 
-def _train(twin: Net, batch: Any) -> Tensor:
-    """What ``fit`` does with a batch."""
-    twin.notify("on_batch_begin", batch=batch, training=True)
-    made = twin.train_step(batch)
-    twin.notify("on_batch_end", batch=batch, training=True, **made)
-    return made["loss"]
+def _train(net: Net, batch: Any) -> Tensor:
+    """Do what ``fit`` does with a batch; return its loss."""
+    net.notify("on_batch_begin", batch=batch, training=True)
+    step = net.train_step(batch)
+    net.notify("on_batch_end", batch=batch, training=True, **step)
+    return step["loss"]

@@ -16,26 +16,28 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from lrfinder._optional import require
 from lrfinder.errors import LearnerError
+from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._framework import framework
-from lrfinder.trainers._handover import hand_over
-from lrfinder.trainers._lazy import Grouped, Standing, objects_of
+from lrfinder.trainers._apply_rate import apply_rate
+from lrfinder.trainers._lazy import LazyLearner
+from lrfinder.trainers._objects import reachable_objects
+from lrfinder.trainers._updates import BatchGroups
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
     from torch import Tensor, nn
 
-    from lrfinder._results.results import Suggestion
-    from lrfinder.trainers._handover import Schedule
+    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
 
 __all__ = ["QUIET", "TrainerLearner"]
 
-transformers = framework("transformers", "transformers")
-accelerate = framework("accelerate", "transformers")
-DefaultFlowCallback = framework("transformers.trainer_callback", "transformers").DefaultFlowCallback
+transformers = require("transformers", "transformers")
+accelerate = require("accelerate", "transformers")
+DefaultFlowCallback = require("transformers.trainer_callback", "transformers").DefaultFlowCallback
 
 Trainer = Any  # a transformers.Trainer
 Callbacks = tuple[type, ...]
@@ -46,26 +48,28 @@ QUIET: Callbacks = (
     transformers.PrinterCallback,
     transformers.ProgressCallback,
 )
-"""Callbacks that watch a training and do not belong to it; beside them all of the package ``transformers`` itself."""
+"""Callbacks that watch a training and do not belong to it. A search leaves them out, with all others of ``transformers``."""
 
 
-class TrainerLearner(Standing):
+class TrainerLearner(LazyLearner):
     """A Hugging Face ``Trainer`` as a :class:`lrfinder.Learner`, before ``train()``.
 
     An iteration is the trainer's own: ``training_step()`` on each of ``gradient_accumulation_steps`` batches of
-    ``get_train_dataloader()``, in the precision of its arguments, then clipping and the step of the optimizer that
-    ``create_optimizer()`` made, with the callbacks of the user's around them; overridden methods count. Left out are the
-    callbacks of :data:`QUIET` and of the package itself (progress, logs, reports, checkpoints, early stopping, evaluation),
-    and the scheduler. All of it happens in a copy of the trainer that shares the model's parameters.
+    ``get_train_dataloader()``, in the precision of its arguments. Clipping and the step of the optimizer from
+    ``create_optimizer()`` follow, with your callbacks around them. Overridden methods count.
+
+    A search leaves out the scheduler, the callbacks of :data:`QUIET`, and those of the package itself: progress, logs,
+    reports, checkpoints, early stopping, evaluation. All of this happens in a copy of the trainer that shares the parameters
+    of the model.
 
     Args:
-        trainer: on one device.
+        trainer: the trainer, on one device.
         quiet: further classes of callbacks to leave out.
         group: the parameter group whose rate is given; see :class:`lrfinder.torch.TorchLearner`.
-        replay_bytes: how many bytes of batches may be kept for replay.
+        replay_bytes: the memory for batches that are stored for replay.
 
     Raises:
-        LearnerError: it is no ``transformers.Trainer``, or works on several devices, with DeepSpeed or with FSDP.
+        LearnerError: it is not a ``transformers.Trainer``, or works on several devices, with DeepSpeed or with FSDP.
     """
 
     def __init__(
@@ -78,34 +82,31 @@ class TrainerLearner(Standing):
     ) -> None:
         _check(trainer)
         self._trainer = trainer
-        quiet = (*QUIET, *quiet)
+        all_quiet = (*QUIET, *quiet)
 
-        def stand_up() -> TorchLearner:
-            return _driven(_twin(trainer, quiet), trainer.model, group, replay_bytes)
+        def prepared() -> TorchLearner:
+            return _learner_of(_prepared_copy(trainer, all_quiet), trainer.model, group, replay_bytes)
 
-        super().__init__(stand_up, trainer.model, trainer.train_dataset)
+        super().__init__(prepared, [trainer.model], trainer.train_dataset)
 
-    def set_rate(self, rate: Suggestion | float, *, schedule: Schedule = set_rate) -> None:
-        """Let ``train()`` use the rate: as the highest of its ``lr_scheduler_type``, or with a schedule of its own.
+    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+        """Let ``train()`` use the rate as the highest of its ``lr_scheduler_type``, or of a schedule that you give.
 
-        Args:
-            rate: a suggestion, or a rate.
-            schedule: called with optimizer and rate: one of :mod:`lrfinder.torch.schedules`, its other arguments bound. The
-                scheduler that it gives becomes the trainer's.
+        ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its
+        scheduler becomes that of the trainer.
 
         Raises:
             RatesError: there is no rate above 0.
         """
         trainer = self._trainer
-        made_already = trainer.optimizer is not None
-        set_rate(optimizer := torch.optim.SGD([torch.zeros(1)], lr=1.0), rate)
-        trainer.args.learning_rate = optimizer.param_groups[0]["lr"]
-        if made_already or schedule is not set_rate:
+        has_optimizer = trainer.optimizer is not None
+        trainer.args.learning_rate = rate_of(rate)
+        if has_optimizer or schedule is not set_rate:
             trainer.create_optimizer()
-            before = [trainer.lr_scheduler] if trainer.lr_scheduler is not None else []
-            made = hand_over(trainer.optimizer, before, rate, schedule=schedule)
-            if made is not None:
-                trainer.lr_scheduler, trainer._created_lr_scheduler = made, False
+            before = [] if trainer.lr_scheduler is None else [trainer.lr_scheduler]
+            scheduler = apply_rate(trainer.optimizer, before, rate, schedule)
+            if scheduler is not None:
+                trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, False
 
 
 def _check(trainer: Trainer) -> None:
@@ -122,99 +123,95 @@ def _check(trainer: Trainer) -> None:
         raise LearnerError(message)
 
 
-def _twin(trainer: Trainer, quiet: Callbacks) -> Trainer:
-    """A copy that is ready to train, and shares parameters, callbacks of the user's and data with the trainer."""
-    twin = copy.copy(trainer)
-    twin.args = copy.copy(trainer.args)
-    twin.args.dataloader_persistent_workers = False  # a pass of these cannot be repeated
-    twin.model = copy.copy(trainer.model)  # the same parameters and layers; what prepares it changes the copy's attributes
-    twin.accelerator = copy.copy(trainer.accelerator)
-    twin.accelerator._models, twin.accelerator._optimizers = [], []
-    twin.accelerator._dataloaders, twin.accelerator._schedulers = [], []
-    twin.state, twin.control = transformers.TrainerState(), transformers.TrainerControl()
-    twin.lr_scheduler = None
-    twin.create_optimizer()
-    twin.model_wrapped, twin.optimizer = twin.accelerator.prepare(twin.model, twin.optimizer)
+def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
+    """Return a copy that is ready to train. It shares parameters, data and your callbacks with the trainer."""
+    copied = copy.copy(trainer)
+    copied.args = copy.copy(trainer.args)
+    copied.args.dataloader_persistent_workers = False  # a pass of these cannot be repeated
+    copied.model = copy.copy(trainer.model)  # the same parameters and layers; preparation changes its attributes
+    copied.accelerator = copy.copy(trainer.accelerator)
+    copied.accelerator._models, copied.accelerator._optimizers = [], []
+    copied.accelerator._dataloaders, copied.accelerator._schedulers = [], []
+    copied.state, copied.control = transformers.TrainerState(), transformers.TrainerControl()
+    copied.lr_scheduler = None
+    copied.create_optimizer()
+    copied.model_wrapped, copied.optimizer = copied.accelerator.prepare(copied.model, copied.optimizer)
     callbacks = [one for one in trainer.callback_handler.callbacks if not _is_quiet(one, quiet)]
-    twin.callback_handler = handler = copy.copy(trainer.callback_handler)
-    handler.callbacks, handler.model, handler.optimizer = callbacks, twin.model, twin.optimizer
-    twin.train_loader = handler.train_dataloader = _seeded(twin.get_train_dataloader())
-    twin.accelerator._dataloaders = []  # its place comes back with the batches
+    copied.callback_handler = handler = copy.copy(trainer.callback_handler)
+    handler.callbacks, handler.model, handler.optimizer = callbacks, copied.model, copied.optimizer
+    copied.train_loader = handler.train_dataloader = _repeatable(copied.get_train_dataloader())
+    copied.accelerator._dataloaders = []  # the learner restores the position in the data
     for begin in (handler.on_train_begin, handler.on_epoch_begin):
-        twin.control = begin(twin.args, twin.state, twin.control)
-    return twin
+        copied.control = begin(copied.args, copied.state, copied.control)
+    return copied
 
 
-def _seeded(loader: Any) -> Any:
-    """The loader, its sampler with the generator that it would make for itself: what is there from the start comes back.
+def _repeatable(loader: Any) -> Any:
+    """Give the loader's sampler the generator that it would create for itself, so that the learner can restore it.
 
-    It does not tell accelerate's one list of open passes about its own, which may stay open for long.
+    The loader no longer adds its passes, which may stay open for long, to accelerate's list of open passes.
     """
     if hasattr(loader, "begin"):
-        loader.begin = loader.end = _nothing
-    for one in objects_of([loader], "accelerate", "torch"):
+        loader.begin = loader.end = lambda: None
+    for one in reachable_objects([loader], "accelerate", "torch"):
         if isinstance(one, accelerate.data_loader.SeedableRandomSampler) and cast("Any", one).generator is None:
             cast("Any", one).generator = torch.Generator()
     return loader
-
-
-def _nothing() -> None:
-    pass
 
 
 def _is_quiet(callback: object, quiet: Callbacks) -> bool:
     return isinstance(callback, quiet) or type(callback).__module__.partition(".")[0] == "transformers"
 
 
-def _driven(twin: Trainer, model: nn.Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
-    """A learner that makes the steps of a copy that is ready."""
-    optimizer = twin.optimizer
-    roots = [twin, *twin.callback_handler.callbacks, accelerate.state.GradientState()]
-    objects = objects_of(roots, "accelerate", "transformers")
+def _learner_of(trainer: Trainer, model: nn.Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
+    """Return a learner that performs the updates of a prepared trainer."""
+    optimizer = trainer.optimizer
+    roots = [trainer, *trainer.callback_handler.callbacks, accelerate.state.GradientState()]
+    objects = reachable_objects(roots, "accelerate", "transformers")
     return TorchLearner.from_step(
-        lambda batches: _update(twin, batches),
-        Grouped(twin.train_loader, twin.args.gradient_accumulation_steps),
+        lambda batches: _update(trainer, batches),
+        BatchGroups(trainer.train_loader, trainer.args.gradient_accumulation_steps),
         modules=[model],
         optimizers=[getattr(optimizer, "optimizer", optimizer)],
-        stateful=[*objects, twin.model, optimizer],
+        stateful=[*objects, trainer.model, optimizer],
         group=group,
         replay_bytes=replay_bytes,
     )
 
 
-def _update(twin: Trainer, batches: Sequence[Any]) -> Tensor:
-    """One update in the order of ``Trainer.train()``; its loss, in the trainer's own normalisation."""
-    args, state, handler, model = twin.args, twin.state, twin.callback_handler, twin.model_wrapped
-    batches, items = twin.get_batch_samples(iter(batches), len(batches), args.device)
-    twin.current_gradient_accumulation_steps = len(batches)
-    control = handler.on_step_begin(args, state, twin.control)
+def _update(trainer: Trainer, batches: Sequence[Any]) -> Tensor:
+    """Make one update in the order of ``Trainer.train()``; return its loss, which the trainer has normalized."""
+    args, state, handler, model = trainer.args, trainer.state, trainer.callback_handler, trainer.model_wrapped
+    batches, items = trainer.get_batch_samples(iter(batches), len(batches), args.device)
+    trainer.current_gradient_accumulation_steps = len(batches)
+    control = handler.on_step_begin(args, state, trainer.control)
     losses: list[Tensor] = []
-    with _noisy(twin):
+    with _neftune_noise(trainer):
         for k, batch in enumerate(batches, start=1):
-            twin.accelerator.gradient_state._set_sync_gradients(k == len(batches))
-            losses.append(twin.training_step(model, batch, items))
+            trainer.accelerator.gradient_state._set_sync_gradients(k == len(batches))
+            losses.append(trainer.training_step(model, batch, items))
             if k < len(batches):
                 control = handler.on_substep_end(args, state, control)
     if args.max_grad_norm > 0:
-        twin.accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
+        trainer.accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
     control = handler.on_pre_optimizer_step(args, state, control)
-    twin.optimizer.step()
+    trainer.optimizer.step()
     control = handler.on_optimizer_step(args, state, control)
     model.zero_grad()
     state.global_step += 1
-    twin.control = handler.on_step_end(args, state, control)
+    trainer.control = handler.on_step_end(args, state, control)
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 @contextmanager
-def _noisy(twin: Trainer) -> Generator[None]:
-    """The noise on embeddings that ``neftune_noise_alpha`` asks for, which ``train()`` adds by a hook."""
-    if twin.neftune_noise_alpha is None:
+def _neftune_noise(trainer: Trainer) -> Generator[None]:
+    """Add the noise on embeddings of ``neftune_noise_alpha`` in the block, by the hook that ``train()`` sets."""
+    if trainer.neftune_noise_alpha is None:
         yield
         return
-    neftune = framework("transformers.integrations.neftune", "transformers")
-    hook = neftune.activate_neftune(twin.model, twin.neftune_noise_alpha, twin.accelerator)
+    neftune = require("transformers.integrations.neftune", "transformers")
+    hook = neftune.activate_neftune(trainer.model, trainer.neftune_noise_alpha, trainer.accelerator)
     try:
         yield
     finally:
-        neftune.deactivate_neftune(twin.model, hook, twin.accelerator)
+        neftune.deactivate_neftune(trainer.model, hook, trainer.accelerator)
