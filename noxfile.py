@@ -41,7 +41,7 @@ WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/_c
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas,safetensors]", TORCH, *JAX)
+    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
     session.run("pyright")
@@ -68,7 +68,7 @@ def package(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests of one process, with PyTorch."""
-    session.install("-e", ".[demo,pandas,safetensors,tensorboard]", TORCH, *TESTING)
+    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
     session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs, env=ONE_THREAD)
 
 

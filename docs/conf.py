@@ -47,7 +47,7 @@ pygments_style, pygments_dark_style = "tango", "monokai"
 # The reference. A framework that is not installed is mocked, so that the reference still covers its package.
 FRAMEWORKS = ("torch", "jax", "jaxlib", "optax", "keras", "tensorflow", "mxnet", "sklearn", "pandas")
 FRAMEWORKS += ("lightning", "transformers", "ignite", "skorch", "fastai", "fastcore", "accelerate")
-FRAMEWORKS += ("ray", "dask", "mlflow", "wandb", "tensorboard", "IPython", "safetensors")
+FRAMEWORKS += ("ray", "dask", "mlflow", "wandb", "tensorboard", "IPython")
 autodoc_mock_imports = [name for name in FRAMEWORKS if find_spec(name) is None]
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

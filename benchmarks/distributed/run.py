@@ -113,7 +113,7 @@ def copied(_: int, kind: str, width: int = 2048) -> tuple[float, float, float]:
         started = time.perf_counter()
         learner.restore(state)
         put_back.append(time.perf_counter() - started)
-    flat = [piece.contents.flat for _, piece in state.training.objects.tensors()]
+    flat = [piece.flat for _, piece in state.training.objects.tensors()]
     return sum(one.nbytes for one in flat if one is not None) / 1e6, statistics.median(taken), statistics.median(put_back)
 
 

@@ -109,7 +109,7 @@ def main(kind: str, size: str, optimizer: str) -> dict[str, object]:
 
 def _times(learner: object) -> dict[str, object]:
     first, start = _seconds(learner.snapshot)  # type: ignore[attr-defined]
-    flat = [piece.contents.flat for _, piece in start.training.objects.tensors()]  # type: ignore[attr-defined]
+    flat = [piece.flat for _, piece in start.training.objects.tensors()]  # type: ignore[attr-defined]
     nbytes = _bytes(start)
     snapshots, restores, copies = [], [], []
     largest = max(flat, key=lambda one: one.nbytes)
@@ -126,7 +126,7 @@ def _times(learner: object) -> dict[str, object]:
 
 
 def _bytes(state: object) -> int:
-    return sum(piece.contents.flat.nbytes for _, piece in state.training.objects.tensors())  # type: ignore[attr-defined]
+    return sum(piece.flat.nbytes for _, piece in state.training.objects.tensors())  # type: ignore[attr-defined]
 
 
 def _seconds(call: object) -> tuple[float, object]:

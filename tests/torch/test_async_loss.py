@@ -150,7 +150,7 @@ def training(cls=TorchLearner):
 
 
 def test_a_learner_on_the_cpu_has_no_late_losses():
-    assert training()[2].iterations is None
+    assert training()[2].iterations([0.1]) is None
 
 
 @pytest.mark.parametrize("delay", [0, 3, 50])

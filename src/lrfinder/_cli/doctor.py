@@ -36,7 +36,6 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "tensorboard": ("tensorboard",),
     "mlflow": ("mlflow-skinny",),
     "wandb": ("wandb",),
-    "safetensors": ("safetensors",),
     "demo": ("torch", "scikit-learn"),
 }
 """The extras for users, and the distributions that each adds to those of the core."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -17,16 +17,21 @@ if TYPE_CHECKING:
 MAX_LATE_ITERATIONS = 8  # a stop wastes as many iterations, and more do not help a device that never waits
 
 
-class PendingLoss(Protocol):
+class PendingLoss:
     """A loss on its way to the host."""
+
+    def __init__(self, slot: Tensor, event: Any) -> None:
+        self._slot = slot
+        self._event = event
 
     def has_arrived(self) -> bool:
         """Return whether the loss can be read without a wait."""
-        ...
+        return self._event.query()
 
     def value(self) -> float:
         """Wait for the loss and return it."""
-        ...
+        self._event.synchronize()
+        return self._slot.item()
 
 
 def losses_in_order(
@@ -84,20 +89,7 @@ class LossTransfer:
         self._sent += 1
         self._slots[k].copy_(torch.as_tensor(loss, dtype=torch.float64).reshape(()), non_blocking=True)
         self._events[k].record(self._module.current_stream(self._device))
-        return _Slot(self._slots[k], self._events[k])
-
-
-class _Slot:
-    def __init__(self, slot: Tensor, event: Any) -> None:
-        self._slot = slot
-        self._event = event
-
-    def has_arrived(self) -> bool:
-        return self._event.query()
-
-    def value(self) -> float:
-        self._event.synchronize()
-        return self._slot.item()
+        return PendingLoss(self._slots[k], self._events[k])
 
 
 def loss_sender(device: torch.device) -> Callable[[], Callable[[Loss], PendingLoss]] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -49,12 +48,7 @@ def _torch_generator(generator: torch.Generator) -> Generator:
 
 
 def _bytes(state: Tensor) -> bytes:
-    return _row(state.numel()).from_address(state.data_ptr()).raw  # runs twice a batch; numpy would take twice as long
-
-
-@cache
-def _row(length: int) -> type[ctypes.Array[ctypes.c_char]]:
-    return ctypes.c_char * length
+    return state.numpy().tobytes()
 
 
 def _tensor(state: bytes) -> Tensor:

@@ -62,19 +62,14 @@ def observe(
 
 
 def fingerprint(*objects: Any) -> dict[str, object]:
-    """Return the exact state of modules, of objects with a ``state_dict()``, and of the global random generators.
+    """Return the state of modules, optimizers and other objects with a ``state_dict()``, and of the random generators.
 
-    Included are the digest, shape and dtype of each tensor, gradients or their absence, ``requires_grad``, the modes of
-    modules, buffers that are not persistent, and the ``state_dict()`` of everything else.
+    With the modules included, two trainings in the same state have the same fingerprint.
     """
-    observed: dict[str, object] = dict(_global_generators())
-    for k, one in enumerate(objects):
-        kind = f"{type(one).__name__} {k}"
-        if isinstance(one, nn.Module):
-            observed.update(_module_state(one, f"{kind}: "))
-        else:
-            observed.update(_exact_state(kind, one.state_dict()))
-    return observed
+    modules = [one for one in objects if isinstance(one, nn.Module)]
+    optimizers = [one for one in objects if isinstance(one, Optimizer)]
+    others = [one.state_dict() for one in objects if not isinstance(one, nn.Module | Optimizer)]
+    return observe(modules, optimizers, others)
 
 
 def digest(tensor: Tensor) -> tuple[object, ...]:
@@ -114,26 +109,9 @@ def _optimizer_state(optimizer: Optimizer, names: Mapping[int, str], of: str) ->
     for k, group in enumerate(optimizer.param_groups):
         for key, value in group.items():
             if key == "params":
-                yield f"group value: params of group {k}{of}", tuple(map(id, value))
+                yield f"group value: params of group {k}{of}", tuple(names.get(id(one), id(one)) for one in value)
             else:
                 yield from _Walk(tensors=True, kind="group value").visit(value, f"{key} of group {k}{of}")
-
-
-def _exact_state(name: str, value: object) -> Named:
-    if isinstance(value, Tensor):
-        yield name, digest(value)
-    elif isinstance(value, dict):
-        items = cast("dict[object, object]", value)
-        yield f"{name}, keys", tuple(map(str, items))
-        for key, item in items.items():
-            yield from _exact_state(f"{name}[{key!r}]", item)
-    elif isinstance(value, list | tuple):
-        items = cast("list[object]", value)
-        yield f"{name}, length", len(items)
-        for k, item in enumerate(items):
-            yield from _exact_state(f"{name}[{k}]", item)
-    else:
-        yield name, repr(value)
 
 
 class _Walk:

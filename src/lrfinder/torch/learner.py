@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError, ModelError
+from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, put_back
 from lrfinder.replay import stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
@@ -40,23 +40,7 @@ class TorchState(NamedTuple):
     position: object
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Parts:
-    """Everything that a learner is built from, whichever constructor was called."""
-
-    step: Step
-    ranks: SingleProcess
-    modules: Sequence[nn.Module]
-    optimizers: Sequence[Optimizer]
-    stateful: Iterable[object]
-    data: Iterable[Any]
-    forward: Callable[[nn.Module, Any], Tensor] | None  # initializes lazy parameters
-    group: str | int | None
-    replay_bytes: int
-    snapshot_dir: str | PathLike[str] | None
-
-
-class TorchLearner:
+class TorchLearner(BaseLearner):
     """PyTorch model, loss, optimizer and data as a :class:`lrfinder.Learner`.
 
     An iteration draws a batch, moves it to the model's device and updates the model as a training script does:
@@ -83,7 +67,7 @@ class TorchLearner:
         stateful: further objects that the training changes (an averaged model, a metric); their attributes are restored.
         replay_bytes: the memory for batches that are stored for replay (see :func:`lrfinder.replay.stream`).
         snapshot_dir: a folder to write snapshots to, for a model that does not fit into memory twice. They are deleted when
-            the search ends. Needs safetensors.
+            the search ends.
         process_group: the processes that train this model together, if its wrapper (``DistributedDataParallel``,
             ``fully_shard``, ``ZeroRedundancyOptimizer``) does not show them.
         rank_timeout: seconds within which a fault of one rank ends the iteration on all. A rank that keeps the others
@@ -133,18 +117,16 @@ class TorchLearner:
             clip=clip,
         )
         self._adopt(
-            _Parts(
-                step=ranks.wrap_step(step),
-                ranks=ranks,
-                modules=[model],
-                optimizers=[optimizer],
-                stateful=stateful if scaler is None else [*stateful, scaler],
-                data=data,
-                forward=forward,
-                group=group,
-                replay_bytes=replay_bytes,
-                snapshot_dir=snapshot_dir,
-            )
+            step=ranks.wrap_step(step),
+            ranks=ranks,
+            modules=[model],
+            optimizers=[optimizer],
+            stateful=stateful if scaler is None else [*stateful, scaler],
+            data=data,
+            forward=forward,
+            group=group,
+            replay_bytes=replay_bytes,
+            snapshot_dir=snapshot_dir,
         )
 
     @classmethod
@@ -185,40 +167,44 @@ class TorchLearner:
         ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
         learner = cls.__new__(cls)
         learner._adopt(  # noqa: SLF001  (a constructor)
-            _Parts(
-                step=ranks.wrap_custom_step(custom_step(step)),
-                ranks=ranks,
-                modules=modules,
-                optimizers=optimizers,
-                stateful=stateful,
-                data=data,
-                forward=None,
-                group=group,
-                replay_bytes=replay_bytes,
-                snapshot_dir=snapshot_dir,
-            )
+            step=ranks.wrap_custom_step(custom_step(step)),
+            ranks=ranks,
+            modules=modules,
+            optimizers=optimizers,
+            stateful=stateful,
+            data=data,
+            forward=None,
+            group=group,
+            replay_bytes=replay_bytes,
+            snapshot_dir=snapshot_dir,
         )
         return learner
 
-    def _adopt(self, parts: _Parts) -> None:
-        self._step = parts.step
-        self._ranks = parts.ranks
-        self.rank = parts.ranks.rank
-        self._data = parts.data
-        self._forward = parts.forward
-        self._rates = Rates(parts.optimizers, parts.group)
-        self._device = device_of(parts.modules)
-        alone = type(parts.ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
+    def _adopt(  # noqa: PLR0913  (called by the two constructors alone)
+        self,
+        *,
+        step: Step,
+        ranks: SingleProcess,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        stateful: Iterable[object],
+        data: Iterable[Any],
+        forward: Callable[[nn.Module, Any], Tensor] | None,
+        group: str | int | None,
+        replay_bytes: int,
+        snapshot_dir: str | PathLike[str] | None,
+    ) -> None:
+        """Build the parts that both constructors share; ``forward`` initializes lazy parameters."""
+        self._step, self._ranks, self.rank = step, ranks, ranks.rank
+        self._data, self._forward = data, forward
+        self._rates = Rates(optimizers, group)
+        self._device = device_of(modules)
+        alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None
-        source = own_source(parts.data)
-        self._state = TrainingState(
-            parts.modules,
-            parts.optimizers,
-            parts.stateful,
-            of_data=data_generators(source),
-            store=InMemory() if parts.snapshot_dir is None else OnDisk(parts.snapshot_dir),
-        )
-        self._batches = stream(source, self._state.generators, parts.replay_bytes)
+        source = own_source(data)
+        store = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
+        self._state = TrainingState(modules, optimizers, stateful, of_data=data_generators(source), store=store)
+        self._batches = stream(source, self._state.generators, replay_bytes)
 
     def _draw(self) -> Any:
         return to_device(self._batches.draw(), self._device)
@@ -237,17 +223,13 @@ class TorchLearner:
         self._rates.write(lr)
         return self._step(self._draw)
 
-    @property
-    def iterations(self) -> Callable[[Iterable[float]], Iterator[float]] | None:
-        """Many iterations, whose losses are read a few iterations late so that the device never waits.
+    def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:
+        """Train one iteration at each rate; on an accelerator, losses arrive a few iterations late so that it never waits.
 
-        None on the CPU, where no loss is late. After the last loss the learner is in the same state as after as many calls
-        of :meth:`iteration`; before that it may be a few iterations ahead.
+        After the last loss, the learner is in the same state as after as many calls of :meth:`iteration`. Before that, it
+        may be a few iterations ahead. The result is None on the CPU, where no loss is late.
         """
-        if self._loss_sender is None:
-            return None
-        send = self._loss_sender()
-        return lambda lrs: losses_in_order(self.iteration, lrs, send)
+        return None if self._loss_sender is None else losses_in_order(self.iteration, lrs, self._loss_sender())
 
     def snapshot(self) -> TorchState:
         """Copy everything that an iteration changes, to memory or to ``snapshot_dir``."""
@@ -273,7 +255,7 @@ class TorchLearner:
         return self._state.parts()
 
     def observe(self) -> Mapping[str, object]:
-        """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
+        """Return everything that can be compared, under names that users know; see :func:`lrfinder.check`."""
         mark = self._batches.mark()
         return self._state.observe(self._data) | {"place in the data": getattr(mark, "place", mark)}
 

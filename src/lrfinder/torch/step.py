@@ -68,8 +68,7 @@ class SupervisedStep:
         if self._scaler is not None:
             return self._step_with_scaler(draw, self._scaler)
         loss = self._compute_gradients(draw)
-        if self._clip is not None:
-            self._clip_gradients(self._clip)
+        self._clip_gradients()
         self._optimizer.step()
         return loss
 
@@ -100,7 +99,7 @@ class SupervisedStep:
             loss = self._compute_gradients(draw)
             if self._clip is not None:
                 scaler.unscale_(self._optimizer)
-                self._clip_gradients(self._clip)
+                self._clip_gradients()
             scaler.step(self._optimizer)
             scale = scaler.get_scale()
             scaler.update()
@@ -113,15 +112,15 @@ class SupervisedStep:
 
         def closure() -> Loss:
             losses.append(self._compute_gradients(iter(batches).__next__))
-            if self._clip is not None:
-                self._clip_gradients(self._clip)
+            self._clip_gradients()
             return losses[-1]
 
         self._optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
 
-    def _clip_gradients(self, clip: Callable[[list[nn.Parameter]], object]) -> None:
-        clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+    def _clip_gradients(self) -> None:
+        if self._clip is not None:
+            self._clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
 
 
 def custom_step(step: Callable[[Any], Any]) -> Step:

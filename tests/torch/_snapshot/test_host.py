@@ -90,7 +90,7 @@ def test_no_memory_is_held_once_no_state_lives():
 def test_for_a_fresh_optimizer_nothing_but_parameters_and_buffers_is_kept():
     model = net()
     memory = Snapshot([model, torch.optim.Adam(model.parameters())])
-    kept = sum(piece.contents.copy.nbytes for _, piece in memory.tensors())
+    kept = sum(piece.copy.nbytes for _, piece in memory.tensors())
     assert kept == sum(one.nbytes for one in model.state_dict().values())
 
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from itertools import groupby
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from lrfinder._optional import require
 from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from os import PathLike
 
     from torch import Tensor
-
-_FILE_BYTES = 1 << 28  # copies from an accelerator pass through as many bytes of host memory
 
 
 def _free_bytes(folder: Path) -> int:
@@ -38,12 +35,10 @@ class OnDisk:
         free_bytes: returns the free space of the folder.
 
     Raises:
-        MissingExtraError: safetensors is not installed.
         SnapshotError: ``folder`` does not exist or is not a folder.
     """
 
     def __init__(self, folder: str | PathLike[str], free_bytes: Callable[[Path], int] = _free_bytes) -> None:
-        require("safetensors", "safetensors")
         self._folder = Path(folder)
         self._free_bytes = free_bytes
         if not self._folder.is_dir():
@@ -61,7 +56,7 @@ class OnDisk:
             free = self._free_bytes(self._folder)
             if free >= nbytes:
                 return _write(sources, self._folder)
-        except Exception as error:  # safetensors wraps the system's error in a class of its own
+        except (OSError, RuntimeError) as error:  # the latter from PyTorch
             message = (
                 f"The snapshot could not be written to snapshot_dir={str(self._folder)!r}: {error}. Nothing was changed."
             )
@@ -73,43 +68,32 @@ class OnDisk:
         raise SnapshotError(message)
 
 
-class _Folder:
-    """A temporary folder, removed at once where the system can remove open files, or else with this object."""
+class _MappedFile:
+    """A file of copies, removed at once where the system can remove open files, or else with this object."""
 
     def __init__(self, path: str) -> None:
         self.path = path
 
     def remove(self) -> None:
-        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            Path(self.path).unlink(missing_ok=True)
 
     def __del__(self) -> None:
-        if Path is not None and Path(self.path).exists():  # pyright: ignore[reportUnnecessaryComparison]  (at exit it is)
+        if Path is not None:  # pyright: ignore[reportUnnecessaryComparison]  (at exit it is)
             self.remove()
 
 
-def _write(sources: Sequence[Tensor], parent: Path) -> tuple[list[Tensor], _Folder]:
-    from safetensors import safe_open
-    from safetensors.numpy import save_file
-
-    folder = _Folder(tempfile.mkdtemp(prefix="lrfinder-", dir=parent))
-    copies: list[Tensor] = []
+def _write(sources: Sequence[Tensor], folder: Path) -> tuple[list[Tensor], _MappedFile]:
+    handle, path = tempfile.mkstemp(prefix="lrfinder-", dir=folder)
+    file = _MappedFile(path)
+    lengths = [source.nbytes for source in sources]
     try:
-        for number, members in enumerate(_files(sources)):
-            path = Path(folder.path) / f"{number}.safetensors"
-            save_file({str(k): tensor.view(torch.uint8).cpu().numpy() for k, tensor in enumerate(members)}, path)
-            with safe_open(path, framework="pt") as file:
-                copies += [file.get_tensor(str(k)) for k in range(len(members))]
+        with open(handle, "wb") as stream:  # noqa: PTH123  (a descriptor)
+            stream.writelines(source.view(torch.uint8).cpu().numpy().data for source in sources)
+        if not any(lengths):  # which no system maps
+            return [torch.empty(0, dtype=torch.uint8) for _ in sources], file
+        # shared, because a private mapping counts as memory that this process may fill
+        memory = torch.from_file(path, shared=True, size=sum(lengths), dtype=torch.uint8)
+        return list(memory.split(lengths)), file
     finally:
-        folder.remove()
-    return copies, folder
-
-
-def _files(sources: Sequence[Tensor]) -> Iterator[list[Tensor]]:
-    """Yield the tensors of each file."""
-    before = 0
-    numbered: list[tuple[int, Tensor]] = []
-    for source in sources:
-        numbered.append((before // _FILE_BYTES, source))
-        before += source.nbytes
-    for _, members in groupby(numbered, key=lambda pair: pair[0]):
-        yield [tensor for _, tensor in members]
+        file.remove()

@@ -51,11 +51,10 @@ class Snapshot(object_graph.Memory):
         loads: list[tuple[object, Callable[[], object]]] = []
         inside = [_inside(root, loads) for root in roots if not isinstance(root, (*_STATEFUL, Tensor))]
         super().__init__([*roots, *inside], _saved)
-        contents = [saved.contents for _, saved in self.tensors() if saved.contents.flat is not None]
-        flat = [one.flat for one in contents if one.flat is not None]
-        copies, self._owner = (InMemory() if store is None else store).store(flat)
-        for one, copied in zip(contents, copies, strict=True):
-            one.copy = copied
+        flat = {saved: saved.flat for _, saved in self.tensors() if saved.flat is not None}
+        copies, self._owner = (InMemory() if store is None else store).store(list(flat.values()))
+        for saved, copied in zip(flat, copies, strict=True):
+            saved.copy = copied
         self._pieces[:0] = loads
 
     def tensors(self) -> list[tuple[object, SavedTensor]]:
@@ -73,11 +72,11 @@ class Snapshot(object_graph.Memory):
 
     def _fill(self) -> None:
         """Restore the contents in one call; if it fails, one by one, so that only the failing ones are lost."""
-        contents = [(path, saved.contents) for path, saved in self.tensors() if saved.is_placed]
+        placed = [(path, saved) for path, saved in self.tensors() if saved.is_placed]
         try:
-            fill_together([one for _, one in contents])
+            fill_together([saved for _, saved in placed])
         except Exception:  # noqa: BLE001  (the second attempt raises again)
-            put_back_all((path, one.fill) for path, one in contents)
+            put_back_all((path, saved.fill) for path, saved in placed)
 
 
 def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> object:
