@@ -1,8 +1,8 @@
-"""How long the report of 10,000 records takes to open in Chromium: from the call for the page until its figures are drawn.
+"""Time to open the report of 10,000 records in Chromium, from the request for the page until its figures are drawn.
 
 python benchmarks/report_opening.py  (needs playwright and chromium)
 
-Each opening has a browser and a profile of its own, so that nothing is kept from the one before; its start is not counted.
+Each opening uses a new browser and a new profile, so that nothing is cached; the start of the browser is not counted.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DRAWN = "performance.getEntriesByName('lrfinder: drawn')[0].startTime"
 
 
 def result() -> RangeTest:
-    """A noisy sweep that falls, is lowest at about 0.06 and diverges."""
+    """Return a noisy sweep whose loss falls, is lowest at about 0.06, and diverges."""
     lrs = np.geomspace(1e-6, 10, RECORDS)
     log_lr, noise = np.log10(lrs), 0.05 * np.random.default_rng(0).standard_normal(RECORDS)
     losses = 2.3 - 1.5 / (1 + np.exp(-4 * (log_lr + 2))) + np.exp(np.minimum(5 * (log_lr + 0.4), 3)) + noise
@@ -36,7 +36,7 @@ def result() -> RangeTest:
 
 
 def main() -> None:
-    """Print the table."""
+    """Open the report several times and print the times."""
     drawn: list[float] = []
     seen: list[float] = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, sync_playwright() as playwright:

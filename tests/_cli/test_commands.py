@@ -184,7 +184,7 @@ def test_a_terminal_shows_the_curve_during_the_sweep_and_prints_the_same_result(
 def test_check_of_a_correct_learner_exits_with_0(train):
     result = run("check", f"{train}:bowl")
     assert result.exit_code == 0, result.output
-    assert "obeys the law" in result.output
+    assert "everything is restored" in result.output
     assert sys.modules["train_for_cli"].created[0].closed
 
 
@@ -192,7 +192,7 @@ def test_check_names_what_is_not_restored_and_exits_with_1(train):
     result = run("check", f"{train}:forgets", "--iterations", "5")
     assert result.exit_code == 1
     assert "NO" in result.stdout
-    assert "1 thing does not come back: parameter: position." in result.stdout
+    assert "1 thing is not restored: parameter: position." in result.stdout
     assert result.stderr == ""
     assert sys.modules["train_for_cli"].created[0].closed
 

@@ -17,10 +17,11 @@ from lrfinder import Comparison, Status, Suggestion, load
 from lrfinder._cli.commands import app
 from lrfinder._results.codec import LARGEST_FILE_BYTES
 from lrfinder.errors import ResultFileError
+from lrfinder.views.describe.rate import suggestion_in_words
 from lrfinder.views.html import html
-from lrfinder.views.matplotlib import figure_png
+from lrfinder.views.matplotlib import picture
 from lrfinder.views.terminal import terminal_view
-from lrfinder.views.verdict import suggestion_in_words, verdict
+from lrfinder.views.verdict import verdict
 from tests._results.test_codec import GOOD
 
 COMPARED = {
@@ -230,7 +231,7 @@ def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
     result = load(tmp_path / "r.json")
     assert result.settings.stopping == HOSTILE
     assert "<script" not in html(result)
-    assert figure_png(result).startswith(b"\x89PNG")
+    assert picture(result, "png").startswith(b"\x89PNG")
     shown = CliRunner().invoke(app, ["plot", str(tmp_path / "r.json")])
     assert shown.exit_code == 0
     assert "\x1b" not in shown.output
@@ -242,7 +243,7 @@ def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
     result = load(tmp_path / "s.json")
     assert result.notes == (HOSTILE,)
     assert "<script" not in html(result)
-    assert figure_png(result).startswith(b"\x89PNG")
+    assert picture(result, "png").startswith(b"\x89PNG")
     shown = CliRunner().invoke(app, ["plot", str(tmp_path / "s.json")])
     assert shown.exit_code == 0
     assert "\x1b" not in shown.output

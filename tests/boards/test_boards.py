@@ -12,8 +12,8 @@ import lrfinder.boards.mlflow
 import lrfinder.boards.tensorboard
 import lrfinder.boards.wandb
 from lrfinder import LRFinder, MissingExtraError, grid, load
-from lrfinder.boards.content import content
 from lrfinder.errors import BoardError
+from lrfinder.views.describe import describe
 
 
 def compared(*rates):
@@ -30,20 +30,12 @@ RESULTS = {
 every_result = pytest.mark.parametrize("result", RESULTS.values(), ids=RESULTS)
 
 
-def test_every_training_of_a_comparison_is_logged_though_two_have_one_rate():
-    assert list(content(compared(0.1, 0.2, 0.1, 0.1)).lines) == [
-        "loss_at_0.1", "loss_at_0.2", "loss_at_0.1_again_1", "loss_at_0.1_again_2",
-    ]  # fmt: skip
-
-
 def test_a_result_without_a_rate_is_logged_with_its_reason():
-    logged = content(swept([1.0] * 40))
-    assert logged.numbers == {}
-    assert logged.words["status"] == swept([1.0] * 40).suggestion.status
+    assert describe(swept([1.0] * 40)).outcome == {"status": swept([1.0] * 40).suggestion.status, "confidence": "low"}
 
 
 @pytest.mark.parametrize("board", [lrfinder.boards.tensorboard, lrfinder.boards.mlflow, lrfinder.boards.wandb])
-def test_what_is_no_board_is_refused_in_one_sentence(board):
+def test_an_object_that_is_not_a_board_is_refused_in_one_sentence(board):
     package = board.__name__.rpartition(".")[2]
     if package != "tensorboard":
         pytest.importorskip(package, reason="the report session has it")
@@ -52,9 +44,9 @@ def test_what_is_no_board_is_refused_in_one_sentence(board):
 
 
 @pytest.mark.parametrize("package", ["mlflow", "wandb"])
-def test_a_board_that_is_not_installed_is_told_with_the_command_that_installs_it(package):
+def test_a_board_that_is_not_installed_is_reported_with_the_command_that_installs_it(package):
     if importlib.util.find_spec(package) is not None:
-        pytest.skip(f"{package} is installed; the other sessions have it not")
+        pytest.skip(f"{package} is installed; the other sessions lack it")
     with pytest.raises(MissingExtraError, match=rf'pip install "lrfinder\[{package}\]"'):
         getattr(lrfinder.boards, package).log(usual(), object())
 
@@ -67,7 +59,7 @@ def writer(tmp_path):
 
 
 def seen(writer):
-    """What TensorBoard sees."""
+    """Return the log as TensorBoard reads it."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     writer.flush()
@@ -87,7 +79,7 @@ def test_tensorboard_has_the_losses_by_iteration_the_rate_the_words_and_the_figu
 
 
 @every_result
-def test_tensorboard_takes_every_result(writer, result):
+def test_tensorboard_accepts_every_result(writer, result):
     lrfinder.boards.tensorboard.log(result, writer, name="mine")
     assert seen(writer).Tags()["images"] == ["mine/figure"]
 
@@ -121,7 +113,7 @@ def test_mlflow_has_the_losses_by_iteration_the_rate_the_words_and_the_artifacts
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")
 @every_result
-def test_mlflow_takes_every_result(mlflow_run, result):
+def test_mlflow_accepts_every_result(mlflow_run, result):
     client, run = mlflow_run
     lrfinder.boards.mlflow.log(result, run, name="mine")
     assert "mine.in_words" in client.get_run(run.info.run_id).data.tags
@@ -150,6 +142,6 @@ def test_wandb_has_table_figure_page_and_summary_and_the_runs_step_stays(wandb_r
 
 
 @every_result
-def test_wandb_takes_every_result(wandb_run, result):
+def test_wandb_accepts_every_result(wandb_run, result):
     lrfinder.boards.wandb.log(result, wandb_run, name="mine")
     assert "mine/in_words" in wandb_run.summary.keys()  # noqa: SIM118  (wandb's has no `in`)

@@ -234,7 +234,7 @@ def test_a_grid_survives_the_loss_of_a_machine_and_tells_it(cluster, on_ray, tmp
     assert [cell.result for cell in made.cells] == [LRFinder(bowl(seed=seed)).find() for seed in range(4)]
     assert {cell.seed: cell.attempts for cell in made.cells} == {seed: len(nodes) for seed, nodes in calls.items()}
     assert sorted(map(len, calls.values())) == [1, 1, 1, 2]
-    assert "1 of them were begun again" in verdict(made)
+    assert "1 of them was restarted" in verdict(made)
     assert lrfinder.load(path) == made
 
 

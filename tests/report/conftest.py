@@ -1,4 +1,4 @@
-"""A page in a real browser; where playwright or Chromium is missing, the tests that need it are skipped."""
+"""A page in a real browser; tests that need it are skipped without playwright or Chromium."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -44,31 +44,31 @@ def chromium(tmp_path_factory):
 
 @dataclass
 class Opened:
-    """A page that is open, with all that it said and asked for."""
+    """An open page, with its messages and requests."""
 
     tab: object
-    said: list = field(default_factory=list)
-    asked: list = field(default_factory=list)
+    messages: list = field(default_factory=list)
+    requests: list = field(default_factory=list)
 
     def __getattr__(self, name):
         return getattr(self.tab, name)
 
     def where(self, x, y, plot=0):
-        """Where a rate and a loss are on the screen, once the figure is there."""
+        """Return the position of a rate and a loss on the screen."""
         return self.tab.evaluate(WHERE, [plot, x, y])
 
     def limits(self, which, plot=0):
-        """What part of an axis is seen."""
+        """Return the visible limits of an axis."""
         return self.tab.evaluate(LIMITS, [plot, which])
 
     def read(self, plot=0):
-        """The words of the point that is pointed at."""
+        """Return the text about the point under the pointer."""
         return self.tab.locator("output").nth(plot).text_content()
 
 
 @pytest.fixture
 def opened(chromium, tmp_path):
-    """Opens the page of results by their names; at the end it has complained of nothing and asked for nothing but itself."""
+    """Open the page of results by their names; check at the end that it reported no error and requested only itself."""
     pages = []
 
     def open_page(runs, spoil=lambda html: html, scheme="light"):
@@ -78,15 +78,15 @@ def opened(chromium, tmp_path):
         page = Opened(chromium.new_page())
         pages.append((page, path))
         page.emulate_media(color_scheme=scheme)
-        page.on("console", lambda message: page.said.append(message.text))
-        page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.on("request", lambda request: page.asked.append(request.url))
+        page.on("console", lambda message: page.messages.append(message.text))
+        page.on("pageerror", lambda error: page.messages.append(str(error)))
+        page.on("request", lambda request: page.requests.append(request.url))
         page.add_init_script(VIOLATIONS)
         page.goto(path.as_uri())
         return page
 
     yield open_page
     for page, path in pages:
-        assert page.said + page.evaluate("violations") == []
-        assert page.asked == [path.as_uri()]
+        assert page.messages + page.evaluate("violations") == []
+        assert page.requests == [path.as_uri()]
         page.close()

@@ -1,4 +1,4 @@
-"""A notebook, run by a real kernel."""
+"""A notebook with a real kernel."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ with live_curve() as live:
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
-    """What each cell shows."""
+    """The outputs of each cell."""
     nbformat = pytest.importorskip("nbformat", reason="the report session has it")
     nbclient = pytest.importorskip("nbclient", reason="the report session has it")
     tests = Path(__file__).parents[1] / "support"

@@ -1,4 +1,4 @@
-"""What a reader does with the page, in a real browser."""
+"""The page as a reader uses it, in a real browser."""
 
 import math
 import re
@@ -23,7 +23,7 @@ def press(page, name, figure=0):
 
 
 def seen(page, figure=0):
-    """The pixels of a figure, and nothing of what is around it, once the browser has come to draw it."""
+    """Return the pixels of a figure once the browser has drawn it."""
     drawn = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     return page.evaluate(f"(figure) => {drawn}.then(() => plots[figure].uplot.ctx.canvas.toDataURL())", figure)
 
@@ -37,7 +37,7 @@ def test_pointing_at_a_place_reads_rate_loss_and_iteration_of_the_nearest_point(
     assert [dot["x"] + 5.5, dot["y"] + 5.5] == pytest.approx(page.where(result.lrs[40], result.losses[40]), abs=1)
 
 
-def test_the_arrow_keys_go_from_point_to_point_and_tell_a_screen_reader(opened):
+def test_the_arrow_keys_step_through_the_points_and_inform_a_screen_reader(opened):
     result = usual()
     page = opened({"": result})
     plot = page.get_by_role("slider", name="Points of: The sweep")
@@ -68,7 +68,7 @@ def test_up_and_down_change_the_line_and_stay_at_the_rate(opened):
     assert page.read().startswith("loss of a batch: ")
 
 
-def test_dragging_shows_what_was_dragged_over_and_a_double_click_the_whole(opened):
+def test_dragging_zooms_and_a_double_click_shows_the_whole(opened):
     result = usual()
     page = opened({"": result})
     whole = page.limits("x"), page.limits("y")
@@ -83,7 +83,7 @@ def test_dragging_shows_what_was_dragged_over_and_a_double_click_the_whole(opene
     assert (page.limits("x"), page.limits("y")) == whole
 
 
-def test_a_drag_along_one_axis_leaves_the_other(opened):
+def test_a_drag_along_one_axis_does_not_zoom_the_other(opened):
     page = opened({"": usual()})
     losses = page.limits("y")
     page.mouse.move(*page.where(1e-3, 2.0))
@@ -94,7 +94,7 @@ def test_a_drag_along_one_axis_leaves_the_other(opened):
     assert page.limits("y") == pytest.approx(losses)
 
 
-def test_keys_zoom_around_the_point_and_the_point_stays_in_view(opened):
+def test_keys_zoom_around_the_point_which_stays_in_view(opened):
     page = opened({"": usual()})
     page.get_by_role("slider").focus()
     page.keyboard.press("Home")
@@ -110,7 +110,7 @@ def test_keys_zoom_around_the_point_and_the_point_stays_in_view(opened):
     assert page.limits("x") == pytest.approx([1e-5, usual().lrs[-1]])
 
 
-def test_zooming_in_for_ever_ends_and_zooming_out_ends_at_the_whole(opened):
+def test_zooming_in_has_a_limit_and_zooming_out_ends_at_the_whole(opened):
     page = opened({"": usual()})
     for _ in range(20):
         press(page, "Zoom in")
@@ -122,12 +122,12 @@ def test_zooming_in_for_ever_ends_and_zooming_out_ends_at_the_whole(opened):
 
 
 @pytest.mark.parametrize(("which", "name"), [("x", "logarithmic learning rate"), ("y", "logarithmic loss")])
-def test_an_axis_is_logarithmic_or_linear_as_the_reader_likes(opened, which, name):
+def test_a_reader_can_switch_an_axis_between_logarithmic_and_linear(opened, which, name):
     page = opened({"": usual()})
     middle = {"x": 0, "y": 1}[which]
 
     def share():
-        """Where the geometric middle of the axis lies between its ends."""
+        """Return the position of the geometric mean between the ends of the axis."""
         low, high = page.limits(which)
         at = [
             page.where(*((value, 1.0) if which == "x" else (0.1, value)))[middle]
@@ -170,7 +170,7 @@ def test_raw_losses_and_smoothed_curve_can_each_be_hidden(opened, hidden, left):
     assert not page.read().startswith(left)
 
 
-def test_runs_are_drawn_over_one_another_and_each_can_be_hidden(opened):
+def test_runs_are_overlaid_and_each_can_be_hidden(opened):
     one, other = usual(), swept(np.array(usual().losses) * 1.3, usual().lrs * 3)
     page = opened({"adam": one, "sgd": other})
     page.mouse.move(*page.where(other.lrs[3], other.losses[3]))
@@ -229,13 +229,13 @@ def test_a_comparison_draws_a_line_for_each_rate(opened):
     assert page.read().startswith("0.01: ")
 
 
-def test_the_ends_of_comparisons_are_drawn_over_one_another(opened):
+def test_the_ends_of_comparisons_are_overlaid(opened):
     page = opened({"one": compared(0.01, 0.5), "other": compared(0.1, 0.4)})
     assert page.locator("figcaption").first.inner_text() == "Where the trainings ended"
     assert "0.5 ended lowest" in page.get_by_role("region", name="How the runs differ").inner_text()
 
 
-def test_the_figures_of_a_grid_stand_side_by_side_and_one_below_the_other_where_it_is_narrow(opened):
+def test_the_panels_of_a_grid_stand_side_by_side_or_below_each_other_in_a_narrow_window(opened):
     page = opened({"": grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2))})
     tops = "[...document.querySelectorAll('figure')].map((figure) => figure.getBoundingClientRect().top)"
     assert len(set(page.evaluate(tops))) == 1
@@ -243,14 +243,14 @@ def test_the_figures_of_a_grid_stand_side_by_side_and_one_below_the_other_where_
     assert len(set(page.evaluate(tops))) == 2
 
 
-def test_it_is_dark_where_the_reader_likes_it_dark_and_light_on_paper(opened):
+def test_the_page_follows_dark_mode_and_is_light_on_paper(opened):
     page = opened({"": usual()}, scheme="dark")
     dark = seen(page)
-    assert page.evaluate("colourOf('ink')") == "#ececea"
+    assert page.evaluate("colorOf('ink')") == "#ececea"
     page.emulate_media(color_scheme="light")
     assert seen(page) != dark
     page.emulate_media(color_scheme="dark", media="print")
-    assert page.evaluate("colourOf('ink')") == "#1d1d1b"
+    assert page.evaluate("colorOf('ink')") == "#1d1d1b"
     assert not page.locator(".tools").first.is_visible()
     assert page.pdf().startswith(b"%PDF")
 
@@ -263,7 +263,7 @@ def test_nothing_sticks_out_of_a_narrow_window(opened, width):
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
-def test_all_that_can_be_pressed_has_a_name_and_is_reached_by_keyboard(opened):
+def test_all_controls_have_a_name_and_are_reached_by_keyboard(opened):
     page = opened({"": usual(), "other": compared(0.1, 0.2)})
     stops = page.evaluate(
         "[...document.querySelectorAll('button, summary, [tabindex]')].filter((one) => one.checkVisibility()).length"
@@ -271,14 +271,14 @@ def test_all_that_can_be_pressed_has_a_name_and_is_reached_by_keyboard(opened):
     reached = set()
     for _ in range(stops + 1):
         page.keyboard.press("Tab")
-        told = "(one => one && [one.ariaLabel ?? one.textContent.trim(), [...document.querySelectorAll('*')].indexOf(one)])"
-        name, place = page.evaluate(f"{told}(document.activeElement)")
+        named = "(one => one && [one.ariaLabel ?? one.textContent.trim(), [...document.querySelectorAll('*')].indexOf(one)])"
+        name, place = page.evaluate(f"{named}(document.activeElement)")
         assert name
         reached.add(place)
     assert len(reached) >= stops
 
 
-def test_text_of_strangers_is_shown_and_never_run(opened):
+def test_foreign_text_is_shown_and_never_executed(opened):
     evil = "</script><script>window.run = 1</script><!--<script>&\u2028"
     settings = Settings(None, None, None, 3, 0.3, evil)
     page = opened({evil: RangeTest(usual().records, Stop.LAST_RATE, settings), "b": usual()})
@@ -287,7 +287,7 @@ def test_text_of_strangers_is_shown_and_never_run(opened):
     assert "window.run = 1" in page.locator("figcaption + p").first.inner_text()
 
 
-def test_the_policy_refuses_every_script_and_style_but_the_pages_own(opened):
+def test_the_policy_refuses_scripts_and_styles_other_than_the_pages_own(opened):
     html = "<script>window.run = 1</script><p style='color: red' onclick='window.run = 1' id=p>p</p><img src='https://example.org/x.png'>"
     page = opened({"": usual()}, spoil=lambda page: page.replace("<main>", f"<main>{html}"))
     page.locator("#p").click()
@@ -295,11 +295,11 @@ def test_the_policy_refuses_every_script_and_style_but_the_pages_own(opened):
     assert page.evaluate("window.run") is None
     refused = page.evaluate("violations.splice(0)")
     assert sorted(refused) == ["https://example.org/x.png", "inline", "inline", "inline"]
-    page.said.clear()
-    page.asked.pop()  # for the picture, which was refused
+    page.messages.clear()
+    page.requests.pop()  # for the picture, which was refused
 
 
-def test_without_scripts_the_words_and_the_tables_are_there(chromium, tmp_path):
+def test_without_scripts_text_and_tables_are_complete(chromium, tmp_path):
     usual().report(tmp_path / "page.html")
     with chromium.browser.new_context(java_script_enabled=False) as context:
         page = context.new_page()
@@ -329,7 +329,7 @@ HORRORS = {
 
 
 @pytest.mark.parametrize("name", HORRORS)
-def test_whatever_the_losses_are_every_figure_is_drawn_and_can_be_moved_in(opened, name):
+def test_any_losses_are_drawn_and_can_be_navigated(opened, name):
     page = opened({"": HORRORS[name]})
     for figure in range(page.locator("figure").count()):
         for button in page.locator("figure").nth(figure).locator(".tools button").all():

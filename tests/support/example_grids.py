@@ -1,4 +1,4 @@
-"""A factory for grids: a bowl whose weight decay pulls at its position, and what else a cell may meet."""
+"""Factories for grids: a bowl with weight decay, one that records its calls, and one that fails."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from fake_learners import Bowl
 
 
 class Decayed(Bowl):
-    """Weight decay as in SGD: it also pulls the position to 0, and too much of it makes the loss end higher."""
+    """A bowl with weight decay as in SGD: it adds to the loss, so that too much of it ends higher."""
 
     def __init__(self, weight_decay, momentum, seed):
         super().__init__(curvature=10.0, momentum=momentum, noise=0.05)
@@ -23,7 +23,7 @@ def bowl(weight_decay=0.0, momentum=0.0, seed=0):
 
 
 def noted(folder, weight_decay=0.0, seed=0):
-    """Leaves a line in a file of its own every time that it is called."""
+    """Return a bowl, and add a line to a file per settings, so that tests can count the calls."""
     with (Path(folder) / f"{weight_decay}-{seed}").open("a") as calls:
         calls.write("called\n")
     return Decayed(weight_decay, 0.0, seed)

@@ -9,7 +9,7 @@ from lrfinder import LRFinder, RangeTest, Settings, Stop
 
 
 class Tags(HTMLParser):
-    """Which elements there are, and whether each is closed."""
+    """The elements of a page; checks that each is closed."""
 
     def __init__(self, text):
         super().__init__()

@@ -2,19 +2,16 @@ import io
 import re
 from itertools import pairwise
 
-import pytest
 from example_curves import usual
 from fake_learners import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder, Record
-from lrfinder.views.describe.curve import curve_so_far
 from lrfinder.views.live import Live, live_curve
-from lrfinder.views.progress import progress
 
 
 class Clock:
-    """Stands still until it is told the time."""
+    """A clock that stands still until it is set."""
 
     def __init__(self):
         self.seconds = 0.0
@@ -24,7 +21,7 @@ class Clock:
 
 
 def drawn_at(gap, count, cost=0.0):
-    """The times at which a live curve draws ``count`` records, ``gap`` seconds apart, where drawing takes ``cost``."""
+    """Return when a live curve draws ``count`` records that are ``gap`` seconds apart, if drawing takes ``cost`` seconds."""
     clock, times = Clock(), []
 
     def draw(records):
@@ -63,15 +60,6 @@ def test_at_the_end_all_is_drawn_and_nothing_twice():
     assert seen == [1, 5]
 
 
-def test_the_curve_so_far_of_a_search_is_its_sweep():
-    records = [Record(lr, 1.0 + lr) for lr in (0.1, 0.2, 0.4, 0.2, 0.2, 0.1)]
-    drawn = curve_so_far(records)
-    assert drawn.lrs.tolist() == [0.1, 0.2, 0.4]
-    assert drawn.title == "after the sweep, 3 iterations: rate 0.1, loss 1.1"
-    assert curve_so_far(records[:2]).title == "rate 0.2, loss 1.2"
-    assert curve_so_far([]).lrs.tolist() == []
-
-
 def printed(draw, **terminal):
     file = io.StringIO()
     console = Console(file=file, width=80, height=40, **terminal)
@@ -92,18 +80,6 @@ def test_in_a_terminal_the_curve_is_drawn_while_it_comes():
 
 def test_where_there_is_no_terminal_nothing_is_drawn():
     assert printed(live_find, force_terminal=False) == ""
-
-
-@pytest.mark.parametrize(("terminal", "drawn"), [(True, True), (False, False)])
-def test_the_bar_has_what_is_to_stand_above_it(terminal, drawn):
-    def draw(console):
-        with progress(console, "range test", 2, lambda records: f"{len(records)} so far") as advance:
-            advance(Record(0.1, 1.0))
-            advance(Record(0.2, 1.0))
-
-    text = printed(draw, force_terminal=terminal)
-    assert ("1 so far" in text) == drawn
-    assert ("2/2" in text) == drawn
 
 
 def test_rich_prints_a_result_as_the_command_line_does():

@@ -8,7 +8,7 @@ from fake_learners import Bowl
 from matplotlib import pyplot as plt
 
 from lrfinder import LRFinder, Status
-from lrfinder.views.matplotlib import figure_png, picture
+from lrfinder.views.matplotlib import picture
 
 PNG = b"\x89PNG\r\n"
 
@@ -37,7 +37,7 @@ def test_it_draws_on_the_axes_given_and_returns_them():
     assert usual().plot(ax) is ax
 
 
-def test_without_axes_it_makes_new_ones_and_shows_nothing(monkeypatch):
+def test_without_axes_it_creates_new_ones_and_shows_nothing(monkeypatch):
     shown = []
     monkeypatch.setattr(plt, "show", lambda *_, **__: shown.append(1))
     ax = usual().plot()
@@ -69,10 +69,10 @@ def test_negative_losses_are_drawn_on_an_axis_that_has_them():
 
 def test_the_suggestion_its_interval_and_the_stop_are_in_the_legend():
     result = usual()
-    told = " / ".join(labels(result.plot()))
+    legend = " / ".join(labels(result.plot()))
     for part in (f"{result.suggestion.lr:.3g}", f"{result.suggestion.low:.3g}", f"{result.suggestion.high:.3g}"):
-        assert part in told
-    assert result.stop.value in told
+        assert part in legend
+    assert result.stop.value in legend
 
 
 def test_a_curve_without_a_suggestion_marks_none():
@@ -82,8 +82,8 @@ def test_a_curve_without_a_suggestion_marks_none():
 @pytest.mark.parametrize(
     "losses", [[], [math.nan], [1.0], [0.0] * 30, [-5.0] * 30, [1e308] * 30, [1e-320] * 30, [1e308, -1e308] * 10]
 )
-def test_whatever_the_losses_are_there_is_a_picture_and_no_warning(losses):
-    assert figure_png(swept(losses)).startswith(PNG)
+def test_any_losses_give_a_picture_and_no_warning(losses):
+    assert picture(swept(losses), "png").startswith(PNG)
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
@@ -91,29 +91,29 @@ def test_the_same_result_gives_the_same_picture(kind):
     assert picture(usual(), kind) == picture(usual(), kind)
 
 
-def test_a_picture_is_made_without_leaving_a_figure_open():
-    figure_png(usual())
+def test_a_picture_leaves_no_figure_open():
+    picture(usual(), "png")
     assert plt.get_fignums() == []
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
-def test_points_and_cross_have_the_colour_of_the_styles_text(style):
+def test_points_have_the_color_of_the_styles_text(style):
     with plt.style.context(style):
         ax = usual().plot()
         assert line(ax, "loss of a batch").get_color() == plt.rcParams["text.color"]
 
 
 def test_a_comparison_draws_a_line_for_each_rate_and_names_the_lowest(comparison):
-    told = labels(comparison.plot())
-    assert len(told) == 3
-    assert "lowest" in told[1]
-    assert "3" in told[2]
+    legend = labels(comparison.plot())
+    assert len(legend) == 3
+    assert "lowest" in legend[1]
+    assert "3" in legend[2]
 
 
 def test_a_comparison_draws_on_the_axes_given(comparison):
     _, ax = plt.subplots()
     assert comparison.plot(ax) is ax
-    assert figure_png(comparison).startswith(PNG)
+    assert picture(comparison, "png").startswith(PNG)
 
 
 def test_finder_plot_draws_its_last_result():
@@ -122,11 +122,11 @@ def test_finder_plot_draws_its_last_result():
     assert np.array_equal(line(finder.plot(), "loss of a batch").get_ydata(), result.losses)
 
 
-def test_a_comparison_tells_how_far_above_the_lowest_each_rate_ended():
+def test_the_legend_of_a_comparison_gives_the_distance_from_the_lowest():
     learner = Bowl(curvature=1.0)
-    told = labels(LRFinder(learner).compare([0.01, 0.02, 0.5], iterations=100).plot())
-    assert told[0].startswith("0.01\n+0.")
-    assert "±" in told[0]
+    legend = labels(LRFinder(learner).compare([0.01, 0.02, 0.5], iterations=100).plot())
+    assert legend[0].startswith("0.01\n+0.")
+    assert "±" in legend[0]
 
 
 def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
@@ -139,7 +139,7 @@ def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
 
 def test_a_tie_is_in_the_title():
     result = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2], iterations=100)
-    assert "2 are a tie" in result.plot().get_title()
+    assert "tied with 1 other" in result.plot().get_title()
 
 
 def test_a_suggestion_draws_sweep_probes_and_interval_over_one_axis_of_rates():
@@ -183,10 +183,22 @@ def test_a_mark_below_all_others_is_inside_the_axes():
         replace(suggested(), curve=None),
     ],
 )
-def test_whatever_a_suggestion_holds_there_is_a_picture_and_no_warning(suggestion):
-    assert figure_png(suggestion).startswith(PNG)
+def test_any_suggestion_gives_a_picture_and_no_warning(suggestion):
+    assert picture(suggestion, "png").startswith(PNG)
 
 
 def test_a_suggestion_draws_on_the_axes_given():
     _, ax = plt.subplots()
     assert suggested().plot(ax) is ax
+
+
+def test_a_comparison_of_one_rate_names_it():
+    result = LRFinder(Bowl(curvature=1.0)).compare([0.5], iterations=60)
+    assert labels(result.plot()) == ["0.5\nlowest"]
+
+
+def test_lines_between_the_points_of_probes_are_solid_since_their_markers_differ():
+    ax = suggested().plot()
+    lines = [line(ax, f"after {length} iterations") for length in (40, 100)]
+    assert [one.get_linestyle() for one in lines] == ["-", "-"]
+    assert len({one.get_marker() for one in lines}) == 2

@@ -192,7 +192,7 @@ class Suggestion(Result):
 
     @property
     def is_constant(self) -> bool:
-        """Whether the rate is for a training at a constant rate."""
+        """True if the rate is for a training at a constant rate."""
         return self.schedule == "constant"
 
     @property

@@ -1,32 +1,32 @@
-"""TensorBoard, through a ``SummaryWriter``: PyTorch's own, or that of tensorboardX."""
+"""TensorBoard, through a ``SummaryWriter`` of PyTorch or tensorboardX."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lrfinder.boards.content import content, require
+from lrfinder.boards import require_methods
 
 if TYPE_CHECKING:
     from lrfinder._results.results import Result
 
 
 def log(result: Result, writer: Any, *, name: str = "lrfinder") -> None:
-    """Write losses and rates as scalars, the figure as an image and what came of it as text, under ``name/``.
+    """Log losses and rates as scalars, the figure as an image, and the outcome as text, under ``name/``.
 
-    The step is the iteration within the sweep or the probe; a training's own scalars are not touched.
+    The step is the iteration within the sweep or the training. Scalars of the user's own training are not touched.
 
     Raises:
-        BoardError: ``writer`` is no ``SummaryWriter``.
+        BoardError: ``writer`` is not a ``SummaryWriter``.
     """
-    require(writer, "add_scalar", "add_figure", "add_text", what="a SummaryWriter")
+    require_methods(writer, "add_scalar", "add_figure", "add_text", expected="a SummaryWriter")
+    from lrfinder.views.describe import describe
     from lrfinder.views.matplotlib import figure
 
-    logged = content(result)
-    for line, values in logged.lines.items():
+    described = describe(result)
+    for title, values in described.curves().items():
         for iteration, value in enumerate(values):
-            writer.add_scalar(f"{name}/{line}", value, iteration)
-    for number, value in logged.numbers.items():
-        writer.add_scalar(f"{name}/{number}", value, 0)
-    for title, words in logged.words.items():
-        writer.add_text(f"{name}/{title}", words, 0)
+            writer.add_scalar(f"{name}/{title}", value, iteration)
+    for title, value in {**described.outcome, "in_words": described.verdict()}.items():
+        add = writer.add_text if isinstance(value, str) else writer.add_scalar
+        add(f"{name}/{title}", value, 0)
     writer.add_figure(f"{name}/figure", figure(result), 0)

@@ -6,38 +6,40 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from lrfinder import _optional
-from lrfinder.boards.content import content, require
+from lrfinder.boards import require_methods
 
 if TYPE_CHECKING:
     from lrfinder._results.results import Result
 
 
 def log(result: Result, run: Any, *, name: str = "lrfinder") -> None:
-    """Write the table of the result, its figure and its page under ``name/``, and what came of it to the run's summary.
+    """Log the table of the result, its figure and its page under ``name/``, and the outcome in the summary of the run.
 
-    They go with the step that the run is at, which does not move: a training counts its steps as if nothing had been logged.
+    All of it belongs to the current step of the run, which does not advance: the steps of a training keep their numbers.
 
     Raises:
-        BoardError: ``run`` is none of ``wandb.init()``.
+        BoardError: ``run`` is not a run of ``wandb.init()``.
         MissingExtraError: Weights & Biases is not installed.
     """
     wandb = _optional.require("wandb", "wandb")
-    require(run, "log", "summary", what="the run that wandb.init() returns")
+    require_methods(run, "log", "summary", expected="the run that wandb.init() returns")
     from PIL import Image
 
-    from lrfinder.views.matplotlib import figure_png
+    from lrfinder.views.describe import describe
+    from lrfinder.views.matplotlib import picture
     from lrfinder.views.report import report_page
 
-    sweep = getattr(result, "curve", None)
-    tables = {"table": result.to_columns(), **({} if sweep is None else {"sweep": sweep.to_columns()})}
-    shown = {
-        **{
-            title: wandb.Table(list(table), list(zip(*table.values(), strict=True)), allow_mixed_types=True)
-            for title, table in tables.items()
-        },
-        "figure": wandb.Image(Image.open(BytesIO(figure_png(result)))),
-        "report": wandb.Html(report_page({"": result}), inject=False),
-    }
-    run.log({f"{name}/{what}": one for what, one in shown.items()}, commit=False)
-    logged = content(result)
-    run.summary.update({f"{name}/{what}": value for what, value in {**logged.numbers, **logged.words}.items()})
+    described = describe(result)
+    logged = {"table": _table(wandb, result)}
+    if described.sweep is not None and described.sweep is not result:
+        logged["sweep"] = _table(wandb, described.sweep)
+    logged["figure"] = wandb.Image(Image.open(BytesIO(picture(result, "png"))))
+    logged["report"] = wandb.Html(report_page({"": result}), inject=False)
+    run.log({f"{name}/{title}": one for title, one in logged.items()}, commit=False)
+    outcome = {**described.outcome, "in_words": described.verdict()}
+    run.summary.update({f"{name}/{title}": value for title, value in outcome.items()})
+
+
+def _table(wandb: Any, result: Result) -> Any:
+    columns = result.to_columns()
+    return wandb.Table(list(columns), list(zip(*columns.values(), strict=True)), allow_mixed_types=True)

@@ -1,4 +1,4 @@
-"""A check as rich renderables: a line for each thing that does not come back, and for each kind that does."""
+"""A check as rich prints it: a line for each thing that is not restored, and for each kind of thing that is."""
 
 from __future__ import annotations
 
@@ -21,40 +21,39 @@ MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Ou
 
 
 def check_view(check: Check) -> Group:
-    """What comes back, whether the training repeats by itself, the law, and the answer in a sentence."""
-    found = (
-        _table(_of_state(check.state))
-        if check.state
-        else Text("nothing of it can be looked into: losses alone are compared")
-    )
+    """Return what is restored, whether the training is deterministic, what a finder relies on, and the answer."""
+    state = _table(_of_state(check.state)) if check.state else Text("it cannot be inspected: only losses are compared")
     return Group(
-        Text("What comes back after a restore", style="bold"),
-        found,
-        Text("\nWhether the training repeats by itself", style="bold"),
+        Text("State after a restore", style="bold"),
+        state,
+        Text("\nDeterminism of the training", style="bold"),
         _table([_line(check.deterministic)]),
-        Text("\nWhether the learner obeys the law", style="bold"),
+        Text("\nWhat a finder relies on", style="bold"),
         _table([_line(finding) for finding in check.law]),
         Text(f"\n{answer(check)}"),
     )
 
 
 def answer(check: Check) -> str:
-    """The check in one sentence."""
+    """Return the outcome of a check in one sentence."""
     if check.ok and check.state:
-        return "The learner obeys the law: a finder leaves no trace in it."
+        return "Everything is restored: a finder leaves no trace in this training."
     if check.ok:
-        return "As far as its losses show, the learner obeys the law."
+        return "As far as the losses show, everything is restored."
     if check.lost:
-        count = f"{len(check.lost)} thing does" if len(check.lost) == 1 else f"{len(check.lost)} things do"
+        count = f"{len(check.lost)} thing is" if len(check.lost) == 1 else f"{len(check.lost)} things are"
         more = ", …" if len(check.lost) > MOST_NAMES else ""
-        return f"{count} not come back: {printable(', '.join(check.lost[:MOST_NAMES]))}{more}."
+        return f"{count} not restored: {printable(', '.join(check.lost[:MOST_NAMES]))}{more}."
     if check.deterministic.outcome is Outcome.BROKEN:
-        return "The training does not repeat by itself; until it does, nothing can be said of what a finder leaves in it."
-    return "The learner breaks the law: after a restore, time does not repeat as it should."
+        return "The training is not deterministic; until it is, nobody can tell whether a finder leaves a trace in it."
+    return "Not everything is restored: after a restore, the training does not repeat as it should."
 
 
 def _of_state(state: Sequence[Finding]) -> list[tuple[Outcome, str, str]]:
-    """Each that does not come back, then those that do, by the kind that stands before the colon of their names."""
+    """Return a line for each thing that is not restored, then one for each kind of those that are.
+
+    The kind is the part of a name before its colon.
+    """
     broken = [_line(finding) for finding in state if finding.outcome is not Outcome.HOLDS]
     kinds: dict[str, list[Finding]] = {}
     for finding in state:

@@ -1,4 +1,4 @@
-"""What the doctor found as rich renderables."""
+"""A report of the doctor as rich prints it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def examination_view(found: Examination) -> Group:
-    """Versions, the frameworks that are installed, the extras with what to type for those that are not, and the answer."""
+    """Return the versions, the frameworks, the extras with the command that installs a missing one, and the answer."""
     return Group(
         _table((name, version) for name, version in found.versions.items()),
         Text("\nFrameworks", style="bold"),
@@ -53,5 +53,5 @@ def _answer(found: Examination) -> str:
     if broken:
         return f"{' and '.join(broken)} cannot be used: see above."
     if not found.frameworks:
-        return 'lrfinder works, and needs a framework to train with: pip install "lrfinder[torch]", say.'
-    return f"All is well: {', '.join(framework.distribution for framework in found.frameworks)} can be used."
+        return 'lrfinder works, but needs a framework to train with, for example: pip install "lrfinder[torch]"'
+    return f"Everything works: {', '.join(framework.distribution for framework in found.frameworks)} can be used."

@@ -1,4 +1,4 @@
-"""A curve while it comes: ``with live_curve() as live: finder.find(on_record=live)``, in a notebook or a terminal."""
+"""A curve that is drawn while it is measured: ``with live_curve() as live: finder.find(on_record=live)``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lrfinder._optional import require
-from lrfinder.views.describe.curve import curve_so_far
+from lrfinder.views.describe.sweep import sweep_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from lrfinder._results.records import Record
-    from lrfinder.views.terminal import RangeTestView
+    from lrfinder.views.terminal_figure import FigureView
 
     Draw = Callable[[Sequence[Record]], object]
 
-SECONDS = 0.1  # between two drawings at least
-PART = 0.05  # of the time that drawing may take
+SECONDS = 0.1  # between two drawings, at least
+DRAWING_FRACTION = 0.05  # of the time, at most
 
 
 class Live:
-    """Called with each record as it comes, draws all that have: at most 10 times a second, and once more at the end.
+    """A callback for ``on_record=``, which draws all records so far: at most 10 times a second, and once at the end.
 
-    Where drawing is slow it is done less often, so that it takes a twentieth of the time at most.
+    Slow drawing happens less often, so that it takes at most one twentieth of the time.
     """
 
     def __init__(self, draw: Draw, clock: Callable[[], float] = time.monotonic) -> None:
@@ -37,16 +37,16 @@ class Live:
         self._drawn = 0
 
     def __call__(self, record: Record) -> None:
-        """Take the next record; this is what ``on_record=`` calls."""
+        """Add a record, and draw if it is time to."""
         self._records.append(record)
         now = self._clock()
         if now >= self._due:
             self.draw()
             done = self._clock()
-            self._due = max(now + SECONDS, done + (done - now) * (1 / PART - 1))
+            self._due = max(now + SECONDS, done + (done - now) * (1 / DRAWING_FRACTION - 1))
 
     def draw(self) -> None:
-        """Draw, if anything has come since the last time."""
+        """Draw, unless there is nothing new."""
         if self._drawn < len(self._records):
             self._draw(self._records)
             self._drawn = len(self._records)
@@ -56,13 +56,13 @@ class Live:
 def live_curve(console: Console | None = None) -> Generator[Live]:
     """Draw a sweep while it runs: in the cell of a notebook, else in a terminal, else nowhere.
 
-    Give what comes to ``on_record=`` of ``find`` or ``suggest``; of a search, the curve is the sweep that it begins with.
-    The curve in a notebook stays; that in a terminal is gone at the end.
+    Pass the context's value as ``on_record=`` of ``find`` or ``suggest``; the curve of a search is that of its sweep. The
+    curve stays in a notebook, and disappears from a terminal at the end.
 
     Args:
         console: the terminal to draw in.
     """
-    with _in_notebook() if console is None and _has_cells() else _in_terminal(console) as draw:
+    with _in_notebook() if console is None and _is_notebook() else _in_terminal(console) as draw:
         live = Live(draw)
         try:
             yield live
@@ -70,15 +70,21 @@ def live_curve(console: Console | None = None) -> Generator[Live]:
             live.draw()
 
 
-def _has_cells() -> bool:
-    """Whether this process is the kernel of a notebook."""
+def view_so_far(records: Sequence[Record]) -> FigureView:
+    """Return the curve so far as rich prints it."""
+    from lrfinder.views.terminal_figure import FigureView
+
+    return FigureView(sweep_so_far(records))
+
+
+def _is_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 @contextmanager
 def _in_notebook() -> Generator[Draw]:
-    from lrfinder.views.matplotlib import curve_png
+    from lrfinder.views.matplotlib import png
 
     notebook = require("IPython.display", "notebook")
     handle = notebook.DisplayHandle()
@@ -86,7 +92,7 @@ def _in_notebook() -> Generator[Draw]:
 
     def draw(records: Sequence[Record]) -> None:
         nonlocal show
-        show(notebook.Image(curve_png(curve_so_far(records))))
+        show(notebook.Image(png(sweep_so_far(records))))
         show = handle.update
 
     yield draw
@@ -103,10 +109,3 @@ def _in_terminal(console: Console | None) -> Generator[Draw]:
         return
     with Screen(console=terminal, auto_refresh=False, transient=True) as screen:
         yield lambda records: screen.update(view_so_far(records), refresh=True)
-
-
-def view_so_far(records: Sequence[Record]) -> RangeTestView:
-    """The curve so far as rich prints it."""
-    from lrfinder.views.terminal import HEIGHT, RangeTestView
-
-    return RangeTestView(curve_so_far(records), None, HEIGHT)

@@ -1,4 +1,4 @@
-"""How far an experiment has come, for a terminal: the curve so far and a bar."""
+"""The progress of an experiment in a terminal: the curve so far and a bar."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from lrfinder.views.describe.grid import settings_told
+from lrfinder.views.describe.grid import settings_in_words
 from lrfinder.views.live import Live
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from lrfinder._grid.result import Cell
     from lrfinder._results.records import Record
-
 
 COLUMNS = (
     TextColumn("{task.description}"),
@@ -29,12 +28,12 @@ COLUMNS = (
 
 
 class CurveAndBar(Progress):
-    """A bar, above which the curve stands once there is one."""
+    """A progress bar below a curve, if there is one."""
 
     above: RenderableType | None = None
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        """What rich asks for each time that it draws."""
+        """Yield the curve and the bar; rich calls this for each drawing."""
         if self.above is not None:
             yield self.above
         yield from super().get_renderables()
@@ -44,9 +43,9 @@ class CurveAndBar(Progress):
 def progress(
     console: Console, what: str, total: int, above: Callable[[Sequence[Record]], RenderableType] | None = None
 ) -> Generator[Callable[[Record], object]]:
-    """In a terminal a bar, and over it what ``above`` makes of the records so far; nothing elsewhere.
+    """Show a bar in a terminal, and above it ``above(records so far)``; elsewhere show nothing.
 
-    Drawn at most 10 times a second. What comes is to be called with each record.
+    The context's value is to be called with each record. It draws at most 10 times a second.
     """
     with CurveAndBar(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total, at="")
@@ -66,11 +65,11 @@ def progress(
 
 @contextmanager
 def cells_progress(console: Console, total: int) -> Generator[Callable[[Cell], object]]:
-    """In a terminal a bar of cells; nothing elsewhere. What comes is to be called with each cell."""
+    """Show a bar of the cells of a grid in a terminal; the context's value is to be called with each cell."""
     with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("cells", total=total, at="")
 
         def advance(cell: Cell) -> None:
-            bar.update(task, advance=1, at=settings_told(cell.settings) + ("" if cell.error is None else ": failed"))
+            bar.update(task, advance=1, at=settings_in_words(cell.settings) + ("" if cell.error is None else ": failed"))
 
         yield advance

@@ -1,9 +1,16 @@
-"""Text of somebody else's for a terminal: a file's, a tensor's name, an exception's."""
+"""Texts that views show: short numbers, and foreign text without control characters."""
+
+from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    r"""The text with every character that a terminal would obey and not show (``\x1b``) as its escape; line ends stay."""
+    r"""Return the text with each character that controls a terminal (``\x1b``) as its escape; line breaks stay."""
     return "".join(character if character.isprintable() or character == "\n" else _escape(character) for character in text)
+
+
+def number(value: float | None, missing: str = "-") -> str:
+    """Return a rate with three digits, or ``missing`` if there is none."""
+    return missing if value is None else f"{value:.3g}"
 
 
 def _escape(character: str) -> str:

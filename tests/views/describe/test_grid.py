@@ -11,9 +11,10 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder import Cell, Grid, LRFinder
-from lrfinder.views.describe.grid import cells_told, grid_title, multiples
+from lrfinder.views.describe import describe
+from lrfinder.views.describe.grid import cells_in_words
 from lrfinder.views.html import html
-from lrfinder.views.matplotlib import figure_png
+from lrfinder.views.matplotlib import picture
 from lrfinder.views.terminal import terminal_view
 from lrfinder.views.verdict import verdict
 
@@ -29,31 +30,31 @@ def in_terminal(result, width=100):
     return console.export_text()
 
 
-def test_there_is_a_panel_for_each_value_of_one_axis_and_a_line_in_it_for_each_of_the_other(grid):
-    drawn = multiples(grid)
-    assert [panel.title for panel in drawn.panels] == ["momentum 0", "momentum 0.5", "momentum 0.9"]
-    assert [[line.label for _, line in panel.lines] for panel in drawn.panels] == [
-        ["weight_decay 0", "weight_decay 0.1"]
-    ] * 3
+def test_there_is_a_panel_for_each_value_of_one_axis_and_in_it_a_line_for_each_value_of_the_other(grid):
+    panels = describe(grid).figures()
+    assert [panel.title for panel in panels] == ["momentum 0", "momentum 0.5", "momentum 0.9"]
+    assert [panel.groups for panel in panels] == [["weight_decay 0", "weight_decay 0.1"]] * 3
 
 
 def test_the_band_holds_the_mean(grid):
-    for panel in multiples(grid).panels:
-        for _, line in panel.lines:
-            assert (line.low <= line.mean).all()
-            assert (line.mean <= line.high).all()
-            assert (line.low < line.high).any()
+    for panel in describe(grid).figures():
+        for group in panel.groups:
+            low, high, mean = (series.y for series in panel.series if series.group == group)
+            assert (low <= mean).all()
+            assert (mean <= high).all()
+            assert (low < high).any()
 
 
-def test_with_one_seed_the_band_is_the_line():
-    (panel,) = multiples(lrfinder.grid(bowl, weight_decay=[0.0, 0.1], seed=[0])).panels
-    assert all((line.low == line.high).all() for _, line in panel.lines)
+def test_with_one_seed_there_is_no_band():
+    (panel,) = describe(lrfinder.grid(bowl, weight_decay=[0.0, 0.1], seed=[0])).figures()
+    assert panel.layers == ["smoothed"]
 
 
-def test_one_line_is_the_recommended_one(grid):
-    lines = [(panel.title, line) for panel in multiples(grid).panels for _, line in panel.lines if line.recommended]
-    assert len(lines) == 1
-    assert lines[0][1].lr == grid.recommended.lr
+def test_the_recommended_line_alone_is_marked_and_strong(grid):
+    marks = [mark for panel in describe(grid).figures() for mark in panel.marks if mark.kind == "rate"]
+    assert [mark.x for mark in marks] == [grid.recommended.lr]
+    strong = [series.group for panel in describe(grid).figures() for series in panel.series if series.look.width == 3.0]
+    assert strong == [marks[0].group]
 
 
 def test_panels_share_their_axes(grid):
@@ -70,9 +71,9 @@ def test_it_is_drawn_within_axes_that_are_given(grid):
     plt.close("all")
 
 
-def test_the_figure_is_made_without_pyplot(grid):
+def test_the_figure_needs_no_pyplot(grid):
     before = plt.get_fignums()
-    assert mpl.image.imread(BytesIO(figure_png(grid))).shape[2] == 4
+    assert mpl.image.imread(BytesIO(picture(grid, "png"))).shape[2] == 4
     assert plt.get_fignums() == before
 
 
@@ -98,35 +99,31 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("grid", OTHERS.values(), ids=OTHERS)
-def test_whatever_there_is_of_a_grid_is_shown(grid):
-    assert figure_png(grid)
-    assert cells_told(grid) in in_terminal(grid)
+def test_an_incomplete_grid_is_shown(grid):
+    assert picture(grid, "png")
+    assert cells_in_words(grid) in in_terminal(grid)
     assert verdict(grid)
     assert "<table>" in html(grid)
 
 
 @pytest.mark.parametrize("grid", OTHERS.values(), ids=OTHERS)
-def test_whatever_there_is_of_a_grid_has_a_report(grid, tmp_path):
+def test_an_incomplete_grid_has_a_report(grid, tmp_path):
     grid.report(tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text()
-    assert cells_told(grid) in page
+    assert cells_in_words(grid) in page
     assert grid.factory in page
 
 
-def test_cells_that_failed_are_counted_apart_and_have_no_line():
+def test_failed_cells_are_counted_and_have_no_line():
     half = lrfinder.grid(failing_at, momentum=[0.0, 0.5])
-    assert cells_told(half) == "1 of 2 cells, 1 failed"
-    assert [line.label for panel in multiples(half).panels for _, line in panel.lines] == ["momentum 0", "momentum 0.5"]
-    legend = [text.get_text() for text in half.plot().get_legend().get_texts()]
-    plt.close("all")
-    assert "momentum 0" in legend
-    assert "momentum 0.5" not in legend
+    assert cells_in_words(half) == "1 of 2 cells, 1 failed"
+    assert [one.settings for one in half.combinations] == [{"momentum": 0.0}, {"momentum": 0.5}]
+    assert [panel.groups for panel in describe(half).figures()] == [["momentum 0"]]
 
 
 def test_a_grid_of_seeds_alone_recommends_a_rate():
-    told = verdict(OTHERS["seeds alone"])
-    assert "Recommended: a rate of" in told
-    assert grid_title(OTHERS["seeds alone"]).startswith("2 of 2 cells: a rate of")
+    assert "Recommended: a rate of" in verdict(OTHERS["seeds alone"])
+    assert describe(OTHERS["seeds alone"]).title.startswith("2 of 2 cells: a rate of")
 
 
 def test_a_long_title_stays_on_its_figure():
@@ -150,33 +147,34 @@ def test_the_recommended_row_says_so_in_words(grid):
     assert re.findall(r"[\d.]+", row)[:2] == [f"{value:g}" for value in grid.recommended.settings.values()]
 
 
-def test_the_words_tell_the_settings_the_rate_its_range_and_the_reason(grid):
+def test_the_verdict_gives_the_settings_the_rate_its_range_and_the_reason(grid):
     words = verdict(grid)
-    told = grid.recommended
-    assert f"a rate of {told.lr:.3g} ({told.low:.3g} to {told.high:.3g} over 3 seeds)" in words
+    best = grid.recommended
+    assert f"a rate of {best.lr:.3g} ({best.low:.3g} to {best.high:.3g} over 3 seeds)" in words
     assert "the largest weight_decay" in words
 
 
 def test_a_combination_without_others_is_compared_with_none():
     words = verdict(lrfinder.grid(bowl, seed=range(2)))
     assert "Recommended" in words
-    assert "combination that came lowest" not in words
+    assert "other combination" not in words
     assert "  " not in words
 
 
-def test_cells_that_failed_alike_are_told_once():
+def test_an_error_of_several_cells_is_given_once():
     words = verdict(lrfinder.grid(breaking, weight_decay=[0.0, 0.1, 0.2], seed=[1]))
     assert "3 failed, the first at weight_decay 0, seed 1: OSError: no images" in words
     assert words.count("no images") == 1
 
 
-def test_cells_that_were_begun_again_are_told():
+def test_restarted_cells_are_counted():
     cell = lrfinder.grid(bowl, seed=[0]).cells[0]
     again = Grid({"seed": (0,)}, "LRFinder.find", "make", (Cell(cell.settings, cell.result, None, 2),))
-    assert "1 of them were begun again" in verdict(again)
+    assert "1 of them was restarted" in verdict(again)
 
 
-def test_what_a_terminal_would_obey_is_shown_as_text():
-    cell = Cell({"kind": "\x1b[2J"}, None, "\x1b[2J")
-    grid = Grid({"kind": ("\x1b[2J",)}, "LRFinder.find", "make", (cell,))
+def test_control_characters_and_markup_are_shown_as_text():
+    cell = Cell({"kind": "\x1b[2J[red]"}, None, "\x1b[2J")
+    grid = Grid({"kind": ("\x1b[2J[red]",)}, "LRFinder.find", "make", (cell,))
     assert "\x1b" not in in_terminal(grid) + verdict(grid)
+    assert "[red]" in in_terminal(grid)

@@ -1,4 +1,4 @@
-"""What is drawn and said of each training of a comparison, computed apart from drawing and saying it."""
+"""A comparison as views show it: the trainings, and how each ended."""
 
 from __future__ import annotations
 
@@ -9,29 +9,40 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Order, Stop
-from lrfinder.analysis.endings import ended_above_first_loss
-from lrfinder.views.describe.curve import LossAxis, axis_of
+from lrfinder.analysis.endings import comparison_window, ended_above_first_loss
+from lrfinder.views.describe.axes import iteration_axis, loss_axis
+from lrfinder.views.describe.description import Description, Table
+from lrfinder.views.describe.figure import COLORS, DASHES, Axis, Figure, Look, Mark
+from lrfinder.views.describe.rate import listed, paragraph
+from lrfinder.views.describe.training import curves_by_rate, finite_beginning, training_series
+from lrfinder.views.text import number
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from lrfinder._results.records import Difference
     from lrfinder._results.results import Comparison
+    from lrfinder.views.describe.description import Row
+    from lrfinder.views.describe.figure import Series
 
-COMPLETE = "complete"
+SHOWN_ITERATIONS = (0, 100, 200)
 ENDED_ABOVE = "ended above where it began"
+WORDS = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."
 
 
 @dataclass(frozen=True)
 class Training:
-    """One training: ``losses`` up to its end (finite ones only), ``smoothed`` by a centred mean, has the same length.
+    """One training of a comparison.
 
-    ``above`` is its difference to the training that ended lowest, ``None`` for that one.
+    ``final`` is the mean loss that decides the comparison, and ``above`` the difference from the training that ended lowest
+    (``None`` for that one). ``ended`` says why it stopped early, or that it ended above where it began.
     """
 
     lr: float
     losses: NDArray[np.float64]
-    smoothed: NDArray[np.float64]
+    final: float
     ended: str
     diverged: bool
     best: bool
@@ -39,72 +50,166 @@ class Training:
 
     @property
     def label(self) -> str:
-        """The rate, and what came of the training."""
-        remark = "lowest" if self.best else self.ended if self.diverged else self.distance
-        return f"{self.lr:.3g}: {remark}" if remark else f"{self.lr:.3g}"
+        """The rate and the outcome."""
+        outcome = "lowest" if self.best else self.ended if self.diverged else self.distance
+        return f"{self.lr:.3g}: {outcome}" if outcome else f"{self.lr:.3g}"
+
+    @property
+    def outcome(self) -> str:
+        """The outcome as a cell of a table."""
+        return "lowest" if self.best else self.ended or self.distance or "complete"
 
     @property
     def tied(self) -> bool:
-        """Whether it cannot be told from the one that ended lowest."""
+        """True if noise cannot tell it from the training that ended lowest."""
         return self.above is not None and self.above.order is Order.TIE
 
     @property
     def distance(self) -> str:
-        """By how much it ended above the lowest, with the standard error; empty where there is no such number."""
+        """By how much it ended above the lowest, with the standard error; empty if there is no such number."""
         if self.above is None or not math.isfinite(self.above.mean):
             return ""
-        error = "" if math.isnan(self.above.standard_error) else f" ± {self.above.standard_error:.1g}"
-        return f"{self.above.mean:+.3g}{error}" + (", a tie" if self.tied else "")
+        return f"{self.above.mean:+.3g}{_error(self.above)}" + (", a tie" if self.tied else "")
 
 
-def trainings(comparison: Comparison) -> tuple[Training, ...]:
-    """One training for each rate, in the order in which they were given."""
-    best = comparison.best
-    best_row = int(comparison.final().argmin()) if best is not None else -1  # two rows may have one rate
-    rows = enumerate(zip(comparison.lrs, comparison.losses, comparison.stops, strict=True))
-    above = comparison.against_best()
-    return tuple(
-        _training(float(lr), losses, stop, best=row == best_row, above=above[row]) for row, (lr, losses, stop) in rows
+def describe_comparison(comparison: Comparison) -> Description:
+    """Return the description of a comparison."""
+    title = _title(comparison)
+    return Description(
+        title=title,
+        verdict=lambda: _verdict(comparison),
+        figures=lambda: [_figure(comparison, "The trainings")],
+        picture=lambda: [_figure(comparison, title)],
+        tables=lambda: [_table(comparison)],
+        settings={"rates": ", ".join(map(number, comparison.lrs)), "iterations at each": comparison.iterations},
+        summary=lambda _: _summary(comparison),
+        curves=lambda: curves_by_rate("loss", zip(comparison.lrs.tolist(), comparison.losses.tolist(), strict=True)),
+        outcome={} if comparison.best is None else {"best_lr": comparison.best},
     )
 
 
-def headline(comparison: Comparison) -> str:
-    """What came of the comparison, as a title."""
-    best, tied = comparison.best, len(comparison.tied)
-    if best is None:
-        return "Learning rates compared: none reached the end"
-    return f"Learning rates compared: {best:.3g} ended lowest" + (f", {tied + 1} are a tie" if tied else "")
+def trainings(comparison: Comparison) -> tuple[Training, ...]:
+    """Return one training for each rate, in the order of the rates."""
+    final = comparison.final()
+    best = int(final.argmin()) if comparison.best is not None else -1  # two rows may have the same rate
+    rows = zip(comparison.lrs, comparison.losses, final, comparison.stops, comparison.against_best(), strict=True)
+    found: list[Training] = []
+    for row, (lr, losses, end, stop, above) in enumerate(rows):
+        ended = _ended(losses, stop)
+        diverged = stop in {Stop.NOT_FINITE, Stop.DIVERGED} or ended == ENDED_ABOVE
+        found.append(Training(float(lr), losses, float(end), ended, diverged, row == best, above))
+    return tuple(found)
 
 
-def comparison_axis(comparison: Comparison) -> LossAxis:
-    """One axis for all trainings: they began at the same loss, and it is to hold the lowest of any."""
-    return axis_of(comparison.losses.T.ravel())  # by iteration, so that the first is the loss before any update
+def comparison_axis(comparison: Comparison) -> Axis:
+    """Return one loss axis for all trainings: they share the first loss, and the axis holds the lowest of all."""
+    return loss_axis(comparison.losses.T.ravel())  # by iteration, so that the first is the loss before any update
 
 
-def _training(lr: float, losses: NDArray[np.float64], stop: Stop, *, best: bool, above: Difference | None) -> Training:
-    finite = losses[: _finite_length(losses)]
-    ended = _ended(losses, len(finite), stop)
-    diverged = stop in (Stop.NOT_FINITE, Stop.DIVERGED) or ended == ENDED_ABOVE
-    return Training(lr, finite, running_mean(finite, max(1, len(losses) // 20)), ended, diverged, best, above)
-
-
-def _finite_length(losses: NDArray[np.float64]) -> int:
-    broken = np.flatnonzero(~np.isfinite(losses))
-    return int(broken[0]) if len(broken) else len(losses)
-
-
-def _ended(losses: NDArray[np.float64], length: int, stop: Stop) -> str:
+def _ended(losses: NDArray[np.float64], stop: Stop) -> str:
+    length = len(finite_beginning(losses))
     if stop is Stop.NOT_FINITE:
         return f"diverged at iteration {length}"
     if length < len(losses):
         return f"{stop.value} (after {length} iterations)"
-    return ENDED_ABOVE if ended_above_first_loss(losses) else COMPLETE
+    return ENDED_ABOVE if ended_above_first_loss(losses) else ""
 
 
-def running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Mean over ``window`` neighbours, half on each side and ever fewer towards the ends, so that it lags nowhere."""
-    last = len(losses) - 1
-    reaches = [min(window // 2, at, last - at) for at in range(len(losses))]
-    # divided before they are summed, since the losses of a diverging training may add up to more than a float holds
-    means = [(losses[at - reach : at + reach + 1] / (2 * reach + 1)).sum() for at, reach in enumerate(reaches)]
-    return np.array(means, dtype=np.float64)
+def _title(comparison: Comparison) -> str:
+    best, tied = comparison.best, len(comparison.tied)
+    if best is None:
+        return "Learning rates compared: no training reached its end"
+    ties = f", tied with {tied} other{'s' * (tied > 1)}" if tied else ""
+    return f"Learning rates compared: {best:.3g} ended lowest{ties}"
+
+
+def _table(comparison: Comparison) -> Table:
+    shown = [iteration for iteration in SHOWN_ITERATIONS if iteration < comparison.iterations]
+    window, rows = comparison_window(comparison.iterations), trainings(comparison)
+    end = f"mean of\nlast {window}" if window > 1 else "last\nloss"
+    return Table(
+        ("learning\nrate", *(f"loss\nat {iteration}" for iteration in shown), end, "outcome"),
+        [(number(row.lr), *map(_loss, (*row.losses[shown], row.final)), row.outcome) for row in rows],
+        next((place for place, row in enumerate(rows) if row.best), None),
+    )
+
+
+def _summary(comparison: Comparison) -> Row:
+    if comparison.best is None:
+        return ("none reached its end", *["-"] * 5)
+    ties = f"ties with {', '.join(map(number, comparison.tied))}" if comparison.tied else "-"
+    best = number(comparison.best)
+    return f"{best} ended lowest", ties, "-", _loss(comparison.final().min()), best, "-"
+
+
+def _verdict(comparison: Comparison) -> str:
+    all_trainings, iterations = trainings(comparison), comparison.iterations
+    count = len(all_trainings)
+    tried = f"{count} learning rates were trained for {iterations} iterations, from the same start and on the same batches."
+    if count == 1:
+        tried = f"One learning rate was trained for {iterations} iterations."
+    remarks = [f"At {training.lr:.3g}: {training.ended}." for training in all_trainings if training.ended]
+    if comparison.best is None:
+        return paragraph(tried, "None reached its end, so none is best; try lower rates.", *remarks)
+    return paragraph(tried, *_order(all_trainings, comparison_window(iterations)), *remarks)
+
+
+def _order(all_trainings: Sequence[Training], window: int) -> list[str]:
+    """Return the sentences that say which training ended lowest, by how much the others ended higher, and what is a tie."""
+    best = next(training for training in all_trainings if training.best)
+    end = "the last loss" if window == 1 else f"mean of the last {window} iterations"
+    parts = [f"{best.lr:.3g} ended lowest, at {best.final:.4g} ({end})."]
+    others = sorted(
+        (one for one in all_trainings if one is not best and math.isfinite(one.final)), key=lambda one: one.final
+    )
+    higher = [f"{one.lr:.3g} by {_difference(one)}" for one in others if not one.tied]
+    if higher:
+        parts.append(f"The others ended higher: {listed(higher)}.")
+    ties = [f"{one.lr:.3g} ({_difference(one)})" for one in others if one.tied]
+    if ties:
+        noise = "is within the noise of these iterations: a tie, which a longer comparison may settle."
+        parts.append(f"The difference from {listed(ties)} {noise}")
+    return parts
+
+
+def _difference(training: Training) -> str:
+    assert training.above is not None
+    return f"{training.above.mean:.3g}{_error(training.above)}"
+
+
+def _error(difference: Difference) -> str:
+    return "" if math.isnan(difference.standard_error) else f" ± {difference.standard_error:.1g}"
+
+
+def _loss(loss: float) -> str:
+    return f"{loss:.4g}" if math.isfinite(loss) else "-"
+
+
+def _figure(comparison: Comparison, title: str) -> Figure:
+    axis, rows, iterations = comparison_axis(comparison), trainings(comparison), comparison.iterations
+    places = iterations - 1 - np.linspace(1, 0, len(rows) + 2)[1:-1] * comparison_window(iterations)  # side by side
+    series: list[Series] = []
+    marks: list[Mark] = []
+    for row, (training, place) in enumerate(zip(rows, places.tolist(), strict=True)):
+        color = COLORS[row % len(COLORS)]
+        look = Look(color, width=3.2) if training.best else Look(color, DASHES[row % len(DASHES)], 1.7)
+        raw, smoothed = training_series(training.label, training.losses, look)
+        series += [raw, smoothed]
+        marks += [*_cross(training, raw, axis), *_error_bar(training, place, axis, Look(color))]
+    return Figure(title, WORDS, iteration_axis(iterations), axis, series, marks, legend_title="learning rate")
+
+
+def _cross(training: Training, raw: Series, axis: Axis) -> list[Mark]:
+    """Return a cross at the last finite loss of a training that diverged."""
+    if not training.diverged or not len(raw.x):
+        return []
+    loss = float(axis.clipped(raw.y[-1:])[0])
+    return [Mark("cross", "", float(raw.x[-1]), loss, group=training.label, look=Look(raw.look.color, size=8))]
+
+
+def _error_bar(training: Training, place: float, axis: Axis, look: Look) -> list[Mark]:
+    """Return the final mean with the standard error of its difference from the lowest."""
+    (low, high), above = axis.limits, training.above
+    if above is None or not math.isfinite(above.standard_error) or not low < training.final < high:
+        return []
+    return [Mark("error", "", place, training.final, error=above.standard_error, group=training.label, look=look)]

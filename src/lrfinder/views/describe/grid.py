@@ -1,16 +1,20 @@
-"""What to show of a grid, apart from drawing it: a panel for each setting but one, a line for each value of that one."""
+"""A grid as views show it: a panel for each combination of all axes but one, and in it a line for each value of that one."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrfinder._results.results import RangeTest
-from lrfinder.views.describe.curve import axis_of, curve
-from lrfinder.views.text import printable
+from lrfinder.views.describe.axes import loss_axis, rate_axis
+from lrfinder.views.describe.description import Description, Table
+from lrfinder.views.describe.figure import BESIDE_SUGGESTED, SUGGESTED, Axis, Figure, Look, Mark, Series
+from lrfinder.views.describe.rate import paragraph
+from lrfinder.views.describe.sweep import sweep_curves, sweep_lines
+from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,146 +23,212 @@ if TYPE_CHECKING:
 
     from lrfinder._grid.recommendation import Combination, Recommendation
     from lrfinder._grid.result import Cell, Grid, SettingValue
-    from lrfinder.views.describe.curve import Limits, LossAxis
+    from lrfinder.views.describe.description import Row
 
-WIDEST = 4  # panels side by side
-
-
-@dataclass(frozen=True)
-class Line:
-    """A combination: the mean over its seeds of the smoothed curves, and the lowest and highest of them at each rate.
-
-    The arrays have one length; they end where the first of the seeds ended. ``lr`` is the rate of the combination and
-    ``loss`` the mean there, ``None`` where there is none.
-    """
-
-    label: str
-    lrs: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-    lr: float | None
-    loss: float | None
-    recommended: bool
+MOST_COLUMNS = 4  # panels side by side
+LINE_COLORS = (*BESIDE_SUGGESTED, "ink")
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One of the small multiples. ``place`` of a line tells its value on the axis that the lines have in common."""
-
-    title: str
-    lines: tuple[tuple[int, Line], ...]
-
-
-@dataclass(frozen=True)
-class Multiples:
-    """All that is drawn of a grid; the panels share their limits."""
-
-    title: str
-    panels: tuple[Panel, ...]
-    columns: int
-    x_limits: Limits
-    loss_axis: LossAxis
-
-    @property
-    def rows(self) -> int:
-        """How many panels stand one above the other."""
-        return max(1, -(-len(self.panels) // self.columns))
-
-
-def multiples(grid: Grid) -> Multiples:
-    """What to draw of ``grid``, whatever of it is there."""
-    varied = [name for name in grid.axes if name != "seed" and len(grid.axes[name]) > 1]
-    family, apart = (varied[0], varied[1:]) if varied else ("", [])
-    panels: dict[str, list[tuple[int, Line]]] = {}
-    for combination in grid.combinations:
-        title = settings_told({name: combination.settings[name] for name in apart})
-        place = grid.axes[family].index(combination.settings[family]) if family else 0
-        panels.setdefault(title, []).append((place, _line(grid, combination, family)))
-    lines = [line for panel in panels.values() for _, line in panel]
-    last = len(grid.axes[apart[-1]]) if apart else 1
-    return Multiples(
-        grid_title(grid),
-        tuple(Panel(title, tuple(found)) for title, found in panels.items()),
-        min(last, WIDEST),
-        _limits([line.lrs for line in lines]),
-        axis_of(np.concatenate([line.mean for line in lines] or [np.empty(0)])),
+def describe_grid(grid: Grid) -> Description:
+    """Return the description of a grid."""
+    best, varied = grid.recommended, _varied(grid)[1:]
+    title = f"{cells_in_words(grid)}: {'no recommendation' if best is None else _best_in_words(best, ' at ')}"
+    return Description(
+        title=title,
+        verdict=lambda: _verdict(grid),
+        figures=lambda: _panels(grid),
+        picture=lambda: _picture(grid, title),
+        columns=min(len(grid.axes[varied[-1]]), MOST_COLUMNS) if varied else 1,
+        tables=lambda: [_table(grid)],
+        settings={
+            **{f"axis {name}": ", ".join(map(value_in_words, values)) for name, values in grid.axes.items()},
+            "in each cell": grid.each,
+            "factory": grid.factory,
+            "cells": f"{len(grid)} of {grid.size}",
+        },
+        summary=lambda _: _summary(grid),
+        curves=lambda: _curves(grid),
+        outcome={**({} if best is None else {"recommended_lr": best.lr}), "cells": f"{len(grid)} of {grid.size}"},
     )
 
 
-def grid_title(grid: Grid) -> str:
-    """What the grid is, and what it came to, in a line."""
-    told = grid.recommended
-    outcome = "no recommendation" if told is None else recommended_told(told, " at ")
-    return f"{cells_told(grid)}: {outcome}"
+def settings_in_words(settings: Mapping[str, SettingValue]) -> str:
+    """Return settings in one line."""
+    return printable(", ".join(f"{name} {value_in_words(value)}" for name, value in settings.items()))
 
 
-def cells_told(grid: Grid) -> str:
-    """How many cells there are, of how many, and how many of them failed."""
+def value_in_words(value: SettingValue) -> str:
+    """Return a value with six digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def cells_in_words(grid: Grid) -> str:
+    """Return how many of the cells are complete, and how many failed."""
     failed = sum(cell.error is not None for cell in grid.cells)
     return f"{len(grid) - failed} of {grid.size} cells" + (f", {failed} failed" if failed else "")
 
 
-def recommended_told(told: Recommendation, joint: str, over: str = "") -> str:
-    """The settings of a recommendation, if any were varied, and its rate with what it was read ``over``."""
-    return joint.join(filter(None, [settings_told(told.settings), f"a rate of {told.lr:.3g}{over}"]))
+def _verdict(grid: Grid) -> str:
+    tried = f"{cells_in_words(grid)}, each with {grid.each} on a learner of {grid.factory}."
+    return printable(paragraph(tried, _restarted(grid.cells), _recommended(grid), *_failures(grid.cells)))
 
 
-def settings_told(settings: Mapping[str, SettingValue]) -> str:
-    """Settings in one line."""
-    return printable(", ".join(f"{name} {value_told(value)}" for name, value in settings.items()))
+def _table(grid: Grid) -> Table:
+    axes = [name for name in grid.axes if name != "seed"]
+    header = (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "±", "outcome")
+    best = next((row for row, one in enumerate(grid.combinations) if _is_recommended(grid, one)), None)
+    rows = [_row(one, axes, recommended=row == best) for row, one in enumerate(grid.combinations)]
+    return Table(header, rows, best)
 
 
-def value_told(value: SettingValue) -> str:
-    """A value as short as it can be told apart."""
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+def _summary(grid: Grid) -> Row:
+    best = grid.recommended
+    if best is None:
+        return ("no recommendation", *["-"] * 5)
+    rate = f"{best.lr:.3g} with {settings_in_words(best.settings)}"
+    return rate, f"{best.low:.3g} to {best.high:.3g} over seeds", "-", f"{best.combination.lowest:.4g}", "-", "-"
 
 
-def failures(cells: Sequence[Cell]) -> list[str]:
-    """What failed, in a sentence for each error: how many cells, the first of them, and what it said."""
+def _curves(grid: Grid) -> dict[str, Sequence[float]]:
+    sweeps = [(row, sweep) for row, cell in enumerate(grid.cells) if (sweep := _sweep(cell)) is not None]
+    return {f"{name}_of_cell_{row}": values for row, sweep in sweeps for name, values in sweep_curves(sweep).items()}
+
+
+def _best_in_words(best: Recommendation, joint: str, over: str = "") -> str:
+    """Return the settings of a recommendation, if any were varied, and its rate with its range ``over`` seeds."""
+    return joint.join(filter(None, [settings_in_words(best.settings), f"a rate of {best.lr:.3g}{over}"]))
+
+
+def _restarted(cells: Sequence[Cell]) -> str:
+    count = sum(cell.attempts is not None and cell.attempts > 1 for cell in cells)
+    return f"{count} of them {'were' if count > 1 else 'was'} restarted after a worker was lost." if count else ""
+
+
+def _recommended(grid: Grid) -> str:
+    best = grid.recommended
+    if best is None:
+        return "There is no recommendation, because no combination gave a rate with every seed."
+    seeds = len(best.combination.measures)
+    over = f" ({best.low:.3g} to {best.high:.3g} over {seeds} seeds)" if seeds > 1 else ""
+    error = "" if math.isnan(best.standard_error) else f" ± {best.standard_error:.1g}"
+    where = "above" if best.excess > 0 else "below"
+    excess = f"Its loss is {abs(best.excess):.2g}{error} {where} that of the lowest other combination."
+    notes = [f"{note[:1].upper()}{note[1:]}." for note in best.notes]
+    return paragraph(
+        f"Recommended: {_best_in_words(best, ', at ', over)}.",
+        best.reason,
+        "" if math.isnan(best.excess) else excess,
+        *notes,
+    )
+
+
+def _failures(cells: Sequence[Cell]) -> list[str]:
+    """Return a sentence for each error: how many cells failed with it, the first of them, and its text."""
     failed: dict[str, list[Cell]] = {}
     for cell in cells:
         if cell.error is not None:
             failed.setdefault(cell.error, []).append(cell)
     return [
-        f"{len(same)} failed, the first at {settings_told(same[0].settings)}: {printable(error).removesuffix('.')}."
+        f"{len(same)} failed, the first at {settings_in_words(same[0].settings)}: {printable(error).removesuffix('.')}."
         for error, same in failed.items()
     ]
 
 
-def _line(grid: Grid, combination: Combination, family: str) -> Line:
-    curves = [drawn for cell in combination.cells if (drawn := _curve(cell)) is not None]
-    lrs, mean, low, high = _together(curves)
-    loss = float(np.interp(math.log(combination.lr), np.log(lrs), mean)) if combination.lr and len(lrs) else None
-    told = grid.recommended
-    label = settings_told({family: combination.settings[family]} if family else combination.settings)
-    return Line(label, lrs, mean, low, high, combination.lr, loss, told is not None and told.combination == combination)
+def _row(one: Combination, axes: Sequence[str], *, recommended: bool) -> Row:
+    values = [printable(value_in_words(one.settings[name])) for name in axes]
+    rates = f"{min(one.lrs):.2g} to {max(one.lrs):.2g}" if len(one.lrs) > 1 else "-"
+    losses = [f"{loss:.{digits}g}" if math.isfinite(loss) else "-" for loss, digits in ((one.lowest, 4), (one.spread, 2))]
+    outcome = "recommended" if recommended else _refused(one)
+    return (*values, str(len(one.cells)), number(one.lr), rates, *losses, outcome)
 
 
-def _curve(cell: Cell) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """The smoothed curve of a cell; of a suggestion, that of its sweep."""
-    swept = cell.result if isinstance(cell.result, RangeTest) or cell.result is None else cell.result.curve
-    if swept is None:
-        return None
-    drawn = curve(swept)
-    return (drawn.lrs, drawn.smoothed) if len(drawn.lrs) else None
+def _refused(one: Combination) -> str:
+    suggestions = [cell.suggestion for cell in one.cells]
+    reasons = [str(rate.status) for rate in suggestions if rate is not None and rate.lr is None]
+    failed = [f"{one.failed} failed"] if one.failed else []
+    return ", ".join([*failed, *(f"{reasons.count(reason)} with {reason}" for reason in dict.fromkeys(reasons))])
 
 
-def _together(
-    curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Rates that all curves have, and there the mean, the lowest and the highest of them."""
-    if not curves:
-        nothing = np.empty(0)
-        return nothing, nothing, nothing, nothing
-    first, last = max(lrs[0] for lrs, _ in curves), min(lrs[-1] for lrs, _ in curves)
-    lrs = max((lrs for lrs, _ in curves), key=len)
+def _varied(grid: Grid) -> list[str]:
+    """Return the axes with several values; the lines of a panel differ along the first, the panels along the others."""
+    return [name for name in grid.axes if name != "seed" and len(grid.axes[name]) > 1]
+
+
+def _picture(grid: Grid, title: str) -> list[Figure]:
+    panels = _panels(grid)
+    return [replace(panels[0], title=title)] if len(panels) == 1 else panels
+
+
+def _panels(grid: Grid) -> list[Figure]:
+    """Return the panels, which share their axes (small multiples: Tufte, Envisioning Information, 1990, chapter 4)."""
+    drawn = [(one, _lines(grid, one)) for one in grid.combinations]
+    means = [series[-1] for _, series in drawn if series]
+    x = rate_axis(np.concatenate([mean.x for mean in means] or [np.empty(0)]))
+    y = loss_axis(np.concatenate([mean.y for mean in means] or [np.empty(0)]))
+    panels: dict[str, list[tuple[Combination, list[Series]]]] = {}
+    for one, series in drawn:
+        panels.setdefault(settings_in_words({name: one.settings[name] for name in _varied(grid)[1:]}), []).append(
+            (one, series)
+        )
+    return [_panel(grid, title, lines, (x, y), small=len(panels) > 1) for title, lines in panels.items()]
+
+
+def _panel(
+    grid: Grid, title: str, lines: Sequence[tuple[Combination, list[Series]]], axes: tuple[Axis, Axis], *, small: bool
+) -> Figure:
+    series = [one for _, several in lines for one in several]
+    marks = [mark for one, several in lines if several for mark in _marks(grid, one, several[-1])]
+    words = "The smoothed loss while the rate rises" + (", its mean over the seeds." if _repeated(grid) else ".")
+    return Figure(title or "The sweeps", words, *axes, series, marks, small=small)
+
+
+def _repeated(grid: Grid) -> bool:
+    return len(grid.axes.get("seed", ())) > 1
+
+
+def _is_recommended(grid: Grid, one: Combination) -> bool:
+    return grid.recommended is not None and grid.recommended.combination == one
+
+
+def _lines(grid: Grid, one: Combination) -> list[Series]:
+    """Return the mean over the seeds of the smoothed curves, after the lowest and the highest; nothing without a curve.
+
+    The lines end at the rate at which the first of the seeds ended.
+    """
+    sweeps = [sweep for cell in one.cells if (sweep := _sweep(cell)) is not None]
+    curves = [curve for sweep in sweeps if len((curve := sweep_lines(sweep).series[-1]).x)]
+    lrs, heights = _aligned(curves)
+    if not len(lrs):
+        return []
+    family = next(iter(_varied(grid)), None)
+    label = settings_in_words(one.settings if family is None else {family: one.settings[family]})
+    look = Look.of(0 if family is None else grid.axes[family].index(one.settings[family]), LINE_COLORS, 1.6)
+    strong = replace(look, width=3.0) if _is_recommended(grid, one) else look
+    faint = replace(look, width=0.8, opacity=0.6)
+    bounds = {"lowest seed": heights.min(axis=0), "highest seed": heights.max(axis=0)} if _repeated(grid) else {}
+    mean = Series("mean" if bounds else "smoothed", label, "smoothed", "line", strong, lrs, heights.mean(axis=0))
+    return [*(Series(name, label, "seeds", "line", faint, lrs, losses) for name, losses in bounds.items()), mean]
+
+
+def _marks(grid: Grid, one: Combination, mean: Series) -> list[Mark]:
+    """Return a ring at the rate of a combination, and a line if it is recommended."""
+    if one.lr is None:
+        return []
+    loss = float(np.interp(math.log(one.lr), np.log(mean.x), mean.y))
+    ring = Mark("place", number(one.lr), one.lr, loss, beside="above", look=mean.look, group=mean.group)
+    line = Mark("rate", f"recommended {one.lr:.3g}", one.lr, look=SUGGESTED, group=mean.group)
+    return [ring, line] if _is_recommended(grid, one) else [ring]
+
+
+def _sweep(cell: Cell) -> RangeTest | None:
+    """Return the range test of a cell, or the sweep of its search."""
+    return cell.result if isinstance(cell.result, RangeTest) or cell.result is None else cell.result.curve
+
+
+def _aligned(curves: Sequence[Series]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the rates that all curves reach, and the height of each curve there, shape ``(curves, rates)``."""
+    first = max((curve.x[0] for curve in curves), default=0.0)
+    last = min((curve.x[-1] for curve in curves), default=0.0)
+    lrs = max((curve.x for curve in curves), key=len, default=np.empty(0))
     lrs = lrs[(lrs >= first) & (lrs <= last)]
-    heights = np.array([np.interp(np.log(lrs), np.log(own), losses) for own, losses in curves])
-    return lrs, heights.mean(axis=0), heights.min(axis=0), heights.max(axis=0)
-
-
-def _limits(rates: Sequence[NDArray[np.float64]]) -> Limits:
-    ends = [float(end) for lrs in rates if len(lrs) for end in (lrs[0], lrs[-1])]
-    low, high = min(ends, default=1e-6), max(ends, default=10.0)
-    return (low, high) if low < high else (low / 2, high * 2)
+    return lrs, np.array([np.interp(np.log(lrs), np.log(curve.x), curve.y) for curve in curves])

@@ -1,7 +1,7 @@
-"""The report: one HTML page that needs nothing beside itself, to look at, to send, to print.
+"""The report: one self-contained HTML page to look at, to send, and to print.
 
-``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several
-and draws them over one another.
+``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several and
+overlays their figures.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ __all__ = ["report_page", "write_report"]
 
 
 def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
-    """Write the page for results by their names to ``path``, whole or not at all.
+    """Write the page of results, by their names, to ``path``: completely or not at all.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the page cannot be written.
     """
     from lrfinder._results.atomic_file import write_atomically
 

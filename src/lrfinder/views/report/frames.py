@@ -1,21 +1,21 @@
-"""The frame of a figure: what the page's script draws in, the buttons that it obeys, and a legend."""
+"""The frame of a figure: the box that the page's script draws in, its buttons, and a legend."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lrfinder.views.report.elements import text
+from lrfinder.views.html import escaped
 
 if TYPE_CHECKING:
-    from lrfinder.views.report.figures import Figure, Look, Mark, Series
+    from lrfinder.views.describe.figure import Figure, Look, Mark, Series
 
 HINT = "Point at the figure, or step through its points with the arrow keys."
 LAYERS = {"raw": "single batches", "smoothed": "smoothed", "seeds": "lowest and highest seed"}
 
 
 def frame(figure: Figure, number: int) -> str:
-    """The frame of the figure that is ``number`` in the page's data."""
-    name, words = text(figure.title), text(figure.words)
+    """Return the frame of the figure with that number in the data of the page."""
+    name, words = escaped(figure.title), escaped(figure.words)
     small = ' class="small"' if figure.small else ""
     return f"""<figure data-figure="{number}"{small}>
 <figcaption>{name}</figcaption>
@@ -48,21 +48,20 @@ def _tools(figure: Figure) -> str:
 
 
 def _button(attributes: str, label: str, swatch: str = "") -> str:
-    return f'<button type="button" {attributes}>{swatch}{text(label)}</button>'
+    return f'<button type="button" {attributes}>{swatch}{escaped(label)}</button>'
 
 
 def _legend(figure: Figure) -> str:
-    """One group: what its series are. Several: a button for each, which shows or hides it. Then the marks."""
-    if len(figure.groups) > 1:
-        of_group = {series.group: series for series in figure.series}  # the last of each is the plainest to recognise
+    """Return the entries of the series and the marks; the entry of a group is a button that shows or hides it."""
+    if figure.by_group:
         entries = [
-            _button(f'data-group="{text(group)}" aria-pressed="true"', group, _swatch(series))
-            for group, series in of_group.items()
+            _button(f'data-group="{escaped(group)}" aria-pressed="true"', group, _swatch(series))
+            for group, series in figure.legend.items()
         ]
     else:
-        entries = [_swatch(series) + text(series.name) for series in figure.series]
-    marks = {mark.label: mark for mark in figure.marks if mark.kind != "place"}
-    entries += [_mark_swatch(mark) + text(label) for label, mark in marks.items()]
+        entries = [_swatch(series) + escaped(name) for name, series in figure.legend.items()]
+    marks = {mark.label: mark for mark in figure.marks if mark.label and mark.kind != "place"}
+    entries += [_mark_swatch(mark) + escaped(label) for label, mark in marks.items()]
     return "".join(f"<li>{entry}</li>" for entry in entries)
 
 
@@ -81,10 +80,10 @@ def _mark_swatch(mark: Mark) -> str:
 
 
 def _line(look: Look) -> str:
-    dash = f' stroke-dasharray="{" ".join(map(str, look.dash))}"' if look.dash else ""
+    dash = f' stroke-dasharray="{" ".join(f"{length * look.width:.3g}" for length in look.dash)}"' if look.dash else ""
     return f'<path d="M0 7h34" stroke-width="{look.width:g}"{dash}/>'
 
 
 def _svg(look: Look, shapes: str) -> str:
-    colour = look.colour if look.colour == "ink" else f"c{look.colour}"
-    return f'<svg class="swatch {colour}" viewBox="0 0 34 14" aria-hidden="true">{shapes}</svg>'
+    color = look.color if look.color == "ink" else f"c{look.color}"
+    return f'<svg class="swatch {color}" viewBox="0 0 34 14" aria-hidden="true">{shapes}</svg>'

@@ -1,5 +1,5 @@
 "use strict";
-// Draws all figures of the page, anew where colours change: for the dark, and for paper.
+// Draws all figures of the page, and again when colors change: for dark mode, and for paper.
 
 const figures = JSON.parse(document.getElementById("figures").textContent);
 const plots = [...document.querySelectorAll("figure[data-figure]")].map((root) => new Plot(root, figures[root.dataset.figure]));

@@ -1,7 +1,7 @@
-"""Results as one HTML page that needs nothing beside itself.
+"""Results as one self-contained HTML page.
 
-Data go in as JSON that is never run: ``<`` is escaped, so that no text can end the element that it stands in. The policy of
-the page lets run the scripts that are named by their hash, and nothing else; nothing is loaded from anywhere.
+Data are JSON, which is never executed: ``<`` is escaped, so that no text can end the element that contains it. The policy of
+the page allows only the scripts and styles that it names by their hashes; nothing is loaded from elsewhere.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfinder.errors import LRFinderError
-from lrfinder.views.report.drawing import figures_of, headline_of
-from lrfinder.views.report.elements import facts, section, text
+from lrfinder.views.describe import describe
+from lrfinder.views.html import escaped
 from lrfinder.views.report.frames import frame
 from lrfinder.views.report.overlay import overlay
-from lrfinder.views.report.sections import part, together
+from lrfinder.views.report.sections import all_runs, facts, one_run, section
 from lrfinder.views.report.usage import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lrfinder._results.results import Result
-    from lrfinder.views.report.figures import Figure
+    from lrfinder.views.describe.figure import Figure
 
 DIGITS = 7  # of the numbers in figures
 SCRIPTS = ("uplot/uPlot.iife.min.js", "ticks.js", "marks.js", "table.js", "plot.js", "page.js")
@@ -37,23 +37,24 @@ STYLES = ("uplot/uPlot.min.css", "page.css")
 
 
 def report_page(runs: Mapping[str, Result]) -> str:
-    """The page for results by their names, which head their parts; several are also drawn over one another.
+    """Return the page of results by their names, which head their sections; several are also overlaid.
 
     Raises:
-        LRFinderError: there is no result.
+        LRFinderError: ``runs`` is empty.
     """
     if not runs:
-        message = "There is no result to report: give one or more, each by a name."
+        message = "The report was given no results; give at least one, by a name."
         raise LRFinderError(message)
-    titles = [": ".join(filter(None, (name, headline_of(run)))) for name, run in runs.items()]
+    described = {name: describe(run) for name, run in runs.items()}
+    titles = [": ".join(filter(None, (name, run.title))) for name, run in described.items()]
     alone = len(runs) == 1
     figures: list[Figure] = []
-    body = [] if alone else [section("All runs", together(runs, _frames(overlay(runs), figures)))]
-    for title, run in zip(titles, runs.values(), strict=True):
-        body.append(section("" if alone else title, part(run, _frames(figures_of(run), figures))))
+    body = [] if alone else [section("All runs", all_runs(described, _frames(overlay(runs, described), figures)))]
+    for title, run in zip(titles, described.values(), strict=True):
+        body.append(section("" if alone else title, one_run(run, _frames(run.figures(), figures))))
     scripts, styles = [_asset(name) for name in SCRIPTS], [_asset(name) for name in STYLES]
     return Template(_asset("page.html")).substitute(
-        title=text(titles[0] if alone else " · ".join(runs)),
+        title=escaped(titles[0] if alone else " · ".join(runs)),
         licence=_asset("uplot/LICENSE"),
         policy=_policy(scripts, styles),
         styles="\n".join(f"<style>{style}</style>" for style in styles),
@@ -65,14 +66,14 @@ def report_page(runs: Mapping[str, Result]) -> str:
 
 
 def _frames(figures: Sequence[Figure], all_figures: list[Figure]) -> list[str]:
-    """The frames of figures, which are appended to ``all_figures``: by their place there the script finds what to draw."""
+    """Return the frames of figures, and append the figures to ``all_figures``, where the script finds them by index."""
     first = len(all_figures)
     all_figures.extend(figures)
     return [frame(figure, first + row) for row, figure in enumerate(figures)]
 
 
 def _json(value: object) -> str:
-    """JSON that cannot end the element that it stands in: no ``</script>``, no comment can be in it."""
+    """Return JSON that cannot end the element that contains it: it has neither ``</script>`` nor comments."""
     document = json.dumps(value, default=_numbers, allow_nan=False, separators=(",", ":"))
     return document.replace("<", "\\u003c")
 

@@ -1,9 +1,10 @@
 "use strict";
-// One figure: it draws what the page holds as data, and lets the reader move in it. What is drawn was worked out before.
+// One figure: it draws data of the page and lets the reader navigate. It computes nothing of what it draws.
 
 const DISTRIBUTIONS = { linear: 1, log: 3, symlog: 4 };  // uPlot's numbers for them
 const DEEPEST = 1e-5;  // part of the whole width, below which zooming ends: floats run out
 const ROUNDING = 1e-9;  // part of the width, by which limits move when they are spaced and back
+const EMPTY = { group: "", layer: "", drawn: "line", look: { color: "ink", dash: [] }, x: [], y: [] };  // uPlot needs a series
 const LEAP = 0.1;  // part of a line that Page Up and Page Down go
 
 class Plot {
@@ -65,6 +66,10 @@ class Plot {
 
   get series() {
     return this.figure.series;
+  }
+
+  get lines() {
+    return this.series.length ? this.series : [EMPTY];
   }
 
   visible(series) {
@@ -231,7 +236,7 @@ class Plot {
 
   draw() {
     this.uplot?.destroy();
-    const data = [null, ...this.series.map((series) => [series.x, series.y])];
+    const data = [null, ...this.lines.map((series) => [series.x, series.y])];
     this.uplot = new uPlot(this.options(), data, this.board);
     this.uplot.over.append(this.dot);
     this.uplot.over.addEventListener("dblclick", () => this.whole());
@@ -247,7 +252,7 @@ class Plot {
       cursor: { drag: { x: true, y: true, uni: 25, dist: 5, setScale: false }, points: { show: false }, bind: { dblclick: () => null } },
       scales: { x: this.scale("x"), y: this.scale("y") },
       axes: [this.axis("x"), this.axis("y")],
-      series: [null, ...this.series.map((series) => this.line(series))],
+      series: [null, ...this.lines.map((series) => this.line(series))],
       hooks: {
         drawAxes: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind === "band"))],
         draw: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind !== "band"))],
@@ -266,7 +271,7 @@ class Plot {
   axis(which) {
     const axis = this.figure[which];
     const across = which === "x";
-    const line = { stroke: colourOf("line"), width: 1 };
+    const line = { stroke: colorOf("line"), width: 1 };
     return {
       scale: which,
       side: across ? 2 : 3,
@@ -275,7 +280,7 @@ class Plot {
       labelFont: FONT,
       font: FONT,
       size: across ? 34 : 62,
-      stroke: colourOf("soft"),
+      stroke: colorOf("soft"),
       grid: line,
       ticks: { ...line, size: 5 },
       splits: (u, _, low, high) => ticksOf(axis, this.scales[which], low, high, across ? u.width / 80 : u.height / 45),
@@ -286,16 +291,16 @@ class Plot {
 
   line(series) {
     const opacity = Math.round(series.look.opacity * 255).toString(16).padStart(2, "0");
-    const colour = `${colourOf(series.look.colour)}${opacity}`;
+    const color = `${colorOf(series.look.color)}${opacity}`;
     const dotted = series.drawn !== "line" || series.x.length === 1;
-    const size = series.layer === "raw" ? (series.x.length > 1000 ? 3 : 5) : 8;
+    const size = series.x.length > 1000 ? 3 : series.look.size;
     return {
       show: this.visible(series),
-      stroke: colour,
+      stroke: color,
       width: series.look.width,
-      dash: series.look.dash,
+      dash: series.look.dash.map((length) => length * series.look.width),
       paths: series.drawn === "points" ? () => null : uPlot.paths.linear(),
-      points: { show: dotted, filter: (_, __, show) => (show ? series.x.keys() : null), size, width: 0, fill: colour, stroke: colour },
+      points: { show: dotted, filter: (_, __, show) => (show ? series.x.keys() : null), size, width: 0, fill: color, stroke: color },
       facets: [{ scale: "x" }, { scale: "y" }],
     };
   }

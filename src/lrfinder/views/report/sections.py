@@ -1,55 +1,71 @@
-"""The parts of the page: one for each result, and one for all of them together."""
+"""The sections of the page: one for each result, and one for all of them together."""
 
 from __future__ import annotations
 
-from functools import singledispatch
 from typing import TYPE_CHECKING
 
-from lrfinder._grid.result import Grid
-from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
-from lrfinder.views.describe.grid import value_told
-from lrfinder.views.html import table, tables
-from lrfinder.views.report.elements import details, facts, scrolled, text
-from lrfinder.views.report.overlay import HEADER, differences, rate_of
+from lrfinder.views.html import escaped, tables
+from lrfinder.views.report.overlay import differences
 from lrfinder.views.report.usage import usage
-from lrfinder.views.verdict import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from lrfinder._results.records import Settings
+    from lrfinder._results.results import Suggestion
+    from lrfinder.views.describe.description import Description
 
 
-def part(run: Result, frames: Sequence[str]) -> str:
-    """What there is to know of one result; ``frames`` are those of its figures."""
-    rate = rate_of(run)
+def one_run(run: Description, frames: Sequence[str]) -> str:
+    """Return everything about one result; ``frames`` are those of its figures."""
     parts = [
-        "" if rate is None else _answer(rate),
-        f"<p>{text(verdict(run))}</p>",
+        "" if run.rate is None else _answer(run.rate),
+        f"<p>{escaped(run.verdict())}</p>",
         f'<div class="frames">{"".join(frames)}</div>',
-        f"<h3>In numbers</h3>{scrolled(tables(run), 'In numbers')}",
-        "" if rate is None else _how_to_use(rate),
-        details("Settings", facts(_settings(run))),
+        f"<h3>In numbers</h3>{_scrolled(tables(run.tables()), 'In numbers')}",
+        "" if run.rate is None else _how_to_use(run.rate),
+        _details("Settings", facts(run.settings)),
     ]
     return "\n".join(parts)
 
 
-def together(runs: Mapping[str, Result], frames: Sequence[str]) -> str:
-    """Several results over one another, and how they differ."""
-    differ = scrolled(table(HEADER, differences(runs)), "How the runs differ")
+def all_runs(runs: Mapping[str, Description], frames: Sequence[str]) -> str:
+    """Return the figures of several results, overlaid, and the table of their differences."""
+    differ = _scrolled(tables([differences(runs)]), "How the runs differ")
     return "\n".join([*frames, f"<h3>How they differ</h3>{differ}"])
 
 
+def section(title: str, content: str) -> str:
+    """Return a section of the page; without a title it continues the one before."""
+    heading = f"<h2>{escaped(title)}</h2>\n" if title else ""
+    return f"<section>\n{heading}{content}\n</section>"
+
+
+def facts(named: Mapping[str, object]) -> str:
+    """Return a table of names and values."""
+    rows = (f'<tr><th scope="row">{escaped(name)}</th><td>{escaped(value)}</td></tr>' for name, value in named.items())
+    return f"<table><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _details(summary: str, content: str, state: str = "") -> str:
+    """Return content that a reader can unfold; with the state ``" open"`` it is unfolded."""
+    return f"<details{state}><summary>{escaped(summary)}</summary>{content}</details>"
+
+
+def _scrolled(content: str, name: str) -> str:
+    """Return content that may be larger than the page, in a box that scrolls, by keyboard too."""
+    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{content}</div>' if content else ""
+
+
 def _answer(rate: Suggestion) -> str:
-    """The number that people come for, large."""
+    """Return the number that readers look for, in large type."""
     if rate.lr is None:
-        return f'<dl class="answer"><div><dt>no suggestion</dt><dd>{text(rate.status)}</dd></div></dl>'
-    told = (
-        ("suggested rate", f"{rate.lr:.3g}"),
-        ("interval", f"{rate.low:.3g} to {rate.high:.3g}"),
-        ("confidence", rate.confidence),
-    )
-    entries = (f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in told)
+        return f'<dl class="answer"><div><dt>no suggestion</dt><dd>{escaped(rate.status)}</dd></div></dl>'
+    shown = {
+        "suggested rate": f"{rate.lr:.3g}",
+        "interval": f"{rate.low:.3g} to {rate.high:.3g}",
+        "confidence": rate.confidence,
+    }
+    entries = (f"<div><dt>{name}</dt><dd>{escaped(value)}</dd></div>" for name, value in shown.items())
     return f'<dl class="answer">{"".join(entries)}</dl>'
 
 
@@ -57,52 +73,9 @@ def _how_to_use(rate: Suggestion) -> str:
     codes = usage(rate)
     heading = "<h3>How to use the rate</h3>"
     if rate.lr and not codes:
-        return f"{heading}<p>Give {rate.lr:.3g} to the schedule {text(rate.schedule)} as its highest rate.</p>"
+        return f"{heading}<p>Give {rate.lr:.3g} to the schedule {escaped(rate.schedule)} as its highest rate.</p>"
     shown = (
-        details(name, f"<pre tabindex=0>{text(code)}</pre>", " open" if row == 0 else "")
+        _details(name, f"<pre tabindex=0>{escaped(code)}</pre>", " open" if row == 0 else "")
         for row, (name, code) in enumerate(codes.items())
     )
     return heading + "".join(shown) if codes else ""
-
-
-@singledispatch
-def _settings(run: Result) -> Mapping[str, object]:
-    """What was asked for."""
-    raise NotImplementedError(type(run).__name__)
-
-
-@_settings.register(RangeTest)
-def _of_range_test(run: RangeTest) -> Mapping[str, object]:
-    return _sweep_settings(run.settings)
-
-
-@_settings.register(Suggestion)
-def _of_suggestion(run: Suggestion) -> Mapping[str, object]:
-    asked = {"horizon, iterations": run.horizon or "not told", "schedule": run.schedule, "iterations made": run.iterations}
-    return asked if run.curve is None else {**asked, **_sweep_settings(run.curve.settings)}
-
-
-@_settings.register(Comparison)
-def _of_comparison(run: Comparison) -> Mapping[str, object]:
-    return {"rates": ", ".join(f"{lr:.3g}" for lr in run.lrs), "iterations at each": run.iterations}
-
-
-@_settings.register(Grid)
-def _of_grid(run: Grid) -> Mapping[str, object]:
-    axes = {f"axis {name}": ", ".join(map(value_told, values)) for name, values in run.axes.items()}
-    return {**axes, "in each cell": run.each, "factory": run.factory, "cells made": f"{len(run)} of {run.size}"}
-
-
-def _sweep_settings(settings: Settings) -> Mapping[str, object]:
-    ladder = (settings.lr_start, settings.lr_multiplier, settings.lr_end)
-    rates = (
-        "given one by one"
-        if None in ladder
-        else f"from {ladder[0]:g}, each {ladder[1]:g} times the one before, up to {ladder[2]:g}"
-    )
-    return {
-        "rates of the sweep": rates,
-        "no more iterations than": settings.max_iterations,
-        "smoothing of the stopping criterion": settings.smoothing,
-        "stopping criterion": settings.stopping,
-    }

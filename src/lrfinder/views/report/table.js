@@ -1,20 +1,20 @@
 "use strict";
-// The table behind a figure, made when it is opened.
+// The table behind a figure, built when it is opened.
 
 function element(name, text, attributes = {}) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  return made;
+  const node = document.createElement(name);
+  if (text !== undefined) node.textContent = text;
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
 }
 
 function row(cells, name, attributes) {
-  const made = element("tr");
-  made.append(...cells.map((cell) => element(name, cell, attributes)));
-  return made;
+  const node = element("tr");
+  node.append(...cells.map((cell) => element(name, cell, attributes)));
+  return node;
 }
 
-/** A row for each place on a line: the series of a group have the same places. */
+/** One row per point of a line: the series of a group have the same x. */
 function pointsTable(figure) {
   const groups = new Map(figure.series.map((series) => [series.group, []]));
   for (const series of figure.series) groups.get(series.group).push(series);

@@ -1,5 +1,5 @@
 "use strict";
-// Numbers on axes: how they are spaced, where ticks are, how they are written.
+// Numbers on axes: their spacing, ticks and text.
 
 /** About three digits, as a person writes them. */
 function short(value) {
@@ -8,7 +8,7 @@ function short(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-/** To a scale on which an axis is even, and back. */
+/** The functions from values to a scale on which an axis is even, and back. */
 function spacing(axis, scale) {
   if (scale === "log") return [Math.log10, (even) => 10 ** even];
   if (scale === "symlog") return [(value) => Math.asinh(value / axis.linear_below), (even) => Math.sinh(even) * axis.linear_below];
@@ -24,7 +24,7 @@ function evenTicks(low, high, most) {
   return ticks;
 }
 
-/** Places for ticks: decades where there are several, 1, 2 and 5 of each where there are few, round numbers below that. */
+/** Ticks: powers of ten if there are several; 1, 2 and 5 of each if there are few; round numbers within one decade. */
 function logTicks(low, high, most) {
   const decades = Math.log10(high) - Math.log10(low);
   if (decades < 1) return evenTicks(low, high, most);
@@ -37,15 +37,15 @@ function logTicks(low, high, most) {
   return ticks;
 }
 
-/** Those of the positive and of the negative part, as far as they have room beside 0. */
+/** The ticks of the positive and of the negative part, as far as they fit next to 0. */
 function symlogTicks(low, high, most, linearBelow) {
   const positive = high > linearBelow ? logTicks(Math.max(low, linearBelow), high, most / 2) : [];
   const negative = low < -linearBelow ? logTicks(Math.max(-high, linearBelow), -low, most / 2).map((tick) => -tick) : [];
   const even = (value) => Math.asinh(value / linearBelow);
-  const room = (even(high) - even(low)) / (1.5 * most);
+  const gap = (even(high) - even(low)) / (1.5 * most);
   const ticks = low <= 0 && high >= 0 ? [0] : [];
   for (const tick of [...positive, ...negative]) {
-    if (ticks.every((other) => Math.abs(even(other) - even(tick)) > room)) ticks.push(tick);
+    if (ticks.every((other) => Math.abs(even(other) - even(tick)) > gap)) ticks.push(tick);
   }
   return ticks.length > 2 ? ticks.sort((one, other) => one - other) : evenTicks(low, high, most);
 }
@@ -55,7 +55,7 @@ function ticksOf(axis, scale, low, high, most) {
   return scale === "symlog" ? symlogTicks(low, high, most, axis.linear_below) : evenTicks(low, high, most);
 }
 
-/** A number with all its digits that the page has. */
+/** A number with all its digits in the page. */
 function digits(value) {
   return String(value).replace("e+", "e");
 }

@@ -1,4 +1,4 @@
-"""How a suggested rate is used: code for each framework, the one that is loaded first."""
+"""Code that uses a suggested rate, for each framework."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ CONSTANT: Mapping[str, str] = {
 from lrfinder.torch import schedules
 
 schedules.set_rate(optimizer, {lr})
-# or warmed up over a twentieth of the training, then along a cosine; scheduler.step() after each iteration
+# or with a warmup over a twentieth of the training, then along a cosine; call scheduler.step() after each iteration
 scheduler = schedules.warmup_cosine(optimizer, {lr}, {iterations}, warmup={warmup})
 """,
     "JAX": """\
 import optax
 from lrfinder.jax import schedules
 
-tx = optax.sgd({lr})  # or your own, in place of sgd
-# or warmed up over a twentieth of the training, then along a cosine
+tx = optax.sgd({lr})  # or your own optimizer
+# or with a warmup over a twentieth of the training, then along a cosine
 tx = optax.sgd(schedules.warmup_cosine({lr}, {iterations}, warmup={warmup}))
 """,
     "Keras": """\
 from lrfinder.keras import schedules
 
 schedules.set_rate(model.optimizer, {lr})
-# or, in a new optimizer, warmed up over a twentieth of the training, then along a cosine
+# or, in a new optimizer, with a warmup over a twentieth of the training, then along a cosine
 optimizer = keras.optimizers.SGD(learning_rate=schedules.warmup_cosine({lr}, {iterations}, warmup={warmup}))
 """,
     "MXNet": """\
 from lrfinder.gluon import schedules
 
 schedules.set_rate(trainer, {lr})
-# or, in a new trainer, warmed up over a twentieth of the training, then along a cosine
+# or, in a new trainer, with a warmup over a twentieth of the training, then along a cosine
 schedule = schedules.warmup_cosine({lr}, {iterations}, warmup={warmup})
 trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})
 """,
@@ -48,13 +48,13 @@ ONE_CYCLE: Mapping[str, str] = {
     "PyTorch": """\
 from lrfinder.torch import schedules
 
-scheduler = schedules.one_cycle(optimizer, {lr}, {iterations})  # scheduler.step() after each iteration
+scheduler = schedules.one_cycle(optimizer, {lr}, {iterations})  # call scheduler.step() after each iteration
 """,
     "JAX": """\
 import optax
 from lrfinder.jax import schedules
 
-tx = optax.sgd(schedules.one_cycle({lr}, {iterations}))  # or your own, in place of sgd
+tx = optax.sgd(schedules.one_cycle({lr}, {iterations}))  # or your own optimizer
 """,
     "Keras": """\
 from lrfinder.keras import schedules
@@ -69,13 +69,13 @@ trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "l
 """,
 }
 MODULES: Mapping[str, str] = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "mxnet": "MXNet"}
-USUAL_HORIZON = 300  # of a suggestion that was not told
+USUAL_HORIZON = 300  # iterations, if a suggestion has no horizon
 
 
 def usage(suggestion: Suggestion) -> dict[str, str]:
-    """Code for each framework by its name, those that are loaded first.
+    """Return the code by framework, first for those that are loaded.
 
-    None where there is no rate, or where it is for a schedule of the user's own.
+    There is none without a rate, nor for a schedule of the user's own.
     """
     codes = {constant.__name__: CONSTANT, one_cycle.__name__: ONE_CYCLE}.get(suggestion.schedule, {})
     if not suggestion.lr:
@@ -88,7 +88,7 @@ def usage(suggestion: Suggestion) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """The versions of what this process has loaded, by name."""
+    """Return the versions of lrfinder, Python, numpy and the frameworks that this process has loaded."""
     import platform
 
     import numpy as np

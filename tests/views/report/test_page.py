@@ -1,7 +1,6 @@
 """The page as text; what a reader does with it is in tests/report."""
 
 import json
-import math
 import re
 from base64 import b64encode
 from hashlib import sha256
@@ -9,14 +8,11 @@ from importlib.resources import files
 
 import numpy as np
 import pytest
-from example_curves import suggested, swept, usual
+from example_curves import suggested, usual
 from example_grids import bowl
-from fake_learners import Bowl, Scripted
 
-from lrfinder import LRFinder, LRFinderError, RangeTest, Record, Status, Stop, grid
+from lrfinder import LRFinderError, RangeTest, Record, Stop, grid
 from lrfinder.views.report import report_page, write_report
-from lrfinder.views.report.overlay import HEADER, differences
-from lrfinder.views.report.usage import usage
 
 LIBRARY = ("uPlot.iife.min.js", "uPlot.min.css")
 
@@ -31,13 +27,13 @@ def test_report_writes_the_page_and_the_same_again(tmp_path):
     assert (tmp_path / "page.html").read_text() == report_page({"": result})
 
 
-def test_no_result_is_told_before_anything_is_written(tmp_path):
-    with pytest.raises(LRFinderError, match="no result"):
+def test_no_result_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(LRFinderError, match="no results"):
         write_report({}, tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_data_are_those_of_the_result_to_seven_digits():
+def test_the_data_are_those_of_the_result_with_seven_digits():
     result = usual()
     raw = figures(report_page({"": result}))[0]["series"][0]
     assert raw["x"] == pytest.approx(result.lrs, rel=1e-6)
@@ -45,7 +41,7 @@ def test_the_data_are_those_of_the_result_to_seven_digits():
     assert raw["iterations"] == list(range(90))
 
 
-def test_ten_thousand_records_take_less_than_a_megabyte_beside_the_library():
+def test_ten_thousand_records_need_less_than_a_megabyte_apart_from_the_library():
     lrs = np.geomspace(1e-6, 10, 10_000)
     losses = 2 + np.sin(np.log(lrs)) + np.random.default_rng(0).standard_normal(10_000)
     result = RangeTest(tuple(map(Record, lrs.tolist(), losses.tolist())), Stop.LAST_RATE, usual().settings)
@@ -80,7 +76,7 @@ def test_the_library_is_unchanged(name, digest):
     assert sha256(files("lrfinder.views.report").joinpath("uplot", name).read_bytes()).hexdigest() == digest
 
 
-def test_the_page_holds_the_librarys_licence_as_what_is_given_away_must():
+def test_the_page_contains_the_license_of_the_library():
     assert files("lrfinder.views.report").joinpath("uplot", "LICENSE").read_text() in report_page({"": usual()})
 
 
@@ -93,52 +89,13 @@ def test_a_part_for_each_result_and_one_for_all():
     ]
 
 
-def test_differences_tell_the_ratio_to_the_first_rate_and_whether_intervals_overlap():
-    near, far = suggested(lr=0.06, low=0.05, high=0.2), suggested(lr=3.0, low=1.0, high=4.0)
-    rows = differences({"first": suggested(), "near": near, "far": far})
-    column = HEADER.index("against the first")
-    assert [row[column] for row in rows] == ["-", "2 times, intervals overlap", "100 times, apart"]
-
-
-def test_differences_tell_of_a_run_without_a_rate_why_there_is_none():
-    rows = differences({"flat": swept([1.0] * 40), "good": usual()})
-    assert rows[0][1:4] == ("none", swept([1.0] * 40).suggestion.status, "-")
-    assert rows[1][3] == "-"
-
-
-def test_differences_tell_of_a_comparison_what_ended_lowest_and_what_ties():
-    tie = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2], iterations=100)
-    assert differences({"tie": tie})[0][1:3] == (f"{tie.best:.3g} ended lowest", f"ties with {tie.tied[0]:.3g}")
-    diverged = LRFinder(Scripted([1.0, math.nan])).compare([1.0], iterations=10)
-    assert differences({"diverged": diverged})[0][1] == "none reached its end"
-
-
-def test_code_for_the_rate_has_the_rate_and_the_horizon():
-    for code in usage(suggested()).values():
-        assert "0.03" in code
-    assert "300" in usage(suggested())["PyTorch"]
-    assert "one_cycle(optimizer, 0.03, 300)" in usage(suggested(schedule="one_cycle"))["PyTorch"]
-
-
-def test_there_is_no_code_without_a_rate_nor_for_a_schedule_of_ones_own():
-    assert usage(suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT)) == {}
-    assert usage(suggested(schedule="mine")) == {}
-    assert "Give 0.03 to the schedule mine" in report_page({"": suggested(schedule="mine")})
-
-
-def test_a_grid_is_a_figure_for_each_setting_but_one_all_with_the_same_limits():
-    made = grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2))
-    drawn = figures(report_page({"": made}))
+def test_a_grid_is_a_figure_for_each_panel_with_common_limits():
+    result = grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2))
+    drawn = figures(report_page({"": result}))
     assert [figure["title"] for figure in drawn] == ["momentum 0", "momentum 0.9"]
     assert drawn[0]["x"] == drawn[1]["x"]
     assert drawn[0]["y"] == drawn[1]["y"]
     groups = {series["group"] for series in drawn[0]["series"]}
     assert groups == {"weight_decay 0", "weight_decay 0.01"}
-    (told,) = [mark for figure in drawn for mark in figure["marks"] if mark["kind"] == "rate"]
-    assert told["x"] == made.recommended.lr
-
-
-def test_differences_tell_what_a_grid_recommends():
-    made = grid(bowl, weight_decay=[0.0, 0.01])
-    (row,) = differences({"grid": made})
-    assert row[1] == f"{made.recommended.lr:.3g} with weight_decay 0.01"
+    (mark,) = [mark for figure in drawn for mark in figure["marks"] if mark["kind"] == "rate"]
+    assert mark["x"] == result.recommended.lr

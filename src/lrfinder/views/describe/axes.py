@@ -1,0 +1,97 @@
+"""Axes for losses, rates and iterations: every back end shows the same part of a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrfinder.views.describe.figure import SMALLEST, Axis, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lrfinder.views.describe.figure import Scale
+
+LARGEST = 1e300  # matplotlib adds margins to limits, and fails if these overflow
+RATES = 1e-100, 1e100  # matplotlib cannot label a logarithmic axis that ends much beyond these
+USUAL_RATES = 1e-6, 10.0
+USUAL_LOSSES = 0.1, 10.0
+DECADES_FOR_SYMLOG = 2  # a loss that falls through fewer before it turns negative is clearer on a linear axis
+MARGIN = 1.4  # factor between the outermost points and the ends of a logarithmic axis
+
+
+def iteration_axis(iterations: int) -> Axis:
+    """Return an axis of iterations, counted from 0."""
+    return Axis("iteration", (0.0, max(1.0, iterations - 1.0)), ("linear",))
+
+
+def rate_axis(rates: Sequence[float] | NDArray[np.float64], margin: float = 1.0) -> Axis:
+    """Return an axis from the lowest to the highest positive rate, each moved outward by the factor ``margin``."""
+    given = np.asarray(rates, dtype=np.float64)
+    positive = np.clip(given[given > 0], *RATES)
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else USUAL_RATES
+    low, high = low / margin, high * margin
+    return Axis("learning rate", (low, high) if low < high else (low / 2, low * 2), ("log", "linear"))
+
+
+def loss_axis(losses: NDArray[np.float64]) -> Axis:
+    """Return an axis for losses in the order in which they were measured; losses that are not finite are ignored.
+
+    Positive losses get a logarithmic axis from 0.8 times the lowest to 4 times the first, as in the Learning Rate Finder
+    tutorial of MXNet Gluon. Otherwise factors mean nothing, and the unit is the drop below the first loss: the axis reaches
+    one and a half drops above it. If a loss falls by orders of magnitude before it turns negative, the axis is linear around
+    0 and logarithmic beyond.
+    """
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return loss_axis_of(USUAL_LOSSES, "log")
+    first, lowest, highest = float(finite[0]), float(finite.min()), float(finite.max())
+    if lowest > 0:
+        low, high = _within(0.8 * lowest), _within(4 * first)
+        return loss_axis_of((low, high) if low < high else (low / 4, high * 4), "log")
+    linear_below = max(-lowest, first / 1000)
+    if first > linear_below * 10**DECADES_FOR_SYMLOG:
+        return loss_axis_of((_within(lowest - linear_below / 2), _within(4 * first)), "symlog", linear_below)
+    return loss_axis_of(_linear_limits(first, lowest, highest), "linear")
+
+
+def loss_axis_around(losses: NDArray[np.float64]) -> Axis:
+    """Return an axis that ends a little beyond the lowest and the highest of finite losses."""
+    if not len(losses):
+        return loss_axis_of(USUAL_LOSSES, "log")
+    low, high = float(losses.min()), float(losses.max())
+    if low > 0:
+        return loss_axis_of((low / MARGIN, high * MARGIN), "log")
+    margin = (high - low or abs(high) or 1.0) / 10
+    return loss_axis_of((low - margin, high + margin), "linear")
+
+
+def common_loss_axis(axes: Sequence[Axis]) -> Axis:
+    """Return one axis that holds all that these do."""
+    limits = (min(axis.limits[0] for axis in axes), max(axis.limits[1] for axis in axes))
+    return loss_axis_of(limits, "log" if all(axis.scale == "log" for axis in axes) else "linear")
+
+
+def loss_axis_of(limits: Limits, scale: Scale, linear_below: float = 0.0) -> Axis:
+    """Return a loss axis: readers can switch a logarithmic one to linear, and a linear one to symlog."""
+    scales: tuple[Scale, ...] = ("linear", "symlog") if scale == "linear" else (scale, "linear")
+    return Axis("loss", limits, scales, linear_below or max(map(abs, limits)) / 1000 or 1.0)
+
+
+def _linear_limits(first: float, lowest: float, highest: float) -> Limits:
+    first, lowest, highest = _within(first), _within(lowest), _within(highest)
+    drop = first - lowest
+    if drop > 0:
+        return _within(lowest - drop / 5), _within(first + 1.5 * drop)
+    rise = (highest - lowest) or max(abs(first) / 2, 1.0)
+    return _within(lowest - rise / 5), _within(lowest + rise * 1.2)
+
+
+def _within(value: float) -> float:
+    """Return the nearest number at which an axis can end."""
+    if 0 < value < SMALLEST:
+        return SMALLEST
+    return min(max(value, -LARGEST), LARGEST)

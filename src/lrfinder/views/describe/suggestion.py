@@ -1,0 +1,199 @@
+"""A suggestion as views show it: the sweep, and the probes that followed it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrfinder.views.describe.axes import MARGIN, iteration_axis, loss_axis, rate_axis
+from lrfinder.views.describe.description import Description, Table
+from lrfinder.views.describe.figure import BESIDE_SUGGESTED, Axis, Figure, Look, Mark, Series
+from lrfinder.views.describe.probes import probe_ends, scores_by_length
+from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
+from lrfinder.views.describe.sweep import (
+    sweep_cells,
+    sweep_curves,
+    sweep_figure,
+    sweep_lines,
+    sweep_settings,
+    with_landmarks,
+)
+from lrfinder.views.describe.training import curves_by_rate, training_series
+from lrfinder.views.text import number, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lrfinder._results.results import RangeTest, Suggestion
+    from lrfinder.views.describe.description import Row
+    from lrfinder.views.describe.probes import ProbeEnd
+
+MARGIN_BELOW = 0.7  # of the lowest loss, down to which a logarithmic axis reaches
+
+
+def describe_suggestion(suggestion: Suggestion) -> Description:
+    """Return the description of a suggestion."""
+    title, swept = _title(suggestion), suggestion.curve
+    drawn = swept if not suggestion.probes else None
+    return Description(
+        title=title,
+        verdict=lambda: paragraph(_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)),
+        figures=lambda: _figures(suggestion),
+        picture=lambda: [replace(_overview(suggestion), title=title)],
+        sketch=None if drawn is None else lambda: replace(sweep_figure(drawn, suggestion), title=title),
+        tables=lambda: [_table(suggestion)] if suggestion.probes else [],
+        settings={
+            "horizon, iterations": suggestion.horizon or "not given",
+            "schedule": suggestion.schedule,
+            "iterations run": suggestion.iterations,
+            **({} if swept is None else sweep_settings(swept.settings)),
+        },
+        summary=lambda first: (*rate_cells(suggestion, first), *sweep_cells(swept)),
+        curves=lambda: {
+            **({} if swept is None else sweep_curves(swept)),
+            **curves_by_rate("probe", ((probe.lr, probe.losses) for probe in suggestion.probes)),
+        },
+        outcome=rate_outcome(suggestion),
+        rate=suggestion,
+        sweep=swept,
+    )
+
+
+def _title(suggestion: Suggestion) -> str:
+    if suggestion.lr is None:
+        return f"Learning rate: no suggestion ({suggestion.status})"
+    training = "" if suggestion.horizon is None else f" for {_training(suggestion)}"
+    return f"Learning rate {suggestion.lr:.3g} suggested{training}"
+
+
+def _training(suggestion: Suggestion) -> str:
+    schedule = "" if suggestion.is_constant else f" of {printable(suggestion.schedule)}"
+    return f"{suggestion.horizon} iterations{schedule}"
+
+
+def _figures(suggestion: Suggestion) -> list[Figure]:
+    swept = suggestion.curve
+    sweep = [] if swept is None else [with_landmarks(sweep_figure(swept, suggestion), swept)]
+    return [*sweep, _ends_figure(suggestion), _losses_figure(suggestion)] if suggestion.probes else sweep
+
+
+def _table(suggestion: Suggestion) -> Table:
+    ends = probe_ends(suggestion)
+    return Table(
+        ("learning\nrate", "iterations", "first\nloss", "mean of the\nlast fifth", "outcome"),
+        [_row(end, probe.losses) for end, probe in zip(ends, suggestion.probes, strict=True)],
+        next((row for row, end in enumerate(ends) if end.lowest), None),
+    )
+
+
+def _row(end: ProbeEnd, losses: Sequence[float]) -> Row:
+    outcome = ["lowest"] * end.lowest + ["in the interval"] * end.within + [end.ended] * bool(end.ended)
+    first, last = f"{losses[0]:.4g}" if losses else "-", f"{end.loss:.4g}" if math.isfinite(end.loss) else "-"
+    return number(end.lr), str(end.length), first, last, ", ".join(outcome)
+
+
+def _searched(suggestion: Suggestion) -> str:
+    """Return what the rate was read from, and how many iterations that took."""
+    if suggestion.horizon is None:
+        return ""
+    swept = 0 if suggestion.curve is None else len(suggestion.curve)
+    tried = "no probe was trained"
+    if suggestion.probes:
+        lengths = [len(probe.losses) for probe in suggestion.probes]
+        short, long = min(lengths), max(lengths)
+        each = f"{long}" if short == long else f"{short} to {long}"
+        rates = "one learning rate was" if len(lengths) == 1 else f"{len(lengths)} learning rates were"
+        tried = f"{rates} tried for {each} iterations each, from the same start and on the same batches"
+    total = f"{suggestion.iterations} iterations in all, for a training of {_training(suggestion)}"
+    return f"After a sweep of {swept} iterations, {tried}: {total}."
+
+
+def _bounds(suggestion: Suggestion) -> str:
+    if suggestion.base_lr is None or suggestion.max_lr is None or not suggestion.probes:
+        return ""
+    if not suggestion.is_constant:
+        return "It is the highest rate of that schedule."
+    base, highest = f"{suggestion.base_lr:.3g}", f"{suggestion.max_lr:.3g}"
+    return f"A cyclical schedule would move between {base} and {highest}; one cycle would reach up to {highest}."
+
+
+def _overview(suggestion: Suggestion) -> Figure:
+    """Return sweep, probes and interval over one axis of rates."""
+    swept = [] if suggestion.curve is None else suggestion.curve.lrs.tolist()
+    x, y = rate_axis([*swept, *_rates(suggestion)]), _overview_axis(suggestion)
+    series = [*_faint_sweep(suggestion.curve), *_end_series(suggestion)]
+    words = "The sweep, and the ends of the probes, against the learning rate."
+    return Figure("", words, x, y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
+
+
+def _faint_sweep(sweep: RangeTest | None) -> list[Series]:
+    if sweep is None:
+        return []
+    raw, smoothed = sweep_lines(sweep).series
+    return [
+        replace(raw, group="sweep, loss of a batch", look=Look(opacity=0.35, size=4)),
+        replace(smoothed, group="sweep, smoothed", look=Look(width=1.4, opacity=0.6)),
+    ]
+
+
+def _ends_figure(suggestion: Suggestion) -> Figure:
+    words = (
+        "The mean loss over the last fifth of short trainings, against their learning rate; all of them had the same start "
+        "and the same batches."
+    )
+    x, y = rate_axis(_rates(suggestion), MARGIN), _overview_axis(suggestion)
+    marks = [*rate_marks(suggestion), *_diverged(suggestion, y)]
+    return Figure(f"The probes, for a training of {_training(suggestion)}", words, x, y, _end_series(suggestion), marks)
+
+
+def _losses_figure(suggestion: Suggestion) -> Figure:
+    probes = suggestion.probes
+    longest = max(len(probe.losses) for probe in probes)
+    by_iteration = [probe.losses[k] for k in range(longest) for probe in probes if k < len(probe.losses)]
+    series = [
+        one
+        for row, probe in enumerate(probes)
+        for one in training_series(number(probe.lr), np.array(probe.losses, dtype=np.float64), Look.of(row))
+    ]
+    words = "The loss of each probe, iteration by iteration; the better ones were trained longer."
+    y = loss_axis(np.array(by_iteration, dtype=np.float64))
+    return Figure("The probes, iteration by iteration", words, iteration_axis(longest), y, series)
+
+
+def _rates(suggestion: Suggestion) -> list[float]:
+    interval = [rate for rate in (suggestion.low, suggestion.high) if rate is not None]
+    return [*(probe.lr for probe in suggestion.probes), *interval]
+
+
+def _overview_axis(suggestion: Suggestion) -> Axis:
+    """Return one axis for the losses of the sweep and the ends of the probes, with space for a mark below the lowest."""
+    swept = np.array([]) if suggestion.curve is None else suggestion.curve.losses
+    ends = np.array([end.loss for end in probe_ends(suggestion)])
+    both = np.append(swept, ends)
+    positive = bool((both[np.isfinite(both)] > 0).all())
+    return loss_axis(np.concatenate([both, ends * MARGIN_BELOW if positive else ends]))
+
+
+def _end_series(suggestion: Suggestion) -> list[Series]:
+    """Return the scores of the probes for each length; the longer, the larger are the points."""
+    drawn = "both" if suggestion.is_constant else "points"  # else a line would pass by the rates that were trained longer
+    series: list[Series] = []
+    for row, (length, ends) in enumerate(scores_by_length(suggestion).items()):
+        name = f"after {length} iterations"
+        look = replace(Look.of(row, BESIDE_SUGGESTED, 1.6), size=5 + 1.5 * min(row, 3))
+        lrs, losses = np.array(ends, dtype=np.float64).reshape(-1, 2).T
+        series.append(Series(name, name, "ends", drawn, look, lrs, losses))
+    return series
+
+
+def _diverged(suggestion: Suggestion, y: Axis) -> list[Mark]:
+    """Return a cross at the upper edge for each rate whose probe did not reach its end, or ended above the axis."""
+    top = y.limits[1]
+    return [
+        Mark("cross", "diverged", end.lr, top, look=Look(size=8))
+        for end in probe_ends(suggestion)
+        if end.lr > 0 and not end.loss <= top
+    ]

@@ -1,0 +1,47 @@
+import math
+
+import numpy as np
+import pytest
+
+from lrfinder.views.describe.axes import MARGIN, common_loss_axis, iteration_axis, loss_axis, loss_axis_around, rate_axis
+
+
+@pytest.mark.parametrize(
+    "losses", [[], [math.nan], [0.0], [1.0], [-5.0] * 3, [1e308, -1e308], [1e-320] * 3, [1e4, 1.0, -1.0], [math.inf, 2.0]]
+)
+def test_every_loss_axis_has_finite_limits_and_a_second_scale(losses):
+    axis = loss_axis(np.array(losses))
+    low, high = axis.limits
+    assert math.isfinite(low)
+    assert math.isfinite(high)
+    assert low < high
+    assert len(set(axis.scales)) == 2
+    assert axis.linear_below > 0
+
+
+def test_a_rate_axis_ends_at_the_outermost_positive_rates_or_a_margin_beyond():
+    assert rate_axis([0.0, 0.1, 3.0]).limits == (0.1, 3.0)
+    assert rate_axis([0.1, 3.0], MARGIN).limits == pytest.approx((0.1 / MARGIN, 3.0 * MARGIN))
+    assert rate_axis([0.1]).limits == (0.05, 0.2)
+    assert rate_axis([]).limits == (1e-6, 10.0)
+
+
+def test_an_axis_around_losses_ends_a_little_beyond_them():
+    for losses in ([1.0, 2.0], [-1.0, 2.0], [0.0]):
+        low, high = loss_axis_around(np.array(losses)).limits
+        assert low < min(losses)
+        assert high > max(losses)
+    assert loss_axis_around(np.empty(0)).scale == "log"
+
+
+def test_a_common_axis_holds_all_others_and_is_logarithmic_if_all_are():
+    positive, negative = loss_axis(np.array([2.0, 1.0])), loss_axis(np.array([1.0, -1.0]))
+    assert common_loss_axis([positive, positive]).scale == "log"
+    both = common_loss_axis([positive, negative])
+    assert both.scale == "linear"
+    assert both.limits == (negative.limits[0], max(positive.limits[1], negative.limits[1]))
+
+
+def test_a_single_iteration_has_an_axis():
+    assert iteration_axis(1).limits == (0.0, 1.0)
+    assert iteration_axis(300).limits == (0.0, 299.0)

@@ -1,0 +1,18 @@
+from example_curves import suggested
+
+from lrfinder import Status
+from lrfinder.views.report import report_page
+from lrfinder.views.report.usage import usage
+
+
+def test_code_for_the_rate_has_the_rate_and_the_horizon():
+    for code in usage(suggested()).values():
+        assert "0.03" in code
+    assert "300" in usage(suggested())["PyTorch"]
+    assert "one_cycle(optimizer, 0.03, 300)" in usage(suggested(schedule="one_cycle"))["PyTorch"]
+
+
+def test_there_is_no_code_without_a_rate_nor_for_a_schedule_of_ones_own():
+    assert usage(suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT)) == {}
+    assert usage(suggested(schedule="mine")) == {}
+    assert "Give 0.03 to the schedule mine" in report_page({"": suggested(schedule="mine")})
