@@ -11,7 +11,7 @@ import pytest
 from lrfinder import DataEndedError, LRFinderWarning, RestoreError
 from lrfinder.errors import DataError, EmptyDataError
 from lrfinder.randomness import capture, global_generators, put_back
-from lrfinder.replay import nbytes, stream
+from lrfinder.replay import mapped, nbytes, peek, stream
 
 
 class Shuffled:
@@ -231,3 +231,18 @@ def test_bytes_of_arrays_that_only_tell_size_and_dtype_are_counted():
         size, dtype = 10, np.float32
 
     assert nbytes([Array(), {"more": Array()}]) == 80
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3], Shuffled()])
+def test_a_peek_leaves_the_batch_the_next_and_the_generators_as_they_were(data):
+    batches, states = make(data), capture(global_generators())
+    batch = peek(batches, global_generators())
+    assert capture(global_generators()) == states
+    assert np.array_equal(batches.draw(), batch)
+
+
+def test_converted_data_can_be_iterated_as_often_as_before():
+    doubled = mapped(range(3), lambda batch: 2 * batch)
+    assert [list(doubled), list(doubled)] == [[0, 2, 4]] * 2
+    once = mapped(iter([1, 2]), lambda batch: 2 * batch)
+    assert [list(once), list(once)] == [[2, 4], []]

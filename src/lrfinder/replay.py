@@ -81,6 +81,33 @@ def stream(
     return _Streamed(data, generators, replay_bytes)
 
 
+def mapped(data: Any, convert: Callable[[Any], Any]) -> Any:
+    """Return the data with each batch converted; a list or tuple, whose batches need no copy, is returned as it is."""
+    if isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
+        return data
+    return map(convert, data) if isinstance(data, Iterator) else _Mapped(data, convert)
+
+
+def peek(source: Stream[Batch], generators: Iterable[Generator]) -> Batch:
+    """Return the next batch, which stays the next, and leave the generators as they were."""
+    states, mark = capture(generators), source.mark()
+    batch = source.draw()
+    source.go(mark)
+    put_back(states)
+    return batch
+
+
+class _Mapped:
+    """An iterable whose batches are converted."""
+
+    def __init__(self, data: Iterable[Any], convert: Callable[[Any], Any]) -> None:
+        self._data = data
+        self._convert = convert
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._convert, self._data)
+
+
 class _Listed(Generic[Batch]):
     """A list's batches. Indexing one draws no random number and needs no copy."""
 

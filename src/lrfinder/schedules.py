@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from lrfinder._results.results import Suggestion
 from lrfinder.errors import RatesError
 
 Schedule = Callable[[float], float]
+RateLike = Suggestion | float | None
 
 WARM_UP, FIRST, LAST = 0.3, 1 / 25, 1 / 25e4  # the defaults of torch.optim.lr_scheduler.OneCycleLR
 
@@ -36,7 +39,7 @@ def _along_cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def rate_of(rate: Suggestion | float | None) -> float:
+def rate_of(rate: RateLike) -> float:
     """Return the number that a suggestion carries, or that was given.
 
     Raises:
@@ -82,6 +85,21 @@ def triangular_bounds(max_lr: float, base_lr: float | None, half_cycle: int) -> 
         )
         raise RatesError(message)
     return lowest, max_lr
+
+
+@dataclass
+class Triangular:
+    """A cycle from ``base_lr`` up to ``max_lr`` and down again, each in ``half_cycle`` updates, without end."""
+
+    base_lr: float
+    max_lr: float
+    half_cycle: int
+
+    def __call__(self, num_update: Any) -> Any:
+        """Return the rate of an update, a number or an array."""
+        cycle = num_update // (2 * self.half_cycle)
+        x = abs(num_update / self.half_cycle - 2 * cycle - 1)
+        return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)
 
 
 def check_warmup(iterations: int, warmup: int) -> None:

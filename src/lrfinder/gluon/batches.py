@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lrfinder.errors import BatchError
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import Generator, generators_of, global_generators
-from lrfinder.replay import stream
+from lrfinder.replay import mapped, peek, stream
 
 if TYPE_CHECKING:
     from lrfinder.replay import Stream
@@ -25,6 +25,10 @@ class ReplayIterator(Iterator[Any]):
     def __next__(self) -> Any:
         return self._stream.draw()
 
+    def peek(self) -> Any:
+        """Return the next batch, which stays the next."""
+        return peek(self._stream, self.generators())
+
     def generators(self) -> tuple[Generator, ...]:
         """Return every generator that drawing a batch may use and that can be read."""
         return (*global_generators(), *self._of_data)
@@ -33,19 +37,7 @@ class ReplayIterator(Iterator[Any]):
 def own_source(data: Any) -> Any:
     """Return the data with batches in memory of their own: a loader with workers writes later ones into the same arrays."""
     has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
-    if has_own_memory or isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
-        return data
-    return map(_copy, data) if isinstance(data, Iterator) else _CopyingSource(data)
-
-
-class _CopyingSource:
-    """An iterable whose batches are copies."""
-
-    def __init__(self, data: Iterable[Any]) -> None:
-        self._data = data
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(_copy, self._data)
+    return data if has_own_memory else mapped(data, _copy)
 
 
 def _copy(batch: Any) -> Any:

@@ -178,10 +178,7 @@ class GluonLearner(BaseLearner):
         """Give parameters without a value theirs by a forward in prediction mode on the next batch, which stays the next."""
         if all(parameter._data is not None for parameter in self.net.collect_params().values()):
             return
-        before, position = capture(batches.generators()), batches.mark()
-        data, _ = data_and_label(next(batches))
-        batches.go(position)
-        put_back(before)
+        data, _ = data_and_label(batches.peek())
         for part in to_devices(data, as_list(getattr(self, "device", None) or default_device(self.net))):
             self.net(part)
 

@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lrfinder.gluon._framework import mx
-from lrfinder.schedules import check_one_cycle, check_warmup, rate_of, triangular_bounds
-
-if TYPE_CHECKING:
-    from lrfinder._results.results import Suggestion
-
-    Rate = Suggestion | float | None
+from lrfinder.schedules import RateLike, Triangular, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 
-def set_rate(trainer: Any, rate: Rate) -> None:
+def set_rate(trainer: Any, rate: RateLike) -> None:
     """Set the rate of a trainer; MXNet refuses this for one with a scheduler."""
     trainer.set_learning_rate(rate_of(rate))
 
 
-def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = 0.25) -> OneCycle:
+def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = 0.25) -> OneCycle:
     """Return a rise to the rate, then a fall to almost nothing, both along half a cosine.
 
     Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1; the cosines are fastai's.
@@ -34,7 +29,7 @@ def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = 0.25) -> OneC
     return OneCycle(rate_of(rate), iterations, warmup_part)
 
 
-def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
+def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
     """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
     ``base_lr`` is a quarter of the rate by default.
@@ -44,7 +39,7 @@ def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> 
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
 
 
-def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> Any:
+def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> Any:
     """Return MXNet's ``CosineScheduler``: up to the rate in ``warmup`` updates, then down to ``final_part`` of it.
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
@@ -70,21 +65,6 @@ class OneCycle:
         if num_update < top:
             return _half_cosine(self.base_lr / self.start, self.base_lr, num_update / top)
         return _half_cosine(self.base_lr, self.base_lr / self.end, min(1.0, (num_update - top) / (self.iterations - top)))
-
-
-@dataclass
-class Triangular:
-    """The schedule of :func:`triangular`."""
-
-    base_lr: float
-    max_lr: float
-    half_cycle: int
-
-    def __call__(self, num_update: int) -> float:
-        """Return the rate of an update."""
-        cycle = num_update // (2 * self.half_cycle)
-        x = abs(num_update / self.half_cycle - 2 * cycle - 1)
-        return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)
 
 
 def _half_cosine(first: float, last: float, part: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,10 @@ import numpy as np
 
 from lrfinder.errors import BatchError, DataEndedError
 from lrfinder.randomness import generators_of, global_generators
-from lrfinder.replay import stream
+from lrfinder.replay import mapped, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from lrfinder.randomness import Generator
 
@@ -27,30 +27,6 @@ class Slots(NamedTuple):
     arrays: Any
     start: int
     length: int
-
-
-class SlotStream(Protocol):
-    """Endless, replayable batches, many at a time."""
-
-    def draw(self, at_most: int) -> Slots:
-        """Draw the next batches, between 1 and ``at_most``.
-
-        Raises:
-            DataError: there is no batch, or no more, or it holds something that is not an array.
-        """
-        ...
-
-    def mark(self) -> Any:
-        """Return the present position."""
-        ...
-
-    def go(self, mark: Any) -> None:
-        """Return to a position."""
-        ...
-
-    def close(self) -> None:
-        """Drop the iterator of the data."""
-        ...
 
 
 class DataSource(NamedTuple):
@@ -103,8 +79,7 @@ class _Streamed:
     """Batches as they come, up to as many of one shape as there are slots."""
 
     def __init__(self, data: Any, source: DataSource) -> None:
-        safe = data if isinstance(data, list) or not hasattr(data, "__iter__") else _copied(data)
-        self._stream = stream(safe, source.generators, source.replay_bytes)
+        self._stream = stream(own_source(data), source.generators, source.replay_bytes)
         self._device_bytes = source.device_bytes
         self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
@@ -135,18 +110,13 @@ class _Streamed:
         return self._single[1]
 
 
-class _Copied:
-    """An iterable whose batches are copies, as a loader may overwrite the arrays of an earlier batch."""
-
-    def __init__(self, data: Iterable[Any]) -> None:
-        self._data = data
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(_own_arrays, self._data)
+SlotStream = _OnDevice | _Streamed
+"""Endless, replayable batches as a :class:`lrfinder.replay.Stream`, of which a draw takes from 1 to ``at_most``."""
 
 
-def _copied(data: Any) -> Any:
-    return map(_own_arrays, data) if hasattr(data, "__next__") else _Copied(data)
+def own_source(data: Any) -> Any:
+    """Return the data with batches in memory of their own, as a loader may overwrite the arrays of an earlier batch."""
+    return mapped(data, _own_arrays)
 
 
 def _own_arrays(batch: Any) -> Any:

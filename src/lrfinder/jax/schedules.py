@@ -6,24 +6,24 @@ Each is a function from the number of updates to the rate. A suggestion stands f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax.numpy as jnp
 import optax
 
 from lrfinder.jax.rates import InjectedRates
-from lrfinder.schedules import WARM_UP, check_one_cycle, check_warmup, rate_of, triangular_bounds
+from lrfinder.schedules import (
+    WARM_UP,
+    RateLike,
+    Triangular,
+    check_one_cycle,
+    check_warmup,
+    rate_of,
+    triangular_bounds,
+)
 
-if TYPE_CHECKING:
-    from jax.typing import ArrayLike
 
-    from lrfinder._results.results import Suggestion
-
-    Rate = Suggestion | float | None
-
-
-def set_rate(opt_state: Any, rate: Rate) -> Any:
+def set_rate(opt_state: Any, rate: RateLike) -> Any:
     """Return the state of an ``optax.inject_hyperparams`` optimizer at the rate; ratios between several rates stay.
 
     Raises:
@@ -32,7 +32,7 @@ def set_rate(opt_state: Any, rate: Rate) -> Any:
     return InjectedRates(opt_state).write(opt_state, jnp.asarray(rate_of(rate)))
 
 
-def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = WARM_UP) -> optax.Schedule:
+def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) -> optax.Schedule:
     """Return ``optax.cosine_onecycle_schedule``: up to the rate, then down to almost nothing, along half cosines.
 
     Source: Smith, A disciplined approach to neural network hyper-parameters (2018), section 4.1.
@@ -41,7 +41,7 @@ def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = WARM_UP) -> o
     return optax.cosine_onecycle_schedule(iterations, rate_of(rate), warmup_part)
 
 
-def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
+def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
     """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
     ``base_lr`` is a quarter of the rate by default.
@@ -51,7 +51,7 @@ def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> 
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
 
 
-def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> optax.Schedule:
+def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> optax.Schedule:
     """Return ``optax.warmup_cosine_decay_schedule``: up to the rate in ``warmup`` updates, then down to a part of it.
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
@@ -59,18 +59,3 @@ def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: f
     check_warmup(iterations, warmup)
     peak = rate_of(rate)
     return optax.warmup_cosine_decay_schedule(peak / (warmup + 1), peak, warmup, iterations, final_part * peak)
-
-
-@dataclass(frozen=True)
-class Triangular:
-    """The schedule of :func:`triangular`, a callable that can be pickled."""
-
-    base_lr: float
-    max_lr: float
-    half_cycle: int
-
-    def __call__(self, count: ArrayLike) -> Any:
-        """Return the rate after ``count`` updates; the shape is that of ``count``."""
-        cycle = jnp.floor_divide(count, 2 * self.half_cycle)
-        x = jnp.abs(jnp.divide(count, self.half_cycle) - 2 * cycle - 1)
-        return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from lrfinder.errors import BatchError
 from lrfinder.keras._framework import torch, torch_if_loaded
+from lrfinder.replay import mapped
 
 
 def own_source(data: Any) -> Any:
     """Return the data with batches of arrays, which every backend accepts and replay can count in bytes."""
-    if isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
-        return data
-    return map(arrays, data) if isinstance(data, Iterator) else _ArraySource(data)
-
-
-class _ArraySource:
-    """An iterable whose batches are :func:`arrays`."""
-
-    def __init__(self, data: Iterable[Any]) -> None:
-        self._data = data
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(arrays, self._data)
+    return mapped(data, arrays)
 
 
 def arrays(batch: Any) -> Any:

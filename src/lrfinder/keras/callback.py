@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import Memory
-from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
+from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
 from lrfinder.keras._model import check_compiled, is_built
@@ -17,10 +17,8 @@ from lrfinder.keras.state import take
 from lrfinder.randomness import States, capture, put_back
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from lrfinder._results.results import RangeTest
-    from lrfinder.stopping import StoppingCriterion
+    from lrfinder._sweep import FindOptions
 
 
 class LRRangeTest(keras.callbacks.Callback):
@@ -42,39 +40,15 @@ class LRRangeTest(keras.callbacks.Callback):
     ``steps_per_execution=1``, so that a rate is one iteration.
 
     Args:
-        lr_start: the first rate.
-        lr_multiplier: the ratio of each rate to the one before.
-        smoothing: the weight of the past in the running mean of the default stopping criterion.
-        lr_end: the upper bound of the rates.
-        max_iterations: the most iterations.
-        rates: the rates themselves, instead of a geometric series.
-        stopping: called with each loss; a truthy result ends the test. So does a loss of NaN or infinity, in any case.
+        settings: those of :meth:`lrfinder.LRFinder.find`, with its defaults; all but ``on_record``.
 
     Raises:
         RatesError: the settings give no rates.
     """
 
-    def __init__(  # noqa: PLR0913  (those of LRFinder.find)
-        self,
-        lr_start: float = DEFAULTS.lr_start,
-        lr_multiplier: float = DEFAULTS.lr_multiplier,
-        smoothing: float = DEFAULTS.smoothing,
-        *,
-        lr_end: float = DEFAULTS.lr_end,
-        max_iterations: int = DEFAULTS.max_iterations,
-        rates: Iterable[float] | None = None,
-        stopping: StoppingCriterion | None = None,
-    ) -> None:
+    def __init__(self, **settings: Unpack[FindOptions]) -> None:
         super().__init__()
-        self._plan = RangeTestSettings(
-            lr_start=lr_start,
-            lr_multiplier=lr_multiplier,
-            smoothing=smoothing,
-            lr_end=lr_end,
-            max_iterations=max_iterations,
-            rates=rates,
-            stopping=stopping,
-        ).plan()
+        self._plan = RangeTestSettings(**settings).plan()
         self._sweep = SweepRecorder.of(self._plan)
         self._randomness: States | None = None
         self._memory: Memory | None = None

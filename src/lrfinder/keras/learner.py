@@ -15,7 +15,7 @@ from lrfinder.keras.rates import ModelRate, innermost_optimizer
 from lrfinder.keras.state import KerasState, take
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, put_back
-from lrfinder.replay import stream
+from lrfinder.replay import peek, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +78,7 @@ class KerasLearner(BaseLearner):
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""
         if not is_built(self._model):
-            self._build()
+            build(self._model, *input_target_weights(arrays(peek(self._batches, self._generators()))))
         return KerasState(Memory([self._model, *self._stateful], take), capture(self._generators()), self._batches.mark())
 
     def restore(self, state: KerasState) -> None:
@@ -122,14 +122,6 @@ class KerasLearner(BaseLearner):
             if now > before and now % (optimizer.gradient_accumulation_steps or 1) == 0:
                 return math.fsum(losses) / len(losses)
             batch = self._draw()
-
-    def _build(self) -> None:
-        """Create the variables that do not exist yet, from the next batch, which stays the next."""
-        before, position = capture(self._generators()), self._batches.mark()
-        batch = self._draw()
-        self._batches.go(position)
-        put_back(before)
-        build(self._model, *batch)
 
 
 def loss_in(logs: Any) -> float:

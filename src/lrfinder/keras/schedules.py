@@ -7,26 +7,21 @@ raises :class:`lrfinder.RatesError` where there is no rate above 0.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lrfinder.keras._framework import keras
-from lrfinder.schedules import FIRST, LAST, WARM_UP, check_one_cycle, check_warmup, rate_of, triangular_bounds
-
-if TYPE_CHECKING:
-    from lrfinder._results.results import Suggestion
-
-    Rate = Suggestion | float | None
+from lrfinder.schedules import FIRST, LAST, WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 _register: Any = keras.saving.register_keras_serializable(package="lrfinder")
 _Schedule: Any = keras.optimizers.schedules.LearningRateSchedule
 
 
-def set_rate(optimizer: Any, rate: Rate) -> None:
+def set_rate(optimizer: Any, rate: RateLike) -> None:
     """Set the rate of an optimizer; Keras refuses this for one that was created with a schedule."""
     optimizer.learning_rate = rate_of(rate)
 
 
-def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = WARM_UP) -> OneCycle:
+def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) -> OneCycle:
     """Return a rise to the rate, then a fall to almost nothing, both along half a cosine.
 
     It is :func:`lrfinder.one_cycle`, the schedule that ``finder.suggest(schedule=...)`` finds a rate for.
@@ -36,7 +31,7 @@ def one_cycle(rate: Rate, iterations: int, *, warmup_part: float = WARM_UP) -> O
     return OneCycle(rate_of(rate), iterations, warmup_part=warmup_part)
 
 
-def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
+def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
     """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` iterations, without end.
 
     ``base_lr`` is a quarter of the rate by default.
@@ -46,7 +41,7 @@ def triangular(rate: Rate, half_cycle: int, *, base_lr: float | None = None) -> 
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
 
 
-def warmup_cosine(rate: Rate, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> Any:
+def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_part: float = 0.0) -> Any:
     """Return Keras's ``CosineDecay``: up to the rate in ``warmup`` iterations, then down to ``final_part`` of it.
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lrfinder._state.rollback import put_back_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
-from lrfinder.randomness import capture, put_back
-from lrfinder.replay import stream
+from lrfinder.replay import peek, stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
@@ -273,8 +272,5 @@ class TorchLearner(BaseLearner):
                 "The modules have uninitialized (lazy) parameters, and only the step knows their forward; run one first."
             )
             raise ModelError(message)
-        randomness, mark = capture(self._state.generators()), self._batches.mark()
-        batch = self._draw()
-        self._batches.go(mark)
-        put_back(randomness)
-        self._state.initialize(self._forward, batch)
+        batch = peek(self._batches, self._state.generators())
+        self._state.initialize(self._forward, to_device(batch, self._device))
