@@ -40,15 +40,7 @@ def observe(
 
     Of the data, only generators, numbers and texts are included: its tensors may be many and are not trained.
     """
-    names: dict[int, str] = {}
-    observed: dict[str, object] = dict(_global_generators())
-    for k, module in enumerate(modules):
-        before = "" if len(modules) == 1 else f"{type(module).__name__} {k}: "
-        names.update((id(one), before + name) for name, one in module.named_parameters())
-        observed.update(_module_state(module, before))
-    for k, optimizer in enumerate(optimizers):
-        of = "" if len(optimizers) == 1 else f" of {type(optimizer).__name__} {k}"
-        observed.update(_optimizer_state(optimizer, names, of))
+    observed = dict(_training_state(modules, optimizers))
     walk = _Walk(tensors=True)
     walk.visited.update((id(one), one) for module in modules for one in module.modules())
     for module in modules:
@@ -64,12 +56,16 @@ def observe(
 def fingerprint(*objects: Any) -> dict[str, object]:
     """Return the state of modules, optimizers and other objects with a ``state_dict()``, and of the random generators.
 
-    With the modules included, two trainings in the same state have the same fingerprint.
+    With the modules included, two trainings in the same state have the same fingerprint. Attributes of modules that are
+    neither parameters nor buffers do not count.
     """
     modules = [one for one in objects if isinstance(one, nn.Module)]
     optimizers = [one for one in objects if isinstance(one, Optimizer)]
-    others = [one.state_dict() for one in objects if not isinstance(one, nn.Module | Optimizer)]
-    return observe(modules, optimizers, others)
+    observed = dict(_training_state(modules, optimizers))
+    for k, one in enumerate(objects):
+        if not isinstance(one, nn.Module | Optimizer):
+            observed.update(_Walk(tensors=True).visit(one.state_dict(), f"{type(one).__name__} {k}"))
+    return observed
 
 
 def digest(tensor: Tensor) -> tuple[object, ...]:
@@ -89,6 +85,18 @@ def _global_generators() -> Named:
     if torch.cuda.is_initialized():
         for k, state in enumerate(torch.cuda.get_rng_state_all()):
             yield f"generator: cuda {k}", digest(state)
+
+
+def _training_state(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> Named:
+    yield from _global_generators()
+    names: dict[int, str] = {}
+    for k, module in enumerate(modules):
+        before = "" if len(modules) == 1 else f"{type(module).__name__} {k}: "
+        names.update((id(one), before + name) for name, one in module.named_parameters())
+        yield from _module_state(module, before)
+    for k, optimizer in enumerate(optimizers):
+        of = "" if len(optimizers) == 1 else f" of {type(optimizer).__name__} {k}"
+        yield from _optimizer_state(optimizer, names, of)
 
 
 def _module_state(module: nn.Module, before: str) -> Named:
