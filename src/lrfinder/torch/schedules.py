@@ -16,18 +16,14 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
 from lrfinder._results.results import Suggestion
-from lrfinder.errors import RatesError
+from lrfinder.schedules import WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
 from lrfinder.torch.rates import Rates
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    Rate = Suggestion | float | None
 
-CYCLE_RATIO = 4.0  # of the bounds of a cycle, where a single rate is given (Smith 2017, section 3.3)
-
-
-def set_rate(optimizer: Optimizer, rate: Rate, *, group: str | int | None = None) -> None:
+def set_rate(optimizer: Optimizer, rate: RateLike, *, group: str | int | None = None) -> None:
     """Set the optimizer's rate to the suggestion's; the ratios between its parameter groups stay.
 
     An entry ``"initial_lr"``, which an earlier scheduler left in a group, is set too: the next one would start from it.
@@ -37,38 +33,30 @@ def set_rate(optimizer: Optimizer, rate: Rate, *, group: str | int | None = None
         OptimizerError: the optimizer ignores its rate, or ``group`` names none of its groups.
     """
     rates = Rates([optimizer], group)
-    _set(optimizer, rates, _require_positive(rate.lr if isinstance(rate, Suggestion) else rate))
+    _set(optimizer, rates, rate_of(rate))
 
 
 def triangular(
-    optimizer: Optimizer, rate: Rate, half_cycle: int, *, base_lr: float | None = None, group: str | int | None = None
+    optimizer: Optimizer, rate: RateLike, half_cycle: int, *, base_lr: float | None = None, group: str | int | None = None
 ) -> CyclicLR:
     """Return a ``CyclicLR`` that rises from ``base_lr`` to the highest rate and falls again, without end.
 
     Each half takes ``half_cycle`` iterations. By default, ``base_lr`` is the suggestion's, or a quarter of the highest rate.
     Source: Smith, Cyclical learning rates for training neural networks (2017), section 3, policy "triangular".
     """
-    highest = _highest(rate)
-    base = _base(rate, highest) if base_lr is None else base_lr
-    if not 0 < base < highest or half_cycle < 1:
-        message = (
-            f"base_lr is {base!r}, the highest rate {highest!r}, half_cycle {half_cycle!r}; "
-            "the rates must rise from above 0, and half a cycle takes at least 1 iteration."
-        )
-        raise RatesError(message)
+    if base_lr is None and isinstance(rate, Suggestion):
+        base_lr = rate.base_lr
+    base, highest = triangular_bounds(_highest(rate), base_lr, half_cycle)
     rates = Rates([optimizer], group)
     _set(optimizer, rates, base)
     return CyclicLR(optimizer, rates.of(base), rates.of(highest), half_cycle, cycle_momentum=False)
 
 
 def one_cycle(
-    optimizer: Optimizer, rate: Rate, iterations: int, *, warmup_part: float = 0.3, group: str | int | None = None
+    optimizer: Optimizer, rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP, group: str | int | None = None
 ) -> OneCycleLR:
     """Return a ``OneCycleLR``: up to the highest rate in ``warmup_part`` of the iterations, then down to almost nothing."""
-    _require_iterations(iterations)
-    if not 0 < warmup_part < 1:
-        message = f"warmup_part is {warmup_part!r}; it must be between 0 and 1 (0.3 is usual)."
-        raise RatesError(message)
+    check_one_cycle(iterations, warmup_part)
     rates = Rates([optimizer], group)
     highest = _highest(rate)
     _set(optimizer, rates, highest)
@@ -79,7 +67,7 @@ def one_cycle(
 
 def warmup_cosine(  # noqa: PLR0913  (one of them names the group)
     optimizer: Optimizer,
-    rate: Rate,
+    rate: RateLike,
     iterations: int,
     *,
     warmup: int = 0,
@@ -90,10 +78,7 @@ def warmup_cosine(  # noqa: PLR0913  (one of them names the group)
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
-    _require_iterations(iterations)
-    if not 0 <= warmup < iterations:
-        message = f"warmup is {warmup!r} and iterations {iterations!r}; the warm-up must be shorter than the training."
-        raise RatesError(message)
+    check_warmup(iterations, warmup)
     set_rate(optimizer, rate, group=group)
     return LambdaLR(optimizer, WarmupCosine(iterations, warmup, final_part))
 
@@ -122,23 +107,5 @@ def _set(optimizer: Optimizer, rates: Rates, lr: float) -> None:
             group["initial_lr"] = own.clone() if isinstance(own, Tensor) else own
 
 
-def _highest(rate: Rate) -> float:
-    return _require_positive(rate.max_lr if isinstance(rate, Suggestion) else rate)
-
-
-def _base(rate: Rate, highest: float) -> float:
-    base = rate.base_lr if isinstance(rate, Suggestion) else None
-    return highest / CYCLE_RATIO if base is None else base
-
-
-def _require_positive(lr: float | None) -> float:
-    if lr is None or not 0 < lr < math.inf:
-        message = f"the rate is {lr!r}; give one above 0 (a suggestion's is None where its status says why there is none)."
-        raise RatesError(message)
-    return lr
-
-
-def _require_iterations(iterations: int) -> None:
-    if iterations < 1:
-        message = f"iterations is {iterations!r}; a training has at least 1."
-        raise RatesError(message)
+def _highest(rate: RateLike) -> float:
+    return rate_of(rate.max_lr if isinstance(rate, Suggestion) else rate)
