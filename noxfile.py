@@ -1,20 +1,19 @@
-"""The environments of `make test`. Frameworks that cannot share one get one each; the fewer the better.
+"""The sessions of `make test` and `make check`: `nox --list` shows them, `nox --session tests` runs one.
 
-Budgets on 2 cores, installation included; the whole run is to stay under 30 minutes:
+As many sessions run at a time as there are processors. Frameworks that can be installed together share an environment.
+Budgets in minutes on one processor, installation included; the whole run takes at most 20 minutes on two:
 
-    lint     2 minutes
-    package  2 minutes
-    tests    8 minutes, 2 of them the sample of the fuzz in tests/proof
-    oldest   2 minutes
-    gluon    4 minutes
-    jax      4 minutes
-    keras    6 minutes, for all three back ends
-    trainers 6 minutes
-    docs     4 minutes, most of them the gallery's
-    report   3 minutes
-    distributed  4 minutes
+    lint             2
+    core             2 for each version of Python
+    tests            9
+    docs             5
+    jax_and_keras    6
+    ecosystem        6
+    oldest           3
+    package          1
 """
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -23,116 +22,111 @@ import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.reuse_venv = "yes"
+nox.options.allow_parallel = True
+nox.options.error_on_missing_interpreters = False  # the core is tested on those versions of Python that are installed
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))  # it keeps most of its interpreters off the path
+os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, sorted(PYENV.glob("versions/*/bin")))])
 
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
-PAGES = "tests/docs"  # the code of the documentation: each session runs the pages of its framework
 TESTING = ("pytest>=8", "hypothesis>=6.100")
-REPORT = """
+PAGES = "tests/docs"  # a session runs those pages of the documentation that need its packages
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # the networks of tests are so small that a second thread slows them down
+SEVERAL_PROCESSES = ("tests/distributed", "tests/trainers")
+WITH_FRAMEWORKS = (*SEVERAL_PROCESSES, "tests/torch", "tests/proof", "tests/faults", "tests/_cli/test_demo.py")
+WRITE_REPORT = """
 import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
-"""  # it needs what lies beside the code
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # networks of tests are small: a second thread costs more than it does
-APART = ("tests/distributed", "tests/trainers")
-WITHOUT_TORCH = (*APART, "tests/torch", "tests/proof", "tests/faults", "tests/_cli/test_demo.py")
+"""  # it needs the scripts and styles in the package
 
 
-@nox.session
-def lint(session: nox.Session) -> None:
-    """Style and types; frameworks are there for their types."""
-    session.install("ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX)
-    session.run("ruff", "check")
-    session.run("ruff", "format", "--check")
-    session.run("pyright")
+def install(session: nox.Session, *packages: str) -> None:
+    """Install packages without compiling them: Python compiles the few modules that it imports."""
+    session.install("--no-compile", *packages)
 
 
-@nox.session
-def package(session: nox.Session) -> None:
-    """Wheel and sdist: built, checked, and installed in an empty environment, where the command line must answer."""
-    room = Path(session.create_tmp())
-    built, empty = room / "dist", room / "empty"
-    shutil.rmtree(built, ignore_errors=True)
-    session.install("build", "twine")
-    session.run("python", "-m", "build", "--outdir", str(built))
-    made = sorted(map(str, built.glob("lrfinder-*")))
-    session.run("twine", "check", "--strict", *made)
-    for file in made:
-        session.run("python", "-m", "venv", "--clear", str(empty))
-        session.run(str(empty / "bin" / "pip"), "install", "--quiet", file, external=True)
-        for command in ("--version", "doctor", "find --help"):
-            session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
-        session.run(str(empty / "bin" / "python"), "-c", REPORT, str(room / "page.html"), external=True)
+def without(*paths: str) -> list[str]:
+    """Return the options of pytest that leave out some tests."""
+    return [f"--ignore={path}" for path in paths]
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests of one process, with PyTorch."""
-    session.install("-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING)
-    session.run("pytest", *(f"--ignore={path}" for path in APART), *session.posargs, env=ONE_THREAD)
+    """Run all tests of one process, with PyTorch, and print the branch coverage."""
+    install(session, "-e", ".[demo,pandas,tensorboard]", TORCH, *TESTING, "coverage>=7.10")
+    session.run("coverage", "run", "-m", "pytest", *without(*SEVERAL_PROCESSES), *session.posargs, env=ONE_THREAD)
+    session.run("coverage", "report")
 
 
 @nox.session
-def oldest(session: nox.Session) -> None:
-    """The core on the oldest numpy and matplotlib that it promises, without any framework."""
-    if sys.version_info >= (3, 12):
-        session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
-    # a pyparsing of today warns of what this matplotlib calls, and tests take warnings for errors
-    session.install("-e", ".", "numpy==1.23.5", "matplotlib==3.8.4", "pyparsing<3.3", *TESTING)
-    session.run("pytest", *(f"--ignore={path}" for path in WITHOUT_TORCH), *session.posargs)
+def jax_and_keras(session: nox.Session) -> None:
+    """Test JAX with models of Flax and Equinox, then Keras on each of its backends."""
+    frameworks = (*JAX, "flax==0.12.8", "equinox==0.13.8", TORCH, "tensorflow-cpu")
+    install(session, "-e", ".[jax,keras]", *frameworks, *TESTING)
+    session.run("pytest", "tests/jax", *session.posargs)
+    for backend in ("torch", "jax", "tensorflow"):
+        session.run("pytest", "tests/keras", PAGES, *session.posargs, env={"KERAS_BACKEND": backend, **ONE_THREAD})
 
 
 @nox.session
-def gluon(session: nox.Session) -> None:
-    """The MXNet wing, on the numpy that MXNet needs."""
-    if sys.version_info >= (3, 12):
-        session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
-    session.install("-e", ".[gluon]", "pyparsing<3.3", *TESTING)
-    session.run("pytest", "tests/gluon", PAGES, *session.posargs)
-
-
-@nox.session
-def jax(session: nox.Session) -> None:
-    """The JAX wing, and the models of Flax and Equinox that go into it."""
-    session.install("-e", ".[jax]", *JAX, "flax==0.12.8", "equinox==0.13.8", *TESTING)
-    session.run("pytest", "tests/jax", PAGES, *session.posargs)
-
-
-@nox.session
-def keras(session: nox.Session) -> None:
-    """The Keras wing, on each back end in turn."""
-    session.install("-e", ".[keras]", TORCH, "jax", "tensorflow-cpu", *TESTING)
-    for back_end in ("torch", "jax", "tensorflow"):
-        session.run("pytest", "tests/keras", PAGES, *session.posargs, env={"KERAS_BACKEND": back_end, **ONE_THREAD})
+def ecosystem(session: nox.Session) -> None:
+    """Test the trainers on PyTorch, and ranks and Ray in several processes of this machine."""
+    trainers = ("-r", "benchmarks/trainers/requirements.txt", "torch-lr-finder==0.2.2")  # the last for a page
+    install(session, "-e", ".[accelerate,ray]", TORCH, *trainers, *TESTING)
+    install(session, "--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
+    session.run("pytest", *SEVERAL_PROCESSES, "tests/test_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """The site, any warning an error, its gallery run; and the page on boards."""
-    session.install("-e", ".[docs,mlflow,wandb,tensorboard]", TORCH, *TESTING)
+    """Build the site, with warnings as errors; test reports in Chromium (where there is one), in notebooks and on boards."""
+    browser = ("playwright==1.65.2", "nbclient", "ipykernel")
+    install(session, "-e", ".[docs,pandas,mlflow,wandb,tensorboard,notebook]", TORCH, *browser, *TESTING)
     session.run("sphinx-build", "-W", "--keep-going", "-q", "docs", "docs/_build", env=ONE_THREAD)
-    session.run("pytest", PAGES, *session.posargs, env=ONE_THREAD)
+    session.run("pytest", "tests/report", "tests/boards", PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
-def distributed(session: nox.Session) -> None:
-    """Several processes, on this machine alone: ranks of one training, grids and searches on Ray."""
-    session.install("-e", ".[accelerate,ray]", TORCH, *TESTING)
-    session.run("pytest", "tests/distributed", "tests/test_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
+def oldest(session: nox.Session) -> None:
+    """Test the core on the oldest numpy and matplotlib that it supports, and Gluon, which needs that numpy."""
+    if sys.version_info >= (3, 12):
+        session.skip("numpy 1.23 has no wheels for Python 3.12 and later")
+    # newer versions of pyparsing warn about calls of this matplotlib, and tests treat warnings as errors
+    install(session, "-e", ".[gluon]", "numpy==1.23.5", "matplotlib==3.8.4", "pyparsing<3.3", *TESTING)
+    session.run("pytest", *without(*WITH_FRAMEWORKS), *session.posargs)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def core(session: nox.Session) -> None:
+    """Test the core without any framework, on each supported version of Python that is installed."""
+    install(session, "-e", ".", *TESTING)
+    session.run("pytest", *without(*WITH_FRAMEWORKS), *session.posargs)
 
 
 @nox.session
-def trainers(session: nox.Session) -> None:
-    """The trainers on the PyTorch wing."""
-    session.install("-e", ".", TORCH, *TESTING)
-    session.install(TORCH, "-r", "benchmarks/trainers/requirements.txt")
-    session.install("torch-lr-finder==0.2.2")  # for the page on other finders
-    session.install("--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
-    session.run("pytest", "tests/trainers", PAGES, *session.posargs, env=ONE_THREAD)
+def lint(session: nox.Session) -> None:
+    """Check style and types; pyright needs the frameworks for their types."""
+    install(session, "ruff==0.17.6", "pyright[nodejs]==1.1.414", "-e", ".[demo,pandas]", TORCH, *JAX, *TESTING)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("pyright")
+    session.run("pyright", "--project", "tests")
 
 
 @nox.session
-def report(session: nox.Session) -> None:
-    """The report in a real browser (skipped where there is no chromium), results in a notebook and on boards."""
-    session.install("-e", ".[pandas,mlflow,wandb,notebook]", "playwright==1.65.2", "nbclient", "ipykernel", *TESTING)
-    session.run("pytest", "tests/report", "tests/boards", *session.posargs)
+def package(session: nox.Session) -> None:
+    """Build wheel and sdist; check each and install it in an empty environment, where the command line must answer."""
+    folder = Path(session.create_tmp())
+    dist, empty = folder / "dist", folder / "empty"
+    shutil.rmtree(dist, ignore_errors=True)
+    install(session, "build", "twine")
+    session.run("python", "-m", "build", "--outdir", str(dist))
+    archives = sorted(map(str, dist.glob("lrfinder-*")))
+    session.run("twine", "check", "--strict", *archives)
+    for archive in archives:
+        session.run("python", "-m", "venv", "--clear", str(empty))
+        session.run(str(empty / "bin" / "pip"), "install", "--no-compile", "--quiet", archive, external=True)
+        for command in ("--version", "doctor", "find --help"):
+            session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
+        session.run(str(empty / "bin" / "python"), "-c", WRITE_REPORT, str(folder / "page.html"), external=True)

@@ -38,7 +38,7 @@ def test_a_result_without_a_rate_is_logged_with_its_reason():
 def test_an_object_that_is_not_a_board_is_refused_in_one_sentence(board):
     package = board.__name__.rpartition(".")[2]
     if package != "tensorboard":
-        pytest.importorskip(package, reason="the report session has it")
+        pytest.importorskip(package, reason="the session docs has it")
     with pytest.raises(BoardError, match=r"log\(\) was given None; give"):
         board.log(usual(), None)
 
@@ -53,7 +53,7 @@ def test_a_board_that_is_not_installed_is_reported_with_the_command_that_install
 
 @pytest.fixture
 def writer(tmp_path):
-    tensorboard = pytest.importorskip("torch.utils.tensorboard", reason="the tests session has it")
+    tensorboard = pytest.importorskip("torch.utils.tensorboard", reason="the session tests has it")
     with tensorboard.SummaryWriter(tmp_path / "logs") as opened:
         yield opened
 
@@ -86,7 +86,7 @@ def test_tensorboard_accepts_every_result(writer, result):
 
 @pytest.fixture
 def mlflow_run(tmp_path, monkeypatch):
-    mlflow = pytest.importorskip("mlflow", reason="the report session has it")
+    mlflow = pytest.importorskip("mlflow", reason="the session docs has it")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     mlflow.set_tracking_uri((tmp_path / "runs").as_uri())
     with mlflow.start_run() as run:
@@ -121,7 +121,7 @@ def test_mlflow_accepts_every_result(mlflow_run, result):
 
 @pytest.fixture
 def wandb_run(tmp_path):
-    wandb = pytest.importorskip("wandb", reason="the report session has it")
+    wandb = pytest.importorskip("wandb", reason="the session docs has it")
     settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
     with wandb.init(project="tests", mode="offline", dir=tmp_path, settings=settings) as run:
         yield run

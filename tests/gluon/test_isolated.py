@@ -6,7 +6,7 @@ import lrfinder.testing
 from lrfinder import LRFinder
 from lrfinder.errors import LearnerError
 
-pytest.importorskip("mxnet", reason="the gluon session has it")
+pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import fingerprint, make_learner, make_loader, make_net, mx, nn, seeded
 
 from lrfinder.gluon import GluonLearner, Isolated

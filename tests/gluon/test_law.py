@@ -9,7 +9,7 @@ from lrfinder._state.object_graph import Memory
 from lrfinder.errors import LawError
 from lrfinder.replay import nbytes
 
-pytest.importorskip("mxnet", reason="the gluon session has it")
+pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import OPTIMIZERS, TWO, fingerprint, make_learner, make_loader, make_net, make_trainer, mx, seeded
 
 from lrfinder.gluon import GluonLearner

@@ -8,7 +8,7 @@ import pytest
 from lrfinder import LRFinder, Stop, load
 from lrfinder.errors import BatchError, DataError, EmptyDataError, ModelError, OptimizerError
 
-pytest.importorskip("mxnet", reason="the gluon session has it")
+pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import CPU, TWO, X, Y, make_learner, make_loader, make_net, make_trainer, mx, nn, seeded
 from typer.testing import CliRunner
 

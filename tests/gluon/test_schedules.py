@@ -5,7 +5,7 @@ import pytest
 
 from lrfinder import RatesError, Status, Suggestion
 
-pytest.importorskip("mxnet", reason="the gluon session has it")
+pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import make_net, mx
 
 from lrfinder.gluon import schedules

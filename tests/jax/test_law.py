@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-pytest.importorskip("optax", reason="the jax session has it")
+pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax
 import jax.numpy as jnp
 from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state, with_dropout

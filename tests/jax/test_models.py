@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("optax", reason="the jax session has it")
+pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax
 import optax
 from jax_nets import batches
@@ -19,7 +19,7 @@ def cross_entropy(logits, labels):
 
 
 def flax_learner():
-    nnx = pytest.importorskip("flax.nnx", reason="the jax session has it")
+    nnx = pytest.importorskip("flax.nnx", reason="the session jax_and_keras has it")
     rngs = nnx.Rngs(0)
     model = nnx.Sequential(
         nnx.Linear(6, 16, rngs=rngs), nnx.BatchNorm(16, rngs=rngs), nnx.Dropout(0.2, rngs=rngs), nnx.Linear(16, 2, rngs=rngs)
@@ -36,7 +36,7 @@ def flax_learner():
 
 
 def equinox_learner():
-    eqx = pytest.importorskip("equinox", reason="the jax session has it")
+    eqx = pytest.importorskip("equinox", reason="the session jax_and_keras has it")
     params, rest = eqx.partition(eqx.nn.MLP(6, 2, 16, 1, key=jax.random.key(0)), eqx.is_inexact_array)
 
     def loss_fn(params, batch):

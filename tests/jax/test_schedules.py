@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("optax", reason="the jax session has it")
+pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax.numpy as jnp
 import optax
 

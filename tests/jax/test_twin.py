@@ -6,7 +6,7 @@ import random
 import numpy as np
 import pytest
 
-pytest.importorskip("optax", reason="the jax session has it")
+pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax
 import optax
 from jax_nets import OPTIMIZERS, Shuffled, params, state, with_dropout

@@ -29,7 +29,7 @@ LIMITS = "([plot, which]) => (({ min, max }) => [min, max])(plots[plot].uplot.sc
 
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory):
-    playwright = pytest.importorskip("playwright.sync_api", reason="the report session has playwright")
+    playwright = pytest.importorskip("playwright.sync_api", reason="the session docs has it")
     path = shutil.which("chromium") or shutil.which("google-chrome")
     if path is None:
         pytest.skip("no chromium: apt-get install chromium")

@@ -22,8 +22,8 @@ with live_curve() as live:
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """The outputs of each cell."""
-    nbformat = pytest.importorskip("nbformat", reason="the report session has it")
-    nbclient = pytest.importorskip("nbclient", reason="the report session has it")
+    nbformat = pytest.importorskip("nbformat", reason="the session docs has it")
+    nbclient = pytest.importorskip("nbclient", reason="the session docs has it")
     tests = Path(__file__).parents[1] / "support"
     cells = [cell.format(source=str(tests.parents[1] / "src"), tests=str(tests)) for cell in CELLS]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])

@@ -16,23 +16,24 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).parents[2]
 SETUP = Path(__file__).parent / "doc_setup"  # by page: code that runs before its blocks
 
-# A page runs in the first nox session that has all of its packages. All sessions have those of the core.
 CORE = {"numpy", "matplotlib", "lrfinder", "rich"}
 SESSIONS = {
     "tests": {"torch", "sklearn", "pandas"},
-    "jax": {"jax", "optax", "flax", "equinox"},
-    "keras": {"keras", "torch", "jax", "tensorflow"},
-    "gluon": {"mxnet"},
-    "distributed": {"torch", "accelerate", "ray"},
-    "trainers": {"torch", "sklearn", "lightning", "transformers", "ignite", "fastai", "skorch", "torch_lr_finder"},
+    "jax_and_keras": {"jax", "optax", "flax", "equinox", "keras", "torch", "tensorflow"},
+    "oldest": {"mxnet"},
+    "ecosystem": {
+        "torch", "sklearn", "accelerate", "ray",
+        "lightning", "transformers", "ignite", "fastai", "skorch", "torch_lr_finder",
+    },
     "docs": {"torch", "sklearn", "mlflow", "wandb", "tensorboard"},
-}
+}  # fmt: skip
+"""The packages of nox sessions, without those of the core. A page runs in the first session that has all of its packages."""
 PARTS = {
     "torch": {"torch"},
     "jax": {"jax", "optax"},
     "keras": {"keras"},
     "gluon": {"mxnet"},
-    "demo": {"torch", "sklearn"},
+    "_cli": {"torch", "sklearn"},
     "boards": {"mlflow", "wandb", "tensorboard"},
 }
 

@@ -5,7 +5,9 @@ import sys
 import numpy as np
 import pytest
 
-layers = pytest.importorskip("keras.layers", reason="the keras session has it")  # without Keras, this folder is a "keras"
+layers = pytest.importorskip(
+    "keras.layers", reason="the session jax_and_keras has it"
+)  # without Keras, this folder is a "keras"
 keras = sys.modules["keras"]
 
 BACKEND = keras.backend.backend()
