@@ -1,9 +1,9 @@
-"""Faults drawn at random: kind of training, place, moment, what strikes, which rank, 2 or 4 ranks. Does anybody hang?
+"""Random faults: kind of training, place, moment, exception or signal, rank, 2 or 4 ranks. None of the ranks may hang.
 
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/distributed/faults.py --runs 200
 
-Each run is real processes with a time limit of three times the patience that they are given. A rank hangs if it has not
-ended by then. Every rank that was not killed must have put back what it holds, and name the rank that was struck.
+Each run starts real processes, with a time limit of three times their ``rank_timeout``. A rank hangs if it has not ended by
+then. Every rank that was not killed must have restored what it holds, and must name the rank that was struck.
 """
 
 import argparse
@@ -18,55 +18,56 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "support"))
 import rank_faults
 import rank_processes as ranks
 
-WHAT = (rank_faults.raising, rank_faults.kill, rank_faults.interrupt, rank_faults.leave, rank_faults.run_out_of_memory)
-LIMIT = 3 * rank_faults.PATIENCE
+STRIKES = (rank_faults.raising, rank_faults.kill, rank_faults.interrupt, rank_faults.leave, rank_faults.run_out_of_memory)
+LIMIT_SECONDS = 3 * rank_faults.TIMEOUT_SECONDS
+EXPECTED = {"all can continue", "reported as broken"}
 
 
 def main() -> None:
-    """Make the runs and print what came of them."""
+    """Make the runs and print their outcomes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
-    asked = parser.parse_args()
-    draw = random.Random(asked.seed)  # noqa: S311  (a sample, no secret)
-    outcomes: Counter[str] = Counter()
+    arguments = parser.parse_args()
+    draw = random.Random(arguments.seed)  # noqa: S311  (a sample, no secret)
+    counts: Counter[str] = Counter()
     slowest = 0.0
-    for run in range(asked.runs):
-        kind, place, what = (
+    for run in range(arguments.runs):
+        kind, place, strike = (
             draw.choice(("ddp", "ddp", "zero", "fsdp")),
             draw.choice(rank_faults.PLACES[:-1]),
-            draw.choice(WHAT),
+            draw.choice(STRIKES),
         )
         count = draw.choice((2, 2, 2, 4))
         who, moment = draw.randrange(count), draw.randint(1, 6)
         started = time.monotonic()
-        every = ranks.run(rank_faults.struck, kind, place, what, who, moment, ranks=count, limit=LIMIT)
+        outcomes = ranks.run(rank_faults.report_of, kind, place, strike, who, moment, ranks=count, limit=LIMIT_SECONDS)
         seconds = time.monotonic() - started
-        came = verdict(every, who)
-        outcomes[came] += 1
-        slowest = max(slowest, *(one.seconds for one in every))
-        named = f"{kind}, {count} ranks, rank {who}, {place} {what.__name__} at {moment}"
-        print(f"{run}: {named}: {came} ({seconds:.0f} s)", flush=True)
-        if came not in {"all can go on", "told to be broken"}:
-            print(*(f"  rank {rank}: {one}" for rank, one in enumerate(every)), sep="\n", flush=True)
-    print(f"{asked.runs} runs, seed {asked.seed}, the slowest rank {slowest:.0f} s:", dict(outcomes))
+        verdict = verdict_of(outcomes, who)
+        counts[verdict] += 1
+        slowest = max(slowest, *(outcome.seconds for outcome in outcomes))
+        fault = f"{kind}, {count} ranks, rank {who}, {place} {strike.__name__} at {moment}"
+        print(f"{run}: {fault}: {verdict} ({seconds:.0f} s)", flush=True)
+        if verdict not in EXPECTED:
+            print(*(f"  rank {rank}: {outcome}" for rank, outcome in enumerate(outcomes)), sep="\n", flush=True)
+    print(f"{arguments.runs} runs, seed {arguments.seed}, the slowest rank {slowest:.0f} s:", dict(counts))
 
 
-def verdict(every: list[ranks.Outcome], who: int) -> str:
-    """What came of a run, in a word."""
-    if any(one.hung for one in every):
+def verdict_of(outcomes: list[ranks.Outcome], who: int) -> str:
+    """Return the outcome of a run in a few words; those in capitals are failures."""
+    if any(outcome.hung for outcome in outcomes):
         return "HANGS"
-    lived = [one.value for rank, one in enumerate(every) if one.value is not None or rank != who]
-    if any(one is None for one in lived):
+    reports = [outcome.value for rank, outcome in enumerate(outcomes) if outcome.value is not None or rank != who]
+    if any(report is None for report in reports):
         return "NO REPORT"
-    if not all(one.restored for one in lived):
+    if not all(report.restored for report in reports):
         return "NOT RESTORED"
-    others = [one.value for rank, one in enumerate(every) if rank != who]
-    if not all(one.error == "RankError" and one.rank == who for one in others):
+    others = [outcome.value for rank, outcome in enumerate(outcomes) if rank != who]
+    if not all(report.error == "RankError" and report.rank == who for report in others):
         return "NOT NAMED"
-    if any(one.broken for one in lived):
-        return "told to be broken"
-    return "all can go on" if all(one.again for one in lived) else "CANNOT GO ON"
+    if any(report.broken for report in reports):
+        return "reported as broken"
+    return "all can continue" if all(report.repeats for report in reports) else "CANNOT CONTINUE"
 
 
 if __name__ == "__main__":

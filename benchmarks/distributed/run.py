@@ -1,10 +1,10 @@
-"""What the ranks' agreeing costs: an iteration over the bare loop, snapshot and restore, the exchange of a few numbers.
+"""The cost of agreement between ranks: an iteration against a bare loop, snapshot and restore, one exchange of numbers.
 
     PYTHONPATH=src OMP_NUM_THREADS=1 python benchmarks/distributed/run.py
 
-Two ranks over gloo on loopback, one thread each. The bare loop is what a script of DistributedDataParallel does, with the
-loss read at each iteration, as a progress bar reads it. Beside it the same loop with one line more, which makes the loss the
-mean over ranks: what a script pays for the curve that the finder gives. Rounds of all three alternate in the same processes.
+Two ranks over gloo on loopback, one thread each. The bare loop is that of a script with DistributedDataParallel, which reads
+the loss at each iteration, as a progress bar does. A second loop also averages the loss over the ranks, which a script needs
+for the curve that the finder gives. Rounds of both loops and of the finder alternate in the same processes.
 """
 
 import statistics
@@ -31,18 +31,19 @@ from lrfinder.torch._distributed.channel import Channel
 Mean = Callable[[torch.Tensor], float]
 
 ROUNDS, ITERATIONS = 40, 10
-STEP = 0.020  # seconds, about, of the bare loop
+STEP_SECONDS = 0.020  # of the bare loop, approximately
 
 
-def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, list[tuple[float, float, float]]]:  # noqa: FBT001  (one of two)
-    """Seconds of a bare iteration; of one with the mean loss, and of the finder's: seconds, ratio to bare, of the fastest.
+def iteration_costs(_: int, batch_norm: bool) -> tuple[float, list[tuple[float, float, float]]]:  # noqa: FBT001  (one of two)
+    """Return the seconds of a bare iteration, and costs of one with the mean loss and of one of the finder.
 
-    All are medians of the rounds, but for the last.
+    The costs are the seconds, the ratio to a bare iteration (both medians of the rounds), and the ratio of the fastest
+    rounds.
     """
     middle = [nn.BatchNorm1d(256)] if batch_norm else []
     model = DistributedDataParallel(nn.Sequential(nn.Linear(256, 256), *middle, nn.ReLU(), nn.Linear(256, 10)))
     optimizer, loss_fn = torch.optim.SGD(model.parameters(), lr=1e-4), nn.CrossEntropyLoss()
-    beside = dist.new_group(range(dist.get_world_size()), backend="gloo")  # as the finder has one
+    own_group = dist.new_group(range(dist.get_world_size()), backend="gloo")  # as the finder has one
 
     def bare(batches: list[tuple[torch.Tensor, torch.Tensor]], iterations: int, mean: Mean = torch.Tensor.item) -> float:
         started = time.perf_counter()
@@ -59,12 +60,12 @@ def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, list[tuple[floa
         return [(torch.randn(size, 256), torch.randint(10, (size,))) for _ in range(8)]
 
     bare(data(1024), 10)
-    size = torch.tensor(1024 * STEP / bare(data(1024), 10))
+    size = torch.tensor(1024 * STEP_SECONDS / bare(data(1024), 10))
     dist.broadcast(size, 0)
     batches = data(int(size))
     finder = lrfinder.LRFinder(TorchLearner(model, optimizer, loss_fn, batches))
 
-    def found() -> float:
+    def seconds_of_find() -> float:
         times: list[float] = []
         finder.find(
             rates=[1e-4] * (ITERATIONS + 1), stopping=lambda _: None, on_record=lambda _: times.append(time.perf_counter())
@@ -72,53 +73,57 @@ def over_the_bare_loop(_: int, batch_norm: bool) -> tuple[float, list[tuple[floa
         return (times[-1] - times[0]) / ITERATIONS
 
     def over_ranks(loss: torch.Tensor) -> float:
-        found = loss.detach().clone()
-        dist.all_reduce(found, group=beside)
-        return found.item() / dist.get_world_size()
+        total = loss.detach().clone()
+        dist.all_reduce(total, group=own_group)
+        return total.item() / dist.get_world_size()
 
     rounds: list[tuple[float, float, float]] = []
     for _ in range(ROUNDS):
         dist.barrier()
-        rounds.append((bare(batches, ITERATIONS), bare(batches, ITERATIONS, over_ranks), found()))
-    alone, *others = zip(*rounds, strict=True)
-    return statistics.median(alone), [
+        rounds.append((bare(batches, ITERATIONS), bare(batches, ITERATIONS, over_ranks), seconds_of_find()))
+    bare_seconds, *others = zip(*rounds, strict=True)
+    return statistics.median(bare_seconds), [
         (
             statistics.median(other),
-            statistics.median(one / bare for one, bare in zip(other, alone, strict=True)),
-            min(other) / min(alone),
+            statistics.median(one / bare for one, bare in zip(other, bare_seconds, strict=True)),
+            min(other) / min(bare_seconds),
         )
         for other in others
     ]
 
 
-def copied(_: int, kind: str, width: int = 2048) -> tuple[float, float, float]:
-    """Megabytes that this rank copies, and seconds of a snapshot and of a restore: medians of 9."""
-    warnings.simplefilter("ignore", lrfinder.LRFinderWarning)  # that each of two searches by itself
+def snapshot_costs(_: int, kind: str, width: int = 2048) -> tuple[float, float, float]:
+    """Return the megabytes that this rank copies, and the seconds of a snapshot and of a restore: medians of 9."""
+    warnings.simplefilter("ignore", lrfinder.LRFinderWarning)  # each of two processes searches by itself
     model = nn.Sequential(*(nn.Linear(width, width) for _ in range(4)))
     model = {
-        "alone": lambda: model,
+        "single": lambda: model,
         "ddp": lambda: DistributedDataParallel(model),
         "fsdp": lambda: trainings.sharded(model),
     }[kind]()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     data = [(torch.randn(16, width), torch.randint(width, (16,))) for _ in range(4)]
     learner = TorchLearner(model, optimizer, nn.CrossEntropyLoss(), data)
-    taken, put_back = [], []
+    snapshot_seconds, restore_seconds = [], []
     for _ in range(9):
         float(learner.iteration(1e-4))
         started = time.perf_counter()
         state = learner.snapshot()
-        taken.append(time.perf_counter() - started)
+        snapshot_seconds.append(time.perf_counter() - started)
         float(learner.iteration(1e-4))
         started = time.perf_counter()
         learner.restore(state)
-        put_back.append(time.perf_counter() - started)
+        restore_seconds.append(time.perf_counter() - started)
     flat = [piece.flat for _, piece in state.training.objects.tensors()]
-    return sum(one.nbytes for one in flat if one is not None) / 1e6, statistics.median(taken), statistics.median(put_back)
+    return (
+        sum(one.nbytes for one in flat if one is not None) / 1e6,
+        statistics.median(snapshot_seconds),
+        statistics.median(restore_seconds),
+    )
 
 
-def exchanged(_: int) -> float:
-    """Seconds of one exchange of five numbers."""
+def exchange_seconds(_: int) -> float:
+    """Return the seconds of one exchange of five numbers."""
     channel = Channel(range(dist.get_world_size()), 60)
     channel.open()
     for _ in range(20):
@@ -132,18 +137,16 @@ def exchanged(_: int) -> float:
 def main() -> None:
     """Print the figures."""
     for batch_norm in (False, True):
-        bare, others = ranks.values(over_the_bare_loop, batch_norm, limit=200)[0]
+        bare, others = ranks.values(iteration_costs, batch_norm, limit=200)[0]
         print(f"an iteration {'with BatchNorm' if batch_norm else 'without buffers'}: bare {bare * 1e3:.1f} ms")
         for what, (seconds, ratio, fastest) in zip(("bare with the mean loss", "in find"), others, strict=True):
             print(f"  {what} {seconds * 1e3:.1f} ms: {ratio:.3f} times, of the fastest rounds {fastest:.3f}")
-    for kind, count in (("alone", 1), ("alone", 2), ("ddp", 2), ("fsdp", 2)):
-        size, taken, put_back = ranks.values(copied, kind, ranks=count, limit=200)[0]
-        print(
-            f"{kind}, {count} at once, {size:.0f} MB each: snapshot {taken * 1e3:.0f} ms ({size / taken / 1e3:.1f} GB/s), "
-            f"restore {put_back * 1e3:.0f} ms ({size / put_back / 1e3:.1f} GB/s)"
-        )
+    for kind, count in (("single", 1), ("single", 2), ("ddp", 2), ("fsdp", 2)):
+        size, snapshot, restore = ranks.values(snapshot_costs, kind, ranks=count, limit=200)[0]
+        costs = [f"{seconds * 1e3:.0f} ms ({size / seconds / 1e3:.1f} GB/s)" for seconds in (snapshot, restore)]
+        print(f"{kind}, {count} at once, {size:.0f} MB each: snapshot {costs[0]}, restore {costs[1]}")
     for count in (2, 4, 8, 16):
-        print(f"an exchange between {count} ranks: {ranks.values(exchanged, ranks=count, limit=200)[0] * 1e3:.2f} ms")
+        print(f"an exchange between {count} ranks: {ranks.values(exchange_seconds, ranks=count, limit=200)[0] * 1e3:.2f} ms")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What the finder adds to a trainer's own step: medians over rounds in turns, machines being noisy.
+"""The cost of the finder over a trainer's own step: medians over alternating rounds, as machines are noisy.
 
     python benchmarks/trainers/run.py
 
-The same net, data and optimizer in Lightning, Transformers and Ignite. The trainer's own step is that of its own loop with
-progress, loggers, checkpoints and evaluation switched off, from the end of the second step to the end of the last; the
-finder's is a sweep inside a ``find`` at the same rate, from its second record to its last. Seconds are those of the
-processor, in one thread, which other programs on the machine stretch less than those of the clock.
+Lightning, Transformers and Ignite train the same net on the same data with the same optimizer. The trainer's own step is
+measured in its own loop, without progress, loggers, checkpoints and evaluation, from the end of the second step to the end
+of the last. The finder's step is measured in a ``find`` at the same rate, from the second record to the last. Times are
+processor seconds of one thread, which other programs on the machine affect less than the clock.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ Times = list[float]
 
 
 class Vectors(Dataset[Any]):
-    """Random inputs and labels, as dicts where ``named``."""
+    """Random inputs and labels, as dicts if ``named``."""
 
     def __init__(self, *, named: bool) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -46,13 +46,13 @@ class Vectors(Dataset[Any]):
 
 
 def net() -> nn.Module:
-    """A net of which a step takes more than 5 ms on a core."""
+    """Return a net whose step takes more than 5 ms on a core."""
     torch.manual_seed(0)
     return nn.Sequential(nn.Linear(784, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU(), nn.Linear(WIDTH, 10))
 
 
 def lightning(folder: str) -> tuple[Callable[[], Times], Any]:
-    """Lightning's own training, and the learner."""
+    """Return a function that runs Lightning's own training, and the learner."""
     from lightning.pytorch import Callback, LightningModule, Trainer
 
     from lrfinder.trainers.lightning import LightningLearner
@@ -90,7 +90,7 @@ def lightning(folder: str) -> tuple[Callable[[], Times], Any]:
 
 
 def transformers(folder: str) -> tuple[Callable[[], Times], Any]:
-    """Hugging Face's own training, and the learner."""
+    """Return a function that runs Hugging Face's own training, and the learner."""
     from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
     from lrfinder.trainers.transformers import TrainerLearner
@@ -112,9 +112,9 @@ def transformers(folder: str) -> tuple[Callable[[], Times], Any]:
             folder, per_device_train_batch_size=BATCH, max_steps=ITERATIONS, learning_rate=LR, save_strategy="no",
             logging_strategy="no", report_to=[], disable_tqdm=True, use_cpu=True, lr_scheduler_type="constant",
         )  # fmt: skip
-        made = Trainer(Model(), arguments, train_dataset=Vectors(named=True), callbacks=list(callbacks))
-        made.remove_callback(PrinterCallback)
-        return made
+        trainer = Trainer(Model(), arguments, train_dataset=Vectors(named=True), callbacks=list(callbacks))
+        trainer.remove_callback(PrinterCallback)
+        return trainer
 
     times: Times = []
 
@@ -127,7 +127,7 @@ def transformers(folder: str) -> tuple[Callable[[], Times], Any]:
 
 
 def ignite(_: str) -> tuple[Callable[[], Times], Any]:
-    """Ignite's own training, and the learner."""
+    """Return a function that runs Ignite's own training, and the learner."""
     from ignite.engine import Events, create_supervised_trainer
 
     from lrfinder.trainers.ignite import EngineLearner
@@ -135,23 +135,23 @@ def ignite(_: str) -> tuple[Callable[[], Times], Any]:
     times: Times = []
     loader = DataLoader(Vectors(named=False), BATCH, shuffle=True)
 
-    def made() -> tuple[Any, Any]:
+    def engine_and_optimizer() -> tuple[Any, Any]:
         model = net()
         optimizer = torch.optim.Adam(model.parameters(), lr=LR)
         return create_supervised_trainer(model, optimizer, nn.functional.cross_entropy), optimizer
 
     def own() -> Times:
         times.clear()
-        engine, _ = made()
+        engine, _ = engine_and_optimizer()
         engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: times.append(time.process_time()))
         engine.run(loader, max_iters=ITERATIONS)
         return times
 
-    return own, EngineLearner(*made(), loader)
+    return own, EngineLearner(*engine_and_optimizer(), loader)
 
 
-def found(learner: Any) -> Times:
-    """The end of each iteration of a sweep."""
+def times_of_find(learner: Any) -> Times:
+    """Return the time at the end of each iteration of a sweep."""
     times: Times = []
     finder = lrfinder.LRFinder(learner)
     finder.find(rates=[LR] * ITERATIONS, stopping=lambda _: None, on_record=lambda _: times.append(time.process_time()))
@@ -159,12 +159,12 @@ def found(learner: Any) -> Times:
 
 
 def step(times: Times) -> float:
-    """Seconds a step."""
+    """Return the seconds per step."""
     return (times[-1] - times[1]) / (len(times) - 2)
 
 
 def main() -> None:
-    """A line for each trainer."""
+    """Print a line for each trainer."""
     warnings.simplefilter("ignore")
     logging.disable()
     torch.set_num_threads(1)
@@ -173,8 +173,8 @@ def main() -> None:
     for make in (lightning, transformers, ignite):
         with tempfile.TemporaryDirectory() as folder:
             own, learner = make(folder)
-            own(), found(learner)
-            rounds = [(step(own()), step(found(learner))) for _ in range(ROUNDS)]
+            own(), times_of_find(learner)
+            rounds = [(step(own()), step(times_of_find(learner))) for _ in range(ROUNDS)]
         once = statistics.median(one for one, _ in rounds)
         ratio = statistics.median(sweep / one for one, sweep in rounds)
         print(f"{make.__name__}: own step {once * 1e3:.2f} ms; finder's {ratio:.3f} times that", flush=True)

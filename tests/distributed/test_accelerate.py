@@ -1,4 +1,4 @@
-"""Model, optimizer and loader that Accelerate has prepared."""
+"""A model, an optimizer and a loader that Accelerate has prepared."""
 
 import importlib.util
 
@@ -28,28 +28,28 @@ def prepared(rank):
     model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
     learner = TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader)
     open_passes = len(accelerator.gradient_state.dataloader_references)
-    found = lrfinder.LRFinder(learner).find(rates=trainings.LRS)
+    result = lrfinder.LRFinder(learner).find(rates=trainings.LRS)
     return (
-        found.losses.tolist(),
+        result.losses.tolist(),
         len(accelerator.gradient_state.dataloader_references) - open_passes,
         lrfinder.check(learner).ok,
     )
 
 
 @pytest.fixture(scope="module")
-def both():
+def both_ranks():
     return ranks.values(prepared)
 
 
-def test_a_prepared_training_gives_the_curve_of_one_process(both):
-    alone = lrfinder.LRFinder(trainings.learner("alone")).find(rates=trainings.LRS)
-    np.testing.assert_allclose(both[0][0], alone.losses, rtol=1e-4)
-    assert both[0][0] == both[1][0]
+def test_a_prepared_training_gives_the_curve_of_one_process(both_ranks):
+    single = lrfinder.LRFinder(trainings.learner("single")).find(rates=trainings.LRS)
+    np.testing.assert_allclose(both_ranks[0][0], single.losses, rtol=1e-4)
+    assert both_ranks[0][0] == both_ranks[1][0]
 
 
-def test_no_pass_over_the_data_stays_open_for_accelerate(both):
-    assert [one[1] for one in both] == [0, 0]
+def test_no_pass_over_the_data_stays_open_for_accelerate(both_ranks):
+    assert [open_passes for _, open_passes, _ in both_ranks] == [0, 0]
 
 
-def test_a_prepared_training_obeys_the_law(both):
-    assert [one[2] for one in both] == [True, True]
+def test_time_repeats_in_a_prepared_training(both_ranks):
+    assert [is_ok for _, _, is_ok in both_ranks] == [True, True]

@@ -1,4 +1,4 @@
-"""A fault on one rank ends the sweep on all; what is local is put back; nobody hangs."""
+"""A fault on one rank ends the sweep on all: each restores what it holds, and none hangs."""
 
 import pytest
 import rank_faults
@@ -8,7 +8,7 @@ from rank_faults import interrupt, kill, leave, raising, run_out_of_memory
 
 import lrfinder
 
-LIMIT = 60  # seconds, within which each run must have ended
+LIMIT_SECONDS = 60  # within which each run must end
 
 INTACT = {
     "ddp": [
@@ -31,12 +31,12 @@ RAISED = {raising: "MyError", interrupt: "KeyboardInterrupt", leave: "SystemExit
 
 @pytest.fixture(scope="module")
 def reports():
-    """Of each fault that leaves the processes able to go on, what both ranks saw."""
-    found = {}
+    """Return the reports of both ranks, by each fault after which the processes can continue."""
+    reports = {}
     for kind, faults in INTACT.items():
-        both = ranks.values(rank_faults.struck_by_each, kind, faults, limit=LIMIT + 10 * len(faults))
-        found.update(((kind, *fault), of_both) for fault, of_both in zip(faults, zip(*both, strict=True), strict=True))
-    return found
+        both = ranks.values(rank_faults.reports_of, kind, faults, limit=LIMIT_SECONDS + 10 * len(faults))
+        reports.update(((kind, *fault), pair) for fault, pair in zip(faults, zip(*both, strict=True), strict=True))
+    return reports
 
 
 def name(value):
@@ -46,38 +46,38 @@ def name(value):
 @pytest.mark.parametrize(
     ("kind", "place", "what"), [(kind, *fault) for kind, faults in INTACT.items() for fault in faults], ids=name
 )
-def test_what_one_rank_raises_ends_the_sweep_on_all_and_all_can_go_on(reports, kind, place, what):
+def test_an_exception_on_one_rank_ends_the_sweep_on_all_and_all_can_continue(reports, kind, place, what):
     other, own = reports[kind, place, what]
     assert own.error == RAISED[what]
     assert (other.error, other.rank) == ("RankError", 1)
-    assert f"Rank 1 raised {RAISED[what]}" in other.said
+    assert f"Rank 1 raised {RAISED[what]}" in other.error_text
     assert other.restored
     assert own.restored
-    assert other.again
-    assert own.again
+    assert other.repeats
+    assert own.repeats
 
 
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
-def test_a_loss_that_is_no_number_on_one_rank_ends_the_sweep_on_all(kind):
-    every = ranks.values(rank_faults.struck, kind, "not a number", raising, 0, limit=LIMIT)
-    assert [(one.stop, one.restored, one.again) for one in every] == [("NOT_FINITE", True, True)] * 2
+def test_a_loss_that_is_not_a_number_on_one_rank_ends_the_sweep_on_all(kind):
+    reports = ranks.values(rank_faults.report_of, kind, "not a number", raising, 0, limit=LIMIT_SECONDS)
+    assert [(one.stop, one.restored, one.repeats) for one in reports] == [("NOT_FINITE", True, True)] * 2
 
 
 @pytest.mark.parametrize(("kind", "place", "what"), BROKEN, ids=name)
-def test_where_others_wait_inside_the_model_the_process_group_is_told_to_be_broken(kind, place, what):
-    other, own = ranks.values(rank_faults.struck, kind, place, what, limit=LIMIT)
+def test_the_process_group_is_reported_as_broken_where_ranks_wait_inside_the_model(kind, place, what):
+    other, own = ranks.values(rank_faults.report_of, kind, place, what, limit=LIMIT_SECONDS)
     assert (own.error, own.restored, own.broken) == (RAISED[what], True, True)
     assert (other.error, other.rank, other.restored, other.broken) == ("RankError", 1, True, True)
 
 
 @pytest.mark.parametrize(("kind", "place", "who", "count"), KILLED, ids=name)
 def test_a_rank_that_was_killed_is_named_by_all_others(kind, place, who, count):
-    every = ranks.run(rank_faults.struck, kind, place, kill, who, ranks=count, limit=LIMIT)
-    assert every[who].exit_code == -9
-    for rank, one in enumerate(every):
-        if rank != who:
-            assert (one.value.error, one.value.rank, one.value.restored, one.value.broken) == ("RankError", who, True, True)
-            assert f"Rank {who} did not answer in time" in one.value.said
+    outcomes = ranks.run(rank_faults.report_of, kind, place, kill, who, ranks=count, limit=LIMIT_SECONDS)
+    assert outcomes[who].exit_code == -9
+    reports = [outcome.value for rank, outcome in enumerate(outcomes) if rank != who]
+    for report in reports:
+        assert (report.error, report.rank, report.restored, report.broken) == ("RankError", who, True, True)
+        assert f"Rank {who} did not answer in time" in report.error_text
 
 
 def inside_an_except_block(rank):
@@ -92,5 +92,5 @@ def inside_an_except_block(rank):
     return first.losses.tolist() == finder.find(rates=trainings.LRS[:8]).losses.tolist()
 
 
-def test_an_exception_that_is_handled_before_a_sweep_is_no_fault_of_the_sweep():
+def test_an_exception_that_is_handled_before_a_sweep_is_not_a_fault_of_the_sweep():
     assert ranks.values(inside_an_except_block) == [True, True]

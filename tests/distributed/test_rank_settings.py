@@ -1,4 +1,4 @@
-"""Ranks that are not set up alike: one sentence each, and nobody hangs."""
+"""Ranks that are set up differently: one sentence for each difference, and none hangs."""
 
 import pytest
 import rank_processes as ranks
@@ -11,8 +11,8 @@ import lrfinder
 from lrfinder.torch import TorchLearner
 
 
-def refused(function):
-    """The error's class and words, on each rank."""
+def error_of(function):
+    """Return the class and the text of the error on this rank."""
     try:
         function()
     except lrfinder.LRFinderError as error:
@@ -21,7 +21,7 @@ def refused(function):
 
 
 def find(learner, **settings):
-    return refused(lambda: lrfinder.LRFinder(learner).find(**{"rates": trainings.LRS[:8], **settings}))
+    return error_of(lambda: lrfinder.LRFinder(learner).find(**{"rates": trainings.LRS[:8], **settings}))
 
 
 def other_momentum(rank):
@@ -40,8 +40,8 @@ def other_rates(rank):
 
 def other_stopping(rank):
     learner = trainings.learner("ddp")
-    ended = find(learner, stopping=[lambda loss: False, lambda loss: True][rank])
-    return (*ended, find(learner)[0])
+    error = find(learner, stopping=[lambda loss: False, lambda loss: True][rank])
+    return (*error, find(learner)[0])
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def other_stopping(rank):
         (other_stopping, "Rank 0 draws a batch, rank 1 restores its learner: they were called differently"),
     ],
 )
-def test_ranks_that_differ_are_told_in_what(function, words):
-    for error, said, *after in ranks.values(function):
+def test_an_error_names_the_setting_in_which_ranks_differ(function, words):
+    for error, error_text, *later_error in ranks.values(function):
         assert error == "RankError"
-        assert said.startswith(words)
-        assert after in ([], [None]), "and a sweep that is asked for alike can follow"
+        assert error_text.startswith(words)
+        assert later_error in ([], [None]), "a sweep with equal settings can follow"
 
 
-class Batches:
-    """A rank's batches, no list; the second rank has fewer."""
+class FewerOnRank1:
+    """The batches of a rank, of which rank 1 has fewer. They are not a list, so that the learner iterates over them."""
 
     def __init__(self, rank):
         self.batches = trainings.batches(rank, 2)[: 7 - 3 * rank]
@@ -78,19 +78,19 @@ class Batches:
 
 def shorter_pass(rank):
     with pytest.warns(lrfinder.LRFinderWarning, match="7 batches on rank 0, 4 batches on rank 1") as warned:
-        found = lrfinder.LRFinder(trainings.learner("ddp", Batches(rank))).find(rates=trainings.LRS[:12])
-    return len(warned), found.losses.tolist()
+        result = lrfinder.LRFinder(trainings.learner("ddp", FewerOnRank1(rank))).find(rates=trainings.LRS[:12])
+    return len(warned), result.losses.tolist()
 
 
-def test_data_of_different_length_begin_anew_on_each_rank_with_a_word():
+def test_data_of_different_length_start_again_on_each_rank_with_a_warning():
     first, second = ranks.values(shorter_pass)
     assert first == second
     assert len(first[1]) == 12
 
 
 def shorter_stream(rank):
-    found = lrfinder.LRFinder(trainings.learner("ddp", iter(Batches(rank)))).find(rates=trainings.LRS[:12])
-    return len(found), found.stop.name
+    result = lrfinder.LRFinder(trainings.learner("ddp", iter(FewerOnRank1(rank)))).find(rates=trainings.LRS[:12])
+    return len(result), result.stop.name
 
 
 def test_a_stream_that_ends_on_one_rank_ends_the_sweep_on_all():
@@ -105,7 +105,7 @@ def sharded_late(rank):
     return find(learner)
 
 
-def test_a_model_that_was_sharded_after_the_learner_was_made_is_refused():
+def test_a_model_that_is_sharded_after_its_learner_was_created_is_refused():
     assert ranks.values(sharded_late)[0] == (
         "ModelError",
         (
@@ -123,17 +123,17 @@ def unwrapped(rank):
         return find(learner)
 
 
-def test_a_model_that_nothing_spreads_is_searched_alone_with_a_word():
+def test_a_model_that_is_not_distributed_is_searched_in_each_process_with_a_warning():
     assert ranks.values(unwrapped) == [(None, "")] * 2
 
 
 def absent(rank):
     if rank == 1:
         return None
-    return find(trainings.learner("alone", process_group=torch.distributed.group.WORLD, rank_timeout=8.0))
+    return find(trainings.learner("single", process_group=torch.distributed.group.WORLD, rank_timeout=8.0))
 
 
 def test_a_rank_that_never_comes_is_named():
-    error, said = ranks.values(absent)[0]
+    error, error_text = ranks.values(absent)[0]
     assert error == "RankError"
-    assert said.startswith("Rank 1 did not answer in time")
+    assert error_text.startswith("Rank 1 did not answer in time")

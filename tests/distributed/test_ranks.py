@@ -1,4 +1,4 @@
-"""One training over several processes: the curve of one process, one decision, the law on every rank."""
+"""One training over several processes: it has the curve of one process, ends on all at once, and repeats on every rank."""
 
 import numpy as np
 import pytest
@@ -20,18 +20,18 @@ KINDS = ("ddp", "zero", "fsdp")
 
 
 def curve(learner, lrs=trainings.LRS):
-    found = lrfinder.LRFinder(learner).find(rates=lrs)
-    return found.losses.tolist(), found.stop.name
+    result = lrfinder.LRFinder(learner).find(rates=lrs)
+    return result.losses.tolist(), result.stop.name
 
 
-def found_by(rank, kind, settings=None):
+def curve_of(rank, kind, settings=None):
     return curve(trainings.learner(kind, **(settings or {})))
 
 
 @pytest.mark.parametrize(("count", "kind"), [(2, "ddp"), (2, "zero"), (2, "fsdp"), (4, "ddp")])
-def test_the_curve_is_that_of_one_process_on_the_whole_batches_to_rounding(count, kind):
-    losses, stop = curve(trainings.learner("alone"))
-    every = ranks.values(found_by, kind, ranks=count)
+def test_the_curve_is_that_of_one_process_on_the_full_batches_to_rounding(count, kind):
+    losses, stop = curve(trainings.learner("single"))
+    every = ranks.values(curve_of, kind, ranks=count)
     assert all(one == every[0] for one in every), "bit for bit the same on all ranks"
     np.testing.assert_allclose(every[0][0], losses, rtol=1e-4)
     assert every[0][1] == stop
@@ -40,26 +40,26 @@ def test_the_curve_is_that_of_one_process_on_the_whole_batches_to_rounding(count
 @pytest.mark.parametrize("kind", ["ddp", "fsdp"])
 def test_accumulated_gradients_are_those_of_one_process(kind):
     settings = {"accumulate": 3, "optimizer": torch.optim.Adam}
-    losses, _ = curve(trainings.learner("alone", **settings))
-    every = ranks.values(found_by, kind, settings)
+    losses, _ = curve(trainings.learner("single", **settings))
+    every = ranks.values(curve_of, kind, settings)
     np.testing.assert_allclose(every[0][0], losses, rtol=1e-4)
 
 
 def reductions(rank, accumulate):
-    """How often gradients went over the wire in one update."""
+    """Count the reductions of gradients between ranks in one update."""
     learner = trainings.learner("ddp", accumulate=accumulate)
-    seen = []
+    calls = []
 
     def counted(state, bucket):
-        seen.append(1)
+        calls.append(1)
         return dist.all_reduce(bucket.buffer(), async_op=True).get_future().then(lambda done: done.value()[0] / 2)
 
     learner._state.modules[0].register_comm_hook(None, counted)
     learner.iteration(0.01)
-    return len(seen)
+    return len(calls)
 
 
-def test_accumulated_gradients_go_over_the_wire_once():
+def test_accumulated_gradients_are_reduced_once():
     assert ranks.values(reductions, 4) == ranks.values(reductions, 1)
 
 
@@ -68,25 +68,25 @@ def with_closures(rank, kind):
 
 
 def test_an_optimizer_with_a_closure_sees_the_loss_of_all_ranks():
-    losses, _ = with_closures(0, "alone")
+    losses, _ = with_closures(0, "single")
     every = ranks.values(with_closures, "ddp")
     assert every[0] == every[1]
     np.testing.assert_allclose(every[0][0], losses, rtol=1e-3)
 
 
-def uneven(rank):
+def first_loss_of_uneven_batches(rank):
     learner = trainings.learner("ddp", trainings.batches(rank, 2, sizes=[9, 3]))
     return float(learner.iteration(0.1))
 
 
-def test_losses_of_batches_of_different_size_are_weighted_by_it():
-    whole = float(trainings.learner("alone").iteration(0.1))
-    np.testing.assert_allclose(ranks.values(uneven), [whole, whole], rtol=1e-6)
+def test_losses_are_weighted_by_the_sizes_of_the_batches():
+    full = float(trainings.learner("single").iteration(0.1))
+    np.testing.assert_allclose(ranks.values(first_loss_of_uneven_batches), [full, full], rtol=1e-6)
 
 
-def law(rank, kind, warm=2):
+def time_repeats(rank, kind, iterations_before=2):
     learner = trainings.learner(kind, norm=True)
-    for _ in range(warm):
+    for _ in range(iterations_before):
         learner.iteration(0.01)
     lrfinder.testing.check(learner, trainings.LRS[:6], learner.observe)
     return True
@@ -94,15 +94,15 @@ def law(rank, kind, warm=2):
 
 @pytest.mark.parametrize(("count", "kind"), [(2, "ddp"), (2, "zero"), (2, "fsdp"), (4, "ddp")])
 def test_time_repeats_on_every_rank_bit_for_bit(count, kind):
-    assert all(ranks.values(law, kind, ranks=count))
+    assert all(ranks.values(time_repeats, kind, ranks=count))
 
 
-def test_of_two_ranks_time_repeats_bit_for_bit_from_the_first_iteration():
-    assert all(ranks.values(law, "ddp", 0))
+def test_time_repeats_on_two_ranks_bit_for_bit_from_the_first_iteration():
+    assert all(ranks.values(time_repeats, "ddp", 0))
 
 
-def goes_on(rank, kind, finders):
-    """The losses of a training, in whose middle finders ran or not."""
+def training_with(rank, kind, finders):
+    """Return the losses and the end of a training, with or without finders in its middle."""
     learner = trainings.learner(kind, norm=True)
     losses = [float(learner.iteration(0.02)) for _ in range(4)]
     if finders:
@@ -114,11 +114,11 @@ def goes_on(rank, kind, finders):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_training_goes_on_bit_for_bit_as_without_a_finder(kind):
-    assert ranks.values(goes_on, kind, True) == ranks.values(goes_on, kind, False)
+def test_a_training_continues_bit_for_bit_as_without_a_finder(kind):
+    assert ranks.values(training_with, kind, True) == ranks.values(training_with, kind, False)
 
 
-def asked(rank):
+def results_of(rank):
     learner = trainings.learner("ddp")
     finder = lrfinder.LRFinder(learner)
     suggestion = finder.suggest(horizon=40, max_iterations=200)
@@ -126,7 +126,7 @@ def asked(rank):
 
 
 def test_a_suggestion_and_a_comparison_are_the_same_on_all_ranks():
-    first, second = ranks.values(asked)
+    first, second = ranks.values(results_of)
     assert first[:3] == second[:3]
     assert (first[3], second[3]) == (0, 1)
 
@@ -143,14 +143,14 @@ def on_a_mesh(rank):
 
 
 def test_a_mesh_of_sharded_and_tensor_parallel_ranks_gives_the_curve_of_one_process():
-    losses, _ = curve(trainings.learner("alone"))
+    losses, _ = curve(trainings.learner("single"))
     every = ranks.values(on_a_mesh, ranks=4)
     assert all(one == every[0] for one in every)
     np.testing.assert_allclose(every[0][0], losses, rtol=1e-4)
 
 
-def by_hand(rank):
-    """Gradients brought together by the user's own code, which no wrapper shows."""
+def averaged_by_hand(rank):
+    """Average the gradients in the user's own code, so that no wrapper shows the ranks."""
     model, loss_fn = trainings.net(), nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
 
@@ -168,15 +168,15 @@ def by_hand(rank):
     return curve(TorchLearner.from_step(step, data, modules=[model], optimizers=[optimizer], process_group=dist.group.WORLD))
 
 
-def test_a_step_of_ones_own_is_told_its_process_group():
-    losses, _ = curve(trainings.learner("alone"))
-    every = ranks.values(by_hand)
+def test_a_custom_step_takes_its_process_group_as_an_argument():
+    losses, _ = curve(trainings.learner("single"))
+    every = ranks.values(averaged_by_hand)
     assert every[0] == every[1]
     np.testing.assert_allclose(every[0][0], losses, rtol=1e-4)
 
 
-def half_closed(rank):
-    """Whether a learner goes on after it was closed."""
+def same_curve_after_close(rank):
+    """Compare a curve with one after the learner was closed."""
     learner = trainings.learner("ddp")
     first = curve(learner, trainings.LRS[:5])
     learner.close()
@@ -184,10 +184,10 @@ def half_closed(rank):
 
 
 def test_a_learner_that_was_closed_opens_again():
-    assert ranks.values(half_closed) == [True, True]
+    assert ranks.values(same_curve_after_close) == [True, True]
 
 
-def opened_often(_):
+def open_and_close_often(_):
     for number in range(30):
         channel = Channel(range(dist.get_world_size()), 30)
         channel.open()
@@ -198,10 +198,10 @@ def opened_often(_):
 
 
 def test_channels_of_the_same_ranks_do_not_meet_those_that_were_closed():
-    assert ranks.values(opened_often) == [True, True]
+    assert ranks.values(open_and_close_often) == [True, True]
 
 
-def unused(rank):
+def time_repeats_with_a_static_graph(rank):
     model = DistributedDataParallel(trainings.net(), static_graph=True)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     learner = TorchLearner(model, optimizer, nn.CrossEntropyLoss(), trainings.batches(rank, 2))
@@ -209,5 +209,5 @@ def unused(rank):
     return True
 
 
-def test_what_a_wrapper_learned_of_a_static_graph_stays_with_it():
-    assert ranks.values(unused) == [True, True]
+def test_a_wrapper_keeps_its_static_graph():
+    assert ranks.values(time_repeats_with_a_static_graph) == [True, True]

@@ -15,6 +15,7 @@ import torch, torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
+from lrfinder import Averaged, Validated
 from lrfinder.torch import TorchLearner
 
 def make_learner(fault=None, seed=0):
@@ -41,6 +42,12 @@ def make_cell(seed):
 
 def make_faulty():
     return make_learner(fault=1)
+
+def make_averaged():
+    return Averaged(make_learner(), 2)
+
+def make_validated():
+    return Validated(make_learner(), lambda: 1.0)
 """
 
 
@@ -65,22 +72,23 @@ def torchrun(tmp_path):
     return run
 
 
-def test_the_first_process_tells_and_writes_and_no_other(torchrun, tmp_path):
-    ended = torchrun("find", "train.py:make_learner", "--json", "curve.json", "--lr-start", "1e-3", "--lr-multiplier", "1.3")
+@pytest.mark.parametrize("factory", ["make_learner", "make_averaged", "make_validated"])
+def test_rank_0_alone_prints_and_writes(torchrun, tmp_path, factory):
+    ended = torchrun("find", f"train.py:{factory}", "--json", "curve.json", "--lr-start", "1e-3", "--lr-multiplier", "1.3")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("learning rates from 0.001") == 1
     assert ended.stdout.count("written: curve.json") == 1
     assert len(json.loads((tmp_path / "curve.json").read_text())["losses"]) > 10
 
 
-def test_a_fault_is_told_once_by_its_rank_and_once_by_the_first(torchrun):
+def test_a_fault_is_reported_once_by_its_rank_and_once_by_rank_0(torchrun):
     ended = torchrun("find", "train.py:make_faulty")
     assert ended.returncode != 0
     assert ended.stderr.count("Rank 1: ValueError: a bad batch") == 1
     assert ended.stderr.count("Rank 0: Rank 1 raised ValueError: a bad batch.") == 1
 
 
-def test_a_grid_is_made_by_all_and_told_and_written_by_the_first(torchrun, tmp_path):
+def test_a_grid_is_trained_by_all_ranks_and_printed_and_written_by_rank_0(torchrun, tmp_path):
     ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "--max-iterations", "20", "-o", "grid.json")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("2 of 2 cells") == 2  # a heading and a sentence
@@ -88,13 +96,13 @@ def test_a_grid_is_made_by_all_and_told_and_written_by_the_first(torchrun, tmp_p
     assert len((tmp_path / "grid.json").read_text().splitlines()) == 3  # the axes and two cells
 
 
-def test_a_grid_of_many_processes_is_not_gone_on_from(torchrun):
+def test_a_grid_of_many_processes_cannot_be_resumed(torchrun):
     ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "-o", "grid.json", "--resume")
     assert ended.returncode != 0
     assert "in one process" in " ".join(ended.stderr.replace("│", " ").split())
 
 
-def test_a_search_runs_on_all_processes_and_the_first_alone_reports_it(torchrun, tmp_path):
+def test_a_search_runs_on_all_ranks_and_rank_0_alone_reports_it(torchrun, tmp_path):
     ended = torchrun("suggest", "train.py:make_learner", "--horizon", "30", "--max-iterations", "160", "--json", "s.json")
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("written: s.json") == 1

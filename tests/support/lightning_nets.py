@@ -17,7 +17,7 @@ def loader(batch_size=8, **settings):
 
 
 class Net(LightningModule):
-    """Dropout, statistics, what it logs, a scheduler, two groups."""
+    """A module with dropout, BatchNorm, logs, an optional scheduler and two parameter groups."""
 
     def __init__(self, make_schedulers=None):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Faults that strike one rank in the middle of a sweep, and what comes of them on all."""
+"""Faults that strike one rank in the middle of a sweep, and reports from all ranks."""
 
 import os
 import signal
@@ -12,12 +12,12 @@ from torch import nn
 import lrfinder
 
 LRS = trainings.LRS[:8]
-LONGER = trainings.LRS[:16]  # past the batches that are kept, so that new ones are drawn
-PATIENCE = 16.0  # seconds: ranks that wait inside the model are released after 4
+LONGER_LRS = trainings.LRS[:16]  # beyond the batches that are stored for replay, so that the loader is asked again
+TIMEOUT_SECONDS = 16.0  # ranks that wait inside the model are released after a quarter of it
 
 
 class MyError(Exception):
-    """What the user's code raises."""
+    """An exception of the user's code."""
 
 
 def raising():
@@ -37,23 +37,23 @@ def leave():
 
 
 def run_out_of_memory():
-    raise torch.OutOfMemoryError("no room")
+    raise torch.OutOfMemoryError("no memory")
 
 
 class Report(NamedTuple):
-    """What one rank saw."""
+    """The observations of one rank."""
 
     error: str | None
-    rank: int | None  # that the error names
-    said: str
+    rank: int | None  # the rank that the error names
+    error_text: str
     stop: str | None
     restored: bool
     broken: bool
-    again: bool | None  # whether a sweep afterwards gave the curve that one before gave, where the processes can go on
+    repeats: bool | None  # a later sweep gives the curve of an earlier one; None where the processes cannot continue
 
 
-class Struck:
-    """Calls ``what`` at the ``count``-th call, once it is armed."""
+class Strike:
+    """A function that calls ``what`` at the ``count``-th call after it was armed."""
 
     def __init__(self, what, count):
         self.what = what
@@ -68,7 +68,7 @@ class Struck:
 
 
 class Data:
-    """Batches that strike when they are drawn; no list, so that they are iterated."""
+    """Batches with a strike at each draw. They are not a list, so that the learner iterates over them."""
 
     def __init__(self, batches, strike):
         self.batches = batches
@@ -84,8 +84,8 @@ PLACES = ("data", "forward", "loss", "backward", "update", "callback", "not a nu
 
 
 def training(kind, place, strike, **settings):
-    """A learner that is struck at that place, and the callback of its sweeps."""
-    never = Struck(raising, 0)
+    """Return a learner with a strike at that place, and the callback for its sweeps."""
+    never = Strike(raising, 0)
     here = lambda name: strike if place == name else never
     cross_entropy = nn.CrossEntropyLoss()
     poisoned = []
@@ -98,10 +98,9 @@ def training(kind, place, strike, **settings):
         loss = cross_entropy(output, target)
         return loss * torch.nan if poisoned and poisoned.pop() else loss
 
-    data = Data(
-        trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")()
-    )  # which ``observe`` does not see into
-    learner = trainings.learner(kind, data, loss_fn=loss_fn, rank_timeout=PATIENCE, **settings)
+    # ``observe`` does not look into the function
+    data = Data(trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")())
+    learner = trainings.learner(kind, data, loss_fn=loss_fn, rank_timeout=TIMEOUT_SECONDS, **settings)
     model = learner._state.modules[0]
     getattr(model, "module", model)[1].register_forward_hook(here("forward"))
     getattr(model, "module", model)[1].register_forward_hook(
@@ -111,9 +110,9 @@ def training(kind, place, strike, **settings):
     return learner, here("callback")
 
 
-def struck(rank, kind, place, what, who=1, count=3):  # noqa: PLR0913, PLR0917  (what a fault varies in)
-    """A sweep, a longer one with a fault on one rank, and the first again."""
-    strike = Struck(what, count)
+def report_of(rank, kind, place, what, who=1, count=3):  # noqa: PLR0913, PLR0917  (the ways in which faults differ)
+    """Run a sweep, a longer one with a fault on one rank, and the first again; return what this rank observed."""
+    strike = Strike(what, count)
     learner, on_record = training(kind, place, strike)
     finder = lrfinder.LRFinder(learner)
     before = finder.find(rates=LRS, on_record=on_record)
@@ -121,17 +120,18 @@ def struck(rank, kind, place, what, who=1, count=3):  # noqa: PLR0913, PLR0917  
     strike.armed = rank == who
     error, stop = None, None
     try:
-        stop = finder.find(rates=LONGER, on_record=on_record).stop.name
-    except BaseException as raised:  # noqa: BLE001  (told)
+        stop = finder.find(rates=LONGER_LRS, on_record=on_record).stop.name
+    except BaseException as raised:  # noqa: BLE001  (reported)
         error = raised
     strike.armed = False
     restored = learner.observe() == start
-    said = " ".join([str(error), *getattr(error, "__notes__", [])])
-    broken = "The process group is broken" in said
-    again = None if broken else finder.find(rates=LRS).losses.tolist() == before.losses.tolist()
-    return Report(error and type(error).__name__, getattr(error, "rank", None), said, stop, restored, broken, again)
+    error_text = " ".join([str(error), *getattr(error, "__notes__", [])])
+    broken = "The process group is broken" in error_text
+    repeats = None if broken else finder.find(rates=LRS).losses.tolist() == before.losses.tolist()
+    error_name = error and type(error).__name__
+    return Report(error_name, getattr(error, "rank", None), error_text, stop, restored, broken, repeats)
 
 
-def struck_by_each(rank, kind, faults):
-    """One fault after the other, each in a training of its own, in the same processes."""
-    return [struck(rank, kind, place, what) for place, what in faults]
+def reports_of(rank, kind, faults):
+    """Return a report of each fault, in a training of its own, all in the same processes."""
+    return [report_of(rank, kind, place, what) for place, what in faults]

@@ -1,7 +1,7 @@
-"""Real processes that train together on this machine: gloo on loopback, a time limit on each run, nothing left behind.
+"""Real processes that train together on this machine, over gloo on loopback; each run has a time limit and cleans up.
 
-The processes are forked from a server that has imported PyTorch already, so that a start takes milliseconds. The store that
-they meet at is held by the parent, as the agent of ``torchrun`` holds it: it outlives every rank.
+The processes are forked from a server that has imported PyTorch already, so that a start takes milliseconds. The parent
+holds the store at which they meet, as the agent of ``torchrun`` does, so that it outlives every rank.
 """
 
 import faulthandler
@@ -25,7 +25,7 @@ CONTEXT.set_forkserver_preload(["torch", "torch.distributed.tensor", "torch.dist
 
 
 class Outcome(NamedTuple):
-    """How one rank ended: what it returned, or what it raised, or its exit code where it did neither."""
+    """The end of one rank: its value, or its error, or its exit code where it has neither."""
 
     value: object = None
     error: BaseException | None = None
@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
 
 def run(function, *arguments, ranks=2, limit=60):
-    """Call ``function(rank, *arguments)`` in each of so many processes of one process group; the outcomes by rank."""
+    """Call ``function(rank, *arguments)`` in each process of one process group; return the outcomes by rank."""
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     pipes, processes = [], []
     for rank in range(ranks):
@@ -51,7 +51,7 @@ def run(function, *arguments, ranks=2, limit=60):
         processes.append(process)
     started = time.monotonic()
     try:
-        found = _collect(pipes, started + limit)
+        outcomes = _collect(pipes, started + limit)
     finally:
         for process in processes:
             process.join(timeout=5)
@@ -59,46 +59,46 @@ def run(function, *arguments, ranks=2, limit=60):
                 process.kill()
                 process.join()
     return [
-        one if one is not None else Outcome(exit_code=process.exitcode)
-        for one, process in zip(found, processes, strict=True)
+        outcome if outcome is not None else Outcome(exit_code=process.exitcode)
+        for outcome, process in zip(outcomes, processes, strict=True)
     ]
 
 
 def values(function, *arguments, **settings):
-    """What each rank returned; whatever else came of it is raised here."""
+    """Return the value of each rank; raise every other outcome here."""
     outcomes = run(function, *arguments, **settings)
-    told = [
-        f"rank {rank}: {one.exit_code} {one.traceback}"
-        for rank, one in enumerate(outcomes)
-        if one.traceback or one.exit_code is not None
+    failures = [
+        f"rank {rank}: {outcome.exit_code} {outcome.traceback}"
+        for rank, outcome in enumerate(outcomes)
+        if outcome.traceback or outcome.exit_code is not None
     ]
-    if told:
-        raise AssertionError("\n".join(told))
-    return [one.value for one in outcomes]
+    if failures:
+        raise AssertionError("\n".join(failures))
+    return [outcome.value for outcome in outcomes]
 
 
 def _collect(pipes, deadline):
-    found = [None] * len(pipes)
+    outcomes = [None] * len(pipes)
     open_pipes = dict(zip(pipes, range(len(pipes)), strict=True))
     while open_pipes:
         ready = wait(open_pipes, timeout=max(0.0, deadline - time.monotonic()))
         if not ready:
             for rank in open_pipes.values():
-                found[rank] = Outcome(exit_code="time limit")
-            return found
+                outcomes[rank] = Outcome(exit_code="time limit")
+            return outcomes
         for pipe in ready:
             rank = open_pipes.pop(pipe)
             try:
-                found[rank] = pipe.recv()
+                outcomes[rank] = pipe.recv()
             except EOFError:
-                found[rank] = None  # it ended without a word: killed
+                outcomes[rank] = None  # killed, as it sent no outcome
             pipe.close()
-    return found
+    return outcomes
 
 
-def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR0917  (what a process is started with)
+def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR0917  (all that a process needs)
     faulthandler.enable(sys.stderr)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background has it ignored
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background ignores it
     torch.set_num_threads(1)
     random.seed(rank)
     np.random.seed(rank)
@@ -109,12 +109,11 @@ def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR09
     dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
     try:
         outcome = Outcome(function(rank, *arguments))
-    except BaseException as error:  # noqa: BLE001  (told)
-        told = "".join(traceback.format_exception(error))
-        outcome = Outcome(error=error, traceback=told)
+    except BaseException as error:  # noqa: BLE001  (reported)
+        outcome = Outcome(error=error, traceback="".join(traceback.format_exception(error)))
     outcome = outcome._replace(seconds=time.monotonic() - started)
     try:
         pipe.send(outcome)
-    except Exception as error:  # noqa: BLE001  (what cannot be pickled is told)
+    except Exception as error:  # noqa: BLE001  (an outcome that cannot be pickled is reported)
         pipe.send(Outcome(error=RuntimeError(repr(outcome.error)), traceback=outcome.traceback + repr(error)))
     pipe.close()

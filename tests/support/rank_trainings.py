@@ -1,4 +1,4 @@
-"""Small trainings that several ranks make together, and the same in one process on the whole batches."""
+"""Small trainings that several ranks run together, and the same in one process on the full batches."""
 
 import torch
 import torch.distributed as dist
@@ -8,12 +8,12 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder.torch import TorchLearner
 
-SIZE = 12  # samples of a whole batch: for 1, 2, 3 and 4 ranks
+SIZE = 12  # samples of a full batch, which 1, 2, 3 and 4 ranks can share
 LRS = tuple(1e-3 * 1.25**k for k in range(40))
 
 
 def batches(rank=0, ranks=1, count=7, sizes=None):
-    """A rank's share of each whole batch; all of equal size, or of ``sizes``."""
+    """Return this rank's share of each full batch: equal shares, or those of ``sizes``."""
     generator = torch.Generator().manual_seed(0)
     sizes = [SIZE // ranks] * ranks if sizes is None else sizes
     inputs = torch.randn(count, sum(sizes), 6, generator=generator)
@@ -36,9 +36,11 @@ def sharded(model, **settings):
 
 
 def learner(kind="ddp", data=None, *, optimizer=torch.optim.SGD, norm=False, loss_fn=None, **settings):
-    """This rank's learner, of a model that is wrapped, sharded, or has a sharded optimizer; or one in one process."""
-    alone = kind == "alone"
-    rank, ranks = (0, 1) if alone else (dist.get_rank(), dist.get_world_size())
+    """Return the learner of this rank.
+
+    The model is wrapped ("ddp"), sharded ("fsdp"), wrapped with a sharded optimizer ("zero"), or in one process ("single").
+    """
+    rank, ranks = (0, 1) if kind == "single" else (dist.get_rank(), dist.get_world_size())
     data = batches(rank, ranks) if data is None else data
     model = net(norm)
     if kind in {"ddp", "zero"}:
@@ -47,9 +49,9 @@ def learner(kind="ddp", data=None, *, optimizer=torch.optim.SGD, norm=False, los
         model = sharded(model)
     keys = {"momentum": 0.9} if optimizer is torch.optim.SGD else {}
     if kind == "zero":
-        from torch.distributed.optim import ZeroRedundancyOptimizer  # it warns of PyTorch's own doings when it is imported
+        from torch.distributed.optim import ZeroRedundancyOptimizer  # its import warns of PyTorch's own calls
 
-        owner = ZeroRedundancyOptimizer(model.parameters(), optimizer_class=optimizer, lr=0.1, **keys)
+        own = ZeroRedundancyOptimizer(model.parameters(), optimizer_class=optimizer, lr=0.1, **keys)
     else:
-        owner = optimizer(model.parameters(), lr=0.1, **keys)
-    return TorchLearner(model, owner, loss_fn or nn.CrossEntropyLoss(), data, **settings)
+        own = optimizer(model.parameters(), lr=0.1, **keys)
+    return TorchLearner(model, own, loss_fn or nn.CrossEntropyLoss(), data, **settings)

@@ -1,4 +1,4 @@
-"""What a search does to a training that is to go on as without it; one for each way to end."""
+"""Searches that must not change a training: one that succeeds and one that fails."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""fastai: the law, the twin, the script, and what stays quiet."""
+"""fastai: a restore repeats time, a search changes nothing, set_rate reaches the training, quiet callbacks stay quiet."""
 
 import random
 import warnings
@@ -35,8 +35,8 @@ def pairs():
     return TensorDataset(inputs, (inputs.sum(1) > 0).long())
 
 
-class Remembering(Callback):
-    """Keeps losses and rates of each training batch."""
+class Recording(Callback):
+    """A callback that records loss and rates of each training batch."""
 
     def __init__(self):
         self.losses, self.rates = [], []
@@ -53,90 +53,90 @@ def parts(model):
     return [list(model[0].parameters()), list(model[1:].parameters())]
 
 
-def learn(*callbacks, **settings):
+def new_learn(*callbacks, **settings):
     for seed in (torch.manual_seed, random.seed, np.random.seed):
         seed(0)
     model = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
     dls = DataLoaders(DataLoader(pairs(), bs=8, shuffle=True), DataLoader(pairs(), bs=32), device="cpu")
-    made = Learner(dls, model, nn.CrossEntropyLoss(), cbs=[Remembering(), *callbacks], **{"lr": 0.01, **settings})
-    made.create_mbar, made.logger = False, lambda *_: None
-    return made
+    learn = Learner(dls, model, nn.CrossEntropyLoss(), cbs=[Recording(), *callbacks], **{"lr": 0.01, **settings})
+    learn.create_mbar, learn.logger = False, lambda *_: None
+    return learn
 
 
 def fitted(*callbacks, **settings):
-    made = learn(*callbacks, **settings)
-    made.fit(1)
-    return made
+    learn = new_learn(*callbacks, **settings)
+    learn.fit(1)
+    return learn
 
 
 LEARNS = {
-    "as it comes": learn,
-    "fitted already": fitted,
-    "clipping": lambda: learn(GradientClip(0.1)),
-    "accumulation": lambda: learn(GradientAccumulation(32)),
-    "groups": lambda: learn(splitter=parts, lr=slice(0.005, 0.01)),
-    "an optimizer of PyTorch": lambda: learn(
+    "defaults": new_learn,
+    "already fitted": fitted,
+    "clipping": lambda: new_learn(GradientClip(0.1)),
+    "accumulation": lambda: new_learn(GradientAccumulation(32)),
+    "groups": lambda: new_learn(splitter=parts, lr=slice(0.005, 0.01)),
+    "an optimizer of PyTorch": lambda: new_learn(
         opt_func=lambda params, lr, **_: OptimWrapper(params, torch.optim.SGD, lr=lr, momentum=0.9)
     ),
 }
 
 
 @pytest.mark.parametrize("name", LEARNS)
-def test_every_kind_of_learner_obeys_the_law(name):
+def test_time_repeats_for_every_kind_of_learner(name):
     learner = FastaiLearner(LEARNS[name]())
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 
 
 def trained(name, before):
-    made = LEARNS[name]()
-    before(FastaiLearner(made))
-    made.fit(2)
-    return made
+    learn = LEARNS[name]()
+    before(FastaiLearner(learn))
+    learn.fit(2)
+    return learn
 
 
-def seen(made):
+def tensors_of(learn):
     states = [
-        value for state in made.opt.state_dict()["state"] for value in (state if isinstance(state, dict) else {}).values()
+        value for state in learn.opt.state_dict()["state"] for value in (state if isinstance(state, dict) else {}).values()
     ]
-    tensors = [*made.model.state_dict().values(), *(one for one in states if isinstance(one, torch.Tensor))]
+    tensors = [*learn.model.state_dict().values(), *(one for one in states if isinstance(one, torch.Tensor))]
     return [digest(one) for one in tensors]
 
 
 @pytest.mark.parametrize("what", [search, search_that_fails])
 @pytest.mark.parametrize("name", LEARNS)
-def test_a_fit_is_what_it_would_have_been_without_the_search(name, what):
+def test_a_fit_is_the_same_with_and_without_a_search(name, what):
     plain, again = trained(name, lambda _: None), trained(name, what)
-    assert again.remembering.losses == plain.remembering.losses
-    assert seen(again) == seen(plain)
+    assert again.recording.losses == plain.recording.losses
+    assert tensors_of(again) == tensors_of(plain)
     assert again.recorder.values == plain.recorder.values
 
 
-def test_the_twin_check_sees_a_search_that_draws_one_random_number():
-    plain, again = trained("as it comes", lambda _: None), trained("as it comes", lambda _: torch.rand(1))
-    assert again.remembering.losses != plain.remembering.losses
+def test_the_comparison_detects_a_search_that_draws_one_random_number():
+    plain, again = trained("defaults", lambda _: None), trained("defaults", lambda _: torch.rand(1))
+    assert again.recording.losses != plain.recording.losses
 
 
-@pytest.mark.parametrize("name", ["as it comes", "clipping", "groups", "accumulation"])
+@pytest.mark.parametrize("name", ["defaults", "clipping", "groups", "accumulation"])
 def test_iterations_of_the_learner_are_those_of_fit(name):
     size, updates = (4, 3) if name == "accumulation" else (1, 12)  # a pass: validation then draws random numbers
     losses = lrfinder.testing.losses(FastaiLearner(LEARNS[name]()), [0.01] * updates)
-    plain = trained(name, lambda _: None).remembering.losses
+    plain = trained(name, lambda _: None).recording.losses
     means = [sum(plain[k : k + size]) / size for k in range(0, 12, size)]
     assert losses == pytest.approx(means, rel=1e-6)
 
 
-def test_the_learner_given_is_not_touched_and_what_watches_stays_quiet(tmp_path):
-    made = learn(SaveModelCallback("train_loss"), path=tmp_path)
-    before, callbacks = dict(vars(made)), list(made.cbs)
-    LRFinder(FastaiLearner(made)).find(rates=[0.1, 0.2])
-    assert all(vars(made)[name] is value for name, value in before.items())
-    assert list(made.cbs) == callbacks
-    assert all(one.learn is made for one in made.cbs)
-    assert (made.remembering.losses, list(tmp_path.iterdir())) == ([], [])
+def test_the_given_learner_does_not_change_and_its_quiet_callbacks_are_not_called(tmp_path):
+    learn = new_learn(SaveModelCallback("train_loss"), path=tmp_path)
+    before, callbacks = dict(vars(learn)), list(learn.cbs)
+    LRFinder(FastaiLearner(learn)).find(rates=[0.1, 0.2])
+    assert all(vars(learn)[name] is value for name, value in before.items())
+    assert list(learn.cbs) == callbacks
+    assert all(one.learn is learn for one in learn.cbs)
+    assert (learn.recording.losses, list(tmp_path.iterdir())) == ([], [])
 
 
-def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet():
+def test_callbacks_of_the_user_take_part_unless_they_are_quiet():
     calls = []
 
     class Hearing(Callback):
@@ -144,25 +144,25 @@ def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet():
             calls.append(self.learn.train_iter)
 
     for quiet in ((), (Hearing,)):
-        LRFinder(FastaiLearner(learn(Hearing()), quiet=quiet)).find(rates=[0.1, 0.2])
+        LRFinder(FastaiLearner(new_learn(Hearing()), quiet=quiet)).find(rates=[0.1, 0.2])
     assert len(calls) == 2
 
 
-def test_the_rate_that_was_handed_over_is_the_highest_of_one_cycle():
-    made = learn()
-    FastaiLearner(made).set_rate(0.5)
-    made.fit_one_cycle(2)
-    assert max(rate for (rate,) in made.remembering.rates) == pytest.approx(0.5, rel=0.02)
+def test_the_rate_that_was_set_is_the_highest_of_one_cycle():
+    learn = new_learn()
+    FastaiLearner(learn).set_rate(0.5)
+    learn.fit_one_cycle(2)
+    assert max(rate for (rate,) in learn.recording.rates) == pytest.approx(0.5, rel=0.02)
 
 
 def test_a_slice_keeps_its_ratio():
-    made = LEARNS["groups"]()
-    FastaiLearner(made).set_rate(0.5)
-    assert made.lr == slice(0.25, 0.5)
+    learn = LEARNS["groups"]()
+    FastaiLearner(learn).set_rate(0.5)
+    assert learn.lr == slice(0.25, 0.5)
 
 
-def test_what_does_not_fit_is_refused():
+def test_wrong_arguments_are_refused():
     with pytest.raises(LearnerError, match=r"give a fastai Learner"):
         FastaiLearner(object())
     with pytest.raises(RatesError, match="rate is None"):
-        FastaiLearner(learn()).set_rate(None)
+        FastaiLearner(new_learn()).set_rate(None)

@@ -1,4 +1,4 @@
-"""Ignite: the law, the twin, the script, and what stays quiet."""
+"""Ignite: a restore repeats time, a search changes nothing, set_rate reaches the training, other handlers stay quiet."""
 
 import pytest
 
@@ -32,7 +32,7 @@ class Own(EventEnum):
 
 
 class Training:
-    """A model, its engine, and a twin of it made from the same seed."""
+    """A model, its optimizer, its data and its engine, always from the same seed."""
 
     def __init__(self, *, by_hand=False, accumulate=1, averaged=False, **of_loader):
         torch.manual_seed(0)
@@ -51,7 +51,7 @@ class Training:
         self.average = EMAHandler(self.model, momentum=0.1) if averaged else None
         if averaged:
             self.average.attach(self.engine, event=Events.ITERATION_COMPLETED(every=2))
-        self.engine.add_event_handler(Events.ITERATION_COMPLETED, self.keep)
+        self.engine.add_event_handler(Events.ITERATION_COMPLETED, self.record)
 
     def step(self, engine, batch):
         inputs, target = batch
@@ -63,14 +63,14 @@ class Training:
         self.optimizer.step()
         return {"loss": loss}
 
-    def keep(self, engine):
+    def record(self, engine):
         output = engine.state.output
         self.losses.append(float(output["loss"].detach() if isinstance(output, dict) else output))
 
     def learner(self, **settings):
         return EngineLearner(self.engine, self.optimizer, self.loader, accumulate=self.accumulate, **settings)
 
-    def seen(self):
+    def fingerprint(self):
         return fingerprint(self.model, self.optimizer, *([] if self.average is None else [self.average.ema_model]))
 
 
@@ -84,10 +84,10 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_kind_of_engine_obeys_the_law(name):
+def test_time_repeats_for_every_kind_of_engine(name):
     training = Training(**SETTINGS[name])
     learner = training.learner()
-    lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=lambda: learner.observe() | training.seen())
+    lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=lambda: learner.observe() | training.fingerprint())
     learner.close()
 
 
@@ -113,21 +113,21 @@ def ran(settings, before, in_the_middle=nothing):
 
 @pytest.mark.parametrize("what", [search, search_that_fails])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_run_is_what_it_would_have_been_without_the_search(name, what):
+def test_a_run_is_the_same_with_and_without_a_search(name, what):
     plain, again = ran(SETTINGS[name], nothing), ran(SETTINGS[name], what)
     assert again.losses == plain.losses
-    assert again.seen() == plain.seen()
+    assert again.fingerprint() == plain.fingerprint()
     assert repr(again.engine.state) == repr(plain.engine.state)
 
 
 @pytest.mark.parametrize("name", ["supervised", "by hand", "averaged weights"])
-def test_a_search_in_the_middle_of_a_run_leaves_no_trace(name):
+def test_a_search_in_the_middle_of_a_run_changes_nothing(name):
     plain, again = ran(SETTINGS[name], nothing), ran(SETTINGS[name], nothing, search)
     assert again.losses == plain.losses
-    assert again.seen() == plain.seen()
+    assert again.fingerprint() == plain.fingerprint()
 
 
-def test_the_twin_check_sees_a_search_that_draws_one_random_number():
+def test_the_comparison_detects_a_search_that_draws_one_random_number():
     assert ran({}, lambda _: torch.rand(1)).losses != ran({}, nothing).losses
 
 
@@ -140,7 +140,7 @@ def test_iterations_of_the_learner_are_those_of_run(name):
     assert losses == pytest.approx([sum(plain[k : k + n]) / n for k, n in zip(starts, sizes, strict=True)], rel=1e-6)
 
 
-def test_handlers_that_log_save_and_stop_stay_quiet(tmp_path):
+def test_handlers_that_log_save_or_stop_are_not_called(tmp_path):
     training = Training()
     stopping = EarlyStopping(1, lambda _: 0.0, training.engine)
     training.engine.add_event_handler(Events.ITERATION_COMPLETED, stopping)
@@ -151,20 +151,20 @@ def test_handlers_that_log_save_and_stop_stay_quiet(tmp_path):
     assert (stopping.counter, training.engine.should_terminate, training.engine.state.iteration) == (0, False, 0)
 
 
-def test_handlers_take_part_where_the_step_fires_them_or_they_are_named():
+def test_handlers_take_part_if_the_step_fires_their_event_or_if_they_are_named():
     training = Training(by_hand=True)
-    heard = []
+    calls = []
 
     def named(engine):
-        heard.append(f"iteration {engine.state.iteration}")
+        calls.append(f"iteration {engine.state.iteration}")
 
-    training.engine.add_event_handler(Own.BACKWARD_COMPLETED, lambda _: heard.append("backward"))
+    training.engine.add_event_handler(Own.BACKWARD_COMPLETED, lambda _: calls.append("backward"))
     training.engine.add_event_handler(Events.ITERATION_STARTED, named)
     LRFinder(training.learner(handlers=[named])).find(rates=[0.1, 0.2])
-    assert heard == ["iteration 1", "backward", "iteration 2", "backward"]
+    assert calls == ["iteration 1", "backward", "iteration 2", "backward"]
 
 
-def test_the_next_run_has_the_rate_that_was_handed_over():
+def test_the_next_run_has_the_rate_that_was_set():
     training = Training()
     training.learner().set_rate(0.5)
     training.engine.run(training.loader, max_epochs=1)
@@ -183,7 +183,7 @@ def test_a_schedule_moves_the_rate_after_each_iteration():
     assert rates[-1] == pytest.approx(0.0)
 
 
-def test_a_scheduler_of_the_engines_own_is_not_silently_overruled():
+def test_an_engine_with_a_scheduler_of_its_own_is_refused():
     training = Training()
     scheduler = LinearCyclicalScheduler(training.optimizer, "lr", 0.0, 1.0, 10)
     training.engine.add_event_handler(Events.ITERATION_STARTED, scheduler)
@@ -191,7 +191,7 @@ def test_a_scheduler_of_the_engines_own_is_not_silently_overruled():
         training.learner().set_rate(0.5)
 
 
-def test_what_does_not_fit_is_refused():
+def test_wrong_arguments_are_refused():
     training = Training()
     with pytest.raises(LearnerError, match=r"give an ignite.engine.Engine"):
         EngineLearner(training.model, training.optimizer, training.loader)
@@ -201,6 +201,6 @@ def test_what_does_not_fit_is_refused():
         EngineLearner(training.engine, torch.optim.SGD(nn.Linear(2, 2).parameters(), lr=0.1), training.loader)
     with pytest.raises(RatesError, match="rate is None"):
         training.learner().set_rate(None)
-    silent = Engine(lambda *_: training.model and None)
+    without_loss = Engine(lambda *_: training.model and None)
     with pytest.raises(LossError, match="must give the loss"):
-        LRFinder(EngineLearner(silent, training.optimizer, training.loader, model=training.model)).find()
+        LRFinder(EngineLearner(without_loss, training.optimizer, training.loader, model=training.model)).find()

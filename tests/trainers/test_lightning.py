@@ -1,4 +1,4 @@
-"""Lightning: the law, the twin, the script, and what stays quiet."""
+"""Lightning: a restore repeats time, a search changes nothing, set_rate reaches fit, quiet callbacks stay quiet."""
 
 import pytest
 
@@ -35,7 +35,7 @@ class DataModule(LightningDataModule):
 
 
 class Manual(Net):
-    """Two optimizers, stepped by the module itself."""
+    """A module that steps two optimizers itself."""
 
     def __init__(self):
         super().__init__()
@@ -54,8 +54,8 @@ class Manual(Net):
         return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
 
 
-class OfTwo(Net):
-    """Batches from two loaders."""
+class TwoLoaders(Net):
+    """A module that takes batches from two loaders."""
 
     def training_step(self, batch, batch_idx):
         return super().training_step(batch["a"], batch_idx) + super().training_step(batch["b"], batch_idx)
@@ -77,13 +77,13 @@ LEARNERS = {
     "a scheduler": lambda path: (Net(step_lr), quiet_trainer(path), loader()),
     "averaged weights": lambda path: (Net(), quiet_trainer(path, callbacks=[EMAWeightAveraging()]), loader()),
     "manual optimization": lambda path: (Manual(), quiet_trainer(path), loader()),
-    "two loaders": lambda path: (OfTwo(), quiet_trainer(path), {"a": loader(), "b": loader(16)}),
+    "two loaders": lambda path: (TwoLoaders(), quiet_trainer(path), {"a": loader(), "b": loader(16)}),
     "workers": lambda path: (Net(), quiet_trainer(path), loader(num_workers=1, persistent_workers=True)),
 }
 
 
 @pytest.mark.parametrize("name", LEARNERS)
-def test_every_kind_of_trainer_obeys_the_law(name, tmp_path):
+def test_time_repeats_for_every_kind_of_trainer(name, tmp_path):
     torch.manual_seed(0)
     module, trainer, data = LEARNERS[name](tmp_path)
     learner = LightningLearner(module, trainer, data)
@@ -110,14 +110,14 @@ def fitted(name, path, before_fit):
 
 @pytest.mark.parametrize("what", [search, search_that_fails])
 @pytest.mark.parametrize("name", LEARNERS)
-def test_a_fit_is_what_it_would_have_been_without_the_search(name, what, tmp_path):
+def test_a_fit_is_the_same_with_and_without_a_search(name, what, tmp_path):
     module, trainer = fitted(name, tmp_path, nothing)
     again, other = fitted(name, tmp_path, what)
     assert again.losses == module.losses
     assert fingerprint(again, *other.optimizers) == fingerprint(module, *trainer.optimizers)
 
 
-def test_the_twin_check_sees_a_search_that_draws_one_random_number(tmp_path):
+def test_the_comparison_detects_a_search_that_draws_one_random_number(tmp_path):
     module, _ = fitted("a loader", tmp_path, nothing)
     again, _ = fitted("a loader", tmp_path, lambda _: torch.rand(1))
     assert again.losses != module.losses
@@ -142,8 +142,8 @@ def test_an_iteration_is_an_update_where_gradients_are_accumulated(tmp_path):
     assert losses == pytest.approx(means, rel=1e-6)
 
 
-class Loud(Callback):
-    """Counts its calls, as a callback of the user's that no search should reach."""
+class Counting(Callback):
+    """A callback of the user that counts its calls."""
 
     def __init__(self):
         self.calls = 0
@@ -152,33 +152,33 @@ class Loud(Callback):
         self.calls += 1
 
 
-def test_loggers_checkpoints_and_early_stopping_stay_quiet(tmp_path):
-    loud, stopping = Loud(), EarlyStopping("loss", patience=0)
-    callbacks = [ModelCheckpoint(tmp_path / "checkpoints", every_n_train_steps=1), stopping, loud]
+def test_loggers_checkpoints_and_early_stopping_are_not_called(tmp_path):
+    counting, stopping = Counting(), EarlyStopping("loss", patience=0)
+    callbacks = [ModelCheckpoint(tmp_path / "checkpoints", every_n_train_steps=1), stopping, counting]
     trainer = Trainer(accelerator="cpu", max_epochs=1, logger=CSVLogger(tmp_path), callbacks=callbacks, log_every_n_steps=1)
     before = list(trainer.callbacks)
-    LRFinder(LightningLearner(Net(), trainer, loader(), quiet=[Loud])).find()
+    LRFinder(LightningLearner(Net(), trainer, loader(), quiet=[Counting])).find()
     assert list(tmp_path.iterdir()) == []
-    assert (loud.calls, stopping.wait_count, trainer.callbacks, trainer.global_step) == (0, 0, before, 0)
+    assert (counting.calls, stopping.wait_count, trainer.callbacks, trainer.global_step) == (0, 0, before, 0)
 
 
-def test_a_callback_of_the_users_takes_part_and_is_itself_not_touched(tmp_path):
-    heard = []
+def test_a_callback_of_the_user_takes_part_as_a_copy(tmp_path):
+    calls = []
 
     class Doubling(Callback):
         times = 0
 
         def on_before_optimizer_step(self, trainer, pl_module, optimizer):
             self.times += 1
-            heard.append(self.times)
+            calls.append(self.times)
 
     doubling = Doubling()
     LRFinder(LightningLearner(Net(), quiet_trainer(tmp_path, callbacks=[doubling]), loader())).find(rates=[0.1, 0.2])
-    assert (heard, doubling.times) == ([1, 2], 0)
+    assert (calls, doubling.times) == ([1, 2], 0)
 
 
 class Rates(Callback):
-    """Notes the rates of each update."""
+    """A callback that records the rates of each update."""
 
     def __init__(self):
         self.rates = []
@@ -187,15 +187,15 @@ class Rates(Callback):
         self.rates.append([group["lr"] for group in optimizer.param_groups])
 
 
-def test_the_next_fit_begins_at_the_rate_that_was_handed_over(tmp_path):
+def test_the_next_fit_begins_at_the_rate_that_was_set(tmp_path):
     rates = Rates()
     module, trainer = Net(step_lr), quiet_trainer(tmp_path, callbacks=[rates])
     LightningLearner(module, trainer, loader()).set_rate(0.5)
     trainer.fit(module, loader())
-    assert (rates.rates[0], rates.rates[-1]) == ([0.25, 0.5], [0.125, 0.25])  # the module's scheduler goes on from there
+    assert (rates.rates[0], rates.rates[-1]) == ([0.25, 0.5], [0.125, 0.25])  # the module's scheduler continues from there
 
 
-def test_a_fit_that_goes_on_has_the_new_rate_but_from_a_checkpoint_its_own(tmp_path):
+def test_a_fit_that_continues_has_the_new_rate_but_one_from_a_checkpoint_its_own(tmp_path):
     rates = Rates()
     module, trainer = Net(), quiet_trainer(tmp_path, max_epochs=1, callbacks=[rates])
     trainer.fit(module, loader())
@@ -209,7 +209,7 @@ def test_a_fit_that_goes_on_has_the_new_rate_but_from_a_checkpoint_its_own(tmp_p
     assert rates.rates[-1] == [0.005, 0.01]
 
 
-def test_a_schedule_takes_the_place_of_the_modules_and_moves_each_iteration(tmp_path):
+def test_a_schedule_replaces_that_of_the_module_and_moves_each_iteration(tmp_path):
     rates = Rates()
     module, trainer = Net(step_lr), quiet_trainer(tmp_path, callbacks=[rates])
     learner = LightningLearner(module, trainer, loader())
@@ -219,7 +219,7 @@ def test_a_schedule_takes_the_place_of_the_modules_and_moves_each_iteration(tmp_
     assert rates.rates[-1][1] < 0.01
 
 
-def test_a_scheduler_with_rates_of_its_own_is_not_silently_kept(tmp_path):
+def test_a_scheduler_with_rates_of_its_own_is_refused(tmp_path):
     module = Net(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=24))
     trainer = quiet_trainer(tmp_path)
     LightningLearner(module, trainer, loader()).set_rate(0.5)
@@ -227,42 +227,42 @@ def test_a_scheduler_with_rates_of_its_own_is_not_silently_kept(tmp_path):
         trainer.fit(module, loader())
 
 
-def by_curve(finder, _):
+def suggest_from_curve(finder, _):
     return finder.find(lr_multiplier=1.5).suggestion
 
 
-def found_in_fit(path, *callbacks):
+def fitted_with(path, *callbacks):
     torch.manual_seed(0)
     module, trainer = Net(step_lr), quiet_trainer(path, callbacks=[EMAWeightAveraging(), *callbacks])
     trainer.fit(module, loader())
     return module, trainer
 
 
-def test_a_search_before_and_in_the_middle_of_fit_leaves_no_trace(tmp_path):
-    find = LRFind(by_curve, when=lambda trainer: trainer.global_step in {0, 7}, schedule=lambda *_: None)
-    (module, trainer), (again, other) = found_in_fit(tmp_path), found_in_fit(tmp_path, find)
+def test_a_search_before_and_in_the_middle_of_fit_changes_nothing(tmp_path):
+    find = LRFind(suggest_from_curve, when=lambda trainer: trainer.global_step in {0, 7}, schedule=lambda *_: None)
+    (module, trainer), (again, other) = fitted_with(tmp_path), fitted_with(tmp_path, find)
     assert [one.iterations > 20 for one in find.suggestions] == [True, True]
     assert fingerprint(again, *other.optimizers) == fingerprint(module, *trainer.optimizers)
     assert other.global_step == trainer.global_step == 24
     assert other.callback_metrics == trainer.callback_metrics
 
 
-def test_the_rate_found_in_fit_is_the_one_that_fit_goes_on_with(tmp_path):
+def test_fit_continues_with_the_rate_that_was_found_inside_it(tmp_path):
     rates = Rates()
     find = LRFind(lambda finder, _: finder.suggest(30, max_iterations=300), when=lambda trainer: trainer.global_step == 3)
-    found_in_fit(tmp_path, find, rates)
+    fitted_with(tmp_path, find, rates)
     (suggestion,) = find.suggestions
     assert rates.rates[0] == [0.005, 0.01]
     assert rates.rates[-1] == pytest.approx([suggestion.lr / 4, suggestion.lr / 2])  # halved once at the end of a pass
 
 
-def test_the_search_in_fit_asks_for_what_is_left_of_it(tmp_path):
+def test_the_search_inside_fit_is_for_its_remaining_steps(tmp_path):
     find = LRFind(when=lambda trainer: trainer.global_step == 4)
-    found_in_fit(tmp_path, find)
+    fitted_with(tmp_path, find)
     assert find.suggestions[0].horizon == 20
 
 
-def test_what_does_not_fit_is_refused(tmp_path):
+def test_wrong_arguments_are_refused(tmp_path):
     trainer = quiet_trainer(tmp_path)
     with pytest.raises(
         LearnerError, match=r"torch.nn.modules.linear.Linear was given for a lightning.pytorch.LightningModule"
@@ -276,7 +276,7 @@ def test_what_does_not_fit_is_refused(tmp_path):
         LightningLearner(Net(), trainer, loader()).set_rate(None)
 
 
-def test_a_step_without_a_loss_is_told(tmp_path):
+def test_a_step_without_a_loss_is_refused(tmp_path):
     class Without(Net):
         def training_step(self, batch, batch_idx):
             return None
@@ -285,7 +285,7 @@ def test_a_step_without_a_loss_is_told(tmp_path):
         LRFinder(LightningLearner(Without(), quiet_trainer(tmp_path), loader())).find()
 
 
-def test_making_a_learner_asks_the_module_for_nothing(tmp_path):
+def test_creating_a_learner_calls_nothing_of_the_module(tmp_path):
     class Never(LightningModule):
         def configure_optimizers(self):
             raise AssertionError

@@ -1,4 +1,4 @@
-"""skorch: the law, the twin, the script, and what stays quiet."""
+"""skorch: a restore repeats time, a search changes nothing, set_rate reaches fit, quiet callbacks stay quiet."""
 
 import pytest
 
@@ -32,8 +32,8 @@ class Net(nn.Module):
         return self.layers(self.first(inputs))
 
 
-class Remembering(Callback):
-    """Keeps losses and rates of each training batch."""
+class Recording(Callback):
+    """A callback that records loss and rates of each training batch."""
 
     def initialize(self):
         self.losses_ = []
@@ -48,7 +48,7 @@ class Remembering(Callback):
             self.losses_.append(float(loss.detach()))
 
 
-def net(*callbacks, **settings):
+def new_net(*callbacks, **settings):
     torch.manual_seed(0)
     return NeuralNetClassifier(
         Net,
@@ -60,83 +60,83 @@ def net(*callbacks, **settings):
             "batch_size": 8,
             "iterator_train__shuffle": True,
             "verbose": 0,
-            "callbacks": [Remembering(), *callbacks],
+            "callbacks": [Recording(), *callbacks],
             **settings,
         },
     )
 
 
 def initialized(*callbacks, **settings):
-    return net(*callbacks, **settings).initialize()
+    return new_net(*callbacks, **settings).initialize()
 
 
-def warm(*callbacks, **settings):
-    return net(*callbacks, **settings).fit(X, Y)
+def fitted(*callbacks, **settings):
+    return new_net(*callbacks, **settings).fit(X, Y)
 
 
 NETS = {
-    "not initialized": net,
+    "not initialized": new_net,
     "initialized": initialized,
-    "trained already": warm,
-    "clipping": lambda: net(GradientNormClipping(0.1)),
-    "groups": lambda: net(optimizer__param_groups=[("first.*", {"lr": 0.005})]),
+    "already fitted": fitted,
+    "clipping": lambda: new_net(GradientNormClipping(0.1)),
+    "groups": lambda: new_net(optimizer__param_groups=[("first.*", {"lr": 0.005})]),
 }
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_every_kind_of_net_obeys_the_law(name):
+def test_time_repeats_for_every_kind_of_net(name):
     learner = SkorchLearner(NETS[name](), X, Y)
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 
 
-def heard(one):
-    return next(callback for _, callback in one.callbacks_ if isinstance(callback, Remembering))
+def recorded(net):
+    return next(callback for _, callback in net.callbacks_ if isinstance(callback, Recording))
 
 
 def trained(name, before):
-    one = NETS[name]()
-    before(SkorchLearner(one, X, Y))
-    one.partial_fit(X, Y)
-    return one
+    net = NETS[name]()
+    before(SkorchLearner(net, X, Y))
+    net.partial_fit(X, Y)
+    return net
 
 
 @pytest.mark.parametrize("what", [search, search_that_fails])
 @pytest.mark.parametrize("name", NETS)
-def test_a_fit_is_what_it_would_have_been_without_the_search(name, what):
+def test_a_fit_is_the_same_with_and_without_a_search(name, what):
     plain, again = trained(name, lambda _: None), trained(name, what)
-    assert heard(again).losses_ == heard(plain).losses_
+    assert recorded(again).losses_ == recorded(plain).losses_
     assert fingerprint(again.module_, again.optimizer_) == fingerprint(plain.module_, plain.optimizer_)
     assert again.history[:, "train_loss"] == plain.history[:, "train_loss"]
 
 
-def test_the_twin_check_sees_a_search_that_draws_one_random_number():
+def test_the_comparison_detects_a_search_that_draws_one_random_number():
     plain, again = trained("not initialized", lambda _: None), trained("not initialized", lambda _: torch.rand(1))
-    assert heard(again).losses_ != heard(plain).losses_
+    assert recorded(again).losses_ != recorded(plain).losses_
 
 
 @pytest.mark.parametrize("name", ["not initialized", "clipping", "groups"])
 def test_iterations_of_the_learner_are_those_of_fit(name):
     losses = lrfinder.testing.losses(SkorchLearner(NETS[name]().initialize(), X, Y), [0.01] * 10)
     plain = NETS[name]().initialize().partial_fit(X, Y)
-    assert losses == heard(plain).losses_[:10]
+    assert losses == recorded(plain).losses_[:10]
 
 
-def test_a_net_that_is_not_initialized_stays_so():
-    one = net()
-    LRFinder(SkorchLearner(one, X, Y)).find(rates=[0.1, 0.2])
-    assert not one.initialized_
-    assert not hasattr(one.get_params()["callbacks"][0], "losses_")
+def test_a_net_that_is_not_initialized_remains_so():
+    net = new_net()
+    LRFinder(SkorchLearner(net, X, Y)).find(rates=[0.1, 0.2])
+    assert not net.initialized_
+    assert not hasattr(net.get_params()["callbacks"][0], "losses_")
 
 
-def test_checkpoints_and_early_stopping_stay_quiet(tmp_path):
+def test_checkpoints_and_early_stopping_are_not_called(tmp_path):
     stopping = EarlyStopping("train_loss", patience=1)
-    one = initialized(Checkpoint(dirname=str(tmp_path / "out"), monitor=None), stopping)
-    LRFinder(SkorchLearner(one, X, Y)).find()
-    assert (list(tmp_path.glob("out/*")), len(one.history), stopping.misses_) == ([], 0, 0)
+    net = initialized(Checkpoint(dirname=str(tmp_path / "out"), monitor=None), stopping)
+    LRFinder(SkorchLearner(net, X, Y)).find()
+    assert (list(tmp_path.glob("out/*")), len(net.history), stopping.misses_) == ([], 0, 0)
 
 
-def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet():
+def test_callbacks_of_the_user_take_part_unless_they_are_quiet():
     calls = []
 
     class Hearing(Callback):
@@ -144,29 +144,29 @@ def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet():
             calls.append(len(net.history[-1]["batches"]))
 
     for quiet in ((), (Hearing,)):
-        LRFinder(SkorchLearner(net(Hearing()), X, Y, quiet=quiet)).find(rates=[0.1, 0.2])
+        LRFinder(SkorchLearner(new_net(Hearing()), X, Y, quiet=quiet)).find(rates=[0.1, 0.2])
     assert calls == [1, 2]
 
 
-def test_fit_has_the_rate_that_was_handed_over_and_groups_in_proportion():
-    one = NETS["groups"]()
-    SkorchLearner(one, X, Y).set_rate(0.5)
-    one.fit(X, Y)
-    assert heard(one).rates_[-1] == [0.25, 0.5]
+def test_fit_has_the_rate_that_was_set_and_groups_in_proportion():
+    net = NETS["groups"]()
+    SkorchLearner(net, X, Y).set_rate(0.5)
+    net.fit(X, Y)
+    assert recorded(net).rates_[-1] == [0.25, 0.5]
 
 
 def test_a_schedule_moves_the_rate_after_each_batch():
-    one = net()
-    SkorchLearner(one, X, Y).set_rate(
+    net = new_net()
+    SkorchLearner(net, X, Y).set_rate(
         0.5, schedule=lambda optimizer, rate: schedules.warmup_cosine(optimizer, rate, 24, warmup=4)
     )
-    one.fit(X, Y)
-    assert [rate for (rate,) in heard(one).rates_[:5]] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert heard(one).rates_[-1][0] == pytest.approx(0.0)
+    net.fit(X, Y)
+    assert [rate for (rate,) in recorded(net).rates_[:5]] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert recorded(net).rates_[-1][0] == pytest.approx(0.0)
 
 
-def test_what_does_not_fit_is_refused():
+def test_wrong_arguments_are_refused():
     with pytest.raises(LearnerError, match=r"give a skorch.NeuralNet"):
         SkorchLearner(Net(), X, Y)
     with pytest.raises(RatesError, match="rate is None"):
-        SkorchLearner(net(), X, Y).set_rate(None)
+        SkorchLearner(new_net(), X, Y).set_rate(None)

@@ -1,4 +1,4 @@
-"""Hugging Face's Trainer: the law, the twin, the script, and what stays quiet."""
+"""Hugging Face's Trainer: a restore repeats time, a search changes nothing, set_rate reaches train, callbacks stay quiet."""
 
 import pytest
 
@@ -17,14 +17,14 @@ from lrfinder.trainers.transformers import TrainerLearner
 
 
 def sentences(count=90):
-    """Letters in rising order, each sentence a dict; 12 batches of 8, the last one smaller."""
+    """Return sentences of letters in rising order, each a dict: 12 batches of 8, the last one smaller."""
     generator = torch.Generator().manual_seed(0)
     tokens = torch.randint(32, (count, 12), generator=generator).sort(1).values
     return [{"input_ids": one, "labels": one} for one in tokens]
 
 
-class Noting(TrainerCallback):
-    """Notes rates and calls, as a callback of the user's."""
+class Counting(TrainerCallback):
+    """A callback of the user that records rates and counts calls."""
 
     def __init__(self):
         self.rates = []
@@ -37,8 +37,8 @@ class Noting(TrainerCallback):
         self.ends += 1
 
 
-class Remembering(Trainer):
-    """Keeps the loss of each batch."""
+class Recording(Trainer):
+    """A trainer that records the loss of each batch."""
 
     losses = ()
 
@@ -48,7 +48,7 @@ class Remembering(Trainer):
         return loss
 
 
-def trainer(path, *, callbacks=(), optimizers=(None, None), **settings):
+def new_trainer(path, *, callbacks=(), optimizers=(None, None), **settings):
     torch.manual_seed(0)
     model = GPT2LMHeadModel(
         GPT2Config(vocab_size=32, n_positions=12, n_embd=16, n_layer=1, n_head=2, loss_type="ForCausalLM")
@@ -69,39 +69,39 @@ def trainer(path, *, callbacks=(), optimizers=(None, None), **settings):
         },
     )
     optimizers = optimizers(model) if callable(optimizers) else optimizers
-    return Remembering(model, arguments, train_dataset=sentences(), callbacks=list(callbacks), optimizers=optimizers)
+    return Recording(model, arguments, train_dataset=sentences(), callbacks=list(callbacks), optimizers=optimizers)
 
 
 SETTINGS = {
-    "as it comes": {},
+    "defaults": {},
     "accumulation": {"gradient_accumulation_steps": 5},
     "bfloat16": {"bf16": True},
     "noise on embeddings, tight clipping": {"neftune_noise_alpha": 5.0, "max_grad_norm": 0.1},
     "workers": {"dataloader_num_workers": 1, "dataloader_persistent_workers": True},
-    "an optimizer of the user's": {
+    "an optimizer of the user": {
         "optimizers": lambda model: (torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9), None)
     },
 }
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_kind_of_trainer_obeys_the_law(name, tmp_path):
-    learner = TrainerLearner(trainer(tmp_path, **SETTINGS[name]))
+def test_time_repeats_for_every_kind_of_trainer(name, tmp_path):
+    learner = TrainerLearner(new_trainer(tmp_path, **SETTINGS[name]))
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 
 
 def trained(path, settings, before):
-    one = trainer(path, **settings)
-    before(TrainerLearner(one))
-    one.losses = []
-    one.train()
-    return one
+    trainer = new_trainer(path, **settings)
+    before(TrainerLearner(trainer))
+    trainer.losses = []
+    trainer.train()
+    return trainer
 
 
 @pytest.mark.parametrize("what", [search, search_that_fails])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_training_is_what_it_would_have_been_without_the_search(name, what, tmp_path):
+def test_a_training_is_the_same_with_and_without_a_search(name, what, tmp_path):
     plain = trained(tmp_path, SETTINGS[name], lambda _: None)
     again = trained(tmp_path, SETTINGS[name], what)
     assert again.losses == plain.losses
@@ -109,15 +109,15 @@ def test_a_training_is_what_it_would_have_been_without_the_search(name, what, tm
     assert vars(again.state).keys() == vars(plain.state).keys()
 
 
-def test_the_twin_check_sees_a_search_that_draws_one_random_number(tmp_path):
+def test_the_comparison_detects_a_search_that_draws_one_random_number(tmp_path):
     plain = trained(tmp_path, {}, lambda _: None)
     assert trained(tmp_path, {}, lambda _: torch.rand(1)).losses != plain.losses
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_iterations_of_the_learner_are_those_of_train(name, tmp_path):
-    one = trainer(tmp_path, **SETTINGS[name])
-    losses = lrfinder.testing.losses(TrainerLearner(one), [0.01] * 3)
+    trainer = new_trainer(tmp_path, **SETTINGS[name])
+    losses = lrfinder.testing.losses(TrainerLearner(trainer), [0.01] * 3)
     plain = trained(tmp_path, SETTINGS[name], lambda _: None)
     sizes = (5, 5, 2) if name == "accumulation" else (1, 1, 1)
     starts = [sum(sizes[:k]) for k in range(3)]
@@ -125,61 +125,61 @@ def test_iterations_of_the_learner_are_those_of_train(name, tmp_path):
     assert losses == pytest.approx(expected, rel=1e-6 if name == "accumulation" else 0)
 
 
-def test_the_trainer_itself_is_not_touched(tmp_path):
-    noting = Noting()
-    one = trainer(
-        tmp_path, callbacks=[noting], save_strategy="steps", save_steps=1, logging_strategy="steps", logging_steps=1
+def test_the_given_trainer_does_not_change(tmp_path):
+    counting = Counting()
+    trainer = new_trainer(
+        tmp_path, callbacks=[counting], save_strategy="steps", save_steps=1, logging_strategy="steps", logging_steps=1
     )
-    before = dict(vars(one))
+    before = dict(vars(trainer))
     files = list(tmp_path.rglob("*"))
-    LRFinder(TrainerLearner(one)).find(rates=[0.1, 0.2])
-    assert all(vars(one)[name] is value for name, value in before.items())
-    assert (one.optimizer, one.state.global_step, one.state.log_history) == (None, 0, [])
+    LRFinder(TrainerLearner(trainer)).find(rates=[0.1, 0.2])
+    assert all(vars(trainer)[name] is value for name, value in before.items())
+    assert (trainer.optimizer, trainer.state.global_step, trainer.state.log_history) == (None, 0, [])
     assert list(tmp_path.rglob("*")) == files
-    assert (noting.ends, noting.rates) == (0, [])
+    assert (counting.ends, counting.rates) == (0, [])
 
 
-def test_callbacks_of_the_users_take_part_unless_they_are_named_quiet(tmp_path):
-    heard = []
+def test_callbacks_of_the_user_take_part_unless_they_are_quiet(tmp_path):
+    calls = []
 
     class Hearing(TrainerCallback):
         def on_step_end(self, args, state, control, **_):
-            heard.append(state.global_step)
+            calls.append(state.global_step)
 
     for quiet in ((), (Hearing,)):
-        LRFinder(TrainerLearner(trainer(tmp_path, callbacks=[Hearing()]), quiet=quiet)).find(rates=[0.1, 0.2])
-    assert heard == [1, 2]
+        LRFinder(TrainerLearner(new_trainer(tmp_path, callbacks=[Hearing()]), quiet=quiet)).find(rates=[0.1, 0.2])
+    assert calls == [1, 2]
 
 
-def test_the_rate_that_was_handed_over_is_the_highest_of_the_trainers_schedule(tmp_path):
-    noting = Noting()
-    one = trainer(tmp_path, callbacks=[noting], lr_scheduler_type="linear", warmup_steps=4)
-    TrainerLearner(one).set_rate(0.5)
-    one.train()
-    assert (max(noting.rates), noting.rates.index(0.5), one.args.learning_rate) == (0.5, 4, 0.5)
+def test_the_rate_that_was_set_is_the_highest_of_the_schedule_of_the_trainer(tmp_path):
+    counting = Counting()
+    trainer = new_trainer(tmp_path, callbacks=[counting], lr_scheduler_type="linear", warmup_steps=4)
+    TrainerLearner(trainer).set_rate(0.5)
+    trainer.train()
+    assert (max(counting.rates), counting.rates.index(0.5), trainer.args.learning_rate) == (0.5, 4, 0.5)
 
 
-def test_a_schedule_takes_the_place_of_the_trainers(tmp_path):
-    noting = Noting()
-    one = trainer(tmp_path, callbacks=[noting], lr_scheduler_type="linear")
-    TrainerLearner(one).set_rate(
+def test_a_schedule_replaces_that_of_the_trainer(tmp_path):
+    counting = Counting()
+    trainer = new_trainer(tmp_path, callbacks=[counting], lr_scheduler_type="linear")
+    TrainerLearner(trainer).set_rate(
         0.5, schedule=lambda optimizer, rate: schedules.warmup_cosine(optimizer, rate, 24, warmup=4)
     )
-    one.train()
-    assert noting.rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
-    assert noting.rates[-1] < 0.01
+    trainer.train()
+    assert counting.rates[:5] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert counting.rates[-1] < 0.01
 
 
-def test_an_optimizer_of_the_users_gets_the_rate(tmp_path):
-    noting = Noting()
-    one = trainer(tmp_path, callbacks=[noting], **SETTINGS["an optimizer of the user's"])
-    TrainerLearner(one).set_rate(0.5)
-    one.train()
-    assert set(noting.rates) == {0.5}
+def test_an_optimizer_of_the_user_gets_the_rate(tmp_path):
+    counting = Counting()
+    trainer = new_trainer(tmp_path, callbacks=[counting], **SETTINGS["an optimizer of the user"])
+    TrainerLearner(trainer).set_rate(0.5)
+    trainer.train()
+    assert set(counting.rates) == {0.5}
 
 
-def test_what_does_not_fit_is_refused(tmp_path):
+def test_wrong_arguments_are_refused(tmp_path):
     with pytest.raises(LearnerError, match=r"give a transformers.Trainer"):
         TrainerLearner(object())
     with pytest.raises(RatesError, match="rate is None"):
-        TrainerLearner(trainer(tmp_path)).set_rate(None)
+        TrainerLearner(new_trainer(tmp_path)).set_rate(None)
