@@ -29,7 +29,7 @@ from lrfinder.trainers._updates import BatchGroups
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from lrfinder.trainers._apply_rate import MakeScheduler, Rate
 
@@ -85,7 +85,19 @@ class TrainerLearner(LazyLearner):
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
-            return _learner_of(_prepared_copy(trainer, all_quiet), trainer.model, group, replay_bytes)
+            copied = _prepared_copy(trainer, all_quiet)
+            optimizer = copied.optimizer
+            roots = [copied, *copied.callback_handler.callbacks, accelerate.state.GradientState()]
+            objects = reachable_objects(roots, "accelerate", "transformers")
+            return TorchLearner.from_step(
+                lambda batches: _update(copied, batches),
+                BatchGroups(copied.train_loader, copied.args.gradient_accumulation_steps),
+                modules=[trainer.model],
+                optimizers=[getattr(optimizer, "optimizer", optimizer)],
+                stateful=[*objects, copied.model, optimizer],
+                group=group,
+                replay_bytes=replay_bytes,
+            )
 
         super().__init__(prepared, [trainer.model], trainer.train_dataset)
 
@@ -161,22 +173,6 @@ def _repeatable(loader: Any) -> Any:
 
 def _is_quiet(callback: object, quiet: Callbacks) -> bool:
     return isinstance(callback, quiet) or type(callback).__module__.partition(".")[0] == "transformers"
-
-
-def _learner_of(trainer: Trainer, model: nn.Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
-    """Return a learner that performs the updates of a prepared trainer."""
-    optimizer = trainer.optimizer
-    roots = [trainer, *trainer.callback_handler.callbacks, accelerate.state.GradientState()]
-    objects = reachable_objects(roots, "accelerate", "transformers")
-    return TorchLearner.from_step(
-        lambda batches: _update(trainer, batches),
-        BatchGroups(trainer.train_loader, trainer.args.gradient_accumulation_steps),
-        modules=[model],
-        optimizers=[getattr(optimizer, "optimizer", optimizer)],
-        stateful=[*objects, trainer.model, optimizer],
-        group=group,
-        replay_bytes=replay_bytes,
-    )
 
 
 def _update(trainer: Trainer, batches: Sequence[Any]) -> Tensor:

@@ -6,8 +6,6 @@ from contextlib import contextmanager, suppress
 from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch.distributed as dist
-
 from lrfinder.errors import DataEndedError, RankError
 from lrfinder.torch._distributed.channel import BROKEN, FaultReport
 from lrfinder.torch._distributed.consistency import position_difference, settings_difference
@@ -63,11 +61,7 @@ class RankBarrier:
         self._broken_by = ""
 
     def enter(self) -> None:
-        """Begin a call. After a fault the ranks start again; the first call compares their settings.
-
-        Raises:
-            RankError: the process group is broken, or the ranks are set up differently.
-        """
+        """Begin a call. The first one compares the settings of the ranks; after a fault they start again."""
         if self.phase is Phase.BROKEN:
             raise RankError(self._broken_by)
         if self.phase is Phase.ENDED:
@@ -77,12 +71,7 @@ class RankBarrier:
             self._open()
 
     def wait(self, stage: Stage, *, lr: float = 0.0, loss: float = 0.0, size: float = 0.0) -> list[Message]:
-        """Return the messages of all ranks, in their order.
-
-        Raises:
-            RankError: a rank raised, is gone, or is at another stage or rate.
-            DataEndedError: the data of a rank have ended.
-        """
+        """Return the messages of all ranks, in order; raise if a rank raised, is gone, or is at another stage or rate."""
         try:
             messages = self._exchange(Message(_STAGES.index(stage), _NO_FAULT, lr, loss, size))
         except RuntimeError as error:
@@ -110,12 +99,13 @@ class RankBarrier:
         fault = _DATA_ENDED if isinstance(error, DataEndedError) else _RAISED
         error_text = f"{type(error).__name__}: {error}".rstrip(": \n")
         report = self._fetch_reports(error_text, Message(fault=fault), is_consequence=is_consequence)
-        failure, rank = self._rank_error(report), dist.get_rank()
-        if is_consequence and report.cause != rank:
+        failure = self._rank_error(report)
+        is_cause = report.cause == self._channel.rank
+        if is_consequence and not is_cause:
             return failure
         if report.is_broken:
-            reason = BROKEN if report.cause == rank else failure
-            error.add_note(f"lrfinder: raised on rank {rank}, for which others waited. {reason}")
+            reason = BROKEN if is_cause else failure
+            error.add_note(f"lrfinder: raised on rank {self._channel.rank}, for which others waited. {reason}")
         return error
 
     def close(self) -> None:

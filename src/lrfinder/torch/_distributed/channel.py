@@ -65,15 +65,14 @@ class FaultReport(NamedTuple):
 
 
 class Channel:
-    """Numbers and notes between ranks. Every rank opens it at the same point of its work.
+    """Numbers and notes between ``ranks``, which open it at the same point of their work.
 
-    Args:
-        ranks: all that communicate, the rank of this process included.
-        seconds: time limit for the numbers of other ranks. Notes have twice as long, as some ranks leave theirs only then.
+    Numbers must arrive within ``seconds``. Notes have twice as long, as some ranks leave theirs only after waiting in vain.
     """
 
     def __init__(self, ranks: Sequence[int], seconds: float) -> None:
         self.ranks = tuple(ranks)
+        self.rank = dist.get_rank()
         self._seconds = seconds
         self._group: Any = None
         self._world: object = None
@@ -86,18 +85,14 @@ class Channel:
         return self._group is not None and dist.is_initialized() and dist.group.WORLD is self._world
 
     def open(self) -> None:
-        """Create the process group, together with all other ranks.
-
-        Raises:
-            RuntimeError: from PyTorch; some ranks did not come in time.
-        """
+        """Create the process group, together with all other ranks; raise PyTorch's ``RuntimeError`` if some do not come."""
         _opened[self.ranks] += 1
         self._world = dist.group.WORLD
         self._prefix = f"lrfinder/{'-'.join(map(str, self.ranks))}/{_opened[self.ranks]}"
         # new_group() would reuse the name of a closed group of these ranks, under which the store still has addresses at
         # which nobody listens any more
         store = distributed_c10d.PrefixStore(f"{self._prefix}/gloo", _default_store())
-        position = self.ranks.index(dist.get_rank())
+        position = self.ranks.index(self.rank)
         self._group = dist.ProcessGroupGloo(store, position, len(self.ranks), timedelta(seconds=self._seconds))
 
     def close(self) -> None:
@@ -107,21 +102,15 @@ class Channel:
         self._group = None
 
     def exchange(self, numbers: Sequence[float]) -> list[list[float]]:
-        """Return the numbers of every rank, in the order of the ranks; the same on each of them.
-
-        Raises:
-            RuntimeError: from PyTorch; a rank has ended, or keeps the others waiting for too long.
-        """
+        """Return the numbers of every rank, in their order; raise PyTorch's ``RuntimeError`` if some do not arrive."""
         return [one.tolist() for one in self._gather(torch.tensor(numbers, dtype=torch.float64))]
 
     def share(self, texts: Mapping[str, str]) -> list[dict[str, str]]:
-        """Return the texts of every rank, in the order of the ranks. Raises as :meth:`exchange` does."""
-        encoded = torch.frombuffer(bytearray(json.dumps(dict(texts)).encode()), dtype=torch.uint8)
-        lengths = [int(length) for (length,) in self.exchange([len(encoded)])]
-        padded = torch.zeros(max(lengths), dtype=torch.uint8)
-        padded[: len(encoded)] = encoded
-        gathered = zip(self._gather(padded), lengths, strict=True)
-        return [json.loads(one[:length].numpy().tobytes()) for one, length in gathered]
+        """Return the texts of every rank, in their order."""
+        encoded = json.dumps(dict(texts)).encode()
+        longest = int(max(length for (length,) in self.exchange([len(encoded)])))
+        padded = bytearray(encoded.ljust(longest))  # JSON ignores spaces at its end
+        return [json.loads(one.numpy().tobytes()) for one in self._gather(torch.frombuffer(padded, dtype=torch.uint8))]
 
     def _gather(self, mine: torch.Tensor) -> list[torch.Tensor]:
         gathered = [torch.empty_like(mine) for _ in self.ranks]
@@ -130,10 +119,10 @@ class Channel:
 
     def leave_note(self, error_text: str, *, is_consequence: bool) -> None:
         """Leave a note of what this rank raised. Of several notes of a rank the first counts."""
-        store, rank = self._notes_store(), dist.get_rank()
-        if not store.check([str(rank)]):
-            note = Note(store.add("raised", 1), rank, error_text[:_NOTE_CHARACTERS], is_consequence)
-            store.set(str(rank), json.dumps(note))
+        store, key = self._notes_store(), str(self.rank)
+        if not store.check([key]):
+            note = Note(store.add("raised", 1), self.rank, error_text[:_NOTE_CHARACTERS], is_consequence)
+            store.set(key, json.dumps(note))
 
     def read_notes(self, ranks: Iterable[int]) -> FaultReport:
         """Return the notes of ``ranks``, which have left one."""

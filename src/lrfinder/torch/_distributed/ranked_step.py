@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from lrfinder.torch._distributed import sharding
-from lrfinder.torch._distributed.barrier import Stage
+from lrfinder.torch._distributed.barrier import Phase, Stage
 from lrfinder.torch.batches import batch_size
 from lrfinder.torch.step import check_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from torch.optim import Optimizer
 
@@ -33,8 +34,15 @@ class RankedStep:
     that a rank whose data raise keeps nobody waiting.
     """
 
-    def __init__(self, barrier: RankBarrier, modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> None:
+    def __init__(
+        self,
+        barrier: RankBarrier,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        limited_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self._barrier = barrier
+        self._limited_waiting = limited_waiting
         self._optimizers = optimizers
         self._wrappers = sharding.data_parallel_wrappers(modules)
         self._forward_waits = sharding.forward_communicates(modules)
@@ -43,12 +51,13 @@ class RankedStep:
         self._forwards = 0  # of this update
         self._samples = 0.0  # drawn for this update
 
-    def begin(self, *, after_fault: bool) -> None:
-        """Begin an update."""
-        if after_fault:
+    def begin(self) -> None:
+        """Begin an update or a snapshot."""
+        if self._barrier.phase is Phase.ENDED:
             self._unsettled_forwards = _UNSETTLED_UPDATES * self._accumulate
         self._forwards = 0
         self._samples = 0.0
+        self._barrier.enter()
 
     def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:
         """Return a forward whose loss is the mean over ranks; its gradient stays that of this rank.
@@ -69,17 +78,22 @@ class RankedStep:
 
         return ranked_forward
 
-    def wrap_custom_step(self, step: Step) -> Step:
-        """Return a step whose loss is the mean over ranks, weighted by the samples that each rank draws for it."""
-        self._forward_waits = True
+    def wrap_step(self, step: Step) -> Step:
+        """Return a step that raises its own exception on this rank and lets all others raise a ``RankError``."""
 
         def ranked_step(draw: Callable[[], Any]) -> Loss:
-            return self._mean(float(step(draw)), self._samples)
+            self.begin()
+            with self._barrier.announcing(), self._limited_waiting():
+                return step(lambda: self._draw(draw))
 
         return ranked_step
 
-    def draw(self, draw: Callable[[], Any]) -> Any:
-        """Draw a batch."""
+    def wrap_custom_step(self, step: Step) -> Step:
+        """Return the same with the mean loss over ranks, weighted by the samples that each rank draws for it."""
+        self._forward_waits = True
+        return self.wrap_step(lambda draw: self._mean(float(step(draw)), self._samples))
+
+    def _draw(self, draw: Callable[[], Any]) -> Any:
         batch = draw()
         self._samples += batch_size(batch)
         if self._forward_waits or self._unsettled_forwards:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import sys
 import warnings
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch.distributed as dist
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder.torch._distributed.ranked_step import Forward
-    from lrfinder.torch.step import Loss, Step
+    from lrfinder.torch.step import Step
 
 
 def detect_ranks(
@@ -50,15 +51,13 @@ def detect_ranks(
     if len(ranks) <= 1:
         return SingleProcess(modules)
     barrier = RankBarrier(Channel(ranks, seconds / 4), settings)
-    return Ranks(barrier, modules, RankedStep(barrier, modules, optimizers), groups, seconds / 4)
+    return Ranks(
+        modules, barrier, RankedStep(barrier, modules, optimizers, partial(collective_timeout, groups, seconds / 4))
+    )
 
 
 class SingleProcess:
-    """A training in one process.
-
-    Attributes:
-        rank: the rank of this process among all that run.
-    """
+    """A training in one process. Its ``rank`` is that of the process among all that run."""
 
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         initialized = dist.is_available() and dist.is_initialized()
@@ -112,44 +111,20 @@ class SingleProcess:
 class Ranks(SingleProcess):
     """A training that several processes run together."""
 
-    def __init__(
-        self,
-        barrier: RankBarrier,
-        modules: Sequence[nn.Module],
-        step: RankedStep,
-        groups: Sequence[ProcessGroup],
-        seconds: float,
-    ) -> None:
+    def __init__(self, modules: Sequence[nn.Module], barrier: RankBarrier, step: RankedStep) -> None:
         super().__init__(modules)
         self._barrier = barrier
         self._step = step
-        self._groups = groups
-        self._seconds = seconds
-        self._handled: BaseException | None = None
-
-    def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:
-        """Return a forward whose loss is the mean over ranks; see :meth:`RankedStep.wrap_forward`."""
-        return self._step.wrap_forward(forward, accumulate)
-
-    def wrap_step(self, step: Step) -> Step:
-        """Return a step that raises its own exception on this rank and lets all others raise a :class:`RankError`."""
-
-        def step_on_all_ranks(draw: Callable[[], Any]) -> Loss:
-            self._begin()
-            with self._barrier.announcing(), collective_timeout(self._groups, self._seconds):
-                return step(lambda: self._step.draw(draw))
-
-        return step_on_all_ranks
-
-    def wrap_custom_step(self, step: Step) -> Step:
-        """Return the same with the mean loss over ranks; see :meth:`RankedStep.wrap_custom_step`."""
-        return self.wrap_step(self._step.wrap_custom_step(step))
+        self._handled: BaseException | None = None  # by the caller, when the last snapshot was copied
+        self.wrap_forward = step.wrap_forward
+        self.wrap_step = step.wrap_step
+        self.wrap_custom_step = step.wrap_custom_step
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Let every rank copy a snapshot, or none. The first time the ranks compare their settings."""
         self._handled = sys.exception()
-        self._begin()
+        self._step.begin()
         with self._barrier.announcing():
             self._refuse_late_shards()
             sharding.reshard(self._modules)
@@ -173,7 +148,3 @@ class Ranks(SingleProcess):
     def close(self) -> None:
         """Close the exchange between the ranks; the next call opens it again."""
         self._barrier.close()
-
-    def _begin(self) -> None:
-        self._step.begin(after_fault=self._barrier.phase is Phase.ENDED)
-        self._barrier.enter()
