@@ -4,6 +4,11 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
+import lrfinder.testing
+from lrfinder.torch.inspection import fingerprint
+
+cross_entropy = nn.functional.cross_entropy
+
 
 def pairs(count=96, seed=0):
     generator = torch.Generator().manual_seed(seed)
@@ -17,6 +22,27 @@ def loader(batch_size=8, **settings):
 
 def net(dropout=0.3):
     return nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(dropout), nn.Linear(16, 2))
+
+
+def sgd(model, lr=0.1, **settings):
+    return torch.optim.SGD(model.parameters(), lr=lr, **settings)
+
+
+def obeys(learner, *objects):
+    """Check the law, with everything that can be seen of ``objects``."""
+    lrfinder.testing.check(learner, observe=lambda: fingerprint(*objects))
+
+
+def weights(model):
+    return [parameter.detach().clone() for parameter in model.parameters()]
+
+
+def rates(optimizer):
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def equal(some, others):
+    return all(torch.equal(one, other) for one, other in zip(some, others, strict=True))
 
 
 OPTIMIZERS = {

@@ -1,4 +1,4 @@
-"""What the check finds in PyTorch learners: by the name of the tensor or the generator."""
+"""The check of PyTorch learners names each tensor and generator that is not restored."""
 
 import numpy as np
 import pytest
@@ -48,14 +48,14 @@ def test_a_training_with_every_kind_of_state_passes_and_every_kind_has_a_line():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_kind_of_state_that_is_left_out_is_told_by_name_and_no_other(kind):
+def test_a_forgotten_kind_of_state_is_reported_by_name_and_no_other(kind):
     check = lrfinder.check(Everything(forgetting(kind)).learner)
     assert NAMES[kind] in check.lost
     assert {kind_of(name) for name in check.lost} == {kind_of(NAMES[kind])}
     assert check.deterministic.outcome is Outcome.NOT_ASKED
 
 
-def test_the_loaders_own_generator_is_told():
+def test_a_forgotten_generator_of_the_loader_is_reported():
     class Forgetful(TorchLearner):
         def restore(self, state):
             as_it_is = self.training.generator.get_state()
@@ -81,7 +81,7 @@ class Meter:
 
 
 class Metered(nn.Module):
-    """Holds an object of an unknown class, into which a snapshot does not look."""
+    """A net with an object of an unknown class, whose attributes a snapshot does not copy."""
 
     def __init__(self):
         super().__init__()
@@ -98,7 +98,7 @@ class Metered(nn.Module):
         return self.net(inputs)
 
 
-def test_what_an_object_inside_the_model_holds_is_told_unless_it_is_named_as_stateful():
+def test_state_of_an_object_inside_the_model_is_reported_unless_it_is_named_as_stateful():
     model = Metered()
     check = lrfinder.check(learner(model))
     assert set(check.lost) >= {
@@ -114,7 +114,7 @@ def test_what_an_object_inside_the_model_holds_is_told_unless_it_is_named_as_sta
 
 
 class Noisy(Dataset):
-    """Holds a generator two objects deep, and counts what it served."""
+    """A data set with a generator two objects deep, which counts the items that it returned."""
 
     def __init__(self):
         self.pairs = pairs()
@@ -129,7 +129,7 @@ class Noisy(Dataset):
         return inputs + float(self.transform.rng.random()), target
 
 
-def test_what_an_object_inside_the_data_set_holds_is_told():
+def test_state_of_an_object_inside_the_data_set_is_reported():
     data = torch.utils.data.DataLoader(Noisy(), batch_size=8, shuffle=True)
     lost = lrfinder.check(learner(net(), data=data)).lost
     assert "attribute: data.dataset.transform.total" in lost
@@ -137,7 +137,7 @@ def test_what_an_object_inside_the_data_set_holds_is_told():
 
 
 class Chance(nn.Module):
-    """Draws from a generator that nobody can see."""
+    """A module that draws from a generator which no one can inspect."""
 
     def __init__(self):
         super().__init__()
@@ -145,14 +145,14 @@ class Chance(nn.Module):
         self.forward = lambda inputs: inputs + 0.01 * draw()
 
 
-def test_a_model_that_is_not_deterministic_is_told_apart():
+def test_a_model_that_is_not_deterministic_is_recognized():
     check = lrfinder.check(learner(nn.Sequential(Chance(), net())))
     assert check.lost == ()
     assert check.deterministic.outcome is Outcome.BROKEN
     assert "gradient: 1.0.weight" in check.deterministic.detail
 
 
-def test_looking_changes_nothing():
+def test_observing_changes_nothing():
     training = Everything()
     one = training.learner.observe()
     assert training.learner.observe() == one
@@ -160,7 +160,7 @@ def test_looking_changes_nothing():
     assert training.learner.observe() == one
 
 
-def test_two_modules_and_two_optimizers_are_told_apart():
+def test_two_modules_and_two_optimizers_have_different_names():
     one, two = net(), net()
     of_both = TorchLearner.from_step(
         lambda batch: one(batch[0]).sum(),

@@ -25,7 +25,7 @@ def test_a_shuffling_loader_with_dropout_obeys_the_law(name):
 
 
 class Counted(nn.Module):
-    """Adds a persistent buffer's mean, and how often it was called, kept in a buffer that is not persistent."""
+    """A layer that adds the mean in a persistent buffer, and a count of calls in one that is not persistent."""
 
     def __init__(self):
         super().__init__()
@@ -116,7 +116,7 @@ def put_gradients(training, gradients):
         parameter.grad = gradient
 
 
-# what a snapshot could leave out: how to read it, and how to write it back
+# kinds of state that a snapshot could leave out: how to read each, and how to write it
 KINDS = {
     "parameters": (
         lambda t: clones(t.model.parameters()),
@@ -161,7 +161,7 @@ KINDS = {
 
 
 def forgetting(kind):
-    """A learner class whose restore leaves out one kind of state."""
+    """Return a learner class whose restore leaves out one kind of state."""
     read, write = KINDS[kind]
 
     class Forgetful(TorchLearner):
@@ -197,7 +197,7 @@ def test_a_learner_that_leaves_out_the_loaders_generator_breaks_the_law():
 
 
 class Drawn(IterableDataset):
-    """A stream that draws its numbers while it is read."""
+    """A stream that draws its numbers while it is iterated."""
 
     def __iter__(self):
         for _ in range(10):

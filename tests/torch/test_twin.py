@@ -1,4 +1,4 @@
-"""The twin: a training with the finder in its middle is, bit for bit, the training without it."""
+"""Twins: a training with the finder in its middle is, bit for bit, the training without it."""
 
 import random
 
@@ -14,7 +14,7 @@ from lrfinder.torch.inspection import fingerprint
 
 
 class Training:
-    """A script's own loop, with a place in its middle to do something else."""
+    """A script's own loop, which calls a function in its middle."""
 
     def __init__(self, make_optimizer, in_the_middle):
         torch.manual_seed(7)
@@ -51,7 +51,7 @@ class Training:
 
 
 class FromTheThirtieth:
-    """A loss function that does something else from its thirtieth call on (or another)."""
+    """A loss function that does something else from a given call on."""
 
     def __init__(self, then, call=30):
         self.then = then
@@ -92,7 +92,7 @@ def find_while_the_loss_is_nan(training):
 
 
 def train_into_nan(training):
-    """Not only the loss: weights, momenta and statistics are NaN when the restore comes."""
+    """Train until not only the loss but weights, momenta and statistics are NaN before the restore."""
     learner = training.learner()
     with restored(learner):
         for _ in range(30):

@@ -1,4 +1,4 @@
-"""Copies of a snapshot: whole whatever the tensors are, in memory that is used again, or on disk and gone afterwards."""
+"""Copies of a snapshot: complete for tensors of every kind, in reused memory, or on disk and removed afterwards."""
 
 import shutil
 
@@ -17,18 +17,18 @@ from lrfinder.torch.inspection import fingerprint
 
 TENSORS = {
     "floats": lambda: torch.randn(3, 5),
-    "halves": lambda: torch.randn(7).to(torch.bfloat16),
-    "truths": lambda: torch.rand(3) > 0.5,
-    "whole numbers": lambda: torch.randint(0, 9, (2, 2)),
+    "half precision": lambda: torch.randn(7).to(torch.bfloat16),
+    "booleans": lambda: torch.rand(3) > 0.5,
+    "integers": lambda: torch.randint(0, 9, (2, 2)),
     "complex numbers": lambda: torch.randn(3, dtype=torch.complex128),
-    "one number": lambda: torch.randn(()),
-    "nothing": lambda: torch.zeros(0, 4),
+    "a scalar": lambda: torch.randn(()),
+    "no elements": lambda: torch.zeros(0, 4),
     "channels last": lambda: torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
     "transposed": lambda: torch.randn(4, 6).t(),
     "with gaps": lambda: torch.randn(4, 6)[:, ::2],
     "expanded": lambda: torch.randn(4, 1).expand(4, 3),
     "conjugated": lambda: torch.randn(4, dtype=torch.complex64).conj(),
-    "a view into others' memory": lambda: torch.randn(10)[3:7],
+    "a view into shared memory": lambda: torch.randn(10)[3:7],
 }
 
 
@@ -46,7 +46,7 @@ def copies(request, tmp_path):
     return InMemory() if request.param == "in memory" else OnDisk(tmp_path)
 
 
-def test_tensors_of_every_kind_come_back_together_in_their_own_memory(copies):
+def test_tensors_of_every_kind_are_restored_in_their_own_memory(copies):
     tensors = {name: make() for name, make in TENSORS.items()}
     before = {name: (bits(one), one.data_ptr()) for name, one in tensors.items()}
     memory = Snapshot([tensors], copies)
@@ -57,7 +57,7 @@ def test_tensors_of_every_kind_come_back_together_in_their_own_memory(copies):
         assert {name: (bits(one), one.data_ptr()) for name, one in tensors.items()} == before
 
 
-def test_a_state_does_not_change_when_others_are_made_and_let_go_of(copies):
+def test_a_snapshot_does_not_change_when_others_are_created_and_released(copies):
     model = nn.Linear(30, 30)
     first, weight = Snapshot([model], copies), model.weight.tolist()
     for k in range(4):
@@ -70,7 +70,7 @@ def test_a_state_does_not_change_when_others_are_made_and_let_go_of(copies):
     assert model.weight.tolist() == weight
 
 
-def test_the_block_of_a_state_that_was_let_go_of_serves_the_next():
+def test_the_block_of_a_released_snapshot_serves_the_next():
     model, copies = nn.Linear(30, 30), InMemory()
     start = Snapshot([model], copies)
     probe = Snapshot([model], copies)
@@ -80,21 +80,21 @@ def test_the_block_of_a_state_that_was_let_go_of_serves_the_next():
     del start
 
 
-def test_no_memory_is_held_once_no_state_lives():
+def test_no_memory_is_held_once_every_snapshot_is_released():
     model, copies = nn.Linear(30, 30), InMemory()
     states = [Snapshot([model], copies) for _ in range(3)]
     states.clear()
     assert [pool._spare for pool in copies._pools.values()] == [None]
 
 
-def test_for_a_fresh_optimizer_nothing_but_parameters_and_buffers_is_kept():
+def test_for_a_fresh_optimizer_only_parameters_and_buffers_are_copied():
     model = net()
     memory = Snapshot([model, torch.optim.Adam(model.parameters())])
-    kept = sum(piece.copy.nbytes for _, piece in memory.tensors())
-    assert kept == sum(one.nbytes for one in model.state_dict().values())
+    copied = sum(piece.copy.nbytes for _, piece in memory.tensors())
+    assert copied == sum(one.nbytes for one in model.state_dict().values())
 
 
-def test_copies_stay_on_an_accelerator_only_where_many_times_their_size_is_free():
+def test_copies_stay_on_an_accelerator_only_if_many_times_their_size_is_free():
     assert fits_on_accelerator(1000, MIN_FREE_RATIO * 1000)
     assert not fits_on_accelerator(1000, MIN_FREE_RATIO * 1000 - 1)
 
@@ -112,7 +112,7 @@ def test_a_learner_whose_snapshots_are_on_disk_obeys_the_law(tmp_path):
     lrfinder.testing.check(learner, observe=lambda: fingerprint(model, optimizer))
 
 
-def test_no_file_is_left_nor_seen_while_the_state_lives(tmp_path):
+def test_no_file_is_visible_while_a_snapshot_exists_or_afterwards(tmp_path):
     _, _, learner = learner_on_disk(tmp_path)
     LRFinder(learner).find()
     assert list(tmp_path.iterdir()) == []
@@ -121,7 +121,7 @@ def test_no_file_is_left_nor_seen_while_the_state_lives(tmp_path):
     learner.restore(state)
 
 
-def test_too_little_space_is_said_before_anything_is_written(tmp_path):
+def test_too_little_space_is_an_error_before_anything_is_written(tmp_path):
     model, optimizer, learner = learner_on_disk(tmp_path)
     learner._state._store = OnDisk(tmp_path, free_bytes=lambda folder: 100)
     before = fingerprint(model, optimizer)
@@ -131,13 +131,13 @@ def test_too_little_space_is_said_before_anything_is_written(tmp_path):
     assert fingerprint(model, optimizer) == before
 
 
-def test_a_write_that_fails_leaves_nothing_and_says_where(tmp_path):
+def test_a_failed_write_names_the_folder(tmp_path):
     _, _, learner = learner_on_disk(tmp_path)
     shutil.rmtree(tmp_path)
     with pytest.raises(LRFinderError, match="snapshot_dir"):
         LRFinder(learner).find()
 
 
-def test_a_snapshot_dir_that_is_no_folder_is_refused_at_once(tmp_path):
+def test_a_snapshot_dir_that_is_not_a_folder_is_refused_at_once(tmp_path):
     with pytest.raises(SnapshotError, match="not a folder"):
         learner_on_disk(tmp_path / "missing")

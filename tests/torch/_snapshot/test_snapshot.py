@@ -1,4 +1,4 @@
-"""Tensors whose memory a training step takes away or reshapes come back whole."""
+"""Tensors and containers are restored completely, whatever a training step does to their memory."""
 
 from collections import OrderedDict, deque
 
@@ -27,48 +27,48 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_parameter_comes_back_with_its_shape_strides_dtype_and_values_when(change):
+def test_a_parameter_is_restored_with_its_shape_strides_dtype_and_values_when(change):
     model = nn.Linear(2, 3)
     seen = lambda one: (id(one), one.shape, one.stride(), one.dtype, one.requires_grad, one.tolist())
-    before, memory = seen(model.weight), Snapshot([model])
+    before, snapshot = seen(model.weight), Snapshot([model])
     CHANGES[change](model.weight)
-    memory.restore()
+    snapshot.restore()
     assert seen(model.weight) == before
 
 
-def test_a_gradient_comes_back_also_where_the_parameter_was_given_another_shape():
+def test_a_gradient_is_restored_even_if_the_parameter_was_given_another_shape():
     model = nn.Linear(2, 3)
     model.weight.grad = gradient = torch.ones(3, 2)
-    memory = Snapshot([model])
+    snapshot = Snapshot([model])
     model.weight.grad = None
     model.weight.data = torch.zeros(5, 7)
     model.weight.grad = torch.zeros(5, 7)
-    memory.restore()
+    snapshot.restore()
     assert model.weight.grad is gradient
 
 
 class Refusing(torch.Tensor):
-    """Cannot be written to."""
+    """A tensor that cannot be written to."""
 
     @classmethod
     def __torch_function__(cls, function, types, arguments=(), keywords=None):
         if function is torch.Tensor.copy_:
-            raise MemoryError("no room")
+            raise MemoryError("no memory")
         return super().__torch_function__(function, types, arguments, keywords or {})
 
 
-def test_a_tensor_that_refuses_is_named_and_the_others_come_back():
+def test_a_tensor_that_fails_is_named_and_the_others_are_restored():
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     model[1].register_buffer("mine", torch.ones(2).as_subclass(Refusing))
-    memory = Snapshot([model])
+    snapshot = Snapshot([model])
     before = model[0].weight.tolist()
     model[0].weight.data.zero_()
-    with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no room\) could not be put back"):
-        memory.restore()
+    with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no memory\) could not be put back"):
+        snapshot.restore()
     assert model[0].weight.tolist() == before
 
 
-def test_everything_that_refuses_is_named():
+def test_every_tensor_that_fails_is_named():
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
     for part in model:
         part.register_buffer("mine", torch.ones(2).as_subclass(Refusing))
@@ -87,17 +87,17 @@ class Stateful:
         raise ValueError("another version")
 
 
-def test_an_object_that_refuses_its_state_is_named_by_its_type_and_the_rest_comes_back():
+def test_an_object_that_refuses_its_state_is_named_by_its_type_and_the_rest_is_restored():
     model = nn.Linear(2, 3)
-    memory, before = Snapshot([model, Stateful()]), model.weight.tolist()
+    snapshot, before = Snapshot([model, Stateful()]), model.weight.tolist()
     model.weight.data.zero_()
     with pytest.raises(RestoreError, match=r"^Stateful \(ValueError: another version\) could"):
-        memory.restore()
+        snapshot.restore()
     assert model.weight.tolist() == before
 
 
 class Shy(list):
-    """Says that it is empty until it was shown."""
+    """A list whose truth value is False until it is shown."""
 
     shown = False
 
@@ -105,25 +105,25 @@ class Shy(list):
         return self.shown
 
 
-def test_a_container_comes_back_whatever_it_says_of_its_truth():
+def test_a_container_is_restored_whatever_its_truth_value():
     model = nn.Linear(2, 3)
     model.shy = Shy([1, 2, 3])
-    memory = Snapshot([model])
+    snapshot = Snapshot([model])
     model.shy.shown = True
     model.shy.append(4)
-    memory.restore()
+    snapshot.restore()
     assert list(model.shy) == [1, 2, 3]
 
 
-def test_an_empty_container_that_was_filled_is_empty_again():
+def test_a_filled_container_is_empty_again_after_a_restore():
     model = nn.Linear(2, 3)
     model.held = held = [{}, [], set(), deque(), OrderedDict()]
-    memory = Snapshot([model])
+    snapshot = Snapshot([model])
     held[0]["a"] = 1
     held[1].append(1)
     held[2].add(1)
     held[3].append(1)
     held[4]["a"] = 1
-    memory.restore()
+    snapshot.restore()
     assert model.held is held
     assert held == [{}, [], set(), deque(), OrderedDict()]

@@ -1,0 +1,147 @@
+"""The training step: what a script does by hand, with accumulation, clipping, closures, autocast and scalers."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from torch_nets import cross_entropy, equal, loader, net, obeys, pairs, sgd, weights
+
+from lrfinder import restored
+from lrfinder.torch import TorchLearner
+from lrfinder.torch.step import own_loss
+
+pytestmark = pytest.mark.usefixtures("seed")
+
+
+def test_an_iteration_does_what_a_script_does_by_hand():
+    batches = list(loader())
+    model, twin = net(0), net(0)
+    twin.load_state_dict(model.state_dict())
+    learner = TorchLearner(model, sgd(model, momentum=0.9), cross_entropy, batches)
+    optimizer = sgd(twin, momentum=0.9)
+    for (inputs, target), lr in zip(batches, [0.1, 0.2, 0.3], strict=False):
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.zero_grad()
+        loss = cross_entropy(twin(inputs), target)
+        loss.backward()
+        optimizer.step()
+        assert float(learner.iteration(lr)) == loss.item()
+    assert equal(weights(model), weights(twin))
+
+
+def test_the_loss_is_a_float_on_the_cpu():
+    model = net()
+    learner = TorchLearner(model, sgd(model), cross_entropy, loader())
+    assert type(learner.iteration(0.1)) is float
+
+
+def test_the_loss_on_another_device_is_detached_and_has_its_own_memory():
+    loss = torch.ones((), device="meta", requires_grad=True) * 2
+    found = own_loss(loss)
+    assert not found.requires_grad
+    assert found._base is None
+    assert found.untyped_storage()._cdata != loss.untyped_storage()._cdata
+
+
+def test_accumulated_batches_update_as_one_large_batch_does():
+    batches = list(DataLoader(pairs(), 8))
+    large = list(DataLoader(pairs(), 24))
+    losses = []
+    for data, accumulate in ((batches, 3), (large, 1)):
+        torch.manual_seed(1)
+        model = nn.Linear(6, 2)
+        learner = TorchLearner(model, sgd(model), cross_entropy, data, accumulate=accumulate)
+        losses.append([float(learner.iteration(0.5)) for _ in range(8)])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_gradients_are_clipped_before_the_update():
+    model = nn.Linear(6, 2)
+    before = weights(model)
+    clip = lambda parameters: nn.utils.clip_grad_norm_(parameters, 0.01)
+    TorchLearner(model, sgd(model), cross_entropy, loader(), clip=clip).iteration(1.0)
+    moved = torch.cat([(a - b).flatten() for a, b in zip(before, weights(model), strict=True)]).norm()
+    assert moved == pytest.approx(0.01, rel=1e-3)
+
+
+def test_an_optimizer_that_needs_a_closure_gets_one():
+    model = nn.Linear(6, 2)
+    optimizer = torch.optim.LBFGS(model.parameters(), lr=0.1, max_iter=4)
+    learner = TorchLearner(model, optimizer, cross_entropy, loader(), accumulate=2)
+    obeys(learner, model, optimizer)
+    losses = [float(learner.iteration(0.5)) for _ in range(20)]
+    assert losses[-1] < losses[0] / 2
+
+
+class Averaging(torch.optim.SGD):
+    """SGD with a running mean of its losses, in their dtype."""
+
+    def step(self, closure):
+        loss = closure()
+        self.mean = torch.zeros((), dtype=torch.bfloat16).lerp(loss, 0.5)
+        super().step()
+
+
+def test_a_closure_returns_the_loss_as_a_tensor():
+    model = nn.Linear(6, 2)
+    optimizer = Averaging(model.parameters(), lr=0.1)
+    learner = TorchLearner(model, optimizer, lambda *pair: cross_entropy(*pair).bfloat16(), loader())
+    assert float(learner.iteration(0.1)) == 2 * float(optimizer.mean)
+
+
+@pytest.mark.parametrize("loss", [3, True, np.float32(0.5), torch.tensor(3), torch.tensor([0.5]), torch.tensor(True)])
+def test_the_loss_of_a_custom_step_is_a_float_whatever_its_type(loss):
+    model = nn.Linear(6, 2)
+    learner = TorchLearner.from_step(lambda _: loss, loader(), modules=[model], optimizers=[sgd(model)])
+    found = learner.iteration(0.1)
+    assert type(found) is float
+    assert found == float(loss)
+
+
+def test_the_forward_runs_in_the_dtype_of_autocast():
+    seen = []
+    model = net()
+
+    def forward(model, batch):
+        output = model(batch[0])
+        seen.append(output.dtype)
+        return cross_entropy(output.float(), batch[1])
+
+    TorchLearner(model, sgd(model), None, loader(), forward=forward, autocast=torch.bfloat16).iteration(0.1)
+    assert seen == [torch.bfloat16]
+
+
+def test_a_gradient_scaler_obeys_the_law():
+    model, scaler = net(), torch.amp.GradScaler("cpu", init_scale=4.0, growth_interval=2)
+    optimizer = sgd(model)
+    learner = TorchLearner(
+        model, optimizer, cross_entropy, loader(), scaler=scaler, clip=lambda p: nn.utils.clip_grad_norm_(p, 1.0)
+    )
+    obeys(learner, model, optimizer, scaler)
+
+
+def test_a_batch_on_which_the_scaler_overflows_does_not_count_as_an_update():
+    model, scaler = nn.Linear(6, 2), torch.amp.GradScaler("cpu", init_scale=2.0**127 * 1.5)
+    before = weights(model)
+    TorchLearner(model, sgd(model), lambda output, _: 3 * output.square().mean(), loader(), scaler=scaler).iteration(0.1)
+    assert not equal(before, weights(model))
+    assert scaler.get_scale() < 2.0**127
+
+
+def test_a_model_in_evaluation_mode_is_trained_in_training_mode_and_restored():
+    model = net().eval()
+    seen = []
+    learner = TorchLearner(model, sgd(model), lambda o, t: (seen.append(model.training), cross_entropy(o, t))[1], loader())
+    with restored(learner):
+        learner.iteration(0.1)
+    assert seen == [True]
+    assert not any(module.training for module in model.modules())
+
+
+def test_a_part_in_evaluation_mode_stays_in_it():
+    model = net()
+    model[1].eval()
+    statistics = model[1].running_mean.clone()
+    TorchLearner(model, sgd(model), cross_entropy, loader()).iteration(0.1)
+    assert torch.equal(model[1].running_mean, statistics)
