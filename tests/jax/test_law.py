@@ -80,7 +80,7 @@ KINDS = {
         lambda learner: learner.data.noise.bit_generator.state,
         lambda learner, value: setattr(learner.data.noise.bit_generator, "state", value),
     ),
-    "place in the data": (lambda learner: learner._batches().mark(), lambda learner, value: learner._batches().go(value)),
+    "position in the data": (lambda learner: learner._batches().mark(), lambda learner, value: learner._batches().go(value)),
 }
 
 

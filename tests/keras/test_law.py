@@ -154,7 +154,7 @@ KINDS = {
     "metrics": of_variables(lambda t: t.model.metrics_variables),
     "python's generator": (lambda _: random.getstate(), lambda _, state: random.setstate(state)),
     "numpy's generator": (lambda _: np.random.get_state(), lambda _, state: np.random.set_state(state)),
-    "place in the data": (lambda t: t.learner._batches.mark(), lambda t, mark: t.learner._batches.go(mark)),
+    "position in the data": (lambda t: t.learner._batches.mark(), lambda t, mark: t.learner._batches.go(mark)),
 }
 if BACKEND == "torch":
     KINDS["torch's generator"] = (torch_state, lambda _, state: sys.modules["torch"].set_rng_state(state))

@@ -184,7 +184,7 @@ KINDS = {
     "passes of the sampler": (Case(feed="sampler that counts its passes"), *attribute("feed.sampler", "epoch")),
     "passes of an own loader": (Case(feed="loader of an own class"), *attribute("feed", "passes")),
     "place of a stateful loader": (Case(feed="stateful loader"), *attribute("feed", "place")),
-    "place in the data": (
+    "position in the data": (
         Case(what=("find", "find")),
         lambda t: t.watched._batches.mark(),
         lambda t, mark: t.watched._batches.go(mark),

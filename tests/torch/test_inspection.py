@@ -27,7 +27,7 @@ NAMES = {
     "python's generator": "generator: python",
     "numpy's generator": "generator: numpy",
     "torch's generator": "generator: torch",
-    "place in the data": "place in the data",
+    "position in the data": "position in the data",
 }
 
 

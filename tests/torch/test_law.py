@@ -153,7 +153,7 @@ KINDS = {
     "python's generator": (lambda _: random.getstate(), lambda _, state: random.setstate(state)),
     "numpy's generator": (lambda _: np.random.get_state(), lambda _, state: np.random.set_state(state)),
     "torch's generator": (lambda _: torch.get_rng_state(), lambda _, state: torch.set_rng_state(state)),
-    "place in the data": (
+    "position in the data": (
         lambda t: t.learner._batches.mark(),
         lambda t, mark: t.learner._batches.go(mark),
     ),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class GluonLearner(BaseLearner):
-    """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`, in the form of the tutorial's.
+    """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`, as in MXNet's tutorial.
 
     Parameters without a value are initialized (Xavier) on ``device``. An iteration draws a batch, moves it to the device,
     and runs forward, backward and one step. Several devices share each batch.
@@ -30,13 +30,13 @@ class GluonLearner(BaseLearner):
     set ``net``, ``trainer`` and ``data_loader_iter``, from which its ``iteration`` draws. The snapshot replaces
     ``data_loader_iter`` by an iterator that can be replayed.
 
-    A snapshot holds, and a restore brings back in place: parameters of every ``grad_req`` on every device (running
+    A snapshot copies, and a restore writes in place: parameters of every ``grad_req`` on every device (running
     statistics included), gradients, optimizer state and counters, the rate, an attached ``lr_scheduler``, the AMP loss
     scaler, the generators of NumPy and Python, and the position in the data.
 
     **MXNet's own generator cannot be read.** The snapshot draws a seed from it, and sets that seed at once and at every
-    restore. So iterations after a restore repeat, and what follows the finder does not depend on what it did. But random
-    numbers (Dropout) differ from those of a training without it. Where that matters, on the CPU, use
+    restore. So iterations after a restore repeat, and the training after the finder does not depend on its search. But its
+    random numbers (Dropout) differ from those of a training without the finder. Where that matters, on the CPU, use
     :class:`lrfinder.gluon.Isolated`.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class ``Learner``.
@@ -129,7 +129,7 @@ class GluonLearner(BaseLearner):
                 ("the trainer's key-value store", partial(write_to_store, self.trainer)),
                 ("random numbers", partial(put_back, state.randomness)),
                 ("MXNet's generator", partial(mx.random.seed, state.seed)),
-                ("place in the data", lambda: self._batches().go(state.position)),
+                ("position in the data", lambda: self._batches().go(state.position)),
             ]
         )
 

@@ -7,10 +7,10 @@ import math
 from lrfinder.jax._program import MAX_ITERATIONS
 
 SHORT_SECONDS = 0.004
-"""An iteration shorter than this shares a call with others; in a longer one the overhead of a call does not show."""
+"""A shorter iteration shares a call with others; for a longer one the overhead of a call does not matter."""
 
 CALL_SECONDS = 0.25
-"""The longest that a call of several iterations should be: it cannot be interrupted, and may run past the stop."""
+"""The aim for the longest call: it cannot be interrupted, and its iterations may run past the stop."""
 
 
 class Chunking:

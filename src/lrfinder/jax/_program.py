@@ -21,11 +21,11 @@ MAX_ITERATIONS = 256
 
 
 class UnstableCarry(Exception):  # noqa: N818  (not a fault: the caller runs the step without a loop)
-    """A step returns other shapes or dtypes than it receives, so it cannot be the body of a loop."""
+    """A step that returns other shapes or dtypes than it receives, and so cannot be the body of a loop."""
 
 
 class SlowInLoop(UnstableCarry):
-    """A step has a convolution, which XLA computes many times slower inside a loop than outside on a CPU."""
+    """A step with a convolution, which on a CPU XLA computes many times slower inside a loop than outside."""
 
 
 class Program:
@@ -54,7 +54,7 @@ class Program:
         self._trainings = jax.jit(jax.vmap(loop, in_axes=(0, 0, None)))
 
     def __call__(self, carry: Carry, lrs: Sequence[float], slots: Slots) -> tuple[Carry, np.ndarray[Any, Any]]:
-        """Run one iteration at each rate; fewer where batches are fewer, or the first changes a shape or dtype.
+        """Run one iteration at each rate; fewer if batches are fewer, and only one if it changes a dtype or shape.
 
         Returns:
             The carry afterwards, and the losses, shape ``(iterations,)``.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lrfinder.randomness import Generator
 
 MAX_SLOTS = 64
-"""The most batches of a stream on the device at once; fewer where their bytes do not allow it."""
+"""The most batches of a stream on the device at once; ``device_bytes`` may allow fewer."""
 
 
 class Slots(NamedTuple):
@@ -41,7 +41,7 @@ class DataSource(NamedTuple):
         return (*global_generators(), *generators_of(self.data, ()))
 
     def open(self) -> SlotStream:
-        """Return the batches: whole on the device for a list of equal ones that fits, a stream otherwise."""
+        """Return a list of equal batches that fits on the device as one array there, all other data as a stream."""
         data = self.data
         if isinstance(data, jax.Array | np.ndarray) and data.ndim:
             data = list(cast("Iterable[Any]", data))
@@ -102,7 +102,7 @@ class _Streamed:
         return Slots(arrays, 0, len(batches))
 
     def _first_slot(self, batch: Any, kind: Any, slots: int) -> Any:
-        """Return slots with a batch in the first, reused where they fit: transferring them all would cost time."""
+        """Return slots with the batch in the first; batches of one kind share them, as a transfer of all takes time."""
         if self._single is None or self._single[0] != kind:
             self._single = kind, _filled([batch], slots)
         else:
@@ -111,7 +111,7 @@ class _Streamed:
 
 
 SlotStream = _OnDevice | _Streamed
-"""Endless, replayable batches as a :class:`lrfinder.replay.Stream`, of which a draw takes from 1 to ``at_most``."""
+"""A :class:`lrfinder.replay.Stream` whose ``draw(at_most)`` returns :class:`Slots` of 1 to ``at_most`` batches."""
 
 
 def own_source(data: Any) -> Any:

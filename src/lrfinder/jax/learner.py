@@ -34,8 +34,8 @@ class OptaxLearner(BaseLearner):
     """A loss, its parameters, an optax optimizer and data as a :class:`lrfinder.Learner`.
 
     The whole iteration is compiled, and one call of the compiled program runs many short ones. The results of training are
-    in ``params``, ``opt_state`` and ``state``. Their arrays never change, so after a finder they are the very objects of
-    before. All three may be set, to go on from elsewhere.
+    in ``params``, ``opt_state`` and ``state``. Their arrays never change, so a finder leaves the very same objects in them.
+    All three may be set, to continue from another point.
 
     Args:
         loss_fn: ``loss_fn(params, batch) -> loss``, the loss of shape ``()``; with ``state``,
@@ -89,7 +89,7 @@ class OptaxLearner(BaseLearner):
         """Train on the next batch at ``lr``; return its loss before the update.
 
         Raises:
-            LossError: ``loss_fn`` returned something other than a floating number, or with ``state`` than a pair.
+            LossError: ``loss_fn`` did not return a floating number or, with ``state``, a pair of the loss and the state.
             ModelError: an array of the parameters was donated.
             DataError: there is no batch, or no more, or it holds something that is not an array.
         """
@@ -98,7 +98,7 @@ class OptaxLearner(BaseLearner):
     def iterations(self, lrs: Iterable[float]) -> Iterator[float]:
         """Yield the losses of one iteration at each rate; one call of the compiled program runs many short ones.
 
-        The learner may be further than the losses that were yielded.
+        The learner may have trained further than the last loss that was yielded.
         """
         rates = iter(lrs)
         while pending := list(islice(rates, MAX_ITERATIONS)):
@@ -110,15 +110,15 @@ class OptaxLearner(BaseLearner):
     def trainings(self, states: Sequence[JaxState], lrs: Sequence[Sequence[float]]) -> tuple[Array, list[JaxState]] | None:
         """Train from each state at the rates of its row, all at once on the same batches.
 
-        The losses are those of :meth:`iterations` to rounding. The learner itself moves, unless the result is None, which
-        means that one training after the other is faster.
+        The losses equal those of :meth:`iterations` to rounding. The state of the learner is undefined afterwards, except
+        after None: then it is unchanged, and one training after the other is faster.
 
         Args:
-            states: where to begin, all at one position in the data.
+            states: snapshots of this learner, all at one position in the data.
             lrs: the rates, shape ``(states, iterations)``.
 
         Returns:
-            The losses, of the shape of ``lrs`` or narrower where the data end, and the states that were reached.
+            The losses, of the shape of ``lrs`` or narrower where the data end, and the state after each training.
 
         Raises:
             LearnerError: the states are at different positions in the data.
@@ -127,7 +127,7 @@ class OptaxLearner(BaseLearner):
         if not self._is_faster_together(*rates.shape):
             return None
         if any(comparable(state.position) != comparable(states[0].position) for state in states):
-            message = "The states are at different positions in the data; trainings on the same batches start at one."
+            message = "The states are at different positions in the data; give states of one position, for shared batches."
             raise LearnerError(message)
         before = self.snapshot()
         self.restore(states[0])
@@ -175,7 +175,7 @@ class OptaxLearner(BaseLearner):
         position = comparable(self._batches().mark())
         randomness = {f"random numbers: {generator.name}": generator.get() for generator in self._source.generators()}
         arrays = contents("parameters", self.params) | contents("optimizer", self.opt_state) | contents("state", self.state)
-        return arrays | randomness | {"place in the data": position}
+        return arrays | randomness | {"position in the data": position}
 
     def close(self) -> None:
         """Drop the iterator of the data."""

@@ -7,6 +7,7 @@ assigned. JAX's is an array that the compiled step consumes, so that each restor
 from __future__ import annotations
 
 import importlib
+import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -129,11 +130,8 @@ def _of_collection(collection: Any) -> Taken:
 
 
 def _same(now: Any, contents: Any) -> bool:
-    if len(now) != len(contents):
-        return False
-    if isinstance(contents, dict):
-        saved = cast("dict[object, object]", contents)
-        return all(key in now and now[key] is value for key, value in saved.items())
-    if isinstance(contents, set):
-        return now == contents
-    return all(one is other for one, other in zip(now, contents, strict=True))
+    return len(now) == len(contents) and all(map(operator.is_, _items(now), _items(contents)))
+
+
+def _items(collection: Any) -> list[object]:
+    return [*collection, *collection.values()] if isinstance(collection, dict) else list(collection)

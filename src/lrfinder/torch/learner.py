@@ -244,7 +244,7 @@ class TorchLearner(BaseLearner):
         """
         pieces = [
             ("training", partial(self._state.restore, state.training)),
-            ("place in the data", partial(self._batches.go, state.position)),
+            ("position in the data", partial(self._batches.go, state.position)),
         ]
         with self._ranks.restore():
             put_back_all(pieces)
@@ -256,7 +256,7 @@ class TorchLearner(BaseLearner):
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under names that users know; see :func:`lrfinder.check`."""
         mark = self._batches.mark()
-        return self._state.observe(self._data) | {"place in the data": getattr(mark, "place", mark)}
+        return self._state.observe(self._data) | {"position in the data": getattr(mark, "place", mark)}
 
     def close(self) -> None:
         """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""
