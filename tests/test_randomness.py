@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from lrfinder.randomness import capture, changed, global_generators, own_generator, put_back
+from lrfinder.randomness import capture, changed, global_generators, own_generator, restore_states
 
 DRAWS = {
     "python": random.random,
@@ -13,12 +13,12 @@ DRAWS = {
 
 
 @pytest.mark.parametrize("name", DRAWS)
-def test_a_generator_that_was_put_back_draws_the_same(name):
+def test_a_restored_generator_draws_the_same(name):
     draw = DRAWS[name]
     draw()
     states = capture(global_generators())
     first = [draw() for _ in range(3)]
-    put_back(states)
+    restore_states(states)
     assert [draw() for _ in range(3)] == first
 
 
@@ -31,18 +31,18 @@ def test_a_generator_that_was_put_back_draws_the_same(name):
         *(np.random.Generator(kind(0)) for kind in (np.random.SFC64, np.random.Philox, np.random.MT19937)),
     ],
 )
-def test_somebodys_own_generator_is_known_and_put_back(own):
+def test_a_generator_of_the_user_is_recognized_and_restored(own):
     generator = own_generator(own)
     states = capture([generator])
     draw = getattr(own, "random", None) or own.random_sample
     first = draw()
     assert draw() != first
-    put_back(states)
+    restore_states(states)
     assert draw() == first
 
 
 @pytest.mark.parametrize("value", [None, 3, np.zeros(2), "text"])
-def test_other_things_are_no_generators(value):
+def test_other_values_are_not_generators(value):
     assert own_generator(value) is None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lrfinder import DataEndedError, LRFinderWarning, RestoreError
 from lrfinder.errors import DataError, EmptyDataError
-from lrfinder.randomness import capture, global_generators, put_back
+from lrfinder.randomness import capture, global_generators, restore_states
 from lrfinder.replay import mapped, nbytes, peek, stream
 
 
@@ -50,7 +50,7 @@ def test_time_repeats_whatever_is_kept_and_wherever_the_mark_lies(before, replay
     first = train(batches, 13)
     for _ in range(2):
         batches.go(mark)
-        put_back(states)
+        restore_states(states)
         assert train(batches, 13) == first
 
 
@@ -66,7 +66,7 @@ def test_a_stream_goes_on_after_a_replay_as_if_there_had_been_none(replay_bytes)
     mark, states = batches.mark(), capture(global_generators())
     train(batches, 9)
     batches.go(mark)
-    put_back(states)
+    restore_states(states)
     assert start + train(batches, 16) == plain
 
 
@@ -218,7 +218,7 @@ def test_an_exception_of_the_source_passes_through_and_the_place_is_found_again(
     with pytest.raises(OSError, match="disk"):
         batches.draw()
     batches.go(mark)
-    put_back(states)
+    restore_states(states)
     assert train(batches, 5) == plain
 
 

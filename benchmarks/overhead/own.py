@@ -13,7 +13,7 @@ from tasks import TASKS
 
 import lrfinder
 from lrfinder import replay
-from lrfinder.randomness import Generator
+from lrfinder.randomness import RandomGenerator
 from lrfinder.torch import TorchLearner, learner, state
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def _left_out() -> str:
     )
 
 
-def _still(generator: torch.Generator) -> Generator:
-    return Generator(str(generator), bytes, generator.set_state)
+def _still(generator: torch.Generator) -> RandomGenerator:
+    return RandomGenerator(str(generator), bytes, generator.set_state)
 
 
 def _over(data: Callable[[Training], Any]) -> list[str]:

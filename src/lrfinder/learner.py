@@ -17,8 +17,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, Protocol, SupportsFloat, TypeVar
 from weakref import WeakMethod
 
-from lrfinder._state.interrupts import Signals
-from lrfinder._state.model_lock import Claim
+from lrfinder._state.interrupts import DeferredSignals
+from lrfinder._state.model_lock import ModelLock
 from lrfinder.errors import RestoreError
 
 if TYPE_CHECKING:
@@ -186,14 +186,14 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
 
     def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
-        self._claim = Claim([learner, *adapted(learner).parts()])
+        self._claim = ModelLock([learner, *adapted(learner).parts()])
         leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected
-        self._signals = Signals(lambda frame: (asked := leaving()) is not None and asked(frame))
+        self._signals = DeferredSignals(lambda frame: (asked := leaving()) is not None and asked(frame))
 
     def __enter__(self) -> State:
         try:
-            self._claim.take()
-            self._signals.stand_before()
+            self._claim.acquire()
+            self._signals.install()
             self._state = self._snapshot()
             return self._state  # noqa: TRY300  (an interrupt on this line is one of the block's)
         except BaseException:
@@ -202,7 +202,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         try:
-            self._signals.stand_before()  # again, for handlers that were set in the block
+            self._signals.install()  # again, for handlers that were set in the block
         finally:
             try:
                 self._learner.restore(self._state)
@@ -220,7 +220,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
 
     def _leave(self) -> None:
         self._claim.release()
-        self._signals.step_aside()
+        self._signals.uninstall()
 
     def _leaving(self, frame: FrameType | None) -> bool:
         """Return whether ``frame`` was called, directly or indirectly, by the end of this block.

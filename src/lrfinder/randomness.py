@@ -1,4 +1,4 @@
-"""Generators of random numbers, and their states taken and put back: python's and numpy's; wings add their framework's."""
+"""Random generators and their states: Python's and numpy's; each framework package adds those of its framework."""
 
 from __future__ import annotations
 
@@ -8,77 +8,87 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder._state import mersenne_twister as glance
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.mersenne_twister import numpy_reader, python_reader
+from lrfinder._state.rollback import restore_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-class Generator(NamedTuple):
-    """One source of random numbers. ``get()`` gives its state, comparable with ``==``; ``set(state)`` puts it back."""
+class RandomGenerator(NamedTuple):
+    """One source of random numbers.
+
+    Attributes:
+        name: its name in error messages.
+        get: returns its state, which compares with ``==``.
+        set: sets its state.
+    """
 
     name: str
     get: Callable[[], Any]
     set: Callable[[Any], object]
 
 
-States = tuple[tuple[Generator, Any], ...]
-"""Generators, each with the state it had."""
+States = tuple[tuple[RandomGenerator, Any], ...]
+"""Generators, each with a state."""
 
 
-def capture(generators: Iterable[Generator]) -> States:
-    """The present state of each generator."""
-    return tuple([(generator, generator.get()) for generator in generators])  # at each batch, where a list is quicker
+def capture(generators: Iterable[RandomGenerator]) -> States:
+    """Return each generator with its present state."""
+    return tuple([(generator, generator.get()) for generator in generators])  # runs per batch, where a list is faster
 
 
-def put_back(states: States) -> None:
-    """Give each generator the state it had.
+def restore_states(states: States) -> None:
+    """Set each generator to its state.
 
     Raises:
-        RestoreError: some refused; all others have theirs.
+        RestoreError: some generators rejected theirs; all others are restored.
     """
-    put_back_all((f"generator {generator.name}", partial(generator.set, state)) for generator, state in states)
+    restore_all((f"generator {generator.name}", partial(generator.set, state)) for generator, state in states)
 
 
 def changed(states: States, others: States) -> States:
-    """Those of ``states`` that differ from ``others``, two captures of the same generators."""
-    pairs = zip(states, others, strict=True)  # mostly the very same object: what has not moved was not read again
+    """Return those of ``states`` that differ from ``others``, for two captures of the same generators."""
+    pairs = zip(states, others, strict=True)  # mostly of identical objects: an unchanged state is not read again
     return tuple([one for one, other in pairs if one[1] is not other[1] and one[1] != other[1]])
 
 
 @cache
-def global_generators() -> tuple[Generator, ...]:
-    """Python's and numpy's global generators."""
+def global_generators() -> tuple[RandomGenerator, ...]:
+    """Return the global generators of Python and numpy."""
     python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
     numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
     return (
-        Generator("python", glance.of_python(python, random.getstate), random.setstate),
-        Generator("numpy", glance.of_numpy(numpy, _numpy_state), _set_numpy_state),
+        RandomGenerator("python", python_reader(python, random.getstate), random.setstate),
+        RandomGenerator("numpy", numpy_reader(numpy, _numpy_state), _set_numpy_state),
     )
 
 
-def own_generator(value: object) -> Generator | None:
-    """``value`` as a :class:`Generator`, where it is one of python's or numpy's: somebody's own, in an attribute say."""
+def own_generator(value: object) -> RandomGenerator | None:
+    """Return ``value`` as a :class:`RandomGenerator` if it is a generator of Python or numpy, or ``None``."""
     if isinstance(value, random.Random):
-        return Generator(repr(value), glance.of_python(value, value.getstate), value.setstate)
+        return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
-        return Generator(repr(value), lambda: _packed(bits.state), lambda state: setattr(bits, "state", _unpacked(state)))
+        write = partial(setattr, bits, "state")
+        return RandomGenerator(repr(value), lambda: _comparable(bits.state), lambda state: write(_as_numpy(state)))
     if isinstance(value, np.random.RandomState):
-        read = glance.of_numpy(value, lambda: _packed(value.get_state(legacy=False)))
-        return Generator(repr(value), read, lambda state: value.set_state(_unpacked(state)))
+        read = numpy_reader(value, lambda: _comparable(value.get_state(legacy=False)))
+        return RandomGenerator(repr(value), read, lambda state: value.set_state(_as_numpy(state)))
     return None
 
 
-def generators_of(
-    data: object, inside: tuple[type, ...], own: Callable[[object], Generator | None] = own_generator
-) -> tuple[Generator, ...]:
-    """The generators that belong to the data: found among its attributes and those of every object of a type ``inside``.
+def data_generators(
+    data: object, inside: tuple[type, ...], own: Callable[[object], RandomGenerator | None] = own_generator
+) -> tuple[RandomGenerator, ...]:
+    """Return the generators that belong to the data.
 
-    ``own`` gives the generator that a value is, if it is one.
+    Args:
+        data: an iterable of batches, whose attributes are searched.
+        inside: types of attributes that are searched too.
+        own: returns the generator that a value is, or ``None``.
     """
-    found: list[Generator] = []
+    found: list[RandomGenerator] = []
     seen: set[int] = set()
     pending = [data]
     while pending:
@@ -103,26 +113,26 @@ class _Array(NamedTuple):
 
 
 def _numpy_state() -> object:
-    return _packed(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
+    return _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
 
 
 def _set_numpy_state(state: object) -> None:
-    np.random.set_state(_unpacked(state))  # noqa: NPY002  (as above)
+    np.random.set_state(_as_numpy(state))  # noqa: NPY002  (as above)
 
 
-def _packed(state: object) -> object:
-    """The dictionary that numpy gives for a state, without its arrays: those do not compare to one truth value."""
+def _comparable(state: object) -> object:
+    """Return a state as numpy gives it, with its arrays as values that compare to one truth value."""
     if isinstance(state, dict):
-        return {key: _packed(value) for key, value in cast("dict[str, object]", state).items()}
+        return {key: _comparable(value) for key, value in cast("dict[str, object]", state).items()}
     if isinstance(state, np.ndarray):
         array = cast("np.ndarray[Any, Any]", state)
         return _Array(array.dtype.str, array.shape, array.tobytes())
     return state
 
 
-def _unpacked(state: object) -> Any:
+def _as_numpy(state: object) -> Any:
     if isinstance(state, dict):
-        return {key: _unpacked(value) for key, value in cast("dict[str, object]", state).items()}
+        return {key: _as_numpy(value) for key, value in cast("dict[str, object]", state).items()}
     if isinstance(state, _Array):
         return np.frombuffer(state.content, state.dtype).reshape(state.shape)
     return state

@@ -18,12 +18,12 @@ from weakref import WeakSet
 import numpy as np
 
 from lrfinder.errors import DataEndedError, DataError, EmptyDataError, LRFinderWarning, RestoreError
-from lrfinder.randomness import States, capture, changed, put_back
+from lrfinder.randomness import States, capture, changed, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lrfinder.randomness import Generator
+    from lrfinder.randomness import RandomGenerator
 
 Batch = TypeVar("Batch")
 Batch_co = TypeVar("Batch_co", covariant=True)
@@ -58,7 +58,7 @@ class Stream(Protocol[Batch_co]):
 
 
 def stream(
-    data: Iterable[Batch], generators: Callable[[], tuple[Generator, ...]], replay_bytes: int = 1 << 30
+    data: Iterable[Batch], generators: Callable[[], tuple[RandomGenerator, ...]], replay_bytes: int = 1 << 30
 ) -> Stream[Batch]:
     """Make data endless and replayable.
 
@@ -88,12 +88,12 @@ def mapped(data: Any, convert: Callable[[Any], Any]) -> Any:
     return map(convert, data) if isinstance(data, Iterator) else _Mapped(data, convert)
 
 
-def peek(source: Stream[Batch], generators: Iterable[Generator]) -> Batch:
+def peek(source: Stream[Batch], generators: Iterable[RandomGenerator]) -> Batch:
     """Return the next batch, which stays the next, and leave the generators as they were."""
     states, mark = capture(generators), source.mark()
     batch = source.draw()
     source.go(mark)
-    put_back(states)
+    restore_states(states)
     return batch
 
 
@@ -175,7 +175,9 @@ class _Mark(Generic[Batch]):
 class _Streamed(Generic[Batch]):
     """Whatever can be iterated."""
 
-    def __init__(self, data: Iterable[Batch], generators: Callable[[], tuple[Generator, ...]], replay_bytes: int) -> None:
+    def __init__(
+        self, data: Iterable[Batch], generators: Callable[[], tuple[RandomGenerator, ...]], replay_bytes: int
+    ) -> None:
         self._data = data
         self._only_once = isinstance(data, Iterator)
         self._generators = generators
@@ -207,7 +209,7 @@ class _Streamed(Generic[Batch]):
             here.next = _Place()
         elif here.kept is not None:
             batch = here.kept.batch
-            put_back(self._drawing(here)[1])
+            restore_states(self._drawing(here)[1])
         elif self._only_once:
             batch = self._pull()
         else:
@@ -282,9 +284,9 @@ class _Streamed(Generic[Batch]):
         if self._at != (here.epoch, here.index):
             self._seek(here.epoch, here.index)
         before, after = self._drawing(here)
-        put_back(before)
+        restore_states(before)
         batch = self._skip_one(here.epoch, here.index)
-        put_back(after)
+        restore_states(after)
         return batch
 
     def _seek(self, epoch: _Epoch, index: int) -> None:
@@ -294,13 +296,13 @@ class _Streamed(Generic[Batch]):
         now = capture(self._generators())
         try:
             self.close()  # before the next is opened: two iterators over one loader would hold twice the workers
-            put_back(epoch.opening)
+            restore_states(epoch.opening)
             self._iterator, self._at = iter(self._data), (epoch, 0)
             for k in range(index):
-                put_back(epoch.draws[k][0])
+                restore_states(epoch.draws[k][0])
                 self._skip_one(epoch, k)
         finally:
-            put_back(now)
+            restore_states(now)
 
     def _skip_one(self, epoch: _Epoch, index: int) -> Batch:
         assert self._iterator is not None

@@ -1,4 +1,4 @@
-"""A generator's state is read again when it has moved, and only then."""
+"""The state of a generator is read again when it has changed, and only then."""
 
 import operator
 import random
@@ -6,23 +6,23 @@ import random
 import numpy as np
 import pytest
 
-from lrfinder._state import mersenne_twister as glance
+from lrfinder._state.mersenne_twister import CachedReader, numpy_reader, python_reader
 
 DRAWS_OF_PYTHON = {
     "a number": lambda one: one.random(),
-    "as many bits as bring it round to its place": lambda one: one.getrandbits(32 * 624),
+    "as many bits as return the index to its place": lambda one: one.getrandbits(32 * 624),
     "a normal number": lambda one: one.gauss(0, 1),
     "a shuffle": lambda one: one.shuffle([1, 2, 3]),
     "a new seed": lambda one: one.seed(5),
-    "a state put back": lambda one: one.setstate(random.Random(9).getstate()),
+    "a state that was set": lambda one: one.setstate(random.Random(9).getstate()),
 }
 DRAWS_OF_NUMPY = {
     "a number": lambda one: one.random_sample(),
-    "as many as bring it round to its place": lambda one: one.bytes(4 * 624),
+    "as many bytes as return the index to its place": lambda one: one.bytes(4 * 624),
     "a normal number": lambda one: one.standard_normal(),
     "a permutation": lambda one: one.permutation(5),
     "a new seed": lambda one: one.seed(5),
-    "a state put back": lambda one: one.set_state(np.random.RandomState(9).get_state()),
+    "a state that was set": lambda one: one.set_state(np.random.RandomState(9).get_state()),
 }
 
 
@@ -31,27 +31,28 @@ def state_of(generator):
     return repr(key), key["state"]["key"].tobytes()
 
 
-def looking(of, generator, read):
-    asked = []
-    return asked, of(generator, lambda: asked.append(1) or read())
+def counted(reader, generator, read):
+    """Return a list that grows with each full read, and the cached reader."""
+    reads = []
+    return reads, reader(generator, lambda: reads.append(1) or read())
 
 
 @pytest.mark.parametrize("draw", DRAWS_OF_PYTHON)
-def test_pythons_generator_is_read_again_after(draw):
+def test_the_state_of_a_python_generator_is_read_again_after(draw):
     generator = random.Random(1)
     generator.random()
-    read = glance.of_python(generator, generator.getstate)
-    for _ in range(3):  # also a normal number that was held since the call before
+    read = python_reader(generator, generator.getstate)
+    for _ in range(3):  # also a normal number that the generator has held since the previous call
         assert read() == generator.getstate()
         DRAWS_OF_PYTHON[draw](generator)
         assert read() == generator.getstate()
 
 
 @pytest.mark.parametrize("draw", DRAWS_OF_NUMPY)
-def test_numpys_generator_is_read_again_after(draw):
+def test_the_state_of_a_numpy_generator_is_read_again_after(draw):
     generator = np.random.RandomState(1)
     generator.random_sample()
-    read = glance.of_numpy(generator, lambda: state_of(generator))
+    read = numpy_reader(generator, lambda: state_of(generator))
     for _ in range(3):
         assert read() == state_of(generator)
         DRAWS_OF_NUMPY[draw](generator)
@@ -59,18 +60,18 @@ def test_numpys_generator_is_read_again_after(draw):
 
 
 @pytest.mark.parametrize(
-    ("of", "generator"), [(glance.of_python, random.Random(1)), (glance.of_numpy, np.random.RandomState(1))]
+    ("reader", "generator"), [(python_reader, random.Random(1)), (numpy_reader, np.random.RandomState(1))]
 )
-def test_a_generator_that_has_not_moved_is_read_once(of, generator):
-    asked, read = looking(of, generator, object)
+def test_the_state_of_a_generator_without_draws_is_read_once(reader, generator):
+    reads, read = counted(reader, generator, object)
     assert read() is read()
-    assert len(asked) == 1
+    assert len(reads) == 1
 
 
-@pytest.mark.skipif(not hasattr(np.random, "set_bit_generator"), reason="numpy 1.24 brought it")
-def test_another_bit_generator_under_numpys_global_one_is_not_missed():
+@pytest.mark.skipif(not hasattr(np.random, "set_bit_generator"), reason="new in numpy 1.24")
+def test_another_bit_generator_under_the_global_one_of_numpy_is_noticed():
     was = np.random.get_bit_generator()
-    read = glance.of_numpy(np.random.mtrand._rand, object)
+    read = numpy_reader(np.random.mtrand._rand, object)
     try:
         before = read()
         np.random.set_bit_generator(np.random.PCG64(3))
@@ -96,16 +97,16 @@ class Counting(random.Random):
         return self.count
 
 
-def test_a_generator_of_another_class_is_read_each_time():
+def test_the_state_of_a_subclass_is_read_each_time():
     generator = Counting()
-    asked, read = looking(glance.of_python, generator, generator.getstate)
+    reads, read = counted(python_reader, generator, generator.getstate)
     before = read()
     generator.random()
     assert read() == before + 1
-    assert len(asked) == 2
+    assert len(reads) == 2
 
 
-def test_attributes_are_compared_as_objects_and_never_with_equals():
+def test_fingerprints_are_compared_by_the_given_function_alone():
     class Odd:
         def __eq__(self, other):
             raise ValueError("no truth value")
@@ -113,9 +114,9 @@ def test_attributes_are_compared_as_objects_and_never_with_equals():
         __hash__ = None
 
     values = [Odd()]
-    asked = []
-    read = glance.Remembered(lambda: asked.append(1), lambda: values[0], operator.is_)
+    reads = []
+    read = CachedReader(lambda: reads.append(1), lambda: values[0], operator.is_)
     read(), read()
     values[0] = Odd()
     read()
-    assert len(asked) == 2
+    assert len(reads) == 2

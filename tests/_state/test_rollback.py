@@ -1,11 +1,11 @@
-"""Putting many things back, also when some of them refuse."""
+"""Many pieces are restored, even where some of them fail."""
 
 import pytest
 
 from lrfinder import RestoreError
-from lrfinder._state.object_graph import Memory, Taken
-from lrfinder._state.rollback import put_back_all
-from lrfinder.randomness import Generator, put_back
+from lrfinder._state.object_graph import GraphSnapshot, Node
+from lrfinder._state.rollback import restore_all
+from lrfinder.randomness import RandomGenerator, restore_states
 
 
 def refusing(error):
@@ -15,62 +15,62 @@ def refusing(error):
     return refuse
 
 
-def test_pieces_after_one_that_refuses_are_put_back_too():
-    back = []
+def test_pieces_after_one_that_fails_are_restored_too():
+    restored = []
     with pytest.raises(RestoreError):
-        put_back_all([("a", refusing(ValueError())), ("b", lambda: back.append("b"))])
-    assert back == ["b"]
+        restore_all([("a", refusing(ValueError())), ("b", lambda: restored.append("b"))])
+    assert restored == ["b"]
 
 
-def test_the_error_names_every_piece_that_refused_and_why():
-    with pytest.raises(RestoreError, match=r"^a \(ValueError: too\s+hot\), b \(MemoryError\) could not be put back"):
-        put_back_all([("a", refusing(ValueError("too\nhot"))), ("b", refusing(MemoryError())), ("c", list)])
+def test_the_error_names_every_piece_that_failed_and_why():
+    with pytest.raises(RestoreError, match=r"^a \(ValueError: too\s+hot\), b \(MemoryError\) could not be restored"):
+        restore_all([("a", refusing(ValueError("too\nhot"))), ("b", refusing(MemoryError())), ("c", list)])
 
 
-def test_the_error_holds_the_names_with_what_they_raised():
+def test_the_error_has_the_names_and_the_exceptions():
     error = ValueError()
     with pytest.raises(RestoreError) as caught:
-        put_back_all([("a", refusing(error))])
+        restore_all([("a", refusing(error))])
     assert caught.value.failures == (("a", error),)
     assert caught.value.__cause__ is error
 
 
-def test_pieces_of_pieces_are_named_each():
-    inner = lambda: put_back_all([("a", refusing(ValueError())), ("b", refusing(ValueError()))])
+def test_each_piece_of_a_piece_is_named():
+    inner = lambda: restore_all([("a", refusing(ValueError())), ("b", refusing(ValueError()))])
     with pytest.raises(RestoreError) as caught:
-        put_back_all([("all", inner), ("c", refusing(ValueError()))])
+        restore_all([("all", inner), ("c", refusing(ValueError()))])
     assert [name for name, _ in caught.value.failures] == ["a", "b", "c"]
 
 
-def test_of_very_many_pieces_ten_are_named_and_the_rest_counted():
+def test_ten_of_very_many_failures_are_named_and_the_others_counted():
     with pytest.raises(RestoreError, match=r"9 \(ValueError\), 15 more could not"):
-        put_back_all([(k, refusing(ValueError())) for k in range(25)])
+        restore_all([(k, refusing(ValueError())) for k in range(25)])
 
 
-def test_an_exit_passes_through_once_all_is_tried_and_carries_the_names():
-    back, leaving = [], SystemExit(3)
+def test_an_exit_is_raised_after_the_last_piece_with_the_names_as_its_note():
+    restored, leaving = [], SystemExit(3)
     with pytest.raises(SystemExit) as caught:
-        put_back_all([("a", refusing(leaving)), ("b", lambda: back.append("b"))])
-    assert (caught.value, back) == (leaving, ["b"])
-    assert "a (SystemExit: 3) could not be put back" in leaving.__notes__[0]
+        restore_all([("a", refusing(leaving)), ("b", lambda: restored.append("b"))])
+    assert (caught.value, restored) == (leaving, ["b"])
+    assert "a (SystemExit: 3) could not be restored" in leaving.__notes__[0]
 
 
-def test_a_generator_that_refuses_its_state_is_named_and_the_others_have_theirs():
-    back = []
-    refuser = Generator("mine", list, lambda state: refusing(ValueError("no"))())
+def test_a_generator_that_rejects_its_state_is_named_and_the_others_are_restored():
+    restored = []
+    refuser = RandomGenerator("mine", list, lambda state: refusing(ValueError("no"))())
     with pytest.raises(RestoreError, match=r"generator mine \(ValueError: no\)"):
-        put_back(((refuser, 1), (Generator("other", list, back.append), 2)))
-    assert back == [2]
+        restore_states(((refuser, 1), (RandomGenerator("other", list, restored.append), 2)))
+    assert restored == [2]
 
 
 class Refuser:
     pass
 
 
-def test_a_value_in_a_memory_is_named_by_the_way_to_it():
-    def take(value):
-        return Taken(refusing(ValueError("no"))) if isinstance(value, Refuser) else None
+def test_a_value_of_a_graph_is_named_by_the_path_to_it():
+    def visit(value):
+        return Node(refusing(ValueError("no"))) if isinstance(value, Refuser) else None
 
-    memory = Memory([{"net": {"_parts": [0, {"weight": Refuser()}]}}], take)
+    snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Refuser()}]}}], visit)
     with pytest.raises(RestoreError, match=r"^net\.1\.weight \(ValueError: no\) could"):
-        memory.restore()
+        snapshot.restore()

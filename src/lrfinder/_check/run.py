@@ -11,7 +11,7 @@ from lrfinder import testing
 from lrfinder._check.report import Check, Finding, Outcome
 from lrfinder.errors import LawError, RestoreError
 from lrfinder.learner import Learner, adapted, restored
-from lrfinder.randomness import capture, global_generators, put_back
+from lrfinder.randomness import capture, global_generators, restore_states
 
 if TYPE_CHECKING:
     from lrfinder.testing import Observe
@@ -84,7 +84,7 @@ def _as_it_was(learner: Learner[Any]) -> Generator[Any]:
         error.add_note("lrfinder: raised while the learner was checked; it is put back as far as its restore() goes.")
         raise
     finally:
-        put_back(randomness)
+        restore_states(randomness)
 
 
 def _seen(learner: Learner[Any], state: Any, lrs: Sequence[float], look: Observe) -> _Seen:

@@ -1,1 +1,1 @@
-"""State of python objects: snapshots of object graphs, rollback, interrupts, locks."""
+"""State of Python objects: snapshots of object graphs, rollback, interrupts, locks."""

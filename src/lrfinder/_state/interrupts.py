@@ -1,4 +1,4 @@
-"""Signals that wait: a learner that is being put back must not be left half way."""
+"""Signals that wait until a restore is complete."""
 
 from __future__ import annotations
 
@@ -11,70 +11,69 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    Waits = Callable[[FrameType | None], bool]
-
 _NUMBERS = sorted(signal.Signals, key=lambda number: number != signal.SIGINT)  # Ctrl-C, the likeliest, first in and last out
 
 
-class Signals:
-    """Stands before the handlers that Python code has set, and lets a signal wait where ``waits`` says so.
+class DeferredSignals:
+    """Handlers in front of those that Python code has set; they defer a signal where ``must_wait(frame)`` is true.
 
-    ``waits`` is given the frame in which a signal arrived. What waited is handed on by :meth:`step_aside`. All of it does
-    nothing outside the main thread, which alone receives signals. Signals that are ignored, or left to the system, never
-    raise an exception in Python code, and are left alone.
+    The frame is the one in which the signal arrived. Only the main thread receives signals; in other threads this does
+    nothing. Signals that are ignored or left to the system never raise in Python code, and are not touched.
     """
 
-    def __init__(self, waits: Waits) -> None:
-        self._waits = waits
+    def __init__(self, must_wait: Callable[[FrameType | None], bool]) -> None:
+        self._must_wait = must_wait
         self._handlers: list[_Handler] = []
 
-    def stand_before(self) -> None:
-        """Stand before every handler there is; before those set since, when called again."""
+    def install(self) -> None:
+        """Install a handler in front of every present one; a further call does so for those set since."""
         if threading.current_thread() is not threading.main_thread():
             return
         for number in _NUMBERS:
             handler = signal.getsignal(number)
             if callable(handler) and handler not in self._handlers:
-                self._handlers.append(_Handler(number, handler, self._waits))
+                self._handlers.append(_Handler(number, handler, self._must_wait))
                 signal.signal(number, self._handlers[-1])
 
-    def step_aside(self) -> None:
-        """Put the handlers back, but for those that others have been set in place of, and hand on what waited."""
+    def uninstall(self) -> None:
+        """Restore the original handlers, except those that were replaced meanwhile, and deliver the deferred signals."""
         try:
-            self._put_back()
+            self._restore_handlers()
         finally:
-            with ExitStack() as handing_on:
+            with ExitStack() as deliveries:
                 for handler in reversed(self._handlers):
-                    if handler.held:
-                        handing_on.callback(handler.behind, handler.number, None)
+                    if handler.deferred:
+                        deliveries.callback(handler.original, handler.number, None)
 
-    def _put_back(self) -> None:
-        """Go on to the next also where a signal raises whose handler is back already."""
-        standing, raised = self._handlers.copy(), None
-        while standing:
+    def _restore_handlers(self) -> None:
+        """Restore all, also where a signal raises whose handler has been restored already."""
+        installed, raised = self._handlers.copy(), None
+        while installed:
             try:
-                while standing:
-                    standing[-1].step_aside()
-                    standing.pop()
-            except BaseException as error:  # noqa: BLE001  (raised below, once all are back)
+                while installed:
+                    installed[-1].uninstall()
+                    installed.pop()
+            except BaseException as error:  # noqa: BLE001  (raised below, after the remaining handlers)
                 raised = error
         if raised is not None:
             raise raised
 
 
 class _Handler:
-    def __init__(self, number: int, behind: Callable[[int, FrameType | None], object], waits: Waits) -> None:
+    def __init__(
+        self, number: int, original: Callable[[int, FrameType | None], object], must_wait: Callable[[FrameType | None], bool]
+    ) -> None:
         self.number = number
-        self.behind = behind
-        self.held = False
-        self._waits = waits
+        self.original = original
+        self.deferred = False
+        self._must_wait = must_wait
 
-    def step_aside(self) -> None:
+    def uninstall(self) -> None:
         if signal.getsignal(self.number) is self:
-            signal.signal(self.number, self.behind)
+            signal.signal(self.number, self.original)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self._waits(frame):
-            self.held = True
+        if self._must_wait(frame):
+            self.deferred = True
         else:
-            self.behind(number, frame)
+            self.original(number, frame)

@@ -1,9 +1,9 @@
-"""Whether a generator has moved, seen at a glance: reading the state of python's takes 5 us, of numpy's 30, a glance 1.
+"""Cached readers of the states of Mersenne Twisters: reading Python's takes 5 µs, numpy's 30, seeing that it is unchanged 1.
 
-Both are Mersenne Twisters, 624 words and a place among them. A draw moves the place; one that comes round to the same place
-has made all words anew; so has a new seed. The glance is therefore at the place and at eight words in memory: that all of
-these stay while the state changes has a chance of 2**-256. Where they lie in memory was never promised: it is tried out on
-generators of our own, and where it does not fit nothing is looked at and every state is read.
+A Mersenne Twister has 624 words and an index into them. A draw moves the index, and one that returns it to the same place
+has replaced all words, as does a new seed. Index and eight words, read from memory, therefore identify a state: by chance
+they stay the same in one of 2**256 changes. No documentation promises where Python keeps them. The layout is verified once
+on generators of our own, and where it differs every state is read in full.
 """
 
 from __future__ import annotations
@@ -21,93 +21,93 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Seen = TypeVar("Seen")
+Fingerprint = TypeVar("Fingerprint")
 
 _WORDS = 624
-_SEEN = 8  # words, those beside the place
-_HEAD = object.__basicsize__  # the count of references and the type, which are no state
+_WORDS_READ = 8  # in addition to the index
+_HEADER = object.__basicsize__  # bytes of reference count and type, before the state of an object
 
 
-class Remembered(Generic[Seen]):
-    """``read()``, called again only where ``glance()`` shows something else than the last time.
+class CachedReader(Generic[Fingerprint]):
+    """``read()``, called again only where ``fingerprint()`` has changed since the last call.
 
     Args:
-        read: gives a state, which nobody changes.
-        glance: gives something that differs wherever the state does.
-        same: whether two glances show the same.
+        read: returns a state, which nobody changes.
+        fingerprint: returns a value that differs wherever the state does.
+        same: whether two fingerprints are equal.
     """
 
     def __init__(
-        self, read: Callable[[], Any], glance: Callable[[], Seen], same: Callable[[Seen, Seen], bool] = operator.eq
+        self,
+        read: Callable[[], Any],
+        fingerprint: Callable[[], Fingerprint],
+        same: Callable[[Fingerprint, Fingerprint], bool] = operator.eq,
     ) -> None:
         self._read = read
-        self._glance = glance
+        self._fingerprint = fingerprint
         self._same = same
-        self._last: tuple[Seen, Any] | None = None  # in one, as another thread may ask meanwhile
+        self._last: tuple[Fingerprint, Any] | None = None  # one tuple, because another thread may call meanwhile
 
     def __call__(self) -> Any:
-        """The present state."""
-        now, last = self._glance(), self._last
+        """Return the present state."""
+        now, last = self._fingerprint(), self._last
         if last is None or not self._same(now, last[0]):
-            self._last = last = now, self._read()  # read after the glance: a draw between the two shows the next time
+            self._last = last = now, self._read()  # in this order: the next call notices a draw between the two
         return last[1]
 
 
-def of_python(generator: random.Random, read: Callable[[], Any]) -> Callable[[], Any]:
-    """``read``, remembered where the memory of python's generators is as it is taken to be."""
-    if type(generator) is not random.Random or not _python_is_as_taken():
+def python_reader(generator: random.Random, read: Callable[[], Any]) -> Callable[[], Any]:
+    """Return ``read`` cached, or ``read`` itself where the memory layout of the generator is not the known one."""
+    if type(generator) is not random.Random or not _python_layout_is_known():
         return read
-    words = _memory(id(generator) + _HEAD, 4 * (1 + 1 + _SEEN))
-    return Remembered(read, lambda: (words.raw, cast("Any", generator).gauss_next))
+    words = _memory(id(generator) + _HEADER, 4 * (1 + 1 + _WORDS_READ))  # the first word is the same for many seeds
+    return CachedReader(read, lambda: (words.raw, cast("Any", generator).gauss_next))
 
 
-def of_numpy(generator: np.random.RandomState, read: Callable[[], Any]) -> Callable[[], Any]:
-    """``read``, remembered where the memory of numpy's legacy generators is as it is taken to be."""
+def numpy_reader(generator: np.random.RandomState, read: Callable[[], Any]) -> Callable[[], Any]:
+    """Return ``read`` cached, or ``read`` itself where the memory layout of the generator is not the known one."""
     bits: Any = cast("Any", generator)._bit_generator  # noqa: SLF001  (numpy 1.23 has no public name for it)
-    if type(generator) is not np.random.RandomState or type(bits) is not np.random.MT19937 or not _numpy_is_as_taken():
+    known = type(generator) is np.random.RandomState and type(bits) is np.random.MT19937 and _numpy_layout_is_known()
+    if not known:
         return read
-    words, body = _memory(_address(bits) + 4 * (_WORDS - _SEEN), 4 * (_SEEN + 1)), _body(generator)
+    words = _memory(bits.ctypes.state_address + 4 * (_WORDS - _WORDS_READ), 4 * (_WORDS_READ + 1))
+    body = _body(generator)
 
-    def glance() -> object:
-        if cast("Any", generator)._bit_generator is not bits:  # noqa: SLF001  (another was set: nothing is known of it)
+    def fingerprint() -> object:
+        if cast("Any", generator)._bit_generator is not bits:  # noqa: SLF001  (another was set, of unknown layout)
             return object()
         return words.raw, body.raw
 
-    return Remembered(read, glance)
+    return CachedReader(read, fingerprint)
 
 
 def _memory(address: int, nbytes: int) -> ctypes.Array[ctypes.c_char]:
-    """What lies there, whenever its ``raw`` is asked for."""
+    """Return a view of memory; its ``raw`` copies the present bytes."""
     return (ctypes.c_char * nbytes).from_address(address)
 
 
 def _body(generator: np.random.RandomState) -> ctypes.Array[ctypes.c_char]:
-    """Whether a normal number is held for the next call, and which; pointers beside them, which do not change."""
-    return _memory(id(generator) + _HEAD, type(generator).__basicsize__ - _HEAD)
-
-
-def _address(bits: Any) -> int:
-    """Of ``uint32_t key[624]; int pos``; python's begin with the place, and the first word is the same for many seeds."""
-    return bits.ctypes.state_address
+    """Return a view of the object, which holds the normal number that the next call returns, and constant pointers."""
+    return _memory(id(generator) + _HEADER, type(generator).__basicsize__ - _HEADER)
 
 
 @cache
-def _python_is_as_taken() -> bool:
-    if _random.Random.__basicsize__ < _HEAD + 4 * (_WORDS + 1):
+def _python_layout_is_known() -> bool:
+    if _random.Random.__basicsize__ < _HEADER + 4 * (_WORDS + 1):
         return False
     generator = random.Random(1)  # noqa: S311  (not for secrets)
     for _ in range(3):
         *words, index = generator.getstate()[1]
-        if _memory(id(generator) + _HEAD, 4 * (_WORDS + 1)).raw != struct.pack(f"i{_WORDS}I", index, *words):
+        if _memory(id(generator) + _HEADER, 4 * (_WORDS + 1)).raw != struct.pack(f"i{_WORDS}I", index, *words):
             return False
         generator.random()
     return True
 
 
 @cache
-def _numpy_is_as_taken() -> bool:
+def _numpy_layout_is_known() -> bool:
     generator = np.random.RandomState(1)
-    address = _address(cast("Any", generator)._bit_generator)  # noqa: SLF001  (as above)
+    address = cast("Any", generator)._bit_generator.ctypes.state_address  # noqa: SLF001  (as above)
     for _ in range(3):
         state: Any = generator.get_state(legacy=False)["state"]
         if _memory(address, 4 * (_WORDS + 1)).raw != state["key"].tobytes() + struct.pack("i", state["pos"]):
@@ -115,7 +115,7 @@ def _numpy_is_as_taken() -> bool:
         before = _body(generator).raw
         if before != _body(generator).raw:
             return False
-        generator.standard_normal()  # makes two, holds one; the next call gives that one and draws nothing
+        generator.standard_normal()  # computes two numbers and holds one, which the next call returns without a draw
         if before == _body(generator).raw:
             return False
     return True

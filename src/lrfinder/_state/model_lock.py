@@ -1,4 +1,4 @@
-"""Which thread sweeps what: two sweeps of one model at once would each train on what the other changes."""
+"""A lock on the parts of a model: two sweeps of it at once would each train on the changes of the other."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from lrfinder.errors import BusyError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_claims: dict[int, Claim] = {}  # of each part by its id, the first claim that it is under
+_holders: dict[int, ModelLock] = {}  # by the id of a part, the first lock on it
 
 
-class Claim:
-    """``parts``, for this thread alone until they are released. What a thread has claimed it may claim again.
+class ModelLock:
+    """A lock that reserves ``parts`` for this thread, which may lock them again.
 
-    There is no lock, which an interrupt could leave closed: ``setdefault`` looks and takes in one.
+    It is not a ``threading.Lock``, which an interrupt could leave locked: ``dict.setdefault`` tests and sets in one step.
     """
 
     def __init__(self, parts: Iterable[object]) -> None:
-        self._parts = {id(part): part for part in parts}  # held, so that no other object gets the same id
+        self._parts = {id(part): part for part in parts}  # references, so that no other object gets the same id
         self._thread = threading.current_thread()
 
-    def take(self) -> None:
-        """Claim the parts.
+    def acquire(self) -> None:
+        """Lock the parts.
 
         Raises:
-            BusyError: another thread has claimed one of them.
+            BusyError: another thread holds one of them.
         """
         for key, part in self._parts.items():
-            thread = _claims.setdefault(key, self)._thread  # noqa: SLF001  (another of this class)
+            thread = _holders.setdefault(key, self)._thread  # noqa: SLF001  (of another lock)
             if thread is not self._thread:
                 message = (
                     f"The {type(part).__name__} is being swept in the thread {thread.name!r}; wait until that sweep has "
@@ -39,7 +39,7 @@ class Claim:
                 raise BusyError(message)
 
     def release(self) -> None:
-        """Let other threads have what this claim was the first to take."""
+        """Unlock the parts that this lock was the first to hold."""
         for key in self._parts:
-            if _claims.get(key) is self:
-                del _claims[key]
+            if _holders.get(key) is self:
+                del _holders[key]

@@ -1,4 +1,4 @@
-"""What can be reached from some objects, copied and put back into the same objects; written once, for every wing."""
+"""A snapshot of everything that some objects refer to, restored into the same objects; every framework package uses it."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.rollback import restore_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
-
-_PLAIN = {type(None), bool, int, float, str, bytes}  # of which nothing can change
+_IMMUTABLE = {type(None), bool, int, float, str, bytes}
 _PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
 _EMPTY: dict[object, object] = {}
 
 
-def _nothing() -> None:
-    pass
+class Node(NamedTuple):
+    """One value of the graph.
 
+    Attributes:
+        restore: restores the value itself.
+        children: the values to visit next; the keys of a dict name them in error messages.
+    """
 
-class Taken(NamedTuple):
-    """What a wing knows about a value: how to put it back, and where to look further."""
-
-    put_back: Callable[[], object] = _nothing
-    further: Iterable[object] = ()  # a dict's values go by their keys in what an error says
+    restore: Callable[[], object] = lambda: None
+    children: Iterable[object] = ()
 
 
 class _Path(NamedTuple):
-    """Where a value was found: its key in what was found at ``parent``. Made into words only when something fails."""
+    """The path to a value: its key in the value at ``parent``. It becomes text only where a restore fails."""
 
     parent: _Path | None
     key: object
@@ -47,68 +47,68 @@ class _Path(NamedTuple):
         return ".".join([step for step in steps[:-1] if not step.startswith("_")] + steps[-1:])
 
 
-class Memory:
-    """A copy of everything that can be reached from ``roots`` and that training changes; ``restore()`` puts it back.
+class GraphSnapshot:
+    """A copy of everything that can be reached from ``roots`` and that training changes.
 
-    The walk goes through dicts, lists, sets, deques and tuples by itself, and takes their contents; a container comes back
-    as the same object with the same contents. Everything else is asked of ``take``, which says for a value of its framework
-    how to put it back and what to walk into, and gives ``None`` for what it does not know. Other objects come back as the
-    objects that they were; what they hold inside is not looked at.
+    Dicts, lists, sets, deques and tuples are visited here: a container is restored as the same object with the same
+    contents. For every other value, ``visit`` returns the node of a value of its framework, or ``None`` for one that it does
+    not know. Such an object is restored as the same object; its attributes are not visited.
     """
 
-    def __init__(self, roots: Iterable[object], take: Callable[[object], Taken | None]) -> None:
+    def __init__(self, roots: Iterable[object], visit: Callable[[object], Node | None]) -> None:
         self._pieces: list[tuple[object, Callable[[], object]]] = []
-        pending: list[tuple[_Path | None, object]] = [(_named(root), root) for root in roots]
+        pending: list[tuple[_Path | None, object]] = [(_path_of_root(root), root) for root in roots]
         seen: set[int] = set()
         while pending:
             path, value = pending.pop()
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            taken = take(value) or _of_container(value)
-            if taken is not None:
-                self._pieces.append((path, taken.put_back))
-                pending.extend(_found(path, taken.further))
+            node = visit(value) or _container(value)
+            if node is not None:
+                self._pieces.append((path, node.restore))
+                pending.extend(_children(path, node.children))
 
     def restore(self) -> None:
-        """Put everything back.
+        """Restore everything.
 
         Raises:
-            RestoreError: some of it could not be; all else has been.
+            RestoreError: a part could not be restored; all others were.
         """
-        put_back_all(self._pieces)
+        restore_all(self._pieces)
 
 
-def _named(root: object) -> _Path | None:
-    """A root goes by its type, but for a container: what it holds has names of its own."""
+def _path_of_root(root: object) -> _Path | None:
+    """Name a root by its type; a container has no name, because its contents have keys."""
     return None if isinstance(root, dict | list | set | deque | tuple) else _Path(None, type(root).__name__)
 
 
-def _found(path: _Path | None, further: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:
-    if isinstance(further, dict):
-        items = cast("dict[object, object]", further).items()
-        return [(_Path(path, key), value) for key, value in items if type(value) not in _PLAIN]
-    return [(path, value) for value in further]
+def _children(path: _Path | None, children: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:
+    if isinstance(children, dict):
+        items = cast("dict[object, object]", children).items()
+        return [(_Path(path, key), value) for key, value in items if type(value) not in _IMMUTABLE]
+    return [(path, value) for value in children]
 
 
-def _of_container(value: object) -> Taken | None:
+def _container(value: object) -> Node | None:
     if isinstance(value, tuple):
-        return Taken(further=dict(enumerate(cast("tuple[object, ...]", value))))
+        return Node(children=dict(enumerate(cast("tuple[object, ...]", value))))
     if not isinstance(value, dict | list | set | deque):
         return None
     if type(value) in _PLAIN_CONTAINERS and not value:  # as most of a module's are
-        return Taken(partial(_put_contents, value, _EMPTY))
+        return Node(partial(_restore_contents, value, _EMPTY))
     contents = copy.copy(cast("list[object]", value))
-    further = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
-    return Taken(partial(_put_contents, value, contents), dict(further))
+    children = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
+    return Node(partial(_restore_contents, value, contents), dict(children))
 
 
-def _put_contents(container: Any, contents: Any) -> None:
+def _restore_contents(container: Any, contents: Any) -> None:
     if contents is _EMPTY and not container:
         return
     if isinstance(container, dict):
         now = cast("dict[object, object]", container)
-        if len(now) != len(contents) or any(map(operator.is_not, _flat(now), _flat(contents))):
+        same_length = len(now) == len(contents)
+        if not same_length or any(map(operator.is_not, chain(now, now.values()), chain(contents, contents.values()))):
             now.clear()
             now.update(contents)
     elif isinstance(container, list):
@@ -116,8 +116,3 @@ def _put_contents(container: Any, contents: Any) -> None:
     else:
         container.clear()
         (container.update if isinstance(container, set) else container.extend)(contents)
-
-
-def _flat(mapping: dict[object, object]) -> Iterator[object]:
-    """Keys and values in their order."""
-    return chain(mapping, mapping.values())

@@ -1,4 +1,4 @@
-"""Putting many things back, also when some of them refuse."""
+"""Restoring many pieces, even where some of them fail."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from lrfinder.errors import RestoreError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_NAMED_AT_MOST = 10
-_CHARACTERS = 200
+_MOST_NAMED = 10  # failures
+_MOST_CHARACTERS = 200  # of what one failure says
 
 
-def put_back_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
-    """Put every piece back; one that raises does not keep the others from it.
+def restore_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
+    """Restore every piece; one that raises does not prevent the others.
 
     Args:
-        pieces: what is put back, named by its ``str()`` (asked for only when it fails), and how.
+        pieces: for each piece its name, an object whose ``str()`` is read only on failure, and the function that restores it.
 
     Raises:
-        RestoreError: some raised; it names them all. An exception that is no ``Exception``, an exit say, is raised itself
-            once all has been tried, with that sentence for its note.
+        RestoreError: some raised; it names them all. If one raised a ``BaseException`` that is not an ``Exception``, an exit
+            for example, that one is raised instead, with the same sentence as its note.
     """
     failures: list[tuple[str, BaseException]] = []
-    for name, put_back in pieces:
+    for name, restore in pieces:
         try:
-            put_back()
+            restore()
         except RestoreError as error:
             failures.extend(error.failures or [(str(name), error)])
-        except BaseException as error:  # noqa: BLE001  (raised below; what comes after must be put back all the same)
+        except BaseException as error:  # noqa: BLE001  (raised below, after the remaining pieces)
             failures.append((str(name), error))
     if not failures:
         return
@@ -43,15 +43,15 @@ def put_back_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
 
 
 def _sentence(failures: list[tuple[str, BaseException]]) -> str:
-    named = [f"{name} ({_reason(error)})" for name, error in failures[:_NAMED_AT_MOST]]
-    if len(failures) > _NAMED_AT_MOST:
-        named.append(f"{len(failures) - _NAMED_AT_MOST} more")
+    named = [f"{name} ({_reason(error)})" for name, error in failures[:_MOST_NAMED]]
+    if len(failures) > _MOST_NAMED:
+        named.append(f"{len(failures) - _MOST_NAMED} more")
     return (
-        f"{', '.join(named)} could not be put back; all else is as it was at the snapshot. Load what is named from a "
-        "checkpoint, or make it anew."
+        f"{', '.join(named)} could not be restored; everything else is as it was at the snapshot. Load what is named from a "
+        "checkpoint, or create it again."
     )
 
 
 def _reason(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text:.{_CHARACTERS}}" if text else type(error).__name__
+    return f"{type(error).__name__}: {text:.{_MOST_CHARACTERS}}" if text else type(error).__name__

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lrfinder.errors import BatchError
 from lrfinder.gluon._framework import mx
-from lrfinder.randomness import Generator, generators_of, global_generators
+from lrfinder.randomness import RandomGenerator, data_generators, global_generators
 from lrfinder.replay import mapped, peek, stream
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class ReplayIterator(Iterator[Any]):
     """The endless, replayable iterator over a loader."""
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
-        self._of_data = generators_of(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
+        self._of_data = data_generators(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
         self._stream: Stream[Any] = stream(own_source(data), self.generators, replay_bytes)
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
 
@@ -29,7 +29,7 @@ class ReplayIterator(Iterator[Any]):
         """Return the next batch, which stays the next."""
         return peek(self._stream, self.generators())
 
-    def generators(self) -> tuple[Generator, ...]:
+    def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use and that can be read."""
         return (*global_generators(), *self._of_data)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._state.object_graph import Memory
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.object_graph import GraphSnapshot
+from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import TrainerRate
-from lrfinder.gluon.state import GluonState, take, write_to_store
+from lrfinder.gluon.state import GluonState, visit, write_to_store
 from lrfinder.learner import BaseLearner
-from lrfinder.randomness import capture, put_back
+from lrfinder.randomness import capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -115,7 +115,7 @@ class GluonLearner(BaseLearner):
         self._initialize_deferred(batches)
         seed = int(mx.np.random.randint(0, 2**31 - 1).item())
         mx.random.seed(seed)
-        return GluonState(Memory(self._roots(), take), capture(batches.generators()), seed, batches.mark())
+        return GluonState(GraphSnapshot(self._roots(), visit), capture(batches.generators()), seed, batches.mark())
 
     def restore(self, state: GluonState) -> None:
         """Restore everything as it was at the snapshot, arrays in place.
@@ -123,11 +123,11 @@ class GluonLearner(BaseLearner):
         Raises:
             RestoreError: a part could not be restored; all others were.
         """
-        put_back_all(
+        restore_all(
             [
                 ("memory", state.memory.restore),
                 ("the trainer's key-value store", partial(write_to_store, self.trainer)),
-                ("random numbers", partial(put_back, state.randomness)),
+                ("random numbers", partial(restore_states, state.randomness)),
                 ("MXNet's generator", partial(mx.random.seed, state.seed)),
                 ("position in the data", lambda: self._batches().go(state.position)),
             ]

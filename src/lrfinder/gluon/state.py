@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from lrfinder._state.object_graph import Memory, Taken
+from lrfinder._state.object_graph import GraphSnapshot, Node
 from lrfinder.gluon._framework import mx
-from lrfinder.randomness import States, capture, own_generator, put_back
+from lrfinder.randomness import States, capture, own_generator, restore_states
 
 _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
     mx.gluon.Trainer,
@@ -22,13 +22,13 @@ _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
 class GluonState(NamedTuple):
     """The objects of a training, the states of the generators, MXNet's seed, and the position in the data."""
 
-    memory: Memory
+    memory: GraphSnapshot
     randomness: States
     seed: int
     position: object
 
 
-def take(value: object) -> Taken | None:
+def visit(value: object) -> Node | None:
     """Return how to restore an object of MXNet, and which objects inside it to copy.
 
     Arrays stay in their memory, to which hybridized nets and the key-value store refer. A trainer, its optimizer, updaters
@@ -37,13 +37,13 @@ def take(value: object) -> Taken | None:
     """
     if isinstance(value, mx.nd.NDArray):
         array: Any = value
-        return Taken(partial(array.copy().copyto, array))
+        return Node(partial(array.copy().copyto, array))
     if isinstance(value, mx.gluon.Parameter):
-        return Taken(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
+        return Node(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
     if isinstance(value, _WALKED):
-        return Taken(further=[vars(value)])
+        return Node(children=[vars(value)])
     generator = own_generator(value)
-    return None if generator is None else Taken(partial(put_back, capture([generator])))
+    return None if generator is None else Node(partial(restore_states, capture([generator])))
 
 
 def _fresh_grads(parameter: Any) -> list[tuple[Any, bool]]:

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrfinder.errors import BatchError, DataEndedError
-from lrfinder.randomness import generators_of, global_generators
+from lrfinder.randomness import data_generators, global_generators
 from lrfinder.replay import mapped, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lrfinder.randomness import Generator
+    from lrfinder.randomness import RandomGenerator
 
 MAX_SLOTS = 64
 """The most batches of a stream on the device at once; ``device_bytes`` may allow fewer."""
@@ -36,9 +36,9 @@ class DataSource(NamedTuple):
     replay_bytes: int
     device_bytes: int
 
-    def generators(self) -> tuple[Generator, ...]:
+    def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""
-        return (*global_generators(), *generators_of(self.data, ()))
+        return (*global_generators(), *data_generators(self.data, ()))
 
     def open(self) -> SlotStream:
         """Return a list of equal batches that fits on the device as one array there, all other data as a stream."""

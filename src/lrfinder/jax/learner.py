@@ -19,7 +19,7 @@ from lrfinder.jax.state import JaxState, check_params, comparable, copied, delet
 from lrfinder.jax.step import Carry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
 from lrfinder.learner import BaseLearner
-from lrfinder.randomness import capture, put_back
+from lrfinder.randomness import capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -167,7 +167,7 @@ class OptaxLearner(BaseLearner):
             raise RestoreError(message)
         self.params, self.opt_state, self.state = state.carry
         self._own_carry = None
-        put_back(state.randomness)
+        restore_states(state.randomness)
         self._batches().go(state.position)
 
     def observe(self) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from lrfinder import randomness
 from lrfinder.keras._framework import keras, torch_if_loaded
-from lrfinder.randomness import Generator
+from lrfinder.randomness import RandomGenerator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,9 +18,9 @@ _global_state: Any = importlib.import_module("keras.src.backend.common.global_st
 _NAME = "global_seed_generator"
 
 
-def global_generators() -> tuple[Generator, ...]:
+def global_generators() -> tuple[RandomGenerator, ...]:
     """Return every global generator that can be read; TensorFlow's own cannot."""
-    of_keras = Generator("keras", _get_seed_generator, _set_seed_generator)
+    of_keras = RandomGenerator("keras", _get_seed_generator, _set_seed_generator)
     return (*randomness.global_generators(), of_keras, *_torch_generators())
 
 
@@ -29,23 +29,23 @@ def has_seed_generator() -> bool:
     return _global_state.get_global_attribute(_NAME) is not None
 
 
-def own_generator(value: object) -> Generator | None:
+def own_generator(value: object) -> RandomGenerator | None:
     """Return the generator that ``value`` is, if it is one of Python, NumPy, Keras or PyTorch."""
     if isinstance(value, keras.random.SeedGenerator):
-        return Generator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
+        return RandomGenerator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
     torch = torch_if_loaded()
     if torch is not None and isinstance(value, torch.Generator):
         return _torch_generator(value)
     return randomness.own_generator(value)
 
 
-def data_generators(data: object) -> tuple[Generator, ...]:
+def data_generators(data: object) -> tuple[RandomGenerator, ...]:
     """Return the generators that belong to the data: those of a data set, a PyTorch loader and its samplers."""
     inside = [keras.utils.PyDataset]
     torch = torch_if_loaded()
     if torch is not None:
         inside += [torch.utils.data.DataLoader, torch.utils.data.Dataset, torch.utils.data.Sampler]
-    return randomness.generators_of(data, tuple(inside), own_generator)
+    return randomness.data_generators(data, tuple(inside), own_generator)
 
 
 def _get_seed_generator() -> tuple[Any, bytes] | None:
@@ -67,7 +67,7 @@ def _set_bytes(generator: Any, state: bytes) -> None:
     generator.state.assign(np.frombuffer(state, dtype=generator.state.dtype))
 
 
-def _torch_generators() -> Iterator[Generator]:
+def _torch_generators() -> Iterator[RandomGenerator]:
     """Yield PyTorch's global generators, on the CPU and on accelerators in use, as a DataLoader draws from them."""
     torch = torch_if_loaded()
     if torch is None:
@@ -78,8 +78,8 @@ def _torch_generators() -> Iterator[Generator]:
             yield from map(_torch_generator, accelerator.default_generators)
 
 
-def _torch_generator(generator: Any) -> Generator:
+def _torch_generator(generator: Any) -> RandomGenerator:
     def restore(state: bytes) -> None:
         generator.set_state(torch_if_loaded().from_numpy(np.frombuffer(state, dtype=np.uint8).copy()))
 
-    return Generator(f"torch {generator.device}", lambda: generator.get_state().numpy().tobytes(), restore)
+    return RandomGenerator(f"torch {generator.device}", lambda: generator.get_state().numpy().tobytes(), restore)

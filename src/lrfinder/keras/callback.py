@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lrfinder._results.records import Stop
-from lrfinder._state.object_graph import Memory
+from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
@@ -13,8 +13,8 @@ from lrfinder.keras._model import check_compiled, is_built
 from lrfinder.keras._randomness import global_generators
 from lrfinder.keras.learner import loss_in
 from lrfinder.keras.rates import ModelRate
-from lrfinder.keras.state import take
-from lrfinder.randomness import States, capture, put_back
+from lrfinder.keras.state import visit
+from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
     from lrfinder._results.results import RangeTest
@@ -51,7 +51,7 @@ class LRRangeTest(keras.callbacks.Callback):
         self._plan = RangeTestSettings(**settings).plan()
         self._sweep = SweepRecorder.of(self._plan)
         self._randomness: States | None = None
-        self._memory: Memory | None = None
+        self._memory: GraphSnapshot | None = None
         self._rate: ModelRate | None = None
         self._was_built = True
         self._result: RangeTest | None = None
@@ -82,7 +82,7 @@ class LRRangeTest(keras.callbacks.Callback):
         if memory is None or self._randomness is None or self._rate is None:
             return
         memory.restore()
-        put_back(self._randomness)
+        restore_states(self._randomness)
         if not self._was_built:
             self._rate.forget()  # TensorFlow creates variables while it compiles, and those are gone
         self._rate.settle()
@@ -97,7 +97,7 @@ class LRRangeTest(keras.callbacks.Callback):
             )
             raise LearnerError(message)
         self._was_built = is_built(self.model)
-        self._memory = Memory([self.model], take)
+        self._memory = GraphSnapshot([self.model], visit)
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)
         self._sweep = SweepRecorder.of(self._plan)

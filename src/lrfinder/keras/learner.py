@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from lrfinder._state.object_graph import Memory
+from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import LossError
 from lrfinder.keras._framework import RESETS_METRICS
 from lrfinder.keras._model import build, check_compiled, check_loss, is_built
 from lrfinder.keras._randomness import data_generators, global_generators, has_seed_generator
 from lrfinder.keras.batches import arrays, input_target_weights, own_source
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
-from lrfinder.keras.state import KerasState, take
+from lrfinder.keras.state import KerasState, visit
 from lrfinder.learner import BaseLearner
-from lrfinder.randomness import capture, put_back
+from lrfinder.randomness import capture, restore_states
 from lrfinder.replay import peek, stream
 
 if TYPE_CHECKING:
@@ -79,13 +79,15 @@ class KerasLearner(BaseLearner):
         """Copy everything that an iteration changes, to the memory of the host."""
         if not is_built(self._model):
             build(self._model, *input_target_weights(arrays(peek(self._batches, self._generators()))))
-        return KerasState(Memory([self._model, *self._stateful], take), capture(self._generators()), self._batches.mark())
+        return KerasState(
+            GraphSnapshot([self._model, *self._stateful], visit), capture(self._generators()), self._batches.mark()
+        )
 
     def restore(self, state: KerasState) -> None:
         """Restore everything as it was at the snapshot: the same variables, the same objects."""
         had_seed_generator = has_seed_generator()
         state.memory.restore()
-        put_back(state.randomness)
+        restore_states(state.randomness)
         self._batches.go(state.position)
         if had_seed_generator and not has_seed_generator():
             self._rate.forget()  # steps compiled since the snapshot draw from the generator that is gone

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder._state.object_graph import Memory, Taken
+from lrfinder._state.object_graph import GraphSnapshot, Node
 from lrfinder.keras._framework import keras, tensorflow, torch
 from lrfinder.keras._randomness import own_generator
-from lrfinder.randomness import States, capture, put_back
+from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,32 +41,32 @@ _MISSING = object()
 class KerasState(NamedTuple):
     """The objects of a model, the states of the generators, and the position in the data."""
 
-    memory: Memory
+    memory: GraphSnapshot
     randomness: States
     position: object
 
 
-def take(value: object) -> Taken | None:
+def visit(value: object) -> Node | None:
     """Return how to restore an object of Keras or of its backend, and which objects inside it to copy."""
     if isinstance(value, keras.Variable):
         return _of_variable(value)
     if isinstance(value, _WALKED):
         attributes = vars(value)
-        return Taken(partial(_restore_attributes, attributes, dict(attributes)), attributes.values())
+        return Node(partial(_restore_attributes, attributes, dict(attributes)), attributes.values())
     if isinstance(value, dict | list | set) and type(cast("object", value)) not in {dict, list, set}:
         return _of_collection(cast("Any", value))
     generator = own_generator(value)
-    return _of_backend(value) if generator is None else Taken(partial(put_back, capture([generator])))
+    return _of_backend(value) if generator is None else Node(partial(restore_states, capture([generator])))
 
 
-def _of_backend(value: Any) -> Taken | None:
+def _of_backend(value: Any) -> Node | None:
     """Return the same for an object of PyTorch or TensorFlow that a layer holds itself."""
     if torch and isinstance(value, torch.Tensor):
         return _of_tensor(value)
     if tensorflow and isinstance(value, tensorflow.Variable):
-        return Taken(partial(value.assign, np.array(value.numpy())))
+        return Node(partial(value.assign, np.array(value.numpy())))
     if tensorflow and isinstance(value, tensorflow.random.Generator):
-        return Taken(further=[value.state])
+        return Node(children=[value.state])
     return None
 
 
@@ -79,22 +79,22 @@ def _restore_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> No
             attributes[name] = value
 
 
-def _of_variable(variable: Any) -> Taken:
+def _of_variable(variable: Any) -> Node:
     trainable = variable.trainable
     if torch:
-        return Taken(partial(setattr, variable, "trainable", trainable), [variable._value])
+        return Node(partial(setattr, variable, "trainable", trainable), [variable._value])
     if variable._value is None:  # on JAX, while a fit() runs and before the model is built
-        return Taken()
+        return Node()
     saved = np.array(keras.ops.convert_to_numpy(variable._value))
 
     def restore() -> None:
         variable.assign(keras.ops.copy(keras.ops.convert_to_tensor(saved, dtype=variable._dtype)))
         variable.trainable = trainable
 
-    return Taken(restore)
+    return Node(restore)
 
 
-def _of_tensor(tensor: Any) -> Taken:
+def _of_tensor(tensor: Any) -> Node:
     grad = tensor.grad if tensor.is_leaf else None
     alias = tensor.detach()  # the same memory, which nobody else can replace
     saved = alias.to("cpu", copy=True)
@@ -109,10 +109,10 @@ def _of_tensor(tensor: Any) -> Taken:
             if tensor.grad is not grad:
                 tensor.grad = grad
 
-    return Taken(restore, [grad])
+    return Node(restore, [grad])
 
 
-def _of_collection(collection: Any) -> Taken:
+def _of_collection(collection: Any) -> Node:
     """Return the same for a subclass of list, dict or set; the tracking of Keras's own refuses changes once it is built."""
     kind: Any = next(kind for kind in (dict, list, set) if isinstance(collection, kind))
     contents = kind(collection)
@@ -126,7 +126,7 @@ def _of_collection(collection: Any) -> Taken:
             method("clear")()
             method("extend" if kind is list else "update")(contents)
 
-    return Taken(restore, list(contents.values() if kind is dict else contents))
+    return Node(restore, list(contents.values() if kind is dict else contents))
 
 
 def _same(now: Any, contents: Any) -> bool:

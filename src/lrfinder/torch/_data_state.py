@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lrfinder._state.mersenne_twister import Remembered
-from lrfinder._state.rollback import put_back_all
-from lrfinder.randomness import Generator
+from lrfinder._state.mersenne_twister import CachedReader
+from lrfinder._state.rollback import restore_all
+from lrfinder.randomness import RandomGenerator
 from lrfinder.torch._randomness import own_generator
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _NOT_PLAIN = object()
 Values = tuple[list[str], list[object]]
 
 
-def data_generators(data: object) -> tuple[Generator, ...]:
+def data_generators(data: object) -> tuple[RandomGenerator, ...]:
     """Return the random generators in ``data``, and in its loaders, samplers and data sets.
 
     Attributes with plain values (an epoch number, an index, a counter) count as one more generator: replaying a batch
@@ -59,11 +59,11 @@ def _members(value: object) -> Iterable[object]:
     return items if isinstance(first, _KINDS) else ()
 
 
-def _attributes(owners: list[object]) -> Generator:
+def _attributes(owners: list[object]) -> RandomGenerator:
     """Return the plain attributes of all owners as one generator, which costs one comparison per batch."""
     names = ", ".join(type(owner).__name__ for owner in owners)
-    read = Remembered(lambda: [_plain(owner) for owner in owners], partial(_values, owners), _are_identical)
-    return Generator(f"attributes of {names}", read, partial(_restore_all_plain, owners))
+    read = CachedReader(lambda: [_plain(owner) for owner in owners], partial(_values, owners), _are_identical)
+    return RandomGenerator(f"attributes of {names}", read, partial(_restore_all_plain, owners))
 
 
 def _values(owners: list[object]) -> Values:
@@ -84,7 +84,7 @@ def _are_identical(one: Values, other: Values) -> bool:
 
 
 def _restore_all_plain(owners: list[object], states: list[dict[str, object]]) -> None:
-    put_back_all(
+    restore_all(
         (f"attributes of {type(owner).__name__}", partial(_restore_plain, owner, state))
         for owner, state in zip(owners, states, strict=True)
     )

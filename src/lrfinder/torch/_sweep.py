@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 from torch import Tensor
 
 from lrfinder._results.records import Stop
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.rollback import restore_all
 from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
-from lrfinder.randomness import States, capture, put_back
+from lrfinder.randomness import States, capture, restore_states
 from lrfinder.replay import stream
 from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
@@ -208,7 +208,7 @@ class _Scope:
     def restore(self, state: TrainingSnapshot) -> None:
         closing = [("data", batches.close) for _, batches in self._data]
         training = ("training", partial(self._training.restore, state))
-        of_data = [("random numbers of the data", partial(put_back, states)) for states, _ in reversed(self._data)]
+        of_data = [("random numbers of the data", partial(restore_states, states)) for states, _ in reversed(self._data)]
         with self._ranks.restore():
-            put_back_all([*closing, training, *of_data])
+            restore_all([*closing, training, *of_data])
         self._data.clear()

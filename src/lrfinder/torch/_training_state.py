@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from lrfinder._state.rollback import put_back_all
-from lrfinder.randomness import States, capture, put_back
+from lrfinder._state.rollback import restore_all
+from lrfinder.randomness import States, capture, restore_states
 from lrfinder.torch import inspection
 from lrfinder.torch._randomness import global_generators
 from lrfinder.torch._snapshot.snapshot import Snapshot
@@ -50,7 +50,7 @@ class TrainingState:
         optimizers: Sequence[Optimizer],
         stateful: Iterable[object] = (),
         *,
-        of_data: Iterable[randomness.Generator] = (),
+        of_data: Iterable[randomness.RandomGenerator] = (),
         store: CopyStore | None = None,
     ) -> None:
         self.modules = modules
@@ -60,7 +60,7 @@ class TrainingState:
         self._of_data = tuple(of_data)
         self._store = store
 
-    def generators(self) -> tuple[randomness.Generator, ...]:
+    def generators(self) -> tuple[randomness.RandomGenerator, ...]:
         """Return the random generators that the training may draw from."""
         return (*global_generators(), *self._of_data)
 
@@ -92,9 +92,9 @@ class TrainingState:
         """
         pieces = [
             ("objects", snapshot.objects.restore),
-            ("random numbers", partial(put_back, snapshot.randomness)),
+            ("random numbers", partial(restore_states, snapshot.randomness)),
         ]
-        put_back_all(pieces)
+        restore_all(pieces)
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
 from lrfinder.replay import peek, stream
@@ -247,7 +247,7 @@ class TorchLearner(BaseLearner):
             ("position in the data", partial(self._batches.go, state.position)),
         ]
         with self._ranks.restore():
-            put_back_all(pieces)
+            restore_all(pieces)
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""

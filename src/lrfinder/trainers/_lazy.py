@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.learner import adapted
-from lrfinder.randomness import capture, put_back
+from lrfinder.randomness import capture, restore_states
 from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.wrappers import Wrapper
@@ -42,7 +42,7 @@ class LazyLearner(Wrapper):
         try:
             return self._prepare()
         finally:
-            put_back(before)
+            restore_states(before)
 
     @cached_property
     def _full(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  (as above)

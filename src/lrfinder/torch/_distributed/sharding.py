@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder._state.object_graph import Taken
+from lrfinder._state.object_graph import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +93,7 @@ def data_parallel_wrappers(modules: Sequence[nn.Module]) -> list[DistributedData
     return [part for module in modules for part in module.modules() if isinstance(part, DistributedDataParallel)]
 
 
-def data_parallel_state(module: DistributedDataParallel) -> Taken:
+def data_parallel_state(module: DistributedDataParallel) -> Node:
     """Return what a training changes in a ``DistributedDataParallel``: what any module has, without its reducer's state."""
     inside = {name: value for name, value in vars(module).items() if name in _MODULE_ATTRIBUTES}
-    return Taken(partial(setattr, module, "training", module.training), inside)
+    return Node(partial(setattr, module, "training", module.training), inside)

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lrfinder._state import object_graph
-from lrfinder._state.rollback import put_back_all
+from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError
-from lrfinder.randomness import capture, put_back
+from lrfinder.randomness import capture, restore_states
 from lrfinder.torch._distributed import sharding
 from lrfinder.torch._randomness import own_generator
 from lrfinder.torch._snapshot.host import InMemory
@@ -29,7 +29,7 @@ _CONTAINERS = {dict, OrderedDict, list, tuple, set, deque}
 _STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
 
-class Snapshot(object_graph.Memory):
+class Snapshot(object_graph.GraphSnapshot):
     """Copy of everything that can be reached from ``roots`` and that training changes.
 
     The walk enters modules, optimizers, schedulers and gradient scalers, with all their attributes. It copies tensors
@@ -68,7 +68,7 @@ class Snapshot(object_graph.Memory):
         Raises:
             RestoreError: a part could not be restored; all others were.
         """
-        put_back_all([("memory", super().restore), ("contents", self._fill)])
+        restore_all([("memory", super().restore), ("contents", self._fill)])
 
     def _fill(self) -> None:
         """Restore the contents in one call; if it fails, one by one, so that only the failing ones are lost."""
@@ -76,7 +76,7 @@ class Snapshot(object_graph.Memory):
         try:
             fill_together([saved for _, saved in placed])
         except Exception:  # noqa: BLE001  (the second attempt raises again)
-            put_back_all((path, saved.fill) for path, saved in placed)
+            restore_all((path, saved.fill) for path, saved in placed)
 
 
 def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> object:
@@ -98,15 +98,15 @@ def _inside(root: object, loads: list[tuple[object, Callable[[], object]]]) -> o
     return None
 
 
-def _saved(value: object) -> object_graph.Taken | None:
+def _saved(value: object) -> object_graph.Node | None:
     if type(value) in _CONTAINERS:  # most values are
         return None
     if isinstance(value, Tensor):
         saved = SavedShard(value) if sharding.is_shard(value) else SavedTensor(value)
-        return object_graph.Taken(saved, saved.inside())
+        return object_graph.Node(saved, saved.inside())
     if isinstance(value, DistributedDataParallel):
         return sharding.data_parallel_state(value)
     if isinstance(value, _STATEFUL):
-        return object_graph.Taken(further=[vars(value)])
+        return object_graph.Node(children=[vars(value)])
     generator = own_generator(value)
-    return None if generator is None else object_graph.Taken(partial(put_back, capture([generator])))
+    return None if generator is None else object_graph.Node(partial(restore_states, capture([generator])))
