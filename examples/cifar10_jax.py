@@ -27,7 +27,6 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder.jax import OptaxLearner
-from lrfinder.views.terminal import comparison_table
 from lrfinder.views.verdict import verdict
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -163,7 +162,7 @@ def main() -> None:
     comparison = finder.compare(options.lrs, options.iterations)
     comparison.to_json(options.out / "check.json")
     comparison.plot().figure.savefig(options.out / "check.png")
-    console.print(comparison_table(comparison))
+    console.print(comparison)
     console.print(verdict(comparison), markup=False)
 
 

@@ -25,7 +25,6 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lrfinder
 from lrfinder.torch import TorchLearner
-from lrfinder.views.terminal import comparison_table
 from lrfinder.views.verdict import verdict
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -121,7 +120,7 @@ def main() -> None:
     comparison = finder.compare(options.lrs, options.iterations)
     comparison.to_json(options.out / "check.json")
     comparison.plot().figure.savefig(options.out / "check.png")
-    console.print(comparison_table(comparison))
+    console.print(comparison)
     console.print(verdict(comparison), markup=False)
 
 

@@ -22,7 +22,6 @@ from rich.console import Console
 import lrfinder
 from lrfinder.gluon import ContinuousBatchSampler, GluonLearner
 from lrfinder.gluon._framework import mx
-from lrfinder.views.terminal import comparison_table
 from lrfinder.views.verdict import verdict
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -72,7 +71,7 @@ def run(learner: GluonLearner, out: Path, seed: str, iterations: int) -> None:
     check = finder.compare(LRS, iterations)
     check.to_json(out / f"check-{seed}.json")
     check.plot().figure.savefig(out / f"check-{seed}.png")
-    console.print(comparison_table(check), verdict(check))
+    console.print(check, verdict(check))
     for lr, losses in zip(check.lrs, check.losses[:, -LAST:], strict=True):
         last = f"mean {losses.mean():.4f}, standard deviation {losses.std(ddof=1):.4f} over the last {len(losses)}"
         console.print(f"{lr:g}: final {losses[-1]:.4f}; {last}", highlight=False)

@@ -7,7 +7,7 @@ from fake_learners import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder
-from lrfinder.views.terminal import comparison_table, terminal_view
+from lrfinder.views.terminal import terminal_view
 
 
 def printed(renderable, width=80, encoding="utf-8"):
@@ -23,7 +23,7 @@ def comparison(iterations):
 
 def test_the_table_shows_the_losses_at_0_100_200_and_the_mean_of_the_last_tenth():
     result = comparison(250)
-    text = printed(comparison_table(result))
+    text = printed(terminal_view(result))
     first = next(line for line in text.splitlines() if line.split()[:1] == ["0.01"])
     expected = [*result.losses[0][[0, 100, 200]], result.final()[0]]
     assert first.split()[1:5] == [f"{loss:.4g}" for loss in expected]
@@ -31,11 +31,11 @@ def test_the_table_shows_the_losses_at_0_100_200_and_the_mean_of_the_last_tenth(
 
 
 def test_the_table_omits_iterations_beyond_the_end():
-    assert "at 100" not in printed(comparison_table(comparison(100)))
+    assert "at 100" not in printed(terminal_view(comparison(100)))
 
 
 def test_the_table_names_a_training_that_diverged():
-    text = printed(comparison_table(LRFinder(Bowl(curvature=1.0)).compare([0.5, 100.0], iterations=60)), width=120)
+    text = printed(terminal_view(LRFinder(Bowl(curvature=1.0)).compare([0.5, 100.0], iterations=60)), width=120)
     assert next(line for line in text.splitlines() if line.split()[:1] == ["100"]).rstrip().endswith("above where it began")
 
 
@@ -44,10 +44,10 @@ def row(text, rate):
 
 
 def test_the_table_gives_the_distance_from_the_lowest_and_ties():
-    text = printed(comparison_table(LRFinder(Bowl(curvature=1.0)).compare([0.02, 0.5], iterations=100)))
+    text = printed(terminal_view(LRFinder(Bowl(curvature=1.0)).compare([0.02, 0.5], iterations=100)))
     assert re.search(r"\+\S+ ± \S+$", row(text, "0.02").rstrip())
     flat = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.02, 0.5], iterations=100)
-    assert row(printed(comparison_table(flat)), "0.5").rstrip().endswith("a tie")
+    assert row(printed(terminal_view(flat)), "0.5").rstrip().endswith("a tie")
 
 
 def test_a_suggestion_is_a_table_of_its_probes():

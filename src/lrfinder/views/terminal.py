@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
@@ -15,7 +16,7 @@ from lrfinder.views.terminal_figure import FigureView
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from lrfinder._results.results import Comparison, Result
+    from lrfinder._results.results import Result
     from lrfinder.views.describe import description
 
 
@@ -23,13 +24,8 @@ def terminal_view(result: Result) -> RenderableType:
     """Return a result of any kind as a figure of text, or as tables under its title."""
     shown = describe(result)
     if shown.sketch is not None:
-        return FigureView(shown.sketch())
+        return FigureView(replace(shown.sketch(), title=shown.title))
     return Group(Text(shown.title, style="bold"), *map(_table, shown.tables()))
-
-
-def comparison_table(comparison: Comparison) -> Table:
-    """Return the table of a comparison: some losses of each training, the mean of its last tenth, and its outcome."""
-    return _table(describe(comparison).tables()[0])
 
 
 def _table(shown: description.Table) -> Table:

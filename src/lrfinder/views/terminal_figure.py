@@ -26,28 +26,9 @@ BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode
 MIN_COLUMNS = 8  # fewer show nothing
 HEIGHT = 14  # lines of the plot
-LINE, RAW, SUGGESTED, STOPPED = "cyan", "dim", "red", "bold"  # styles
-
-
-@dataclass(frozen=True)
-class Signs:
-    """The characters of a figure. Without braille, a cell holds ``line`` or ``raw``."""
-
-    frame: str
-    corner: str
-    axis: str
-    tick: str
-    rate: str
-    suggested: str
-    interval: str
-    stopped: str
-    line: str
-    raw: str
-    braille: bool
-
-
-UNICODE = Signs("│", "└", "─", "┬", "┊", "▲", "━", "×", "⠒", "⠂", braille=True)  # noqa: RUF001  (a sign, not a letter)
-ASCII = Signs("|", "+", "-", "+", ":", "^", "=", "x", "*", ".", braille=False)
+LINE, RAW, SUGGESTED, CROSS = "cyan", "dim", "red", "bold"  # styles
+SYMBOLS = {"rate": "▲", "band": "━━", "cross": "×"}  # noqa: RUF001  (a sign, not a letter)
+ASCII = str.maketrans("│└─┬┊▲━×⠒⠂", "|+-+:^=x*.")  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -58,26 +39,28 @@ class FigureView:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the lines; rich calls this once the width is known."""
-        for line in _lines(self.figure, options.max_width, ASCII if options.ascii_only else UNICODE):
+        for line in _lines(self.figure, options.max_width, ascii_only=options.ascii_only):
             line.truncate(options.max_width)  # a console of a few columns shows the left part, not broken lines
+            if options.ascii_only:
+                line.plain = line.plain.translate(ASCII)
             yield line
 
 
-def _lines(figure: Figure, width: int, signs: Signs) -> list[Text]:
+def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
     labels = _loss_labels(figure)
     margin = max(map(len, labels))
     columns = max(MIN_COLUMNS, width - margin - 1)
-    rows = zip(labels, _plot(figure, columns, signs), strict=True)
-    axis, rates = _rate_axis(figure, columns, signs)
+    rows = zip(labels, _plot(figure, columns, ascii_only=ascii_only), strict=True)
+    axis, rates = _rate_axis(figure, columns)
     blank = " " * margin
     return [
         *(Text(line, style="bold") for line in wrap(figure.title, width)),
         Text(figure.y.label.rjust(margin)),
-        *(Text.assemble(label.rjust(margin) + signs.frame, *cells) for label, cells in rows),
-        Text.assemble(blank + signs.corner, *axis),
+        *(Text.assemble(label.rjust(margin) + "│", *cells) for label, cells in rows),
+        Text.assemble(blank + "└", *axis),
         Text(f"{blank} {rates}"),
         Text(f"{blank} {figure.x.label:^{columns}}".rstrip()),
-        *map(Text, _packed(_legend(figure, signs), width)),
+        *map(Text, _packed(_legend(figure), width)),
     ]
 
 
@@ -94,7 +77,7 @@ def _loss_labels(figure: Figure) -> list[str]:
     return labels
 
 
-def _plot(figure: Figure, columns: int, signs: Signs) -> Cells:
+def _plot(figure: Figure, columns: int, *, ascii_only: bool) -> Cells:
     across, down = columns * 2, HEIGHT * 4
     line, raw = np.zeros((down, across), dtype=np.bool_), np.zeros((down, across), dtype=np.bool_)
     for series in figure.series:
@@ -103,23 +86,24 @@ def _plot(figure: Figure, columns: int, signs: Signs) -> Cells:
         else:
             _draw_line(line, figure, series)
     pairs = zip(_braille(line), _braille(raw), strict=True)
-    cells = [[_cell(int(one), int(other), signs) for one, other in zip(*pair, strict=True)] for pair in pairs]
+    cells = [
+        [_cell(int(one), int(other), ascii_only=ascii_only) for one, other in zip(*pair, strict=True)] for pair in pairs
+    ]
     for mark in figure.marks:
         column = _columns(figure.x, [mark.x], columns)[0]
         if mark.kind == "rate":
             for row in cells:
-                row[column] = (signs.rate, SUGGESTED) if row[column][0] == " " else row[column]
+                row[column] = ("┊", SUGGESTED) if row[column][0] == " " else row[column]
         if mark.kind == "cross":
-            cells[_rows(figure.y, [mark.y], HEIGHT)[0]][column] = (signs.stopped, STOPPED)
+            cells[_rows(figure.y, [mark.y], HEIGHT)[0]][column] = (SYMBOLS["cross"], CROSS)
     return cells
 
 
-def _cell(line: int, raw: int, signs: Signs) -> tuple[str, str]:
-    if line:
-        return (chr(BRAILLE + line) if signs.braille else signs.line), LINE
-    if raw:
-        return (chr(BRAILLE + raw) if signs.braille else signs.raw), RAW
-    return " ", ""
+def _cell(line: int, raw: int, *, ascii_only: bool) -> tuple[str, str]:
+    if not line and not raw:
+        return " ", ""
+    style, plain = (LINE, "*") if line else (RAW, ".")
+    return plain if ascii_only else chr(BRAILLE + (line or raw)), style
 
 
 def _braille(dots: NDArray[np.bool_]) -> NDArray[np.int_]:
@@ -161,13 +145,13 @@ def _columns(axis: Axis, values: ArrayLike, across: int) -> NDArray[np.int_]:
     return np.clip(np.floor(axis.position(values) * across), 0, across - 1).astype(np.int_)
 
 
-def _rate_axis(figure: Figure, columns: int, signs: Signs) -> tuple[list[tuple[str, str]], str]:
+def _rate_axis(figure: Figure, columns: int) -> tuple[list[tuple[str, str]], str]:
     """Return the axis with ticks, interval and suggested rate; and the labels of the ticks, as far as they fit."""
     ticks = _ticks(figure.x)
-    axis = [(signs.axis, "")] * columns
+    axis = [("─", "")] * columns
     labels = ""
     for tick, column in zip(ticks, _columns(figure.x, ticks, columns), strict=True):
-        axis[column] = (signs.tick, "")
+        axis[column] = ("┬", "")
         label = number(tick)
         start = min(max(0, int(column) - len(label) // 2), columns - len(label))
         if start > len(labels) or not labels:
@@ -175,9 +159,9 @@ def _rate_axis(figure: Figure, columns: int, signs: Signs) -> tuple[list[tuple[s
     for mark in sorted(figure.marks, key=lambda mark: mark.kind):  # a rate is drawn over its band
         if mark.kind == "band":
             low, high = _columns(figure.x, [mark.x, mark.to], columns)
-            axis[low : high + 1] = [(signs.interval, SUGGESTED)] * (high + 1 - low)
+            axis[low : high + 1] = [("━", SUGGESTED)] * (high + 1 - low)
         if mark.kind == "rate":
-            axis[_columns(figure.x, [mark.x], columns)[0]] = (signs.suggested, SUGGESTED)
+            axis[_columns(figure.x, [mark.x], columns)[0]] = ("▲", SUGGESTED)
     return axis, labels
 
 
@@ -188,13 +172,13 @@ def _ticks(axis: Axis) -> list[float]:
     return [10.0**decade for decade in decades] if len(decades) > 1 else [low, high]
 
 
-def _legend(figure: Figure, signs: Signs) -> list[str]:
+def _legend(figure: Figure) -> list[str]:
     if not any(len(series.x) for series in figure.series):
         return ["no loss to draw"]
-    symbols = {"rate": signs.suggested, "band": signs.interval * 2, "cross": signs.stopped}
-    lines = [f"{signs.line * 2} {series.name}" for series in figure.series if series.drawn != "points"]
-    points = [f"{signs.raw} {series.name}" for series in figure.series if series.drawn == "points"]
-    return [*lines, *points, *(f"{symbols[mark.kind]} {mark.label}" for mark in figure.marks if mark.kind in symbols)]
+    lines = [f"⠒⠒ {series.name}" for series in figure.series if series.drawn != "points"]
+    points = [f"⠂ {series.name}" for series in figure.series if series.drawn == "points"]
+    marks = [f"{SYMBOLS[mark.kind]} {mark.label}" for mark in figure.marks if mark.kind in SYMBOLS and mark.label]
+    return [*lines, *points, *marks]
 
 
 def _packed(entries: Iterable[str], width: int) -> list[str]:

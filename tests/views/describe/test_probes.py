@@ -11,7 +11,7 @@ from rich.console import Console
 from lrfinder import LRFinder, Stop
 from lrfinder.analysis.endings import search_score
 from lrfinder.views.describe import describe
-from lrfinder.views.describe.probes import probe_ends, scores_by_length
+from lrfinder.views.describe.probes import lowest_probe, score, scores_by_length
 from lrfinder.views.report import report_page
 
 
@@ -26,8 +26,8 @@ def late(request):
 
 
 def test_the_probe_marked_lowest_is_the_suggested_one(late):
-    (lowest,) = [end for end in probe_ends(late) if end.lowest]
-    assert (lowest.lr, lowest.length) == (late.lr, late.horizon)
+    lowest = lowest_probe(late)
+    assert (lowest.lr, len(lowest.losses)) == (late.lr, late.horizon)
 
 
 def test_the_terminal_marks_the_suggested_rate_lowest(late):
@@ -52,15 +52,17 @@ def test_the_lowest_point_of_the_longest_probes_in_the_figures_is_the_suggested_
 
 def test_the_loss_of_a_probe_is_its_score_in_the_search():
     probe = fallen(0.01, 100, 0.4)
-    (end,) = probe_ends(suggested((probe,)))
-    assert end.loss == search_score(np.array(probe.losses))
+    assert score(probe) == search_score(np.array(probe.losses))
+    (table,) = describe(suggested((probe,))).tables()
+    assert table.rows[0][3] == f"{score(probe):.4g}"
 
 
 def test_a_probe_that_stopped_early_has_no_score_and_its_reason():
-    end = probe_ends(suggested((fallen(1.28, 9, 9.0, Stop.NOT_FINITE),)))[0]
-    assert np.isinf(end.loss)
-    assert end.ended == "diverged at iteration 8"
-    assert not end.lowest
+    probe = fallen(1.28, 9, 9.0, Stop.NOT_FINITE)
+    assert np.isinf(score(probe))
+    suggestion = suggested((probe,))
+    assert lowest_probe(suggestion) is None
+    assert describe(suggestion).tables()[0].rows[0][3:] == ("-", "diverged at iteration 8")
 
 
 def test_the_beginning_of_a_longer_probe_counts_as_a_shorter_one_at_a_constant_rate_only():

@@ -21,7 +21,7 @@ def overlaid(runs):
 def test_a_row_gives_the_ratio_to_the_first_rate_and_says_if_the_intervals_overlap():
     near, far = suggested(lr=0.06, low=0.05, high=0.2), suggested(lr=3.0, low=1.0, high=4.0)
     rows = rows_of({"first": suggested(), "near": near, "far": far})
-    column = HEADER.index("relative to the first")
+    column = HEADER.index("ratio to the first")
     assert [row[column] for row in rows] == ["-", "2 times, intervals overlap", "100 times, intervals do not overlap"]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 SHOWN_ITERATIONS = (0, 100, 200)
 ENDED_ABOVE = "ended above where it began"
-WORDS = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class Training:
 
 def describe_comparison(comparison: Comparison) -> Description:
     """Return the description of a comparison."""
-    title = _title(comparison)
+    drawn = partial(_figures, comparison)
     return Description(
-        title=title,
+        title=_title(comparison),
         verdict=lambda: _verdict(comparison),
-        figures=lambda: [_figure(comparison, "The trainings")],
-        picture=lambda: [_figure(comparison, title)],
+        figures=drawn,
+        picture=drawn,
         tables=lambda: [_table(comparison)],
         settings={"rates": ", ".join(map(number, comparison.lrs)), "iterations at each": comparison.iterations},
         summary=lambda _: _summary(comparison),
@@ -185,7 +185,7 @@ def _loss(loss: float) -> str:
     return f"{loss:.4g}" if math.isfinite(loss) else "-"
 
 
-def _figure(comparison: Comparison, title: str) -> Figure:
+def _figures(comparison: Comparison) -> list[Figure]:
     axis, rows, iterations = comparison_axis(comparison), trainings(comparison), comparison.iterations
     places = iterations - 1 - np.linspace(1, 0, len(rows) + 2)[1:-1] * comparison_window(iterations)  # side by side
     series: list[Series] = []
@@ -196,7 +196,9 @@ def _figure(comparison: Comparison, title: str) -> Figure:
         raw, smoothed = training_series(training.label, training.losses, look)
         series += [raw, smoothed]
         marks += [*_cross(training, raw, axis), *_error_bar(training, place, axis, Look(color))]
-    return Figure(title, WORDS, iteration_axis(iterations), axis, series, marks, legend_title="learning rate")
+    words = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."
+    x = iteration_axis(iterations)
+    return [Figure("The trainings", words, x, axis, series, marks, legend_title="learning rate")]
 
 
 def _cross(training: Training, raw: Series, axis: Axis) -> list[Mark]:

@@ -31,7 +31,7 @@ class Description:
         title: the outcome in one line.
         verdict: one paragraph: what was tried, what the outcome is, and how far to trust it.
         figures: the figures of the page, the most important first.
-        picture: the figures that matplotlib draws in one picture; a single one bears the title of the result.
+        picture: the figures that matplotlib draws in one picture.
         columns: how many of these stand in one row.
         sketch: the figure that a terminal draws in place of the tables, if any.
         tables: the result in numbers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,23 +33,23 @@ LINE_COLORS = (*BESIDE_SUGGESTED, "ink")
 def describe_grid(grid: Grid) -> Description:
     """Return the description of a grid."""
     best, varied = grid.recommended, _varied(grid)[1:]
-    title = f"{cells_in_words(grid)}: {'no recommendation' if best is None else _best_in_words(best, ' at ')}"
+    cells, drawn = f"{len(grid)} of {grid.size}", partial(_panels, grid)
     return Description(
-        title=title,
+        title=f"{cells_in_words(grid)}: {'no recommendation' if best is None else _best_in_words(best, ' at ')}",
         verdict=lambda: _verdict(grid),
-        figures=lambda: _panels(grid),
-        picture=lambda: _picture(grid, title),
+        figures=drawn,
+        picture=drawn,
         columns=min(len(grid.axes[varied[-1]]), MOST_COLUMNS) if varied else 1,
         tables=lambda: [_table(grid)],
         settings={
             **{f"axis {name}": ", ".join(map(value_in_words, values)) for name, values in grid.axes.items()},
             "in each cell": grid.each,
             "factory": grid.factory,
-            "cells": f"{len(grid)} of {grid.size}",
+            "cells": cells,
         },
         summary=lambda _: _summary(grid),
         curves=lambda: _curves(grid),
-        outcome={**({} if best is None else {"recommended_lr": best.lr}), "cells": f"{len(grid)} of {grid.size}"},
+        outcome={**({} if best is None else {"recommended_lr": best.lr}), "cells": cells},
     )
 
 
@@ -70,12 +71,14 @@ def cells_in_words(grid: Grid) -> str:
 
 def _verdict(grid: Grid) -> str:
     tried = f"{cells_in_words(grid)}, each with {grid.each} on a learner of {grid.factory}."
-    return printable(paragraph(tried, _restarted(grid.cells), _recommended(grid), *_failures(grid.cells)))
+    count = sum(cell.attempts is not None and cell.attempts > 1 for cell in grid.cells)
+    restarted = f"{count} of them {'were' if count > 1 else 'was'} restarted after a worker was lost." if count else ""
+    return printable(paragraph(tried, restarted, _recommended(grid), *_failures(grid.cells)))
 
 
 def _table(grid: Grid) -> Table:
     axes = [name for name in grid.axes if name != "seed"]
-    header = (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "±", "outcome")
+    header = (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "std over\nseeds", "outcome")
     best = next((row for row, one in enumerate(grid.combinations) if _is_recommended(grid, one)), None)
     rows = [_row(one, axes, recommended=row == best) for row, one in enumerate(grid.combinations)]
     return Table(header, rows, best)
@@ -97,11 +100,6 @@ def _curves(grid: Grid) -> dict[str, Sequence[float]]:
 def _best_in_words(best: Recommendation, joint: str, over: str = "") -> str:
     """Return the settings of a recommendation, if any were varied, and its rate with its range ``over`` seeds."""
     return joint.join(filter(None, [settings_in_words(best.settings), f"a rate of {best.lr:.3g}{over}"]))
-
-
-def _restarted(cells: Sequence[Cell]) -> str:
-    count = sum(cell.attempts is not None and cell.attempts > 1 for cell in cells)
-    return f"{count} of them {'were' if count > 1 else 'was'} restarted after a worker was lost." if count else ""
 
 
 def _recommended(grid: Grid) -> str:
@@ -154,11 +152,6 @@ def _varied(grid: Grid) -> list[str]:
     return [name for name in grid.axes if name != "seed" and len(grid.axes[name]) > 1]
 
 
-def _picture(grid: Grid, title: str) -> list[Figure]:
-    panels = _panels(grid)
-    return [replace(panels[0], title=title)] if len(panels) == 1 else panels
-
-
 def _panels(grid: Grid) -> list[Figure]:
     """Return the panels, which share their axes (small multiples: Tufte, Envisioning Information, 1990, chapter 4)."""
     drawn = [(one, _lines(grid, one)) for one in grid.combinations]
@@ -167,9 +160,8 @@ def _panels(grid: Grid) -> list[Figure]:
     y = loss_axis(np.concatenate([mean.y for mean in means] or [np.empty(0)]))
     panels: dict[str, list[tuple[Combination, list[Series]]]] = {}
     for one, series in drawn:
-        panels.setdefault(settings_in_words({name: one.settings[name] for name in _varied(grid)[1:]}), []).append(
-            (one, series)
-        )
+        title = settings_in_words({name: one.settings[name] for name in _varied(grid)[1:]})
+        panels.setdefault(title, []).append((one, series))
     return [_panel(grid, title, lines, (x, y), small=len(panels) > 1) for title, lines in panels.items()]
 
 

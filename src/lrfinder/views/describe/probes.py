@@ -1,9 +1,8 @@
-"""The ends of probes, in the window that decides their ranks in a search."""
+"""The scores of probes: the mean losses of the window that decides their ranks in a search."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,32 +15,16 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Suggestion
 
 
-@dataclass(frozen=True)
-class ProbeEnd:
-    """The end of one probe of ``length`` iterations.
-
-    ``loss`` is its score in the search, infinite if it stopped early, and ``ended`` says why it did. ``lowest`` tells the
-    best of the longest probes, and ``within`` those in the suggested interval.
-    """
-
-    lr: float
-    length: int
-    loss: float
-    ended: str
-    lowest: bool
-    within: bool
+def score(probe: Probe) -> float:
+    """Return the score of a probe in its search; infinite if the probe stopped early."""
+    return search_score(np.array(probe.losses)) if probe.stop is Stop.MAX_ITERATIONS else math.inf
 
 
-def probe_ends(suggestion: Suggestion) -> tuple[ProbeEnd, ...]:
-    """Return the end of each probe, in their order."""
-    probes, losses = suggestion.probes, [_score(probe) for probe in suggestion.probes]
-    longest = max((len(probe.losses) for probe in probes), default=0)
-    whole = [loss if len(probe.losses) == longest else math.inf for probe, loss in zip(probes, losses, strict=True)]
-    lowest = int(np.argmin(whole)) if np.isfinite(whole).any() else -1
-    return tuple(
-        ProbeEnd(probe.lr, len(probe.losses), loss, _ended(probe), row == lowest, _within(suggestion, probe.lr))
-        for row, (probe, loss) in enumerate(zip(probes, losses, strict=True))
-    )
+def lowest_probe(suggestion: Suggestion) -> Probe | None:
+    """Return the probe with the lowest score of those of the greatest length, if any has one."""
+    longest = max((len(probe.losses) for probe in suggestion.probes), default=0)
+    whole = [probe for probe in suggestion.probes if len(probe.losses) == longest and math.isfinite(score(probe))]
+    return min(whole, key=score, default=None)
 
 
 def scores_by_length(suggestion: Suggestion) -> dict[int, list[tuple[float, float]]]:
@@ -51,27 +34,13 @@ def scores_by_length(suggestion: Suggestion) -> dict[int, list[tuple[float, floa
     training has other rates.
     """
     probes = sorted((probe for probe in suggestion.probes if probe.lr > 0), key=lambda probe: probe.lr)
-    lengths = sorted({len(probe.losses) for probe in suggestion.probes if math.isfinite(_score(probe))})
+    lengths = sorted({len(probe.losses) for probe in suggestion.probes if math.isfinite(score(probe))})
     return {
         length: [
-            (probe.lr, score)
+            (probe.lr, loss)
             for probe in probes
             if len(probe.losses) == length or (len(probe.losses) > length and suggestion.is_constant)
-            if math.isfinite(score := search_score(np.array(probe.losses[:length])))
+            if math.isfinite(loss := search_score(np.array(probe.losses[:length])))
         ]
         for length in lengths
     }
-
-
-def _score(probe: Probe) -> float:
-    return search_score(np.array(probe.losses)) if probe.stop is Stop.MAX_ITERATIONS else math.inf
-
-
-def _ended(probe: Probe) -> str:
-    if probe.stop is Stop.NOT_FINITE:
-        return f"diverged at iteration {len(probe.losses) - 1}"
-    return "" if probe.stop is Stop.MAX_ITERATIONS else probe.stop.value
-
-
-def _within(suggestion: Suggestion, lr: float) -> bool:
-    return suggestion.low is not None and suggestion.high is not None and bool(suggestion.low <= lr <= suggestion.high)

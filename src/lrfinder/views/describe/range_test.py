@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,13 +30,13 @@ def describe_range_test(result: RangeTest) -> Description:
     """Return the description of a range test."""
     rate = result.suggestion
     outcome = f"no suggestion ({rate.status})" if rate.lr is None else f"{rate.lr:.3g} suggested"
-    title = f"Learning-rate range test: {outcome}"
+    drawn = partial(sweep_figure, result, rate)
     return Description(
-        title=title,
+        title=f"Learning-rate range test: {outcome}",
         verdict=lambda: _verdict(result),
-        figures=lambda: [with_landmarks(sweep_figure(result, rate), result)],
-        picture=lambda: [replace(sweep_figure(result, rate), title=title)],
-        sketch=lambda: replace(sweep_figure(result, rate), title=title),
+        figures=lambda: [with_landmarks(drawn(), result)],
+        picture=lambda: [drawn()],
+        sketch=drawn,
         tables=lambda: _tables(result),
         settings=sweep_settings(result.settings),
         summary=lambda first: (*rate_cells(rate, first), *sweep_cells(result)),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Stop
 from lrfinder.views.describe.axes import MARGIN, iteration_axis, loss_axis, rate_axis
 from lrfinder.views.describe.description import Description, Table
 from lrfinder.views.describe.figure import BESIDE_SUGGESTED, Axis, Figure, Look, Mark, Series
-from lrfinder.views.describe.probes import probe_ends, scores_by_length
+from lrfinder.views.describe.probes import lowest_probe, score, scores_by_length
 from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.describe.sweep import (
     sweep_cells,
@@ -25,25 +27,22 @@ from lrfinder.views.describe.training import curves_by_rate, training_series
 from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from lrfinder._results.records import Probe
     from lrfinder._results.results import RangeTest, Suggestion
     from lrfinder.views.describe.description import Row
-    from lrfinder.views.describe.probes import ProbeEnd
 
 MARGIN_BELOW = 0.7  # of the lowest loss, down to which a logarithmic axis reaches
 
 
 def describe_suggestion(suggestion: Suggestion) -> Description:
     """Return the description of a suggestion."""
-    title, swept = _title(suggestion), suggestion.curve
-    drawn = swept if not suggestion.probes else None
+    swept = suggestion.curve
     return Description(
-        title=title,
+        title=_title(suggestion),
         verdict=lambda: paragraph(_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)),
         figures=lambda: _figures(suggestion),
-        picture=lambda: [replace(_overview(suggestion), title=title)],
-        sketch=None if drawn is None else lambda: replace(sweep_figure(drawn, suggestion), title=title),
+        picture=lambda: [_overview(suggestion)],
+        sketch=None if swept is None or suggestion.probes else partial(sweep_figure, swept, suggestion),
         tables=lambda: [_table(suggestion)] if suggestion.probes else [],
         settings={
             "horizon, iterations": suggestion.horizon or "not given",
@@ -81,18 +80,20 @@ def _figures(suggestion: Suggestion) -> list[Figure]:
 
 
 def _table(suggestion: Suggestion) -> Table:
-    ends = probe_ends(suggestion)
-    return Table(
-        ("learning\nrate", "iterations", "first\nloss", "mean of the\nlast fifth", "outcome"),
-        [_row(end, probe.losses) for end, probe in zip(ends, suggestion.probes, strict=True)],
-        next((row for row, end in enumerate(ends) if end.lowest), None),
-    )
+    header = ("learning\nrate", "iterations", "first\nloss", "mean of the\nlast fifth", "outcome")
+    lowest = lowest_probe(suggestion)
+    rows = [_row(suggestion, probe, "lowest" if probe is lowest else "") for probe in suggestion.probes]
+    return Table(header, rows, next((row for row, probe in enumerate(suggestion.probes) if probe is lowest), None))
 
 
-def _row(end: ProbeEnd, losses: Sequence[float]) -> Row:
-    outcome = ["lowest"] * end.lowest + ["in the interval"] * end.within + [end.ended] * bool(end.ended)
-    first, last = f"{losses[0]:.4g}" if losses else "-", f"{end.loss:.4g}" if math.isfinite(end.loss) else "-"
-    return number(end.lr), str(end.length), first, last, ", ".join(outcome)
+def _row(suggestion: Suggestion, probe: Probe, lowest: str) -> Row:
+    first, last = f"{probe.losses[0]:.4g}" if probe.losses else "-", score(probe)
+    within = suggestion.low is not None and suggestion.high is not None and suggestion.low <= probe.lr <= suggestion.high
+    ended = "" if probe.stop is Stop.MAX_ITERATIONS else probe.stop.value
+    if probe.stop is Stop.NOT_FINITE:
+        ended = f"diverged at iteration {len(probe.losses) - 1}"
+    outcome = ", ".join(filter(None, [lowest, "in the interval" if within else "", ended]))
+    return number(probe.lr), str(len(probe.losses)), first, f"{last:.4g}" if math.isfinite(last) else "-", outcome
 
 
 def _searched(suggestion: Suggestion) -> str:
@@ -126,7 +127,7 @@ def _overview(suggestion: Suggestion) -> Figure:
     x, y = rate_axis([*swept, *_rates(suggestion)]), _overview_axis(suggestion)
     series = [*_faint_sweep(suggestion.curve), *_end_series(suggestion)]
     words = "The sweep, and the ends of the probes, against the learning rate."
-    return Figure("", words, x, y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
+    return Figure("The search", words, x, y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
 
 
 def _faint_sweep(sweep: RangeTest | None) -> list[Series]:
@@ -171,7 +172,7 @@ def _rates(suggestion: Suggestion) -> list[float]:
 def _overview_axis(suggestion: Suggestion) -> Axis:
     """Return one axis for the losses of the sweep and the ends of the probes, with space for a mark below the lowest."""
     swept = np.array([]) if suggestion.curve is None else suggestion.curve.losses
-    ends = np.array([end.loss for end in probe_ends(suggestion)])
+    ends = np.array([score(probe) for probe in suggestion.probes])
     both = np.append(swept, ends)
     positive = bool((both[np.isfinite(both)] > 0).all())
     return loss_axis(np.concatenate([both, ends * MARGIN_BELOW if positive else ends]))
@@ -193,7 +194,7 @@ def _diverged(suggestion: Suggestion, y: Axis) -> list[Mark]:
     """Return a cross at the upper edge for each rate whose probe did not reach its end, or ended above the axis."""
     top = y.limits[1]
     return [
-        Mark("cross", "diverged", end.lr, top, look=Look(size=8))
-        for end in probe_ends(suggestion)
-        if end.lr > 0 and not end.loss <= top
+        Mark("cross", "diverged", probe.lr, top, look=Look(size=8))
+        for probe in suggestion.probes
+        if probe.lr > 0 and not score(probe) <= top
     ]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Result
     from lrfinder.views.describe.description import Description
 
-HEADER = ("run", "rate", "interval", "relative to the first", "lowest loss", "at rate", "diverges at")
+HEADER = ("run", "rate", "interval", "ratio to the first", "lowest loss", "at rate", "diverges at")
 
 
 def overlay(runs: Mapping[str, Result], described: Mapping[str, Description]) -> list[Figure]:
@@ -59,7 +59,7 @@ def _ends(comparisons: Mapping[str, Comparison]) -> Figure:
     for row, (name, comparison) in enumerate(comparisons.items()):
         final = comparison.final()
         shown = np.flatnonzero(np.isfinite(final) & (comparison.lrs > 0))
-        rising, look = shown[np.argsort(comparison.lrs[shown], kind="stable")], replace(Look.of(row), size=8)
+        rising, look = shown[np.argsort(comparison.lrs[shown], kind="stable")], replace(Look.of(row), size=6)
         series.append(Series(name, name, "ends", "both", look, comparison.lrs[rising], final[rising]))
     top = common_loss_axis([comparison_axis(comparison) for comparison in comparisons.values()]).limits[1]
     x = rate_axis(np.concatenate([one.x for one in series]), MARGIN)

@@ -5,6 +5,7 @@ const DISTRIBUTIONS = { linear: 1, log: 3, symlog: 4 };  // uPlot's numbers for 
 const DEEPEST = 1e-5;  // part of the whole width, below which zooming ends: floats run out
 const ROUNDING = 1e-9;  // part of the width, by which limits move when they are spaced and back
 const EMPTY = { group: "", layer: "", drawn: "line", look: { color: "ink", dash: [] }, x: [], y: [] };  // uPlot needs a series
+const PIXELS_PER_POINT = 4 / 3;  // CSS pixels
 const LEAP = 0.1;  // part of a line that Page Up and Page Down go
 
 class Plot {
@@ -293,7 +294,7 @@ class Plot {
     const opacity = Math.round(series.look.opacity * 255).toString(16).padStart(2, "0");
     const color = `${colorOf(series.look.color)}${opacity}`;
     const dotted = series.drawn !== "line" || series.x.length === 1;
-    const size = series.x.length > 1000 ? 3 : series.look.size;
+    const size = series.layer !== "raw" ? series.look.size * PIXELS_PER_POINT : series.x.length > 1000 ? 3 : series.look.size;
     return {
       show: this.visible(series),
       stroke: color,
