@@ -8,18 +8,17 @@ from typing import Any
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
-from lrfinder._results.results import Suggestion
 from lrfinder.errors import OptimizerError
+from lrfinder.schedules import RateLike
 from lrfinder.torch.schedules import set_rate
 
-Rate = Suggestion | float
-MakeScheduler = Callable[[Optimizer, Rate], Any]
+MakeScheduler = Callable[[Optimizer, RateLike], Any]
 """A function of ``lrfinder.torch.schedules``: it sets the rate, and returns a scheduler or None."""
 
 _KEEP_OWN_RATES = (OneCycleLR, CyclicLR)
 
 
-def apply_rate(optimizer: Optimizer, schedulers: Iterable[Any], rate: Rate, schedule: MakeScheduler = set_rate) -> Any:
+def apply_rate(optimizer: Optimizer, schedulers: Iterable[Any], rate: RateLike, schedule: MakeScheduler = set_rate) -> Any:
     """Set the rate of an optimizer; return the scheduler from ``schedule``, if it returns one.
 
     ``schedulers`` step the optimizer so far. They keep their shape and get the new rate as their highest.

@@ -126,9 +126,11 @@ def prepare(trainer: Trainer, module: Module, data: Any) -> None:
     trainer.limit_val_batches = trainer.reload_dataloaders_every_n_epochs = 0
 
     def stop_before_first_batch() -> None:
-        has_loaders = data is None or isinstance(data, pl.LightningDataModule)
-        loaders = (data or module).train_dataloader() if has_loaders else data
-        loop._combined_loader = loaders if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders, "max_size_cycle")
+        source = module if data is None else data
+        has_loaders = isinstance(source, (pl.LightningModule, pl.LightningDataModule))
+        loaders = source.train_dataloader() if has_loaders else source
+        is_combined = isinstance(loaders, CombinedLoader)
+        loop._combined_loader = loaders if is_combined else CombinedLoader(loaders, "max_size_cycle")
         loop.reset()
         loop.on_run_start()
         loop.on_advance_start()

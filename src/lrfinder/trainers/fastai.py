@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lrfinder.trainers._apply_rate import Rate
+    from lrfinder.schedules import RateLike
 
 __all__ = ["QUIET", "FastaiLearner"]
 
@@ -94,7 +94,7 @@ class FastaiLearner(LazyLearner):
 
         super().__init__(prepared, [learn.model])
 
-    def set_rate(self, rate: Rate) -> None:
+    def set_rate(self, rate: RateLike) -> None:
         """Let ``fit``, ``fit_one_cycle`` and the like use the rate: set ``learn.lr``, or the end of a slice there.
 
         Raises:

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
+    from lrfinder.schedules import RateLike
+    from lrfinder.trainers._apply_rate import MakeScheduler
 
 __all__ = ["EngineLearner", "default_loss"]
 
@@ -119,7 +120,7 @@ class EngineLearner(LazyLearner):
 
         super().__init__(prepared, modules, data)
 
-    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+    def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Apply the rate to the optimizer.
 
         ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its

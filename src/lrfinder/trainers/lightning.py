@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from lrfinder._results.results import Suggestion
+    from lrfinder.schedules import RateLike
     from lrfinder.torch import TorchLearner
-    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
+    from lrfinder.trainers._apply_rate import MakeScheduler
 
 __all__ = ["QUIET", "LRFind", "LightningLearner", "StartRate", "at_start", "for_remaining_steps"]
 
@@ -111,7 +112,7 @@ class LightningLearner(LazyLearner):
 
         super().__init__(prepared, [module], data)
 
-    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+    def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let the next ``fit`` of the trainer begin at the rate, by a callback :class:`StartRate`.
 
         ``schedule`` takes optimizer and rate when ``fit`` begins: a function of :mod:`lrfinder.torch.schedules`, its other
@@ -131,7 +132,7 @@ class StartRate(pl.Callback):
         RatesError: there is no rate above 0.
     """
 
-    def __init__(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+    def __init__(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         rate_of(rate)  # raises now what would be raised when fit begins
         self.rate = rate
         self.schedule = schedule
@@ -205,7 +206,7 @@ class LRFind(pl.Callback):
             _apply_rate(trainer, suggestion, self.schedule)
 
 
-def _apply_rate(trainer: Trainer, rate: Rate, schedule: MakeScheduler) -> None:
+def _apply_rate(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
     if len(trainer.optimizers) != 1:
         message = f"The module has {len(trainer.optimizers)} optimizers; set the rates in its configure_optimizers()."
         raise OptimizerError(message)

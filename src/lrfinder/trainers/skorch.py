@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
-    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
+    from lrfinder.schedules import RateLike
+    from lrfinder.trainers._apply_rate import MakeScheduler
 
 __all__ = ["TRAINING_CALLBACKS", "SkorchLearner"]
 
@@ -102,7 +103,7 @@ class SkorchLearner(LazyLearner):
         module = getattr(self._net, "module_", None)
         return [self._net, *([] if module is None else [*module.modules(), *module.parameters()])]
 
-    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+    def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Set the net's ``lr``, and the rates in its ``optimizer__param_groups`` in proportion.
 
         ``schedule`` takes optimizer and rate when training begins: a function of :mod:`lrfinder.torch.schedules`, its other
@@ -123,7 +124,7 @@ class SkorchLearner(LazyLearner):
             net.set_params(callbacks=[*(net.callbacks or ()), ("lrfinder_schedule", policy)])
 
 
-def _scheduler(optimizer: Optimizer, *, schedule: MakeScheduler, rate: Rate, **_: Any) -> Any:
+def _scheduler(optimizer: Optimizer, *, schedule: MakeScheduler, rate: RateLike, **_: Any) -> Any:
     """Return the scheduler, without the ``last_epoch`` that skorch passes to resume one."""
     return schedule(optimizer, rate)
 

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from lrfinder.trainers._apply_rate import MakeScheduler, Rate
+    from lrfinder.schedules import RateLike
+    from lrfinder.trainers._apply_rate import MakeScheduler
 
 __all__ = ["QUIET", "TrainerLearner"]
 
@@ -101,7 +102,7 @@ class TrainerLearner(LazyLearner):
 
         super().__init__(prepared, [trainer.model], trainer.train_dataset)
 
-    def set_rate(self, rate: Rate, *, schedule: MakeScheduler = set_rate) -> None:
+    def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let ``train()`` use the rate as the highest of its ``lr_scheduler_type``, or of a schedule that you give.
 
         ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its
