@@ -74,12 +74,7 @@ class TrainerLearner(LazyLearner):
     """
 
     def __init__(
-        self,
-        trainer: Trainer,
-        *,
-        quiet: Iterable[type] = (),
-        group: str | int | None = None,
-        replay_bytes: int = 1 << 30,
+        self, trainer: Trainer, *, quiet: Iterable[type] = (), group: str | int | None = None, replay_bytes: int = 1 << 30
     ) -> None:
         _check(trainer)
         self._trainer = trainer
