@@ -45,28 +45,6 @@ def test_without_axes_it_creates_new_ones_and_shows_nothing(monkeypatch):
     assert shown == []
 
 
-def test_raw_losses_are_points_and_the_smoothed_curve_is_a_line():
-    result = usual()
-    ax = result.plot()
-    points = line(ax, "loss of a batch")
-    assert points.get_linestyle() == "None"
-    assert np.array_equal(points.get_ydata(), result.losses)
-    assert line(ax, "smoothed").get_linestyle() == "-"
-
-
-def test_the_axes_are_logarithmic_and_limited_to_what_was_tried():
-    result = usual()
-    ax = result.plot()
-    assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert ax.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
-    assert ax.get_ylim() == pytest.approx((0.8 * result.losses.min(), 4 * result.first_loss))
-
-
-def test_negative_losses_are_drawn_on_an_axis_that_has_them():
-    assert usual(shift=-1.5).plot().get_yscale() == "linear"
-    assert swept([1e4, 1e3, 1e2, 1e1, 1.0, -1.0, -2.0]).plot().get_yscale() == "symlog"
-
-
 def test_the_suggestion_its_interval_and_the_stop_are_in_the_legend():
     result = usual()
     legend = " / ".join(labels(result.plot()))
@@ -96,13 +74,6 @@ def test_a_picture_leaves_no_figure_open():
     assert plt.get_fignums() == []
 
 
-@pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
-def test_points_have_the_color_of_the_styles_text(style):
-    with plt.style.context(style):
-        ax = usual().plot()
-        assert line(ax, "loss of a batch").get_color() == plt.rcParams["text.color"]
-
-
 def test_a_comparison_draws_a_line_for_each_rate_and_names_the_lowest(comparison):
     legend = labels(comparison.plot())
     assert len(legend) == 3
@@ -127,14 +98,6 @@ def test_the_legend_of_a_comparison_gives_the_distance_from_the_lowest():
     legend = labels(LRFinder(learner).compare([0.01, 0.02, 0.5], iterations=100).plot())
     assert legend[0].startswith("0.01\n+0.")
     assert "±" in legend[0]
-
-
-def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
-    result = LRFinder(Bowl(curvature=1.0)).compare([0.01, 0.5], iterations=100)
-    (bar,) = result.plot().containers
-    assert bar[0].get_ydata() == pytest.approx([result.final()[0]])
-    low, high = bar[2][0].get_segments()[0][:, 1]
-    assert high - low == pytest.approx(2 * result.differences[0].standard_error)
 
 
 def test_a_tie_is_in_the_title():
@@ -195,10 +158,3 @@ def test_a_suggestion_draws_on_the_axes_given():
 def test_a_comparison_of_one_rate_names_it():
     result = LRFinder(Bowl(curvature=1.0)).compare([0.5], iterations=60)
     assert labels(result.plot()) == ["0.5\nlowest"]
-
-
-def test_lines_between_the_points_of_probes_are_solid_since_their_markers_differ():
-    ax = suggested().plot()
-    lines = [line(ax, f"after {length} iterations") for length in (40, 100)]
-    assert [one.get_linestyle() for one in lines] == ["-", "-"]
-    assert len({one.get_marker() for one in lines}) == 2

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError
 from lrfinder.views.describe import describe
 from lrfinder.views.html import escaped
@@ -27,6 +28,7 @@ from lrfinder.views.report.usage import versions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from os import PathLike
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe.figure import Figure
@@ -34,6 +36,16 @@ if TYPE_CHECKING:
 DIGITS = 7  # of the numbers in figures
 SCRIPTS = ("uplot/uPlot.iife.min.js", "ticks.js", "marks.js", "table.js", "plot.js", "page.js")
 STYLES = ("uplot/uPlot.min.css", "page.css")
+
+
+def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
+    """Write the page of results, by their names, to ``path``: completely or not at all.
+
+    Raises:
+        LRFinderError: ``runs`` is empty.
+        OSError: the page cannot be written.
+    """
+    write_atomically(report_page(runs).encode(), path)
 
 
 def report_page(runs: Mapping[str, Result]) -> str:
