@@ -144,7 +144,7 @@ class LosesForAWhile(Loses):
     def check(self, outcome):
         assert type(outcome.raised) is RestoreError
         assert re.search(self.words, str(outcome.raised))
-        assert outcome.raised.__notes__[-1] == "lrfinder: the learner was put back at the end."
+        assert outcome.raised.__notes__[-1] == "lrfinder: the learner was restored at the end."
 
 
 def twin_of(result):

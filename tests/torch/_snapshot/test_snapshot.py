@@ -63,7 +63,7 @@ def test_a_tensor_that_fails_is_named_and_the_others_are_restored():
     snapshot = Snapshot([model])
     before = model[0].weight.tolist()
     model[0].weight.data.zero_()
-    with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no memory\) could not be put back"):
+    with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no memory\) could not be restored"):
         snapshot.restore()
     assert model[0].weight.tolist() == before
 
