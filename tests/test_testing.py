@@ -54,7 +54,7 @@ def test_a_part_that_no_loss_shows_is_seen_by_observing_it():
 
     lrfinder.testing.check(LastRate())
     learner = LastRate()
-    with pytest.raises(LawError, match="lr did not come back"):
+    with pytest.raises(LawError, match="lr is not restored"):
         lrfinder.testing.check_time_repeats(learner, observe=lambda: {"lr": learner.lr})
 
 
@@ -151,7 +151,7 @@ def test_iterations_at_once_that_end_elsewhere_fail():
             self.velocity = 0.0
 
     bowl = Elsewhere(momentum=0.9)
-    with pytest.raises(LawError, match="velocity did not come back"):
+    with pytest.raises(LawError, match="velocity is not restored"):
         lrfinder.testing.check_many_at_once(bowl, observe=seen(bowl))
 
 

@@ -1,4 +1,4 @@
-"""What :func:`lrfinder.check` found out about a learner: plain frozen data."""
+"""The report of :func:`lrfinder.check`: plain frozen data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Outcome(Enum):
-    """What came of one question. The values are the words that users read."""
+    """The answer to one question. The values are the words that users read."""
 
     HOLDS = "holds"
     BROKEN = "broken"
@@ -18,9 +18,11 @@ class Outcome(Enum):
 class Finding:
     """One line of a check.
 
-    ``what`` is a part of the law, or the name of one thing that was compared. ``changed`` tells of such a thing whether the
-    training changes it at all: what nothing changes comes back by itself. ``detail`` says what was seen, or why the question
-    was not asked.
+    Attributes:
+        what: a part of the law, or the name of an observed value.
+        outcome: the answer.
+        changed: whether the training changes the value at all; one that never changes needs no restore.
+        detail: what was observed, or why the question was not asked.
     """
 
     what: str
@@ -31,14 +33,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """Whether a learner obeys the law, and what of it does not come back.
+    """Whether a learner obeys the law, and what is not restored.
 
     Attributes:
-        state: one finding for each thing that was compared, by name: tensors, generators, places. Empty for a learner that
-            cannot be looked into.
-        deterministic: whether a training from one and the same state gives the same losses; asked only where all of
-            ``state`` came back, for otherwise the difference lies there.
-        law: what a finder relies on, one finding for each part.
+        state: one finding for each observed value, by name: tensors, generators, positions. Empty for a learner that cannot
+            be inspected.
+        deterministic: whether two trainings from one state give the same losses. It is asked only where all of ``state`` is
+            restored; otherwise the difference lies there.
+        law: one finding for each part of the law, on which a finder relies.
     """
 
     state: tuple[Finding, ...]
@@ -52,5 +54,5 @@ class Check:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """The names of what does not come back."""
+        """The names of the values that are not restored."""
         return tuple(finding.what for finding in self.state if finding.outcome is Outcome.BROKEN)

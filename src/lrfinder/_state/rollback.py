@@ -17,7 +17,7 @@ def restore_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
     """Restore every piece; one that raises does not prevent the others.
 
     Args:
-        pieces: for each piece its name, an object whose ``str()`` is read only on failure, and the function that restores it.
+        pieces: the name of each piece, an object whose ``str()`` is read only on failure, and the function that restores it.
 
     Raises:
         RestoreError: some raised; it names them all. If one raised a ``BaseException`` that is not an ``Exception``, an exit
