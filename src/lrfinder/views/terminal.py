@@ -29,7 +29,7 @@ def terminal_view(result: Result) -> RenderableType:
 
 
 def _table(shown: description.Table) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     *numbers, outcome = shown.header
     for header in numbers:
         table.add_column(Text(header), justify="right", overflow="fold")
