@@ -1,4 +1,4 @@
-"""Proves many drawn cases and writes what was run: ``python tests/support/fuzz.py --cases 2000 --log docs/evidence/fuzz.md``."""
+"""Prove many random cases, and log them: ``python tests/support/fuzz.py --cases 2000 --log docs/evidence/fuzz.md``."""
 
 import argparse
 import collections
@@ -43,12 +43,12 @@ KINDS = (
 
 
 ROUND = 100
-BY_HAND = "## Found and put right"
-APART = 3  # every two cases differ in at least so many of the kinds
+WRITTEN_BY_HAND = "## Found and fixed"
+MIN_DIFFERENCES = 3  # kinds in which every two cases differ, at least
 
 
 class Log:
-    """What became of the cases."""
+    """The outcomes of the cases."""
 
     def __init__(self, count, minutes):
         self.count, self.end = count, time.monotonic() + 60 * minutes
@@ -59,9 +59,9 @@ class Log:
         return len(self.proved) + len(self.lost) == self.count or time.monotonic() > self.end
 
     def run(self, case):
-        """Run the case, unless it is too much like an earlier one."""
+        """Run the case, unless it is too similar to an earlier one."""
         chosen = tuple(getattr(case, kind) for kind in KINDS)
-        if self.is_full() or any(sum(map(operator.ne, chosen, other)) < APART for other in self.drawn):
+        if self.is_full() or any(sum(map(operator.ne, chosen, other)) < MIN_DIFFERENCES for other in self.drawn):
             return
         self.drawn.append(chosen)
         refused = self.refused.total()
@@ -69,7 +69,7 @@ class Log:
             raised = prove(case)
         except RefusedError as error:
             self.refused[str(error)[:100]] += 1
-        except Exception as error:  # noqa: BLE001  (whatever it is, it goes into the log)
+        except Exception as error:  # noqa: BLE001  (any kind is logged)
             self.lost[case] = f"{type(error).__name__}: {error}"
             print(case, flush=True)
             traceback.print_exc(limit=-4)
@@ -77,13 +77,13 @@ class Log:
             self.proved.add(case)
             self.raised[raised] += raised != ""
         if self.refused.total() > refused:
-            gc.collect()  # the workers of its loader, which its exception held until now
+            gc.collect()  # ends the workers of its loader, which its exception held
         if len(self.drawn) % 50 == 0:
             print(f"{len(self.proved)} cases proved, {len(self.lost)} lost", file=sys.stderr, flush=True)
 
 
 def draw_until(log, seed):
-    """Draw and run cases until the log is full. Hypothesis gives them, in rounds, each from a seed of its own."""
+    """Draw and run cases until the log is full. Hypothesis draws them in rounds, each from its own seed."""
     while not log.is_full():
 
         @hypothesis.seed(seed)
@@ -119,21 +119,21 @@ def report(log, commit, seed, minutes):
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
     lines = [
-        "# The fuzz",
+        "# Fuzzing",
         "",
-        "What `make fuzz` wrote. Each case is a training that meets the finder in its middle, beside a twin that never",
-        "does. Compared, bit for bit: everything that can be seen of it and around it, with its addresses, right after the",
-        "finder; and its next 20 steps.",
+        "`make fuzz` writes this page. Each case is a training with the finder in its middle, and a twin without it. The",
+        "two are compared bit for bit: everything that can be observed in and around them, with addresses, right after the",
+        "finder, and the next 20 steps.",
         "",
-        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Every two of them differ in at least",
-        f"{APART} of the choices counted below.",
+        f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Any two of them differ in at least",
+        f"{MIN_DIFFERENCES} of the choices that are counted below.",
         "",
-        f"On {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
+        f"Run on {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
         f"hypothesis {hypothesis.__version__}; one process, {minutes:.0f} minutes.",
         "",
-        f"A further {log.refused.total()} were drawn that PyTorch itself does not run, finder or not (reasons below).",
-        f"In {log.raised.total()} the script's own step raised at rates that no step can bear: there the finder let the",
-        "exception pass, and all came back as in the others.",
+        f"Another {log.refused.total()} cases were drawn that PyTorch itself does not run, with or without a finder",
+        f"(reasons below). In {log.raised.total()} cases the script's own step raised, at rates too high for any step.",
+        "There the finder passed the exception on, and everything was restored as in the others.",
         "",
         "## Counts",
         "",
@@ -148,9 +148,9 @@ def report(log, commit, seed, minutes):
     return "\n".join(lines) + "\n"
 
 
-def kept_of(path):
-    """What people wrote at the end of the log that is about to be replaced."""
-    _, heading, rest = (path.read_text("utf-8") if path.is_file() else "").partition(BY_HAND)
+def hand_written(path):
+    """Return the section at the end of the existing log that was written by hand."""
+    _, heading, rest = (path.read_text("utf-8") if path.is_file() else "").partition(WRITTEN_BY_HAND)
     return f"\n{heading}{rest}" if heading else ""
 
 
@@ -158,18 +158,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--minutes", type=float, default=600.0, help="end after so many, however many cases have run")
+    parser.add_argument(
+        "--minutes", type=float, default=600.0, help="stop after so many minutes, however many cases have run"
+    )
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)
     random.seed(given.seed)
-    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    head = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     log, start = Log(given.cases, given.minutes), time.monotonic()
     draw_until(log, 1000 * given.seed)
-    text = report(log, asked.stdout.strip(), given.seed, (time.monotonic() - start) / 60)
+    text = report(log, head.stdout.strip(), given.seed, (time.monotonic() - start) / 60)
     print(text)
     if given.log is not None:
-        given.log.write_text(text + kept_of(given.log), encoding="utf-8")
+        given.log.write_text(text + hand_written(given.log), encoding="utf-8")
     return 1 if log.lost else 0
 
 

@@ -1,11 +1,11 @@
-"""A training to try the finder on, as plain data: its repr makes it again."""
+"""Cases for the proof: trainings as plain data, whose ``repr`` is the code that builds them."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Case:
-    """What is trained, by what, on what, and where the finder is put. The names are those of the tables beside this file."""
+    """A training and the point at which the finder runs; values are keys of the tables in the other ``proof_`` modules."""
 
     net: str = "linear"
     optimizer: str = "SGD"
@@ -20,17 +20,17 @@ class Case:
     feed: str = "list"
     moment: str = "fresh"
     mode: str = "training"
-    form: str = "class"  # the learner's constructor, or "step": TorchLearner.from_step of the script's own step
+    form: str = "class"  # TorchLearner(...), or "step": TorchLearner.from_step with the step of the script
     hooks: bool = False
     what: tuple = ("find",)
-    close: bool = True  # or the learner is dropped, and never closed
+    close: bool = True  # False: the learner is released without close()
     device: str = "cpu"
     seed: int = 0
 
     def __repr__(self):
-        told = (
+        given = (
             f"{field.name}={getattr(self, field.name)!r}"
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != field.default
         )
-        return f"Case({', '.join(told)})"
+        return f"Case({', '.join(given)})"

@@ -1,4 +1,4 @@
-"""Where batches come from: 5 of 8 pairs to a pass. Each makes what a script iterates, again and again."""
+"""Feeds: objects that a script iterates for batches, 5 batches of 8 pairs per pass."""
 
 import random
 
@@ -30,7 +30,7 @@ def pairs():
 
 
 class Augmented(Dataset):
-    """Draws from every global generator for each item, and from one of its own."""
+    """A data set that draws from every global generator for each item, and from one of its own."""
 
     def __init__(self):
         self.inputs, self.targets = numbers()
@@ -45,22 +45,22 @@ class Augmented(Dataset):
 
 
 class Counts(Dataset):
-    """Counts its items in an attribute, and what it gives depends on the count."""
+    """A data set that counts the items it returned in an attribute; they depend on the count."""
 
     def __init__(self):
         self.inputs, self.targets = numbers()
-        self.given = 0
+        self.returned = 0
 
     def __len__(self):
         return COUNT
 
     def __getitem__(self, k):
-        self.given += 1
-        return self.inputs[k] + 0.001 * self.given, self.targets[k]
+        self.returned += 1
+        return self.inputs[k] + 0.001 * self.returned, self.targets[k]
 
 
 class Drawn(IterableDataset):
-    """A stream that draws its numbers while it is read, in passes that it counts."""
+    """A stream that draws its numbers while it is iterated, and counts its passes."""
 
     passes = 0
 
@@ -72,7 +72,7 @@ class Drawn(IterableDataset):
 
 
 class ByEpoch(Sampler):
-    """Shuffles by the number of the pass, which it counts itself."""
+    """A sampler that counts its passes and shuffles by their number."""
 
     def __init__(self):
         self.epoch = 0
@@ -86,29 +86,29 @@ class ByEpoch(Sampler):
 
 
 class Resumes:
-    """A loader with ``state_dict()`` that goes on where it was, in the middle of a pass."""
+    """A loader with ``state_dict()``, which resumes in the middle of a pass."""
 
     def __init__(self):
         self.inputs, self.targets = numbers()
-        self.place, self.epoch = 0, 0
+        self.position, self.epoch = 0, 0
 
     def __iter__(self):
         order = torch.randperm(COUNT, generator=torch.Generator().manual_seed(self.epoch))
-        while self.place < COUNT:
-            chosen = order[self.place : self.place + BATCH]
-            self.place += BATCH
+        while self.position < COUNT:
+            chosen = order[self.position : self.position + BATCH]
+            self.position += BATCH
             yield self.inputs[chosen], self.targets[chosen]
-        self.place, self.epoch = 0, self.epoch + 1
+        self.position, self.epoch = 0, self.epoch + 1
 
     def state_dict(self):
-        return {"place": self.place, "epoch": self.epoch}
+        return {"position": self.position, "epoch": self.epoch}
 
     def load_state_dict(self, state):
-        self.place, self.epoch = state["place"], state["epoch"]
+        self.position, self.epoch = state["position"], state["epoch"]
 
 
 class CountsItsPasses(DataLoader):
-    """A loader of the user's own class, with an attribute that iterating changes."""
+    """A loader of the user's own class, with an attribute that changes with each pass."""
 
     passes = 0
 
@@ -119,7 +119,7 @@ class CountsItsPasses(DataLoader):
 
 
 class Calls:
-    """What a script makes anew for each pass: the result of a generator function."""
+    """A feed whose passes are the results of a generator function."""
 
     def __iter__(self):
         inputs, targets = numbers()

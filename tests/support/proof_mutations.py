@@ -1,7 +1,7 @@
-"""Every kind of state that a snapshot could leave out, and everything that a finder could leave behind.
+"""Mutations: every kind of state that a snapshot could leave out, and everything that a finder could leave behind.
 
-A kind of state: a case in which training changes it, how to read it, and how to write it back. What is read before a restore
-and written back after it is what that restore forgets.
+A kind of state has a case in which training changes it, a function that reads it and one that writes it. Reading it before a
+restore and writing it back afterwards makes that restore forget it.
 """
 
 import copy
@@ -25,7 +25,7 @@ MIDDLE = {"moment": "in the middle of an epoch"}
 
 
 def tensors(find):
-    """Tensors that ``find`` gives, their values forgotten."""
+    """Return how to read and write the values of the tensors that ``find`` returns."""
 
     def read(training):
         return [tensor.detach().clone() for tensor in find(training)]
@@ -39,7 +39,7 @@ def tensors(find):
 
 
 def attribute(path, name):
-    """An attribute of what lies at the dotted ``path`` from the training."""
+    """Return how to read and write an attribute of the object at the dotted ``path`` from the training."""
     owner = attrgetter(path)
     return (
         lambda training: copy.deepcopy(getattr(owner(training), name)),
@@ -48,7 +48,7 @@ def attribute(path, name):
 
 
 def entry(name):
-    """An entry of the first parameter group."""
+    """Return how to read and write an entry of the first parameter group."""
     return (
         lambda training: copy.copy(training.optimizer.param_groups[0][name]),
         lambda training, value: training.optimizer.param_groups[0].update({name: value}),
@@ -56,7 +56,7 @@ def entry(name):
 
 
 def generator(path, get, put):
-    """A random generator at the dotted ``path``."""
+    """Return how to read and write a random generator at the dotted ``path``."""
     owner = attrgetter(path)
     return lambda training: get(owner(training)), lambda training, state: put(owner(training), state)
 
@@ -72,7 +72,7 @@ def of_numpy(path):
 
 
 def of_parameters(name):
-    """An attribute of each parameter."""
+    """Return how to read and write an attribute of each parameter."""
 
     def write(training, values):
         for parameter, value in zip(training.model.parameters(), values, strict=True):
@@ -123,7 +123,7 @@ KINDS = {
         lambda t: dict(t.model.table["seen"]),
         lambda t, value: t.model.table["seen"].update(value),
     ),
-    "attribute that was not there": (REMEMBERS, *attribute("model", "made")),
+    "attribute that was not there": (REMEMBERS, *attribute("model", "created")),
     "extra state": (REMEMBERS, lambda t: t.model.get_extra_state(), lambda t, state: t.model.set_extra_state(state)),
     "torch generator of the net's own": (REMEMBERS, *of_torch("model.generator")),
     "numpy generator of the net's own": (REMEMBERS, *of_numpy("model.numpy")),
@@ -179,11 +179,11 @@ KINDS = {
     "generator of the loader": (Case(feed="loader that shuffles by its own generator"), *of_torch("feed.generator")),
     "generator of the sampler": (Case(feed="sampler with its own generator"), *of_torch("feed.sampler.generator")),
     "generator of the data set": (Case(feed="data set that draws"), *of_numpy("feed.dataset.generator")),
-    "count of the data set": (Case(feed="data set that counts"), *attribute("feed.dataset", "given")),
+    "count of the data set": (Case(feed="data set that counts"), *attribute("feed.dataset", "returned")),
     "passes of an iterable data set": (Case(feed="iterable data set"), *attribute("feed.dataset", "passes")),
     "passes of the sampler": (Case(feed="sampler that counts its passes"), *attribute("feed.sampler", "epoch")),
     "passes of an own loader": (Case(feed="loader of an own class"), *attribute("feed", "passes")),
-    "place of a stateful loader": (Case(feed="stateful loader"), *attribute("feed", "place")),
+    "position of a stateful loader": (Case(feed="stateful loader"), *attribute("feed", "position")),
     "position in the data": (
         Case(what=("find", "find")),
         lambda t: t.watched._batches.mark(),
@@ -193,7 +193,7 @@ KINDS = {
 
 
 def forgetting(kind):
-    """A learner class whose restore leaves out one kind of state."""
+    """Return a learner class whose restore leaves out one kind of state."""
     _, read, write = KINDS[kind]
 
     class Forgetful(TorchLearner):
@@ -207,7 +207,7 @@ def forgetting(kind):
 
 
 def nothing(*_):
-    """What hooks that are left behind do."""
+    """Do nothing: a hook that is left behind."""
 
 
 def move_weights(training, _):
@@ -236,7 +236,7 @@ def leave_a_process(_, stack):
 
 def leave_a_handler(_, stack):
     stack.callback(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
-    signal.signal(signal.SIGINT, lambda *_: None)  # a background shell has it ignored already
+    signal.signal(signal.SIGINT, lambda *_: None)  # a shell in the background ignores it already
 
 
 def leave_gradients_off(_, stack):
@@ -277,7 +277,7 @@ LEFT = {
 
 
 def leaving(what, stack):
-    """A learner class whose close leaves something behind; the stack takes it away."""
+    """Return a learner class whose ``close`` leaves something behind; ``stack`` removes it."""
 
     class Littering(TorchLearner):
         def close(self):

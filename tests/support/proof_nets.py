@@ -1,4 +1,4 @@
-"""Nets, each from 6 numbers to 2, each with a kind of state of its own."""
+"""Nets from 6 inputs to 2 outputs, each with its own kind of state."""
 
 import copy
 import random
@@ -10,7 +10,7 @@ from torch.nn.utils import parametrizations, prune
 
 
 class Words(nn.Module):
-    """Numbers as words of a vocabulary of 20, shape (batch, 6)."""
+    """Convert numbers to indices into a vocabulary of 20, shape (batch, 6)."""
 
     def forward(self, x):
         return (x.detach().abs() * 7).long() % 20
@@ -57,7 +57,7 @@ def tied():
 
 
 class SharedStorage(nn.Module):
-    """Two parameters that are halves of one flat tensor, as sharded and flattened trainings have them."""
+    """Two parameters that are halves of one flat tensor, as in sharded and flattened trainings."""
 
     def __init__(self):
         super().__init__()
@@ -79,7 +79,7 @@ class LSTM(nn.Module):
 
 
 class CarriesItsState(nn.Module):
-    """A recurrent net whose hidden state goes from one batch to the next, as a tensor in an attribute."""
+    """A recurrent net that passes its hidden state from batch to batch, as a tensor in an attribute."""
 
     def __init__(self):
         super().__init__()
@@ -93,7 +93,7 @@ class CarriesItsState(nn.Module):
 
 
 class Buffers(nn.Module):
-    """A persistent buffer that is replaced, one that is not persistent and written in place, one that is empty at first."""
+    """Three buffers: a persistent one that is replaced, one that is not persistent, and one that is None at first."""
 
     def __init__(self):
         super().__init__()
@@ -112,7 +112,7 @@ class Buffers(nn.Module):
 
 
 class Remembers(nn.Module):
-    """Attributes that are no tensors, ``get_extra_state``, and random generators of its own."""
+    """Attributes that are not tensors, ``get_extra_state``, and its own random generators."""
 
     def __init__(self):
         super().__init__()
@@ -130,13 +130,13 @@ class Remembers(nn.Module):
         self.calls += 1
         self.history.append(self.calls)
         self.table["seen"][self.calls % 4] = len(x)
-        self.made = torch.ones(())
+        self.created = torch.ones(())
         noise = torch.randn(2, generator=self.generator).to(x.device) + self.numpy.random() + self.python.random()
         return self.linear(x) + 0.01 * noise + 0.001 * self.calls
 
 
 class Unused(nn.Module):
-    """A parameter that is in no forward, one that is in each other one: gradients are absent, then there, then stale."""
+    """An unused parameter and one used in every other forward: its gradients are absent, then present, then stale."""
 
     def __init__(self):
         super().__init__()
@@ -149,7 +149,7 @@ class Unused(nn.Module):
 
 
 class GrowsANote(nn.Module):
-    """Attributes on a parameter, as distributed trainings put them there (``main_grad`` and its like)."""
+    """Attributes on a parameter, such as the ``main_grad`` of distributed trainings."""
 
     def __init__(self):
         super().__init__()
@@ -165,7 +165,7 @@ class GrowsANote(nn.Module):
 
 
 class Frozen(nn.Module):
-    """A frozen body in evaluation mode, a training head, and a layer that freezes and thaws with each call."""
+    """A frozen body in evaluation mode, a head in training mode, and a layer that is frozen in every third call."""
 
     def __init__(self):
         super().__init__()

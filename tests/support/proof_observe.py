@@ -1,4 +1,4 @@
-"""All that can be seen of a training and of the process around it. It shares no code with the snapshot."""
+"""Observation of a training and of the process around it, without any code of the snapshot."""
 
 import hashlib
 import os
@@ -21,23 +21,23 @@ CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.M
 STRANGERS = ("multiprocessing", "threading", "_thread", "torch._dynamo", "torch._C", "concurrent")
 
 
-class Seen(NamedTuple):
-    """``values``: what two trainings can share. ``places``: which object, at which address; one training's alone."""
+class Observation(NamedTuple):
+    """``values`` can be equal in two trainings. ``places`` are the objects and addresses of one."""
 
     values: dict
     places: dict
 
 
 def observe(training):
-    """Everything that can be reached from the training's objects, attribute by attribute, and the random generators."""
-    look = _Look()
+    """Return everything that can be reached from the training's objects through attributes, and the random generators."""
+    walk = _Walk()
     for name in ("model", "forward", "optimizer", "scheduler", "scaler", "average", "counter", "feed"):
-        look.at(name, getattr(training, name))
-    look.values.update(generators())
-    return Seen(look.values, look.places)
+        walk.at(name, getattr(training, name))
+    walk.values.update(generators())
+    return Observation(walk.values, walk.places)
 
 
-class _Look:
+class _Walk:
     def __init__(self):
         self.values, self.places, self.names, self.alive = {}, {}, {}, []
 
@@ -49,9 +49,9 @@ class _Look:
             self.values[name] = f"the same as {self.names[id(value)]}"
             return
         self.names[id(value)] = name
-        self.alive.append(value)  # or its id could be another's
+        self.alive.append(value)  # so that its id stays its own
         self.values[name] = type(value).__qualname__
-        if not isinstance(value, types.MethodType):  # made anew whenever one asks
+        if not isinstance(value, types.MethodType):  # created at each access
             self.places[name] = id(value)
         self.inside(name, value)
 
@@ -68,7 +68,7 @@ class _Look:
             self.values[name] = digest(value)
         elif isinstance(value, dict):
             keys = [self.key(key) for key in value]
-            if name.endswith("hooks"):  # which the process numbers through
+            if name.endswith("hooks"):  # numbered throughout the process
                 keys, self.places[f"{name}, keys"] = list(range(len(keys))), keys
             self.values[f"{name}, keys"] = keys
             for key, item in zip(keys, value.values(), strict=True):
@@ -84,7 +84,7 @@ class _Look:
 
     def attributes(self, name, value):
         for key, item in getattr(value, "__dict__", {}).items():
-            open_pass = isinstance(value, DataLoader) and key == "_iterator"  # processes of its own, which go on
+            open_pass = isinstance(value, DataLoader) and key == "_iterator"  # its own processes, which continue
             if not (open_pass or key.startswith("_dynamo")):  # a mark of compiled code on a parameter
                 self.at(f"{name}.{key}", item)
 
@@ -93,7 +93,7 @@ class _Look:
 
     def tensor(self, name, tensor):
         if torch.nn.parameter.is_lazy(tensor):
-            self.values[name] = "does not exist yet"
+            self.values[name] = "uninitialized"
             return
         self.values[name] = (content(tensor), tensor.requires_grad, tensor.is_leaf, tensor.is_inference())
         if tensor.layout is torch.strided:
@@ -106,7 +106,7 @@ class _Look:
 
 
 def content(tensor):
-    """Bit for bit, with shape, strides and dtype; of a sparse one the indices and the values as they lie."""
+    """Return a tensor bit for bit, with shape, strides and dtype; of a sparse one, its indices and values."""
     tensor = tensor.detach()
     if tensor.layout is torch.sparse_coo:
         return "sparse", tensor.is_coalesced(), content(tensor._indices()), content(tensor._values())
@@ -119,7 +119,7 @@ def digest(data):
 
 
 def generators():
-    """The global generators: python's, numpy's, torch's on the CPU and on every CUDA device."""
+    """Return the state of the global generators of Python, numpy and torch, the latter on the CPU and every CUDA device."""
     seen = {
         "python's generator": digest(repr(random.getstate()).encode()),
         "numpy's generator": digest(repr([np.asarray(part).tolist() for part in np.random.get_state()]).encode()),
@@ -132,7 +132,7 @@ def generators():
 
 
 def process():
-    """What a finder could leave around it: files, descriptors, threads, child processes, global settings."""
+    """Return what a finder could leave behind: files, descriptors, threads, child processes, global settings."""
     return {
         "files in the working directory": files(Path.cwd()),
         "files in the temporary directory": files(Path(tempfile.gettempdir())),
@@ -159,7 +159,7 @@ def files(folder):
 
 
 def descriptors():
-    """Each open descriptor with what it points to, where the system tells (Linux)."""
+    """Return the target of each open descriptor, where the system lists them (Linux)."""
     seen = {}
     folder = Path("/proc/self/fd")
     for path in list(folder.iterdir()) if folder.is_dir() else []:
@@ -176,7 +176,7 @@ def tasks():
 
 
 def children():
-    """Ids of the processes whose parent is this one, zombies included, where the system tells (Linux)."""
+    """Return the ids of the child processes, zombies included, where the system lists them (Linux)."""
     return sorted(
         int(number) for path in Path("/proc/self/task").glob("*/children") for number in path.read_text("ascii").split()
     )

@@ -1,4 +1,4 @@
-"""Every optimizer of ``torch.optim``, found by introspection, with the settings that its constructor takes."""
+"""Every optimizer of ``torch.optim``, found by introspection, with the settings that its constructor accepts."""
 
 import functools
 import inspect
@@ -11,7 +11,7 @@ OPTIMIZERS = {
     for name, cls in sorted(vars(torch.optim).items())
     if inspect.isclass(cls) and issubclass(cls, torch.optim.Optimizer) and cls is not torch.optim.Optimizer
 }
-REFUSED = {"Rprop"}  # by the wing: the rate does not reach it
+REFUSED = {"Rprop"}  # by the learner, since it ignores its rate
 
 # `differentiable` is left out: its updates are for a backward through the optimizer, and no ordinary loop can run it
 VALUES = {
@@ -36,14 +36,14 @@ RATES = {"Adadelta": 1.0, "LBFGS": 0.1}
 
 
 def settings_of(name):
-    """What the constructor takes: pairs of name and value. ``("lr", "tensor")`` stands for a rate that is a tensor."""
-    taken = inspect.signature(OPTIMIZERS[name]).parameters
-    tensor_rate = [("lr", "tensor")] if "Tensor" in str(taken["lr"].annotation) else []
-    return [*tensor_rate, *((key, value) for key in sorted(taken) for value in VALUES.get(key, []))]
+    """Return the settings that the constructor accepts, as pairs; ``("lr", "tensor")`` is a rate that is a tensor."""
+    accepted = inspect.signature(OPTIMIZERS[name]).parameters
+    tensor_rate = [("lr", "tensor")] if "Tensor" in str(accepted["lr"].annotation) else []
+    return [*tensor_rate, *((key, value) for key in sorted(accepted) for value in VALUES.get(key, []))]
 
 
 def make(name, parameters, settings=()):
-    """The optimizer. LBFGS gets few inner iterations, that a case stays quick."""
+    """Build the optimizer; LBFGS gets few inner iterations, so that a case stays fast."""
     settings = dict(settings)
     rate = RATES.get(name, 0.01)
     settings["lr"] = torch.tensor(rate) if settings.get("lr") == "tensor" else rate
@@ -58,7 +58,7 @@ def needs_closure(name):
 
 @functools.cache
 def why_not(name, settings, device="cpu"):
-    """Why PyTorch itself does not run these settings on the device; an empty string where it does."""
+    """Return why PyTorch itself does not run these settings on the device; an empty string if it does."""
     sparse = name == "SparseAdam"
     model = nn.Embedding(5, 2, sparse=sparse).to(device) if sparse or name == "Muon" else nn.Linear(3, 2).to(device)
     given = torch.ones(2, dtype=torch.long) if isinstance(model, nn.Embedding) else torch.ones(2, 3)

@@ -61,7 +61,7 @@ SCHEDULERS = {
 
 
 def step(scheduler, loss):
-    """As a script steps it, after each update."""
+    """Step the scheduler as a script does, after each update."""
     if isinstance(scheduler, lr_scheduler.ReduceLROnPlateau):
         scheduler.step(loss)
     elif scheduler is not None:

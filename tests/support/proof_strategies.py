@@ -1,4 +1,4 @@
-"""Cases, drawn: any net with any optimizer, any of its settings, any scheduler, any feed, at any moment."""
+"""Strategies that draw cases: any net, optimizer with settings, scheduler and feed, at any moment."""
 
 import proof_optimizers
 from hypothesis import strategies as st
@@ -23,38 +23,38 @@ WHAT = (
     ("find", "suggest", "compare"),
     ("suggest", "compare"),
 )
-TAKE_SPARSE = ("SGD", "Adagrad", "SparseAdam")
+ACCEPT_SPARSE = ("SGD", "Adagrad", "SparseAdam")
 
 
 def mostly(usual, *rarer, times=3):
-    """``usual`` as often as each of the others, ``times`` over: what is quick, or tells most."""
+    """Draw ``usual`` ``times`` as often as each of the others, because it is fast or finds most."""
     return st.sampled_from([usual] * times + list(rarer))
 
 
 @st.composite
 def settings(draw, name):
-    """Up to 3 settings that PyTorch takes together."""
+    """Draw up to 3 settings that PyTorch accepts together."""
     chosen = (
         draw(st.lists(st.sampled_from(options), max_size=3, unique_by=lambda one: one[0]))
         if (options := proof_optimizers.settings_of(name))
         else []
     )
-    kept = ()
+    accepted = ()
     for one in sorted(chosen):
-        if not proof_optimizers.why_not(name, (*kept, one)):
-            kept = (*kept, one)
-    return kept
+        if not proof_optimizers.why_not(name, (*accepted, one)):
+            accepted = (*accepted, one)
+    return accepted
 
 
 def nets_for(name):
     if name == "SparseAdam":
         return sorted(SPARSE)
-    return [net for net in NETS if net not in SPARSE or name in TAKE_SPARSE]
+    return [net for net in NETS if net not in SPARSE or name in ACCEPT_SPARSE]
 
 
 @st.composite
 def cases(draw, rare=250):
-    """A case. Workers come in one of ``rare`` cases, compiled models likewise: both are slow to start."""
+    """Draw a case. One of ``rare`` cases has workers, one a compiled model, because both start slowly."""
 
     def rarely():
         return draw(st.integers(1, rare)) == rare // 3  # the ends of a range are drawn more often than the rest

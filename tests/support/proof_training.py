@@ -1,4 +1,4 @@
-"""A training as a script has it, made from a case."""
+"""A training like that of a script, built from a case."""
 
 import hashlib
 import random
@@ -31,7 +31,7 @@ COMPILED = ("no", "eager", "aot_eager")
 
 
 class Counter:
-    """What the script's hooks write to; named as stateful."""
+    """Counts that the hooks of the script write; named as stateful."""
 
     def __init__(self):
         self.forwards, self.steps, self.norms = 0, 0, []
@@ -55,7 +55,7 @@ class Training:
         self.model = NETS[case.net]().to(case.device)
         self.was_lazy = self.is_lazy()
         if case.form == "step" or case.average != "none":
-            self.first_forward()  # what nobody but the script can make, or copy, before it is there
+            self.first_forward()  # before that, only the script could initialize or copy it
         self.forward = self.model if case.compiled == "no" else torch.compile(self.model, backend=case.compiled)
         self.optimizer = proof_optimizers.make(case.optimizer, self.groups(), case.settings)
         make_scheduler = proof_schedulers.SCHEDULERS[case.scheduler]
@@ -72,10 +72,10 @@ class Training:
         self.losses, self.drawn = [], []
         self.set_modes()
 
-    # --- what it is made of ---
+    # --- its parts ---
 
     def groups(self):
-        """The parameters as the case groups them; Muon takes matrices alone, SparseAdam embeddings alone."""
+        """Return the parameters in the groups of the case; Muon accepts only matrices, SparseAdam only embeddings."""
         named = list(self.model.named_parameters())
         if self.case.optimizer == "Muon":
             named = [(name, one) for name, one in named if one.ndim == 2]
@@ -116,7 +116,7 @@ class Training:
         return any(map(is_lazy, (*self.model.parameters(), *self.model.buffers())))
 
     def first_forward(self):
-        """What a snapshot does for a lazy net; for others nothing."""
+        """Initialize a lazy net as a snapshot does; do nothing for others."""
         if not self.is_lazy():
             return
         modes = [(module, module.training) for module in self.model.modules()]
@@ -168,17 +168,17 @@ class Training:
         nn.utils.clip_grad_norm_(parameters, 1.0)
 
     def update(self, batches):
-        """One update, the scheduler's and the average's included."""
+        """Run one update, including the scheduler and the average."""
         if proof_optimizers.needs_closure(self.case.optimizer):
             loss = self.optimizer.step(lambda: self.gradients(batches))
         else:
             loss = self.gradients(batches)
             if self.scaler is None:
-                self.clip_where_asked()
+                self.clip_if_configured()
                 self.optimizer.step()
             else:
                 self.scaler.unscale_(self.optimizer)
-                self.clip_where_asked()
+                self.clip_if_configured()
                 self.scaler.step(self.optimizer)
                 self.scaler.update()
         proof_schedulers.step(self.scheduler, loss)
@@ -186,19 +186,19 @@ class Training:
             self.average.update_parameters(self.model)
         return loss
 
-    def clip_where_asked(self):
+    def clip_if_configured(self):
         if self.case.clip:
             self.clip([one for group in self.optimizer.param_groups for one in group["params"]])
 
-    # --- the finder's side ---
+    # --- the learner ---
 
     def learner(self, cls=TorchLearner):
-        """The learner that a user would make of this training; it knows the training, for those that forget a part of it."""
-        learner = self.of_step(cls) if self.case.form == "step" else self.of_class(cls)
+        """Return the learner that a user would build; it holds the training, for learners that forget a part of it."""
+        learner = self.learner_from_step(cls) if self.case.form == "step" else self.learner_from_class(cls)
         learner.training = self
         return learner
 
-    def of_step(self, cls):
+    def learner_from_step(self, cls):
         others = [self.scheduler, self.scaler, self.average, self.counter]
         return cls.from_step(
             lambda batch: self.update([batch]),
@@ -208,7 +208,7 @@ class Training:
             stateful=[one for one in others if one is not None],
         )
 
-    def of_class(self, cls):
+    def learner_from_class(self, cls):
         return cls(
             self.forward,
             self.optimizer,

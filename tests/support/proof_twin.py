@@ -1,4 +1,4 @@
-"""The twin check: after the finder a training is, and goes on, as its twin that never met one."""
+"""The twin check: after the finder a training is, and continues, as its twin that never ran one."""
 
 import gc
 import os
@@ -37,25 +37,28 @@ class RefusedError(Exception):
 
 
 def prove(case, cls=TorchLearner, patience=5.0):
-    """Run the case with the finder and without; what the user's own step raised at absurd rates, or an empty string.
+    """Run the case with the finder and without.
 
-    Threads and workers that were told to end get ``patience`` seconds for it.
+    Threads and workers that are ending get ``patience`` seconds.
+
+    Returns:
+        The name of the exception that the user's step raised at absurd rates, or an empty string.
 
     Raises:
-        TraceError: something did not come back, or the training went on otherwise.
-        RefusedError: the training does not run, finder or not.
+        TraceError: something was not restored, or the training continued differently.
+        RefusedError: the training does not run, with or without a finder.
     """
-    with room(), quiet():
+    with empty_folders(), quiet():
         try:
             return compare(case, cls, patience)
-        finally:  # what the case leaves for the garbage collector must not go away in the middle of the next
+        finally:  # garbage of this case must not be collected in the middle of the next
             if case.compiled != "no":
                 torch.compiler.reset()
             collect(case)
 
 
 def compare(case, cls, patience):
-    there, end = without_finder(case)
+    at_moment, end = without_finder(case)
     training = Training(case)
     training.reach()
     collect(case)
@@ -63,29 +66,29 @@ def compare(case, cls, patience):
     raised = run(training, cls)
     same(settled(around, patience), around, "around the training")
     after = observe(training)
-    same(after.values, there, "in the training")
+    same(after.values, at_moment, "in the training")
     if not training.was_lazy:
         same(after.places, before.places, "among its objects and addresses")
     training.train(STEPS)
-    same(told(training), end, f"in the {STEPS} steps that followed")
+    same(outcome(training), end, f"in the {STEPS} steps that followed")
     return raised
 
 
 def without_finder(case):
-    """What the twin is like at the case's moment, and what its next steps give."""
+    """Return the twin at the case's moment, and the outcome of its next steps."""
     try:
         twin = Training(case)
         twin.reach()
         twin.first_forward()
-        there = observe(twin).values
+        at_moment = observe(twin).values
         twin.train(STEPS)
     except Exception as error:
         message = f"{type(error).__name__}: {error}".splitlines()[0]
         raise RefusedError(message) from error
-    return there, told(twin)
+    return at_moment, outcome(twin)
 
 
-def told(training):
+def outcome(training):
     return {"losses": list(map(float.hex, training.losses)), "batches": training.drawn, **observe(training).values}
 
 
@@ -99,10 +102,10 @@ def run(training, cls):
                 result = ACTIONS[action](finder)
             except LRFinderError:
                 raise
-            except Exception as error:  # noqa: BLE001  (of the user's step, at a rate that no step can bear)
+            except Exception as error:  # noqa: BLE001  (from the user's step, at a rate too high for any step)
                 raised = type(error).__name__
                 continue
-            whole = repr(astuple(result)) if is_dataclass(result) else ""  # as text, in which NaN is like NaN
+            whole = repr(astuple(result)) if is_dataclass(result) else ""  # as text, in which NaN equals NaN
             if results.setdefault(action, whole) != whole:
                 message = f"{action} gave another result the second time."
                 raise TraceError(message)
@@ -110,7 +113,7 @@ def run(training, cls):
 
 
 def settled(around, patience):
-    """The process, once the threads and the workers that were told to end have ended."""
+    """Return the process, once threads and workers have had time to end."""
     end = time.monotonic() + patience
     while (now := process()) != around and time.monotonic() < end:
         time.sleep(0.05)
@@ -120,16 +123,16 @@ def settled(around, patience):
 def same(seen, expected, where):
     different = [name for name in {**expected, **seen} if seen.get(name, same) != expected.get(name, same)]
     if different:
-        told = "; ".join(
-            f"{name}: {seen.get(name, 'gone')!s:.80}, not {expected.get(name, 'there')!s:.80}" for name in different[:4]
+        differences = "; ".join(
+            f"{name}: {seen.get(name, 'gone')!s:.80}, not {expected.get(name, 'absent')!s:.80}" for name in different[:4]
         )
-        message = f"{len(different)} traces {where}: {told}"
+        message = f"{len(different)} traces {where}: {differences}"
         raise TraceError(message)
 
 
 @contextmanager
-def room():
-    """An empty working directory and an empty temporary directory, away from everybody else's."""
+def empty_folders():
+    """Provide an empty working directory and an empty temporary directory."""
     here, temporary = Path.cwd(), tempfile.tempdir
     with tempfile.TemporaryDirectory() as folder:
         work, tempfile.tempdir = Path(folder, "work"), str(Path(folder, "temporary"))
@@ -145,7 +148,7 @@ def room():
 
 @contextmanager
 def quiet():
-    """PyTorch's advice to the script is none of the finder's; the finder's own warnings are errors."""
+    """Ignore PyTorch's warnings to the script, and raise the finder's own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", LRFinderWarning)
@@ -153,6 +156,6 @@ def quiet():
 
 
 def collect(case):
-    """End the workers of passes that nobody can reach any more, or they end in the middle of what is watched."""
+    """End the workers of unreachable passes, which would otherwise end during an observation."""
     if case.feed in WITH_WORKERS:
         gc.collect()

@@ -103,7 +103,7 @@ def _saved(value: object) -> object_graph.Node | None:
         return None
     if isinstance(value, Tensor):
         saved = SavedShard(value) if sharding.is_shard(value) else SavedTensor(value)
-        return object_graph.Node(saved, saved.inside())
+        return object_graph.Node(saved, saved.children())
     if isinstance(value, DistributedDataParallel):
         return sharding.data_parallel_state(value)
     if isinstance(value, _STATEFUL):

@@ -54,7 +54,7 @@ class SavedTensor:
     def _part(tensor: Tensor) -> Tensor:
         return tensor
 
-    def inside(self) -> dict[str, object]:
+    def children(self) -> dict[str, object]:
         """Return the other objects that belong to the tensor, its gradient first."""
         return self._attributes if self._grad is None else {"grad": self._grad, **self._attributes}
 
