@@ -1,4 +1,4 @@
-"""Whatever strikes a finder, the training goes on bit for bit as its twin, which never met one."""
+"""After every fault in a finder, the training continues bit for bit as its twin, which never ran one."""
 
 import multiprocessing
 import signal
@@ -7,7 +7,7 @@ import traceback
 import pytest
 from fault_outcomes import Outcome, numbers
 from fault_table import FAULTS, VERBS
-from faulty_training import STEPS_AFTER, in_another_process, twin
+from faulty_training import STEPS_AFTER, comparable, twin
 
 CASES = {
     f"{name} in {moment} of {verb}": (fault, verb, call)
@@ -19,7 +19,7 @@ CASES = {
 
 @pytest.fixture(autouse=True)
 def _signals():
-    """As in a terminal, and as a script has it that is to end in order when it is told to."""
+    """Set the handlers of a terminal, and of a script that exits in order on SIGTERM."""
 
     def leave(*_):
         raise SystemExit(143)
@@ -35,27 +35,27 @@ def _signals():
         signal.signal(number, handler)
 
 
-def ending(finder_call, training):
+def run(finder_call, training):
     outcome = None
     try:
         try:
             outcome = Outcome(finder_call(training), None)
-        except BaseException as raised:  # noqa: BLE001  (an interrupt is one of the endings)
+        except BaseException as raised:  # noqa: BLE001  (an interrupt is one of the outcomes)
             outcome = Outcome(None, raised)
-            wait_for_those_that_die()
+            join_dying_workers()
     except RuntimeError as late:
         outcome = outcome or Outcome(None, late)
     return outcome
 
 
-def wait_for_those_that_die():
-    """A worker's pipe ends a moment before the worker does, and PyTorch's handler of SIGCHLD raises only then."""
+def join_dying_workers():
+    """Wait for workers whose pipe has ended: PyTorch's handler of SIGCHLD raises only when they end."""
     for worker in multiprocessing.active_children():
         worker.join(timeout=0.5)
 
 
-def let_go(raised):
-    """Of the loader's iterator and its workers: PyTorch's exceptions hold it in a cycle, which outlives the ``except``."""
+def release_workers(raised):
+    """Release the iterator of a loader, which PyTorch's exceptions hold in a cycle after the ``except``."""
     if raised is not None:
         traceback.clear_frames(raised.__traceback__)
 
@@ -67,24 +67,24 @@ def changed(state, before, lost):
 # PyTorch's handler of SIGCHLD raises also while the iterator of a loader, whose worker died, is finalized
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <function _MultiProcessingDataLoaderIter.__del__")
 @pytest.mark.parametrize("case", CASES)
-def test_a_training_goes_on_as_its_twin_after(case):
+def test_a_training_continues_as_its_twin_after(case):
     fault, verb, call = CASES[case]
-    expected = twin()  # made first: it draws random numbers
+    expected = twin()  # first, because it draws random numbers
     training = fault.training()
     before = training.state()
     *earlier, last = VERBS[verb]
     for one in earlier:
         one(training)
     with fault.around(), training.armed(fault, call):
-        outcome = ending(last, training)
-        assert fault.place is None or training.struck()
+        outcome = run(last, training)
+        assert fault.point is None or training.has_struck()
     fault.outcome.check(outcome)
-    let_go(outcome.raised)
+    release_workers(outcome.raised)
     lost = fault.outcome.lost
     assert not changed(training.state(), before, lost)
-    if fault.place is not None and not lost:
+    if fault.point is not None and not lost:
         assert numbers(training.find()) == numbers(expected.results[0])
     training.learner.close()
-    training.go_on(STEPS_AFTER)
+    training.train(STEPS_AFTER)
     assert training.losses == expected.losses
-    assert not changed(in_another_process(training.state()), in_another_process(expected.end), lost)
+    assert not changed(comparable(training.state()), comparable(expected.end), lost)

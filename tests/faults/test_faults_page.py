@@ -1,8 +1,10 @@
+"""The page of faults is up to date and has enough of them."""
+
 from fault_table import FAULTS
 from faults_page import PAGE, page
 
 
-def test_the_page_of_faults_is_that_of_the_table():
+def test_the_page_of_faults_matches_the_table():
     assert PAGE.read_text(encoding="utf-8") == page()
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at lines drawn at random from all that the finder and the PyTorch wing run."""
+"""Ctrl-C at random lines of everything that the finder and the PyTorch learner run."""
 
 import random
 import signal
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from fault_table import VERBS
-from faulty_training import STEPS_AFTER, Training, in_another_process, twin
+from faulty_training import STEPS_AFTER, Training, comparable, twin
 
 import lrfinder
 
-OURS = str(Path(lrfinder.__file__).parent)
+PACKAGE = str(Path(lrfinder.__file__).parent)
 DRAWS = [(verb, draw) for verb in ("find", "compare", "suggest") for draw in range(8)]
 
 
@@ -27,12 +27,12 @@ def a_terminal():
 
 
 def lines_of(call, interrupt_at=None):
-    """Make the call, with a Ctrl-C at that line of the package; how many lines there were."""
+    """Make the call with a Ctrl-C at a line of the package; return the number of its lines that ran."""
     count, before = 0, sys.gettrace()
 
     def trace(frame, event, _):
         nonlocal count
-        if not frame.f_code.co_filename.startswith(OURS):
+        if not frame.f_code.co_filename.startswith(PACKAGE):
             return None
         count += event == "line"
         if event == "line" and count == interrupt_at:
@@ -48,16 +48,16 @@ def lines_of(call, interrupt_at=None):
 
 
 @pytest.mark.parametrize(("verb", "draw"), DRAWS)
-def test_a_training_goes_on_as_its_twin_after_ctrl_c_at_a_random_line_of(verb, draw):
+def test_a_training_continues_as_its_twin_after_ctrl_c_at_a_random_line_of(verb, draw):
     expected = twin()
-    [ask] = VERBS[verb]
+    [call] = VERBS[verb]
     dry = Training()
-    line = random.Random(f"{verb} {draw}").randint(1, lines_of(lambda: ask(dry)))
+    line = random.Random(f"{verb} {draw}").randint(1, lines_of(lambda: call(dry)))
     training = Training()
     before = training.state()
     with a_terminal(), pytest.raises(KeyboardInterrupt):
-        lines_of(lambda: ask(training), line)
+        lines_of(lambda: call(training), line)
     assert training.state() == before
-    training.go_on(STEPS_AFTER)
+    training.train(STEPS_AFTER)
     assert training.losses == expected.losses
-    assert in_another_process(training.state()) == in_another_process(expected.end)
+    assert comparable(training.state()) == comparable(expected.end)

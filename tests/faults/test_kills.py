@@ -1,4 +1,4 @@
-"""A script that is killed in the middle of its finder leaves the disk as it was, and no process behind."""
+"""A script that is killed in the middle of its finder changes no file and leaves no process behind."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def files(folder):
 
 
 def kill_in_the_middle(folder, verb, number, workers):
-    """Run the script until it is killed; returns once no process holds its output any more, its workers among them."""
+    """Run the script until it is killed, and wait until no process holds its output, its workers included."""
     package = str(Path(lrfinder.__file__).parents[1].resolve())
     environment = os.environ | {"TMPDIR": str(folder / "temporary"), "PYTHONPATH": package}
     command = [sys.executable, HERE / "killed_script.py", verb, number.name, str(workers)]
@@ -34,7 +34,7 @@ def kill_in_the_middle(folder, verb, number, workers):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 @pytest.mark.parametrize(("verb", "workers"), [("find", 1), ("compare", 0), ("suggest", 0)])
-def test_a_killed_script_leaves_nothing_behind_and_the_files_of_the_user_as_they_were(tmp_path, verb, workers, number):
+def test_a_killed_script_leaves_nothing_behind_and_changes_no_file_of_the_user(tmp_path, verb, workers, number):
     (tmp_path / "temporary").mkdir()
     (tmp_path / "checkpoint").write_bytes(bytes(range(256)))
     before = files(tmp_path)

@@ -1,4 +1,4 @@
-"""What is to come of a fault: a sentence, and the check that it came so."""
+"""Expected outcomes of faults: each is a sentence, and a check that it holds."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ RESULTS = (RangeTest, Comparison, Suggestion)
 
 
 class Outcome(NamedTuple):
-    """How a finder ended. One of the two is None."""
+    """The end of a finder, of which one part is None."""
 
     result: object
     raised: BaseException | None
@@ -27,7 +27,7 @@ class Outcome(NamedTuple):
 
 
 class Raises:
-    """The exception comes out as it was raised, with a note."""
+    """The exception passes through as it was raised, with a note."""
 
     lost = frozenset()
 
@@ -35,7 +35,7 @@ class Raises:
         self.kind, self.words, self.note = kind, words, note
 
     def __str__(self):
-        return f"all is restored; `{self.kind.__name__}` passes through"
+        return f"everything is restored; `{self.kind.__name__}` passes through"
 
     def check(self, outcome):
         assert type(outcome.raised) is self.kind
@@ -43,24 +43,24 @@ class Raises:
         assert self.note is None or re.search(self.note, "".join(outcome.raised.__notes__))
 
     def noted(self, note):
-        """The same with another note."""
+        """Return the same outcome with another note."""
         return type(self)(self.kind, self.words, note)
 
 
 class Interrupts(Raises):
-    """An exception that asks to leave comes out as it was raised."""
+    """An exception that ends the process passes through as it was raised."""
 
     def check(self, outcome):
         assert type(outcome.raised) is self.kind
 
 
 class LosesItsWorker:
-    """PyTorch raises what it noticed first: that the worker exited, or that its pipe ended. Between iterations, no note."""
+    """PyTorch raises for what it notices first: the exit of the worker, or the end of its pipe."""
 
     lost = frozenset()
 
     def __str__(self):
-        return "all is restored; PyTorch's exception passes through: `RuntimeError`, `EOFError` or `ConnectionError`"
+        return "everything is restored; PyTorch's exception passes through: `RuntimeError`, `EOFError` or `ConnectionError`"
 
     def check(self, outcome):
         assert isinstance(outcome.raised, (RuntimeError, EOFError, ConnectionError))
@@ -72,24 +72,24 @@ class LosesItsWorker:
 
 
 class Undisturbed:
-    """The result is the one without the fault, bit for bit."""
+    """The result is the same as without the fault, bit for bit."""
 
     lost = frozenset()
 
     def __str__(self):
-        return "all is restored; the result is the same as without"
+        return "everything is restored; the result is the same as without the fault"
 
     def check(self, outcome):
         assert numbers(outcome.of(RESULTS)) == numbers(twin_of(outcome.result))
 
 
 class Finishes:
-    """There is a result, of other numbers; reading it raises nothing."""
+    """There is a different result, and reading it raises nothing."""
 
     lost = frozenset()
 
     def __str__(self):
-        return "all is restored; the result is that of these numbers"
+        return "everything is restored; there is a result for the changed numbers"
 
     def check(self, outcome):
         result = outcome.of(RESULTS)
@@ -101,7 +101,7 @@ class Finishes:
 
 
 class Ends:
-    """The sweep, or one of the trainings, ended early, and says why."""
+    """The sweep, or one of the trainings, ended early, and reports why."""
 
     lost = frozenset()
 
@@ -109,21 +109,21 @@ class Ends:
         self.stop = stop
 
     def __str__(self):
-        return f"all is restored; `{self.stop}`: {self.stop.value}"
+        return f"everything is restored; `{self.stop}`: {self.stop.value}"
 
     def check(self, outcome):
         assert self.stop in stops(outcome.of(RESULTS))
 
 
 class Loses:
-    """What refuses is named; all else is back."""
+    """The error names what failed, and everything else is restored."""
 
     def __init__(self, lost, words, context=None):
         self.lost, self.words, self.context = frozenset(lost), words, context
 
     def __str__(self):
-        both = "" if self.context is None else f"; `{self.context.__name__}` is shown with it"
-        return f"`RestoreError` names what refused, all else is restored{both}"
+        both = "" if self.context is None else f"; `{self.context.__name__}` is its context"
+        return f"`RestoreError` names what failed, everything else is restored{both}"
 
     def check(self, outcome):
         assert type(outcome.raised) is RestoreError
@@ -133,13 +133,13 @@ class Loses:
 
 
 class LosesForAWhile(Loses):
-    """A restore between two trainings failed, and the last one did not."""
+    """A restore between two trainings fails, and the last one does not."""
 
     def __init__(self, words):
         super().__init__((), words)
 
     def __str__(self):
-        return "all is restored in the end; `RestoreError` names what refused, and says so"
+        return "everything is restored at the end; `RestoreError` names what failed, and notes this"
 
     def check(self, outcome):
         assert type(outcome.raised) is RestoreError
@@ -158,7 +158,7 @@ def stops(result):
 
 
 def numbers(result):
-    """All that a result holds but the name of its criterion, as bits."""
+    """Return everything that a result holds as bits, except the name of its criterion."""
     parts = (result.curve, *result.probes) if isinstance(result, Suggestion) else (result,)
     lrs = [part.lr if isinstance(part, Probe) else part.lrs for part in parts]
     return [np.array(one).tobytes() for one in [*lrs, *(part.losses for part in parts)]], stops(result)

@@ -1,4 +1,4 @@
-"""The table of faults: what strikes, where in the script, in which moments of what, and what is to come of it."""
+"""The table of faults: the fault, its point in the script, the moments and verbs, and the expected outcome."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SNAPSHOT = {"the snapshot": 1}
 RESTORE = {"the restore": 1}
 RANDOM = {f"iteration {call}": call for call in sorted(random.Random(23).sample(range(1, ITERATIONS + 1), 5))}
 SWEEP = {"the sweep": 3}
-PROBE = {"a probe": 2 * SWEEP_OF_SUGGEST + 5}  # past the sweep, and as many at the rate 0
+PROBE = {"a probe": 2 * SWEEP_OF_SUGGEST + 5}  # past the sweep, and as many iterations at the rate 0
 OPENINGS = {FIRST: 1, "the second pass over the data": 2}
 
 VERBS: dict[str, tuple[Callable[[Training], Any], ...]] = {  # the fault strikes in the last of them
@@ -69,30 +69,30 @@ COMPARISONS = ("compare", "compare after find")
 
 
 class Fault(NamedTuple):
-    """``strike(training, value)`` happens at ``place`` and gives the value that goes on in the place of the true one."""
+    """A fault; at ``point``, the script continues with the result of ``strike(training, value)`` instead of the value."""
 
-    place: str | None
+    point: str | None
     strike: Callable[[Training, Any], Any] | None
     outcome: Any
     moments: Mapping[str, int] = ITERATION
     verbs: tuple[str, ...] = USUAL
-    stays: bool = False  # strikes from the moment on, not once
+    stays: bool = False  # strikes at every call, not once
     training: Callable[[], Training] = Training
     around: Callable[[], Any] = nullcontext
 
 
 def given(outcome, *, moments=THROUGHOUT, verbs=USUAL, around=nullcontext, **settings):
-    """A fault that is there from the start: in what the learner is given, or around it."""
+    """Return a fault that exists from the start: in an argument of the learner, or in its surroundings."""
     return Fault(None, None, outcome, moments, verbs, training=partial(Training, **settings), around=around)
 
 
 def in_worker(strike, outcome, moments=ITERATION, verbs=USUAL, **settings):
-    """A fault in a worker process of the learner's loader, which reads the data again for each training."""
+    """Return a fault in a worker process of the loader, whose data are read again for each training."""
     data = in_a_worker(strike, **settings)
     return Fault("worker", None, outcome, moments, verbs, training=partial(Training, data=data, replay_bytes=0))
 
 
-# --- what strikes ---------------------------------------------------------------------------------------------------------
+# --- strikes ---------------------------------------------------------------------------------------------------------
 
 
 def raising(kind, words="mine"):
@@ -110,7 +110,7 @@ def sending(number):
     return strike
 
 
-def giving(change):
+def changing(change):
     return lambda training, value: change(value)
 
 
@@ -148,7 +148,7 @@ def add_a_parameter(training, value):
 
 
 def find_once_more(training, value):
-    fault, training._fault = training._fault, None  # the fault is not to strike in its own finder
+    fault, training._fault = training._fault, None  # the fault must not strike in its own finder
     LRFinder(training.learner).find(max_iterations=3)
     LRFinder(TorchLearner(training.net, training.optimizer, training.loss_fn, training.loader)).compare([0.1], 3)
     training._fault = fault
@@ -170,8 +170,8 @@ def find_in_another_thread(training, value):
 
 
 def raise_and_refuse(training, value):
-    """The iteration raises, and then the restore does."""
-    training.net.history.at = lambda place: raising(MemoryError)(training, None)
+    """Let the iteration raise, and then the restore."""
+    training.net.history.at = lambda point: raising(MemoryError)(training, None)
     raise MyError("mine")
 
 
@@ -203,21 +203,21 @@ def generator_refuses():
     return training
 
 
-reading_again = partial(Training, replay_bytes=0)  # keeps no batch, so the data are read again for each training
+reading_again = partial(Training, replay_bytes=0)  # stores no batch, so the data are read again for each training
 
 
-PLACES = {
+POINTS = {
     "the forward raises": "forward",
     "the loss function raises": "loss",
     "the backward raises": "backward",
-    "the optimizer raises, its step half made": "step",
+    "the optimizer raises in the middle of its step": "step",
     "the callback raises": "callback",
 }
 
 FAULTS: dict[str, Fault] = {
-    # exceptions of the user's
+    # exceptions of the user
     "the data raise": Fault("batch", raising(MyError), Raises(MyError), training=reading_again),
-    **{name: Fault(place, raising(MyError), Raises(MyError)) for name, place in PLACES.items()},
+    **{name: Fault(point, raising(MyError), Raises(MyError)) for name, point in POINTS.items()},
     "the stopping criterion raises": Fault("criterion", raising(MyError), Raises(MyError), verbs=SWEEPS),
     "the forward runs out of memory": Fault("forward", raising(MemoryError), Raises(MemoryError)),
     "the forward runs out of an accelerator's memory": Fault(
@@ -233,15 +233,17 @@ FAULTS: dict[str, Fault] = {
     "the loader has 3 batches": given(Finishes(), data=three_batches),
     "the data get shorter": given(Finishes(), data=shrinking),
     "the data get longer": given(Finishes(), data=growing),
-    "the data get shorter and no batch is kept": given(
+    "the data get shorter and no batch is stored": given(
         Raises(RestoreError, "gave only 2 batches"), verbs=COMPARISONS, data=shrinking, replay_bytes=0
     ),
     "the loader cannot be opened": Fault(
         "opening", raising(MyError), Raises(MyError), OPENINGS, training=partial(Training, data=Opened, replay_bytes=0)
     ),
-    "a batch is no pair": Fault("batch", giving(only_inputs), Raises(BatchError, "forward="), training=reading_again),
-    "a batch has one sample": Fault("batch", giving(one_sample), Raises(ValueError, "more than 1"), training=reading_again),
-    "a batch holds NaN": Fault("batch", giving(of_nan), Ends(Stop.NOT_FINITE), training=reading_again),
+    "a batch is not a pair": Fault("batch", changing(only_inputs), Raises(BatchError, "forward="), training=reading_again),
+    "a batch has one sample": Fault(
+        "batch", changing(one_sample), Raises(ValueError, "more than 1"), training=reading_again
+    ),
+    "a batch holds NaN": Fault("batch", changing(of_nan), Ends(Stop.NOT_FINITE), training=reading_again),
     "a worker raises": in_worker(raise_mine, Raises(MyError, "worker process 0"), {MIDDLE: 3}, ALONE),
     "a worker exits": in_worker(exit_at_once, LosesItsWorker()),
     "a worker is killed": in_worker(be_killed, LosesItsWorker(), {MIDDLE: 3}),
@@ -258,28 +260,30 @@ FAULTS: dict[str, Fault] = {
     "Ctrl-C in the snapshot": Fault("snapshot", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), SNAPSHOT),
     "Ctrl-C in the restore": Fault("restore", sending(signal.SIGINT), Interrupts(KeyboardInterrupt), RESTORE),
     "a SIGTERM that the script turns into an exit": Fault("step", sending(signal.SIGTERM), Interrupts(SystemExit)),
-    "such a SIGTERM in the restore": Fault("restore", sending(signal.SIGTERM), Interrupts(SystemExit), RESTORE),
+    "a SIGTERM that the script turns into an exit, in the restore": Fault(
+        "restore", sending(signal.SIGTERM), Interrupts(SystemExit), RESTORE
+    ),
     "the callback exits": Fault("callback", raising(SystemExit), Interrupts(SystemExit)),
     # numbers
-    "the loss is NaN": Fault("loss", giving(lambda loss: loss * float("nan")), Ends(Stop.NOT_FINITE)),
-    "the loss is infinite": Fault("loss", giving(lambda loss: loss + float("inf")), Ends(Stop.NOT_FINITE)),
-    "the loss is minus infinity": Fault("loss", giving(lambda loss: loss - float("inf")), Ends(Stop.NOT_FINITE)),
-    "a gradient is NaN": Fault("backward", giving(lambda grad: grad * float("nan")), Ends(Stop.NOT_FINITE), BUT_LAST),
-    "a gradient is infinite": Fault("backward", giving(lambda grad: grad + float("inf")), Ends(Stop.NOT_FINITE), BUT_LAST),
+    "the loss is NaN": Fault("loss", changing(lambda loss: loss * float("nan")), Ends(Stop.NOT_FINITE)),
+    "the loss is infinite": Fault("loss", changing(lambda loss: loss + float("inf")), Ends(Stop.NOT_FINITE)),
+    "the loss is minus infinity": Fault("loss", changing(lambda loss: loss - float("inf")), Ends(Stop.NOT_FINITE)),
+    "a gradient is NaN": Fault("backward", changing(lambda grad: grad * float("nan")), Ends(Stop.NOT_FINITE), BUT_LAST),
+    "a gradient is infinite": Fault("backward", changing(lambda grad: grad + float("inf")), Ends(Stop.NOT_FINITE), BUT_LAST),
     "a parameter becomes NaN": Fault("step", spoil_a_parameter, Ends(Stop.NOT_FINITE), BUT_LAST),
     "a gradient is NaN and no loss follows": Fault(
-        "backward", giving(lambda grad: grad * float("nan")), Undisturbed(), {LAST: ITERATIONS}
+        "backward", changing(lambda grad: grad * float("nan")), Undisturbed(), {LAST: ITERATIONS}
     ),
-    "the loss is constant": Fault("loss", giving(lambda loss: 0 * loss + 0.5), Finishes(), THROUGHOUT, stays=True),
-    "the loss is zero": Fault("loss", giving(lambda loss: 0 * loss), Finishes(), THROUGHOUT, stays=True),
-    "the loss is negative": Fault("loss", giving(lambda loss: loss - 100), Finishes(), THROUGHOUT, stays=True),
+    "the loss is constant": Fault("loss", changing(lambda loss: 0 * loss + 0.5), Finishes(), THROUGHOUT, stays=True),
+    "the loss is zero": Fault("loss", changing(lambda loss: 0 * loss), Finishes(), THROUGHOUT, stays=True),
+    "the loss is negative": Fault("loss", changing(lambda loss: loss - 100), Finishes(), THROUGHOUT, stays=True),
     "the loss crosses zero": Fault("loss", to_and_fro, Finishes(), THROUGHOUT, stays=True),
-    "the loss is huge, 1e30": Fault("loss", giving(lambda loss: loss * 1e30), Finishes(), THROUGHOUT, stays=True),
-    "the loss is denormal, 1e-42": Fault("loss", giving(lambda loss: loss * 1e-42), Finishes(), THROUGHOUT, stays=True),
-    "the loss is a vector": Fault("loss", giving(lambda loss: loss.expand(3)), Raises(LossError, r"shape \(3,\)")),
-    "the loss is empty": Fault("loss", giving(lambda loss: loss[None][:0]), Raises(LossError, r"shape \(0,\)")),
-    "the loss is no tensor": Fault("loss", giving(torch.Tensor.item), Raises(LossError, "float")),
-    "the loss needs no gradient": Fault("loss", giving(torch.Tensor.detach), Raises(LossError, "no gradient")),
+    "the loss is huge, 1e30": Fault("loss", changing(lambda loss: loss * 1e30), Finishes(), THROUGHOUT, stays=True),
+    "the loss is denormal, 1e-42": Fault("loss", changing(lambda loss: loss * 1e-42), Finishes(), THROUGHOUT, stays=True),
+    "the loss is a vector": Fault("loss", changing(lambda loss: loss.expand(3)), Raises(LossError, r"shape \(3,\)")),
+    "the loss is empty": Fault("loss", changing(lambda loss: loss[None][:0]), Raises(LossError, r"shape \(0,\)")),
+    "the loss is not a tensor": Fault("loss", changing(torch.Tensor.item), Raises(LossError, "float")),
+    "the loss needs no gradient": Fault("loss", changing(torch.Tensor.detach), Raises(LossError, "no gradient")),
     # the model changes under the finder
     "the model gets another head": Fault("forward", replace_the_head, Finishes(), BUT_LAST),
     "a weight gets another shape": Fault("forward", widen_the_head, Raises(RuntimeError, "size of tensor")),
@@ -288,11 +292,11 @@ FAULTS: dict[str, Fault] = {
         "step", add_a_parameter, Raises(OptimizerError, "create a new learner"), BUT_LAST
     ),
     # the snapshot
-    "memory runs out half way through the snapshot": Fault(
+    "memory runs out in the middle of the snapshot": Fault(
         "snapshot", raising(MemoryError), Raises(MemoryError, note="raised while the snapshot was taken"), SNAPSHOT
     ),
     # the restore
-    "memory runs out half way through the restore": Fault(
+    "memory runs out in the middle of the restore": Fault(
         "restore", raising(MemoryError), Loses({"history"}, r"Net\.history \(MemoryError: mine\)"), RESTORE, stays=True
     ),
     "an iteration raises and then the restore does": Fault(
@@ -304,7 +308,7 @@ FAULTS: dict[str, Fault] = {
     "a stateful object refuses its state": given(
         Loses({"Refusing"}, r"Refusing \(MyError: mine\)"), moments=RESTORE, verbs=ALONE, stateful=[Refusing()]
     ),
-    "a generator of the model's refuses its state": Fault(
+    "a generator of the model refuses its state": Fault(
         None,
         None,
         Loses({"numbers"}, r"generator RefusingGenerator \(MyError: mine\)"),
@@ -316,27 +320,27 @@ FAULTS: dict[str, Fault] = {
         None, None, Undisturbed(), THROUGHOUT, training=optimizer_refuses_to_load
     ),
     # surroundings
-    "deterministic algorithms are asked for": given(Undisturbed(), around=deterministic),
+    "deterministic algorithms are required": given(Undisturbed(), around=deterministic),
     "gradients are switched off": given(Raises(LossError, "no_grad"), around=torch.no_grad),
     "inference mode is on": given(Raises(LossError, "no_grad"), around=torch.inference_mode),
     "the working directory is read-only": given(Undisturbed(), around=in_a_read_only_folder),
     "the working directory is gone": given(Undisturbed(), around=in_a_folder_that_is_gone),
     "the temporary directory is read-only": given(Undisturbed(), around=without_a_temporary_folder),
     # other finders
-    "the callback starts a finder of its own": Fault("callback", find_once_more, Undisturbed()),
+    "the callback starts another finder": Fault("callback", find_once_more, Undisturbed()),
     "another thread starts a finder on the same model": Fault("callback", find_in_another_thread, Undisturbed()),
 }
 
-# --- the same in `suggest`: in the sweep that comes first, and in a probe --------------------------------------------------
+# --- the same in `suggest`: in the sweep, and in a probe --------------------------------------------------
 
 IN_PROBE = r"raised in the probe at the learning rate [\d.e-]+, at iteration \d"
 RAISING = (
     "the data raise",
-    *PLACES,
+    *POINTS,
     "the forward runs out of memory",
     "the forward raises StopIteration",
     "the callback writes to a full disk",
-    "a batch is no pair",
+    "a batch is not a pair",
     "the loss is a vector",
     "the loss needs no gradient",
     "a weight gets another shape",
@@ -349,7 +353,7 @@ OTHERS = (
     "the callback exits",
     "the loss is NaN",
     "a gradient is infinite",
-    "the callback starts a finder of its own",
+    "the callback starts another finder",
     "another thread starts a finder on the same model",
 )
 
@@ -363,7 +367,7 @@ FAULTS |= {f"{name}, in the sweep of suggest": in_suggest(name, SWEEP) for name 
 FAULTS |= {f"{name}, in a probe": in_suggest(name, PROBE, FAULTS[name].outcome.noted(IN_PROBE)) for name in RAISING}
 FAULTS |= {f"{name}, in a probe": in_suggest(name, PROBE) for name in OTHERS}
 FAULTS |= {
-    "memory runs out while the end of a probe is kept": Fault(
+    "memory runs out while the end of a probe is stored": Fault(
         "snapshot", raising(MemoryError), Raises(MemoryError, note=None), {"a probe": 2}, ("suggest",)
     ),
     "a restore between two probes fails": Fault(

@@ -1,4 +1,4 @@
-"""docs/evidence/faults.md as the table of faults has it: ``python tests/support/faults_page.py`` writes it."""
+"""Write docs/evidence/faults.md from the table of faults: ``python tests/support/faults_page.py``."""
 
 from pathlib import Path
 
@@ -7,43 +7,43 @@ from fault_table import FAULTS
 PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "faults.md"
 
 HEAD = """\
-# The faults
+# Faults
 
-What strikes a finder in the middle of a PyTorch training, when, and what comes of it. Each is run for real by
-`tests/faults/`; after each, the training must go on for 20 steps bit for bit as a twin's that never met a finder:
-parameters, buffers, gradients, the optimizer's and the scheduler's state, where each tensor lies in memory, random numbers
-and the next batches. {faults} faults, {runs} runs.
+Faults in the middle of a finder in a PyTorch training, and their outcomes. `tests/faults/` runs each of them. After each,
+the training must continue for 20 steps, bit for bit as a twin without a finder. Compared are parameters, buffers,
+gradients, the state of optimizer and scheduler, the address of each tensor, random numbers and the next batches. There are
+{faults} faults in {runs} runs.
 
-This page is written by `python tests/support/faults_page.py`, and a test compares the two.
+`python tests/support/faults_page.py` writes this page, and a test compares the two.
 
 ## Killed
 
-SIGTERM where no handler is set, and SIGKILL, end the process at once, so there is nothing to put back in it. A finder that
-was given no path writes no file, so those in the working and the temporary directory are as they were. Worker processes of
-a `DataLoader` notice within seconds that their parent is gone, and end. Nothing else is left. Run in the middle of `find`
+SIGKILL, and SIGTERM without a handler, end the process at once, so there is nothing to restore in it. A finder without a
+path writes no file, so the files in the working and the temporary directory do not change. Worker processes of a
+`DataLoader` notice within seconds that their parent is gone, and end. Nothing else remains. Run in the middle of `find`
 (with a worker), `compare` and `suggest`.
 
 ## Interrupted
 
-Ctrl-C at lines drawn at random from all that `find`, `compare` and `suggest` run in this package, 8 of each: the training
-goes on as its twin; `KeyboardInterrupt` passes through, and waits while the learner is being put back.
+Ctrl-C at random lines of everything that `find`, `compare` and `suggest` run in this package, 8 of each. The training
+continues as its twin. `KeyboardInterrupt` passes through, and waits while the learner is restored.
 
 ## What is not restored
 
-- What refuses to be put back; the `RestoreError` names it.
-- What a step does outside the process: files that it writes, messages that it sends.
-- After a Ctrl-C between the drawing of a batch and the noting down of it, the next finder of the same learner may go on one
-  batch later than it would have. The training, which has its own pass over the data, is not concerned.
+- Objects that refuse their state; the `RestoreError` names them.
+- Effects of a step outside the process: files that it writes, messages that it sends.
+- The position of the learner's own pass over the data, after a Ctrl-C between drawing a batch and recording it: the next
+  finder of the same learner may start one batch later. The training has its own pass and is not affected.
 
 ## The table
 
-| Fault | In | Where it strikes | What comes of it |
+| Fault | In | Moment | Outcome |
 |---|---|---|---|
 """
 
 
 def page():
-    """The whole page."""
+    """Return the page."""
     runs = sum(len(fault.verbs) * len(fault.moments) for fault in FAULTS.values())
     return HEAD.format(faults=len(FAULTS), runs=runs) + "".join(map(_row, FAULTS, FAULTS.values()))
 

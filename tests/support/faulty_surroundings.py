@@ -1,4 +1,4 @@
-"""Data, objects and surroundings that are at fault: what a learner is given, and where it runs."""
+"""Faulty data, objects and surroundings of a learner."""
 
 import os
 import random
@@ -11,11 +11,11 @@ from pathlib import Path
 import torch
 from torch.utils.data import DataLoader, default_collate
 
-# --- data: each gives the learner its own, from the training ---------------------------------------------------------------
+# --- data: each function returns data for the learner ---------------------------------------------------------------
 
 
 class MyError(Exception):
-    """An exception of the user's."""
+    """An exception of the user."""
 
 
 def nothing(training):
@@ -27,7 +27,7 @@ def an_empty_loader(training):
 
 
 def in_order(training):
-    """The batches of 8; a loader would draw a random number."""
+    """Return the batches of 8 in order; a loader would draw a random number."""
     return list(zip(*(part.split(8) for part in training.samples.tensors), strict=True))
 
 
@@ -44,7 +44,7 @@ def three_batches(training):
 
 
 class Passes:
-    """A source whose passes have the given lengths, the last one's again and again."""
+    """Data whose passes have the given lengths; the last length repeats."""
 
     def __init__(self, training, *lengths):
         self.batches = in_order(training)
@@ -64,7 +64,7 @@ def growing(training):
 
 
 class Opened:
-    """The script's loader; opening it is a place."""
+    """The loader of the script; opening it is a point."""
 
     def __init__(self, training):
         self.training = training
@@ -75,7 +75,7 @@ class Opened:
 
 
 def in_a_worker(strike, **settings):
-    """The script's data in a worker process; ``strike()`` happens there."""
+    """Return a function that loads the script's data in a worker process, where ``strike()`` is called."""
 
     def data(training):
         countdown = training.countdown
@@ -113,7 +113,7 @@ def hang():
 
 
 def press_and_hang():
-    """Someone presses Ctrl-C while the loader is waited for."""
+    """Send Ctrl-C to the parent while it waits for the loader."""
     time.sleep(0.3)  # by then all batches before this one are used up
     os.kill(os.getppid(), signal.SIGINT)
     time.sleep(600)
@@ -165,7 +165,7 @@ def in_a_folder(path):
 
 @contextmanager
 def in_a_read_only_folder():
-    with in_a_folder("/proc"):  # which nobody can write to, not even the root user of a container
+    with in_a_folder("/proc"):  # not writable, even for the root user of a container
         yield
 
 

@@ -1,4 +1,4 @@
-"""A training script with a finder in its middle, and places in it at which a fault can strike."""
+"""A training script with a finder in its middle, and points at which a fault can strike."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ ITERATIONS = 10
 SWEEP_OF_SUGGEST = 40  # iterations at most
 
 
-class Place(nn.Module):
-    """Passes on what comes through, forward and backward, and tells the script that it did."""
+class Point(nn.Module):
+    """A layer that passes its input on, and calls the script in forward and backward."""
 
     def __init__(self, at):
         super().__init__()
@@ -47,7 +47,7 @@ class _Through(torch.autograd.Function):
 
 
 class History(list):
-    """What the model remembers of its training; copying it and putting it back are two more places."""
+    """A list in the model; copying it and restoring it are two more points."""
 
     at = None
 
@@ -55,15 +55,15 @@ class History(list):
         self.at("snapshot")
         return list(self)
 
-    def __setitem__(self, where, values):
+    def __setitem__(self, index, values):
         self.at("restore")
-        super().__setitem__(where, values)
+        super().__setitem__(index, values)
 
 
 class Net(nn.Module):
     def __init__(self, at):
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), Place(at), nn.ReLU(), nn.Dropout(0.3))
+        self.body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), Point(at), nn.ReLU(), nn.Dropout(0.3))
         self.head = nn.Linear(8, 2)
         self.register_buffer("calls", torch.zeros(1), persistent=False)
         self.history = History()
@@ -85,9 +85,9 @@ class Adam(torch.optim.Adam):
 
 
 class Training:
-    """A script's own loop, mid-epoch at a shuffled loader, and a learner of the same model.
+    """A script's own loop in the middle of an epoch of a shuffling loader, and a learner of the same model.
 
-    The learner has the script's loader, unless ``data(training)`` gives it others.
+    The learner has the loader of the script, unless ``data(training)`` returns other data.
     """
 
     def __init__(self, data=None, stateful=(), **settings):
@@ -108,7 +108,7 @@ class Training:
         self.finder = LRFinder(self.learner)
         self.losses = []
         self._batches = self._epochs()
-        self.go_on(STEPS_BEFORE)
+        self.train(STEPS_BEFORE)
 
     def _epochs(self):
         while True:
@@ -120,7 +120,7 @@ class Training:
     def loss_fn(self, output, target):
         return self.at("loss", nn.functional.cross_entropy(output, target))
 
-    def go_on(self, steps):
+    def train(self, steps):
         for _ in range(steps):
             inputs, target = next(self._batches)
             self.optimizer.zero_grad()
@@ -130,7 +130,7 @@ class Training:
             self.scheduler.step()
             self.losses.append(loss.item())
 
-    # --- what the finder is asked for -------------------------------------------------------------------------------------
+    # --- calls of the finder -------------------------------------------------------------------------------------
 
     def criterion(self, loss):
         return self.at("criterion", None)
@@ -150,29 +150,29 @@ class Training:
 
     # --- faults -----------------------------------------------------------------------------------------------------------
 
-    def at(self, place, value=None):
-        """Called at each place of the script; while a fault is armed there, it may strike and gives another value."""
-        if self._fault is None or self._fault.place != place:
+    def at(self, point, value=None):
+        """Pass on ``value`` at a point of the script; a fault that is armed there may strike and return another."""
+        if self._fault is None or self._fault.point != point:
             return value
         self._calls += 1
         return self._fault.strike(self, value) if self._calls == self._call or self._fault.stays else value
 
-    def struck(self):
+    def has_struck(self):
         return self._calls >= self._call or self.countdown.value < 0
 
     @contextmanager
     def armed(self, fault, call):
-        """The fault strikes at the ``call``-th call of its place."""
+        """Arm the fault, which strikes at the ``call``-th call of its point."""
         self._fault, self._call, self._calls, self.countdown.value = fault, call, 0, call
         try:
             yield
         finally:
             self._fault, self.countdown.value = None, 0
 
-    # --- what is compared -------------------------------------------------------------------------------------------------
+    # --- observation -------------------------------------------------------------------------------------------------
 
     def state(self):
-        """All that a user can see, and where each tensor lies."""
+        """Return everything that a user can observe, and the address of each tensor."""
         tensors = [*self.net.parameters(), *self.net.buffers()]
         moments = [value for state in self.optimizer.state.values() for value in state.values()]
         gradients = [parameter.grad for parameter in self.net.parameters()]
@@ -184,7 +184,7 @@ class Training:
 
 
 class Twin(NamedTuple):
-    """What a training gives that never met a fault: with a finder that had none, and without any."""
+    """Outcomes without faults: of a finder, and of a training without one."""
 
     losses: list
     end: dict
@@ -196,11 +196,11 @@ def twin():
     without, with_finder = Training(), Training()
     results = with_finder.find(), with_finder.compare(), with_finder.suggest()
     assert results[-1].probes, "a fault in a probe needs one"
-    without.go_on(STEPS_AFTER)
+    without.train(STEPS_AFTER)
     end = without.state()
     return Twin(without.losses, end, results)
 
 
-def in_another_process(state):
-    """What of :meth:`Training.state` is the same in every training alike."""
+def comparable(state):
+    """Return the part of :meth:`Training.state` that is equal in every equal training."""
     return {name: value for name, value in state.items() if name not in {"objects", "memory"}}

@@ -1,4 +1,4 @@
-"""A script that is killed in the middle of its finder: ``python killed_script.py VERB SIGNAL WORKERS``."""
+"""Kill this process in the middle of its finder: ``python killed_script.py VERB SIGNAL WORKERS``."""
 
 import os
 import signal
