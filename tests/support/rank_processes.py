@@ -107,6 +107,8 @@ def _rank(pipe, rank, ranks, port, function, arguments):  # noqa: PLR0913, PLR09
     started = time.monotonic()
     store = dist.TCPStore("127.0.0.1", port, is_master=False, timeout=timedelta(seconds=30))
     dist.init_process_group("gloo", store=store, rank=rank, world_size=ranks)
+    store.set(f"connected/{rank}", "")
+    store.wait([f"connected/{other}" for other in range(ranks)])  # a rank that ends now would break the others' connection
     try:
         outcome = Outcome(function(rank, *arguments))
     except BaseException as error:  # noqa: BLE001  (reported)
