@@ -85,7 +85,7 @@ def _left_out() -> str:
         "the copy of the batch": (learner, "to_device", lambda batch, _: batch),
         "the looks at the generators": (replay, "capture", lambda _: ()),
         "PyTorch's among them": (state, "_torch_generator", _still),
-        "the keeping of the batch": (replay._Streamed, "_keep", lambda *_: None),  # noqa: SLF001  (to leave it out)
+        "the keeping of the batch": (replay._Streamed, "_store", lambda *_: None),  # noqa: SLF001  (to leave it out)
     }
     rows = []
     for what, (where, name, instead) in parts.items():

@@ -1,10 +1,9 @@
-"""Endless, replayable data with their random numbers: written once, used by every wing.
+"""Endless, replayable data with their random numbers, for the learners of every framework.
 
-A :class:`Stream` gives one batch after the other, without end where the source can be iterated again. A :meth:`Stream.mark`
-names a place in it; :meth:`Stream.go` returns there, and the same batches come again, each leaving the random generators
-where the first drawing of it left them. A place is a node of a linked list, each node leading to the batch drawn there and
-to the next place, so that a batch lives exactly as long as a mark from which it can be reached, and nothing is kept without
-a mark.
+A :class:`Stream` returns one batch after the other, without end where the source can be iterated again. A mark names a
+position. After a return to it the same batches follow, and each leaves the random generators as its first drawing did.
+Positions form a linked list: each leads to the batch drawn there and to the next position. So a batch is stored exactly as
+long as some mark leads to it, and nothing is stored without a mark.
 """
 
 from __future__ import annotations
@@ -17,35 +16,34 @@ from weakref import WeakSet
 
 import numpy as np
 
-from lrfinder.errors import DataEndedError, DataError, EmptyDataError, LRFinderWarning, RestoreError
-from lrfinder.randomness import States, capture, changed, restore_states
+from lrfinder._state.data_passes import DataPasses, empty_data
+from lrfinder.errors import DataError, LRFinderWarning
+from lrfinder.randomness import capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from lrfinder._state.data_passes import Generators, Place
     from lrfinder.randomness import RandomGenerator
 
 Batch = TypeVar("Batch")
 Batch_co = TypeVar("Batch_co", covariant=True)
-
-_END = object()
-_NOTHING: tuple[States, States] = ((), ())
 
 
 class Stream(Protocol[Batch_co]):
     """Endless, replayable data."""
 
     def draw(self) -> Batch_co:
-        """The next batch.
+        """Return the next batch.
 
         Raises:
-            EmptyDataError: there is none, and never was.
+            EmptyDataError: the source has never returned a batch.
             DataEndedError: the source can be iterated only once, and has ended.
         """
         ...
 
     def mark(self) -> object:
-        """The present place. Batches drawn from here on can be drawn again for as long as the mark lives."""
+        """Return the present position. Batches drawn from here on can be replayed for as long as the mark lives."""
         ...
 
     def go(self, mark: Any) -> None:
@@ -53,22 +51,19 @@ class Stream(Protocol[Batch_co]):
         ...
 
     def close(self) -> None:
-        """Let go of the iterator that is open, and with it of its worker processes."""
+        """Drop the open iterator, and with it its worker processes."""
         ...
 
 
-def stream(
-    data: Iterable[Batch], generators: Callable[[], tuple[RandomGenerator, ...]], replay_bytes: int = 1 << 30
-) -> Stream[Batch]:
+def stream(data: Iterable[Batch], generators: Generators, replay_bytes: int = 1 << 30) -> Stream[Batch]:
     """Make data endless and replayable.
 
     Args:
-        data: batches. A list or tuple is indexed, and costs nothing. Anything else is iterated, again and again, and the
-            batches drawn since the oldest living mark are kept. An iterator (a generator function's result) can be iterated
-            only once and ends.
-        generators: gives every generator that drawing a batch may draw from.
-        replay_bytes: no more bytes of batches are kept than this. Past that the data are iterated anew, from the same states
-            of the generators; an iterator cannot be, and goes on with new batches, with a warning.
+        data: batches. A list or tuple is indexed, at no cost. Anything else is iterated again and again, and the batches
+            since the oldest living mark are stored. An iterator (the result of a generator function) is iterated once.
+        generators: returns every generator that drawing a batch may use.
+        replay_bytes: the memory for stored batches. Beyond it, the data are iterated again from the same states of the
+            generators. An iterator cannot be: it continues with new batches, and a warning says so.
 
     Raises:
         DataError: ``data`` cannot be iterated.
@@ -76,7 +71,7 @@ def stream(
     if isinstance(data, list | tuple):
         return _Listed(cast("list[Batch]", data))
     if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):  # pyright: ignore[reportUnnecessaryIsInstance]
-        message = f"The data are of type {type(data).__name__}; give an iterable of batches, a DataLoader or a list say."
+        message = f"The data are of type {type(data).__name__}; give an iterable of batches, such as a DataLoader or a list."
         raise DataError(message)
     return _Streamed(data, generators, replay_bytes)
 
@@ -97,9 +92,22 @@ def peek(source: Stream[Batch], generators: Iterable[RandomGenerator]) -> Batch:
     return batch
 
 
-class _Mapped:
-    """An iterable whose batches are converted."""
+def nbytes(batch: object) -> int:
+    """Return the bytes of a batch: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
+    size = getattr(batch, "nbytes", None)
+    if isinstance(size, int):
+        return size
+    count, dtype = getattr(batch, "size", None), getattr(batch, "dtype", None)
+    if isinstance(count, int) and dtype is not None:
+        return count * np.dtype(dtype).itemsize
+    if isinstance(batch, Mapping):
+        return sum(map(nbytes, cast("Mapping[object, object]", batch).values()))
+    if isinstance(batch, list | tuple):
+        return sum(map(nbytes, cast("list[object]", batch)))
+    return sys.getsizeof(batch)
 
+
+class _Mapped:
     def __init__(self, data: Iterable[Any], convert: Callable[[Any], Any]) -> None:
         self._data = data
         self._convert = convert
@@ -109,7 +117,7 @@ class _Mapped:
 
 
 class _Listed(Generic[Batch]):
-    """A list's batches. Indexing one draws no random number and needs no copy."""
+    """The batches of a list. Indexing draws no random number, and nothing is stored."""
 
     def __init__(self, batches: list[Batch]) -> None:
         self._batches = batches
@@ -117,7 +125,7 @@ class _Listed(Generic[Batch]):
 
     def draw(self) -> Batch:
         if not self._batches:
-            raise _empty(self._batches)
+            raise empty_data(self._batches)
         batch = self._batches[self._here % len(self._batches)]
         self._here += 1
         return batch
@@ -132,62 +140,45 @@ class _Listed(Generic[Batch]):
         pass
 
 
-class _Epoch:
-    """One pass over the source: the generators' states it was opened from, and those that each drawing changed."""
+class _Stored(Generic[Batch]):
+    """A batch in memory; ``total[0]`` is the sum of bytes of those that live."""
 
-    def __init__(self, opening: States) -> None:
-        self.opening = opening
-        self.draws: list[tuple[States, States]] = []  # before and after; both empty where a drawing changed nothing
-
-
-class _Kept(Generic[Batch]):
-    """A batch in memory, counted for as long as it lives."""
-
-    def __init__(self, batch: Batch, size: int, count: list[int]) -> None:
-        self.batch = batch
-        self._size = size
-        self._count = count
-        count[0] += size
+    def __init__(self, batch: Batch, size: int, total: list[int]) -> None:
+        self.batch, self._size, self._total = batch, size, total
+        total[0] += size
 
     def __del__(self) -> None:
-        self._count[0] -= self._size
+        self._total[0] -= self._size
 
 
-class _Place(Generic[Batch]):
-    """A place between batches. ``next`` is None until a batch was drawn here."""
+class _Position(Generic[Batch]):
+    """A position between batches; its attributes are set when a batch is drawn there."""
 
-    __slots__ = ("epoch", "index", "kept", "next")
+    __slots__ = ("next", "place", "stored")
 
     def __init__(self) -> None:
-        self.next: _Place[Batch] | None = None
-        self.kept: _Kept[Batch] | None = None
-        self.epoch: _Epoch | None = None  # where the batch drawn here came from
-        self.index = 0
+        self.next: _Position[Batch] | None = None
+        self.place: Place | None = None  # of the batch in the data
+        self.stored: _Stored[Batch] | None = None
 
 
 class _Mark(Generic[Batch]):
-    """Held by a snapshot; while any lives, batches are kept."""
+    """A reference to a position; while any lives, batches are stored."""
 
-    def __init__(self, place: _Place[Batch]) -> None:
-        self.place = place
+    def __init__(self, position: _Position[Batch]) -> None:
+        self.position = position
 
 
 class _Streamed(Generic[Batch]):
-    """Whatever can be iterated."""
+    """The batches of any iterable."""
 
-    def __init__(
-        self, data: Iterable[Batch], generators: Callable[[], tuple[RandomGenerator, ...]], replay_bytes: int
-    ) -> None:
-        self._data = data
-        self._only_once = isinstance(data, Iterator)
-        self._generators = generators
+    def __init__(self, data: Iterable[Batch], generators: Generators, replay_bytes: int) -> None:
+        self._passes = DataPasses(data, generators)
         self._replay_bytes = replay_bytes
-        self._bytes_kept = [0]  # a list, so that a batch can take itself off without holding the stream
+        self._stored_bytes = [0]  # a list, which a stored batch can change without a reference to the stream
         self._marks: WeakSet[_Mark[Batch]] = WeakSet()
-        self._here: _Place[Batch] = _Place()
-        self._iterator: Iterator[Batch] | None = None
-        self._at: tuple[_Epoch, int] | None = None  # what the open iterator gives next
-        self._frontier: tuple[_Epoch, int] | None = None  # what no one has drawn yet
+        self._here: _Position[Batch] = _Position()
+        self._frontier: Place | None = None  # of the first batch that has never been drawn
         self._warned = False
 
     def mark(self) -> _Mark[Batch]:
@@ -196,143 +187,44 @@ class _Streamed(Generic[Batch]):
         return mark
 
     def go(self, mark: _Mark[Batch]) -> None:
-        self._here = mark.place
+        self._here = mark.position
 
     def close(self) -> None:
-        if not self._only_once:
-            self._iterator = self._at = None
+        self._passes.close()
 
     def draw(self) -> Batch:
         here = self._here
-        if here.next is None:
+        if here.next is None or here.place is None:
             batch = self._draw_new(here)
-            here.next = _Place()
-        elif here.kept is not None:
-            batch = here.kept.batch
-            restore_states(self._drawing(here)[1])
-        elif self._only_once:
-            batch = self._pull()
+            here.next = _Position()
+        elif here.stored is not None:
+            batch = here.stored.batch
+            restore_states(here.place.source_pass.readings[here.place.number][1])
+        elif self._passes.only_once:
+            batch, _ = self._passes.read_next()
         else:
-            batch = self._draw_again(here)
+            batch = self._passes.read_again(here.place)
         self._here = here.next
         return batch
 
-    @staticmethod
-    def _drawing(place: _Place[Batch]) -> tuple[States, States]:
-        assert place.epoch is not None
-        return place.epoch.draws[place.index]
-
-    def _draw_new(self, here: _Place[Batch]) -> Batch:
-        if self._frontier != self._at and self._frontier is not None:
-            self._seek(*self._frontier)
-        batch = self._pull()
-        assert self._at is not None
-        self._frontier = self._at
-        here.epoch, here.index = self._at[0], self._at[1] - 1
+    def _draw_new(self, here: _Position[Batch]) -> Batch:
+        if self._frontier is not None:
+            self._passes.seek(self._frontier)
+        batch, here.place = self._passes.read_next()
+        self._frontier = self._passes.next
         if self._marks:
-            self._keep(here, batch)
+            self._store(here, batch)
         return batch
 
-    def _pull(self) -> Batch:
-        """The next batch of the open iterator, or of a new pass; what it drew is noted down."""
-        generators = self._generators()
-        start = before = capture(generators)
-        for _ in range(3):  # the pass that is open, a new one, and another: one that resumes at its end is empty at first
-            if self._iterator is None or self._at is None:
-                opening = capture(generators)
-                self._iterator, self._at = iter(self._data), (_Epoch(opening), 0)
-            epoch, index = self._at
-            if index == 0:  # opening a pass may have drawn
-                before = capture(generators)
-            batch = self._next(self._iterator)
-            if batch is not _END:
-                after = capture(generators)
-                still = start == before == after
-                epoch.draws.append(_NOTHING if still else (changed(before, after), changed(after, start)))
-                self._at = (epoch, index + 1)
-                return cast("Batch", batch)
-            if self._only_once:
-                break
-            self._iterator = self._at = None
-        if self._frontier is None:
-            raise _empty(self._data)
-        message = "The stream of data has ended; it can be iterated only once."
-        raise DataEndedError(message)
-
-    def _next(self, iterator: Iterator[Batch]) -> object:
-        try:
-            return next(iterator, _END)
-        except BaseException:
-            self.close()  # an iterator that has raised may have moved on: the next drawing finds the place anew
-            raise
-
-    def _keep(self, here: _Place[Batch], batch: Batch) -> None:
+    def _store(self, here: _Position[Batch], batch: Batch) -> None:
         size = nbytes(batch)
-        if self._bytes_kept[0] + size <= self._replay_bytes:
-            here.kept = _Kept(batch, size, self._bytes_kept)
-        elif self._only_once and not self._warned:
+        if self._stored_bytes[0] + size <= self._replay_bytes:
+            here.stored = _Stored(batch, size, self._stored_bytes)
+        elif self._passes.only_once and not self._warned:
             self._warned = True
             message = (
-                f"The batches since the snapshot take more than replay_bytes={self._replay_bytes}, and the data can be "
+                f"The batches since the snapshot need more than replay_bytes={self._replay_bytes}, and the data can be "
                 "iterated only once: after a restore, later batches will be new ones. Raise replay_bytes, or give data that "
                 "can be iterated again (a DataLoader, a list)."
             )
             warnings.warn(message, LRFinderWarning, stacklevel=2)
-
-    def _draw_again(self, here: _Place[Batch]) -> Batch:
-        assert here.epoch is not None
-        if self._at != (here.epoch, here.index):
-            self._seek(here.epoch, here.index)
-        before, after = self._drawing(here)
-        restore_states(before)
-        batch = self._skip_one(here.epoch, here.index)
-        restore_states(after)
-        return batch
-
-    def _seek(self, epoch: _Epoch, index: int) -> None:
-        """Open the pass ``epoch`` again, as it was opened then, and draw and drop ``index`` batches."""
-        if self._only_once:
-            return
-        now = capture(self._generators())
-        try:
-            self.close()  # before the next is opened: two iterators over one loader would hold twice the workers
-            restore_states(epoch.opening)
-            self._iterator, self._at = iter(self._data), (epoch, 0)
-            for k in range(index):
-                restore_states(epoch.draws[k][0])
-                self._skip_one(epoch, k)
-        finally:
-            restore_states(now)
-
-    def _skip_one(self, epoch: _Epoch, index: int) -> Batch:
-        assert self._iterator is not None
-        batch = self._next(self._iterator)
-        if batch is _END:
-            message = (
-                f"The data gave only {index} batches when iterated again, {len(epoch.draws)} before: the place in the data "
-                "cannot be found. Give data whose length stays, or raise replay_bytes so that batches are kept."
-            )
-            raise RestoreError(message)
-        self._at = (epoch, index + 1)
-        return cast("Batch", batch)
-
-
-def nbytes(batch: object) -> int:
-    """Bytes that a batch takes: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
-    if type(batch) is list or type(batch) is tuple:
-        return sum(map(nbytes, cast("list[object]", batch)))
-    size = getattr(batch, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    count, dtype = getattr(batch, "size", None), getattr(batch, "dtype", None)
-    if isinstance(count, int) and dtype is not None:
-        return count * np.dtype(dtype).itemsize
-    if isinstance(batch, Mapping):
-        return sum(map(nbytes, cast("Mapping[object, object]", batch).values()))
-    if isinstance(batch, list | tuple):
-        return sum(map(nbytes, cast("list[object]", batch)))
-    return sys.getsizeof(batch)
-
-
-def _empty(data: object) -> EmptyDataError:
-    return EmptyDataError(f"The data ({type(data).__name__}) gave no batch; give at least one.")

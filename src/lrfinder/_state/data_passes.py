@@ -1,0 +1,134 @@
+"""Repeated passes over an iterable; every batch can be read again with the random numbers of its first reading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, NamedTuple, TypeVar, cast
+
+from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
+from lrfinder.randomness import RandomGenerator, States, capture, changed, restore_states
+
+Batch = TypeVar("Batch")
+Generators = Callable[[], tuple[RandomGenerator, ...]]
+
+_END = object()
+
+
+class Pass:
+    """One pass: the states of the generators at its start, and those that each reading changed."""
+
+    def __init__(self, opening: States) -> None:
+        self.opening = opening
+        self.readings: list[tuple[States, States]] = []  # before and after; both empty where a reading changed nothing
+
+
+class Place(NamedTuple):
+    """The place of a batch: its pass, and its number there."""
+
+    source_pass: Pass
+    number: int
+
+
+class DataPasses(Generic[Batch]):
+    """One pass over the data after another.
+
+    Attributes:
+        only_once: whether the data are an iterator, of which there is one pass and no way back.
+        next: the place of the batch that the open iterator returns next; ``None`` without an open iterator.
+    """
+
+    def __init__(self, data: Iterable[Batch], generators: Generators) -> None:
+        self.only_once = isinstance(data, Iterator)
+        self.next: Place | None = None
+        self._data, self._generators = data, generators
+        self._iterator: Iterator[Batch] | None = None
+        self._is_empty = True  # as far as is known
+
+    def close(self) -> None:
+        """Drop the open iterator, if another can follow it."""
+        if not self.only_once:
+            self._iterator = self.next = None
+
+    def read_next(self) -> tuple[Batch, Place]:
+        """Return the next batch of the open pass or of a new one, and its place; record the states that it changed.
+
+        Raises:
+            EmptyDataError: the data have never returned a batch.
+            DataEndedError: the data can be iterated only once, and have ended.
+        """
+        generators = self._generators()
+        start = before = capture(generators)
+        for _ in range(3):  # the open pass, a new one, and another: a loader that resumes at its end is empty at first
+            if self._iterator is None or self.next is None:
+                opening = capture(generators)
+                self._iterator, self.next = iter(self._data), Place(Pass(opening), 0)
+            place = self.next
+            if place.number == 0:  # starting a pass may have drawn
+                before = capture(generators)
+            batch = self._advance(self._iterator)
+            if batch is not _END:
+                after = capture(generators)
+                unchanged = start == before == after
+                place.source_pass.readings.append(((), ()) if unchanged else (changed(before, after), changed(after, start)))
+                self.next, self._is_empty = Place(place.source_pass, place.number + 1), False
+                return cast("Batch", batch), place
+            if self.only_once:
+                break
+            self._iterator = self.next = None
+        if self._is_empty:
+            raise empty_data(self._data)
+        message = "The stream of data has ended; it can be iterated only once."
+        raise DataEndedError(message)
+
+    def read_again(self, place: Place) -> Batch:
+        """Return the batch of a place; the generators change as at its first reading.
+
+        Raises:
+            RestoreError: the data have become shorter.
+        """
+        self.seek(place)
+        before, after = place.source_pass.readings[place.number]
+        restore_states(before)
+        batch = self._skip(place)
+        restore_states(after)
+        return batch
+
+    def seek(self, place: Place) -> None:
+        """Make ``place`` the next: start its pass again, as it first started, and skip the batches before it."""
+        if self.only_once or place == self.next:
+            return
+        now = capture(self._generators())
+        try:
+            self.close()  # before the next pass starts: two iterators over one loader would have twice the workers
+            restore_states(place.source_pass.opening)
+            self._iterator, self.next = iter(self._data), Place(place.source_pass, 0)
+            for index in range(place.number):
+                restore_states(place.source_pass.readings[index][0])
+                self._skip(Place(place.source_pass, index))
+        finally:
+            restore_states(now)
+
+    def _skip(self, place: Place) -> Batch:
+        assert self._iterator is not None
+        batch = self._advance(self._iterator)
+        if batch is _END:
+            before = len(place.source_pass.readings)
+            message = (
+                f"The data gave only {place.number} batches when iterated again, {before} before: the position "
+                "cannot be found. Give data of constant length, or raise replay_bytes so that batches are stored."
+            )
+            raise RestoreError(message)
+        self.next = Place(place.source_pass, place.number + 1)
+        return cast("Batch", batch)
+
+    def _advance(self, iterator: Iterator[Batch]) -> object:
+        try:
+            return next(iterator, _END)
+        except BaseException:
+            self.close()  # an iterator that raised may have advanced: the next reading seeks its place again
+            raise
+
+
+def empty_data(data: object) -> EmptyDataError:
+    """Return the error for data without a batch."""
+    return EmptyDataError(f"The data ({type(data).__name__}) gave no batch; give at least one.")
