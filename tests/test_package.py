@@ -67,11 +67,15 @@ def imports(path, *, inside_functions=True):
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (name if name in MODULES else node.module for name in names)
         elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("require", "import_module")):
-            yield from (argument.value for argument in node.args[:1] if isinstance(argument, ast.Constant))
+            yield from (
+                argument.value
+                for argument in node.args[:1]
+                if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+            )
 
 
 def package_of(path):

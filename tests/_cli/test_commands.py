@@ -118,6 +118,7 @@ def test_suggest_knows_the_schedules_by_name(train, tmp_path):
     result = run("suggest", f"{train}:bowl", "--schedule", "one-cycle", "--json", tmp_path / "s.json")
     assert result.exit_code == 0, result.output
     suggestion = load(tmp_path / "s.json")
+    assert isinstance(suggestion, Suggestion)
     assert suggestion.schedule == "one_cycle"
     assert suggestion.max_lr == suggestion.lr
     assert "highest rate of that schedule" in result.output.replace("\n", " ")

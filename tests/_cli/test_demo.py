@@ -13,11 +13,14 @@ def test_the_demo_finds_a_rate_checks_it_and_leaves_pictures_and_results(tmp_pat
     done = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "out"), "--iterations", "60"])
     assert done.exit_code == 0, done.output
     result, check = lrfinder.load(tmp_path / "out" / "range-test.json"), lrfinder.load(tmp_path / "out" / "check.json")
+    assert isinstance(result, lrfinder.RangeTest)
+    assert isinstance(check, lrfinder.Comparison)
     lr = result.suggestion.lr
     assert check.lrs.tolist() == [lr / 10, lr, lr * 10]
     assert check.losses.shape == (3, 60)
     assert f"suggested learning rate is {lr:.3g}" in done.output.replace("\n", " ")
     suggestion = lrfinder.load(tmp_path / "out" / "suggestion.json")
+    assert isinstance(suggestion, lrfinder.Suggestion)
     assert suggestion.horizon == 60
     assert suggestion.iterations <= 650
     for name in ("range-test.png", "check.png", "suggestion.png"):

@@ -64,6 +64,12 @@ def started(*arguments):
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
+def cells_of(path):
+    grid = load(path)
+    assert isinstance(grid, Grid)
+    return grid.cells
+
+
 def wait_until(condition):
     until = time.monotonic() + 60
     while not condition():
@@ -92,8 +98,9 @@ def test_values_are_numbers_booleans_none_or_words(train):
 def test_a_whole_search_in_each_cell(train, tmp_path):
     path = tmp_path / "grid.json"
     assert run("grid", f"{train}:bowl", "--seeds", 1, "--suggest", "--horizon", 100, "-o", path).exit_code == 0
-    assert isinstance(load(path).cells[0].result, Suggestion)
-    assert load(path).cells[0].result.horizon == 100
+    suggestion = cells_of(path)[0].result
+    assert isinstance(suggestion, Suggestion)
+    assert suggestion.horizon == 100
 
 
 def test_failed_cells_are_reported_and_the_exit_code_is_1(train):
@@ -138,25 +145,25 @@ def test_a_killed_grid_keeps_its_finished_cells_and_resumes_with_the_others(trai
     path = tmp_path / "grid.json"
     command = ["grid", f"{train}:slow", "--seeds", 5, "-o", path]
     process = started(*command)
-    wait_until(lambda: path.exists() and len(load(path)) >= 2)
+    wait_until(lambda: path.exists() and len(cells_of(path)) >= 2)
     process.kill()
     process.communicate()
-    finished = [cell.seed for cell in load(path).cells]
+    finished = [cell.seed for cell in cells_of(path)]
     assert len(finished) < 5
     assert run(*command, "--resume").exit_code == 0
-    assert not load(path).pending
+    assert len(cells_of(path)) == 5
     assert [(tmp_path / f"called-{seed}").read_text().count("called") for seed in finished] == [1] * len(finished)
 
 
 def test_ctrl_c_ends_a_grid_and_its_file_keeps_the_finished_cells(train, tmp_path):
     path = tmp_path / "grid.json"
     process = started("grid", f"{train}:slow", "--seeds", 50, "-o", path)
-    wait_until(lambda: path.exists() and len(load(path)) >= 1)
+    wait_until(lambda: path.exists() and len(cells_of(path)) >= 1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "Interrupted." in said
-    assert 1 <= len(load(path)) < 50
+    assert 1 <= len(cells_of(path)) < 50
 
 
 def test_a_killed_search_resumes_to_the_same_answer(train, tmp_path):

@@ -10,7 +10,7 @@ from fake_learners import Bowl, Scripted
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lrfinder import Comparison, LRFinder, RangeTest, Record, Settings, Status, Stop, load
+from lrfinder import Comparison, LRFinder, RangeTest, Record, Settings, Status, Stop, Suggestion, load
 from lrfinder._results.codec import save
 from lrfinder.errors import ResultFileError
 
@@ -27,6 +27,7 @@ def test_a_range_test_comes_back_bit_for_bit(tmp_path_factory, pairs, stop, lr_s
     path = tmp_path_factory.mktemp("results") / "result.json"
     result.to_json(path)
     back = load(path)
+    assert isinstance(back, RangeTest)
     assert back == result
     assert [(repr(lr), repr(loss)) for lr, loss in back] == [(repr(lr), repr(loss)) for lr, loss in pairs]
 
@@ -172,6 +173,7 @@ def test_a_comparison_of_wrong_shape_is_no_result():
 def test_a_suggestion_comes_back_bit_for_bit(tmp_path, suggestion):
     suggestion.to_json(tmp_path / "result.json")
     back = load(tmp_path / "result.json")
+    assert isinstance(back, Suggestion)
     assert back == suggestion
     assert back.max_lr == suggestion.max_lr
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from typer.testing import CliRunner
 
-from lrfinder import Comparison, Status, Suggestion, load
+from lrfinder import Comparison, RangeTest, Status, Suggestion, load
 from lrfinder._cli.commands import app
 from lrfinder._results.codec import LARGEST_FILE_BYTES
 from lrfinder.errors import ResultFileError
@@ -229,6 +229,7 @@ HOSTILE = "\x1b]0;title\x07\x1b[31m[bold]<script>alert(1)</script>$\\frac{1}{0}$
 def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
     (tmp_path / "r.json").write_text(json.dumps({**GOOD, "settings": {**GOOD["settings"], "stopping": HOSTILE}}))
     result = load(tmp_path / "r.json")
+    assert isinstance(result, RangeTest)
     assert result.settings.stopping == HOSTILE
     assert "<script" not in html(result)
     assert picture(result, "png").startswith(b"\x89PNG")
@@ -241,6 +242,7 @@ def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
 def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
     (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE], "schedule": HOSTILE}))
     result = load(tmp_path / "s.json")
+    assert isinstance(result, Suggestion)
     assert result.notes == (HOSTILE,)
     assert "<script" not in html(result)
     assert picture(result, "png").startswith(b"\x89PNG")

@@ -107,5 +107,6 @@ def test_a_search_runs_on_all_ranks_and_rank_0_alone_reports_it(torchrun, tmp_pa
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("written: s.json") == 1
     suggestion = lrfinder.load(tmp_path / "s.json")
+    assert isinstance(suggestion, lrfinder.Suggestion)
     assert suggestion.horizon == 30
     assert suggestion.probes

@@ -5,6 +5,7 @@ import tomllib
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from doc_pages import PAGES, ROOT, SESSIONS, commands, numbers, words
@@ -33,7 +34,8 @@ def test_the_code_of_a_page_runs_and_prints_what_is_shown(page, tmp_path, monkey
     if page.why_not_here:
         pytest.skip(page.why_not_here)
     monkeypatch.chdir(tmp_path)
-    names, printed = {"__name__": "page"}, None
+    names: dict[str, Any] = {"__name__": "page"}
+    printed = None
     exec(page.setup, names)
     for block in page.blocks:
         if block.language == "python":

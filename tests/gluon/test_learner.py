@@ -5,7 +5,7 @@ import multiprocessing
 import numpy as np
 import pytest
 
-from lrfinder import LRFinder, Stop, load
+from lrfinder import Comparison, LRFinder, RangeTest, Stop, load
 from lrfinder.errors import BatchError, DataError, EmptyDataError, ModelError, OptimizerError
 
 pytest.importorskip("mxnet", reason="the session oldest has it")
@@ -287,4 +287,6 @@ def test_the_command_line_accepts_a_gluon_learner(tmp_path, command, options):
     result = tmp_path / "result.json"
     done = CliRunner().invoke(app, [command, f"{tmp_path / 'train_gluon.py'}:make_learner", *options, "--json", str(result)])
     assert done.exit_code == 0, done.output
-    assert len(load(result).lrs) >= 2
+    found = load(result)
+    assert isinstance(found, RangeTest | Comparison)
+    assert len(found.lrs) >= 2

@@ -90,7 +90,7 @@ def learner_with_everything(cls=OptaxLearner):
     random.seed(0)
     data = Shuffled()
     learner = cls(with_dropout, params(), OPTIMIZERS["Adam"](), data, state=state())
-    learner.data = data
+    learner.data = data  # pyright: ignore[reportAttributeAccessIssue]
     return learner
 
 

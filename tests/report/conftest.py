@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def chromium(tmp_path_factory):
 class Opened:
     """An open page, with its messages and requests."""
 
-    tab: object
+    tab: Any
     messages: list = field(default_factory=list)
     requests: list = field(default_factory=list)
 

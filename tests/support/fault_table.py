@@ -1,5 +1,8 @@
 """The table of faults: the fault, its point in the script, the moments and verbs, and the expected outcome."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import random

@@ -1,5 +1,8 @@
 """A training script with a finder in its middle, and points at which a fault can strike."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import copy

@@ -4,6 +4,9 @@ A kind of state has a case in which training changes it, a function that reads i
 restore and writing it back afterwards makes that restore forget it.
 """
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 import copy
 import os
 import random

@@ -1,5 +1,8 @@
 """Nets from 6 inputs to 2 outputs, each with its own kind of state."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 import copy
 import random
 

@@ -1,5 +1,8 @@
 """A training like that of a script, built from a case."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 import hashlib
 import random
 from contextlib import nullcontext

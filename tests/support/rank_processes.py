@@ -14,7 +14,7 @@ import time
 import traceback
 from datetime import timedelta
 from multiprocessing.connection import wait
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,10 +27,10 @@ CONTEXT.set_forkserver_preload(["torch", "torch.distributed.tensor", "torch.dist
 class Outcome(NamedTuple):
     """The end of one rank: its value, or its error, or its exit code where it has neither."""
 
-    value: object = None
+    value: Any = None
     error: BaseException | None = None
     traceback: str = ""
-    exit_code: int | None = None
+    exit_code: int | str | None = None
     seconds: float = 0.0
 
     @property
@@ -78,10 +78,10 @@ def values(function, *arguments, **settings):
 
 
 def _collect(pipes, deadline):
-    outcomes = [None] * len(pipes)
-    open_pipes = dict(zip(pipes, range(len(pipes)), strict=True))
+    outcomes: list[Any] = [None] * len(pipes)
+    open_pipes: dict[Any, int] = dict(zip(pipes, range(len(pipes)), strict=True))
     while open_pipes:
-        ready = wait(open_pipes, timeout=max(0.0, deadline - time.monotonic()))
+        ready: list[Any] = wait(open_pipes, timeout=max(0.0, deadline - time.monotonic()))
         if not ready:
             for rank in open_pipes.values():
                 outcomes[rank] = Outcome(exit_code="time limit")

@@ -1,5 +1,8 @@
 """Losses that arrive late, as from an accelerator: the same records and the same state of the learner."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 from itertools import count
 
 import pytest

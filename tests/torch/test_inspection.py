@@ -1,5 +1,8 @@
 """The check of PyTorch learners names each tensor and generator that is not restored."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 import numpy as np
 import pytest
 import torch

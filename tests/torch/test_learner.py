@@ -1,5 +1,8 @@
 """The PyTorch learner: its data, other training steps, and refused arguments."""
 
+# These tests add attributes to the objects of frameworks.
+# pyright: reportAttributeAccessIssue=false
+
 import copy
 import gc
 import math

@@ -39,9 +39,9 @@ def test_the_loss_is_a_float_on_the_cpu():
 def test_the_loss_on_another_device_is_detached_and_has_its_own_memory():
     loss = torch.ones((), device="meta", requires_grad=True) * 2
     found = own_loss(loss)
-    assert not found.requires_grad
-    assert found._base is None
-    assert found.untyped_storage()._cdata != loss.untyped_storage()._cdata
+    assert not found.requires_grad  # pyright: ignore[reportAttributeAccessIssue]
+    assert found._base is None  # pyright: ignore[reportAttributeAccessIssue]
+    assert found.untyped_storage()._cdata != loss.untyped_storage()._cdata  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_accumulated_batches_update_as_one_large_batch_does():

@@ -28,5 +28,5 @@ def test_the_search_ends_at_cycles_and_does_not_enter_modules():
     model = torch.nn.Linear(1, 1)
     model.part = Part()
     outer = Part(model=model)
-    outer.itself = outer
+    outer.itself = outer  # pyright: ignore[reportAttributeAccessIssue]
     assert reachable_objects([outer], PACKAGE) == [outer]

@@ -14,7 +14,7 @@ LAW = (Finding("time repeats", Outcome.HOLDS),)
 def text(check, width=200):
     console = Console(file=io.StringIO(), width=width)
     console.print(check_view(check))
-    return console.file.getvalue()
+    return console.file.getvalue()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_restored_things_are_counted_by_kind_and_lost_ones_named():

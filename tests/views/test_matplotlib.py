@@ -41,7 +41,7 @@ def test_without_axes_it_creates_new_ones_and_shows_nothing(monkeypatch):
     shown = []
     monkeypatch.setattr(plt, "show", lambda *_, **__: shown.append(1))
     ax = usual().plot()
-    assert ax.figure.number in plt.get_fignums()
+    assert ax.figure.number in plt.get_fignums()  # pyright: ignore[reportAttributeAccessIssue]
     assert shown == []
 
 
@@ -117,14 +117,14 @@ def test_a_suggestion_draws_sweep_probes_and_interval_over_one_axis_of_rates():
 
 def test_probes_are_joined_after_each_number_of_iterations_that_one_of_them_had():
     ax = suggested().plot()
-    assert line(ax, "after 40 iterations").get_xdata().tolist() == [0.01, 0.02, 0.04]
-    assert line(ax, "after 100 iterations").get_xdata().tolist() == [0.02, 0.04]
+    assert list(line(ax, "after 40 iterations").get_xdata()) == [0.01, 0.02, 0.04]
+    assert list(line(ax, "after 100 iterations").get_xdata()) == [0.02, 0.04]
     assert line(ax, "after 100 iterations").get_ydata() == pytest.approx([0.5, 0.4])
 
 
 def test_under_a_schedule_the_beginning_of_a_longer_probe_does_not_count_and_nothing_is_joined():
     ax = suggested(schedule="one_cycle").plot()
-    assert line(ax, "after 40 iterations").get_xdata().tolist() == [0.01]
+    assert list(line(ax, "after 40 iterations").get_xdata()) == [0.01]
     assert line(ax, "after 100 iterations").get_linestyle() == "None"
     assert ax.get_title().endswith("of one_cycle")
 

@@ -58,4 +58,4 @@ def test_lines_between_the_points_of_probes_are_solid_since_their_markers_differ
     ax = suggested().plot()
     lines = [line(ax, f"after {length} iterations") for length in (40, 100)]
     assert [one.get_linestyle() for one in lines] == ["-", "-"]
-    assert len({one.get_marker() for one in lines}) == 2
+    assert len({one.get_marker() for one in lines}) == 2  # pyright: ignore[reportUnhashable]

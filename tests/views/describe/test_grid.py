@@ -73,7 +73,7 @@ def test_it_is_drawn_within_axes_that_are_given(grid):
 
 def test_the_figure_needs_no_pyplot(grid):
     before = plt.get_fignums()
-    assert mpl.image.imread(BytesIO(picture(grid, "png"))).shape[2] == 4
+    assert mpl.image.imread(BytesIO(picture(grid, "png"))).shape[2] == 4  # pyright: ignore[reportAttributeAccessIssue]
     assert plt.get_fignums() == before
 
 
@@ -131,7 +131,7 @@ def test_a_long_title_stays_on_its_figure():
     axes = lrfinder.grid(
         wordy, weight_decay_of_all_groups=decays, momentum_of_the_optimizer=momenta, seed_of_the_initial_weights=seeds
     ).plot()
-    axes.figure.draw_without_rendering()
+    axes.figure.draw_without_rendering()  # pyright: ignore[reportAttributeAccessIssue]
     title, whole = axes.title.get_window_extent(), axes.figure.bbox
     assert whole.x0 <= title.x0 < title.x1 <= whole.x1
     plt.close("all")

@@ -33,7 +33,7 @@ def test_the_probe_marked_lowest_is_the_suggested_one(late):
 def test_the_terminal_marks_the_suggested_rate_lowest(late):
     console = Console(file=StringIO(), width=100)
     console.print(late)
-    (row,) = [line for line in console.file.getvalue().splitlines() if "lowest" in line]
+    (row,) = [line for line in console.file.getvalue().splitlines() if "lowest" in line]  # pyright: ignore[reportAttributeAccessIssue]
     assert row.split()[0] == f"{late.lr:.3g}"
 
 
