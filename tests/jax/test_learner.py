@@ -1,4 +1,4 @@
-"""Trainings of every kind on JAX, one behavior each, and arguments that are refused."""
+"""Iterations of every kind of training on JAX, and trainings together."""
 
 import subprocess
 import sys
@@ -10,21 +10,13 @@ pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax
 import jax.numpy as jnp
 import optax
-from jax_nets import OPTIMIZERS, Shuffled, batches, cross_entropy, params, state, with_dropout
+from jax_nets import OPTIMIZERS, Shuffled, batches, bowl, cross_entropy, params, state, with_dropout
 
-from lrfinder import Averaged, DataEndedError, LRFinder, RestoreError, Stop, constant, one_cycle, restored
-from lrfinder.errors import BatchError, DataError, EmptyDataError, LearnerError, LossError, ModelError, OptimizerError
+from lrfinder import Averaged, DataEndedError, LRFinder, Stop, constant, one_cycle, restored
+from lrfinder.errors import LearnerError
 from lrfinder.jax import OptaxLearner
 
 LRS = np.geomspace(1e-5, 1e-1, 30).tolist()
-
-
-def bowl(w, batch):
-    return jnp.sum((w - batch) ** 2) / 2
-
-
-def slope(w, batch):
-    return jnp.sum(w * batch)
 
 
 def learner(data=None, **settings):
@@ -35,7 +27,7 @@ def same(some, others):
     return all(jax.tree.leaves(jax.tree.map(lambda one, other: np.array_equal(one, other), some, others)))
 
 
-# --- iterations ----------------------------------------------------------------------------------------------------------
+# --- iterations ---
 
 
 def test_an_iteration_equals_that_of_a_script():
@@ -113,90 +105,7 @@ def test_a_training_continues_from_attributes_that_were_set():
     assert other.iteration(0.1) == one.iteration(0.1)
 
 
-@pytest.mark.filterwarnings("ignore:Explicitly requested dtype float64")  # optax 0.2.0 warns of its own request
-def test_a_pytree_may_be_a_single_array_of_numpy_and_the_data_one_array():
-    one = OptaxLearner(bowl, np.float64(1.0), optax.inject_hyperparams(optax.sgd)(0.1), np.zeros((3, 1)))
-    assert [one.iteration(0.5) for _ in range(3)] == [0.5, 0.125, 0.03125]
-
-
-def test_state_may_change_its_dtype_in_the_first_iteration():
-    def loss_fn(w, mean, batch):
-        return bowl(w, batch), 0.5 * mean + jnp.float32(0.5) * w
-
-    one = OptaxLearner(loss_fn, jnp.ones(()), optax.sgd, [np.zeros(1)], state=jnp.zeros((), jnp.bfloat16))
-    assert LRFinder(one).find(rates=[0.5] * 4).losses.tolist() == [0.5, 0.125, 0.03125, 0.0078125]
-    assert one.state.dtype == jnp.bfloat16
-
-
-def test_a_batch_is_any_pytree_also_of_other_frameworks_arrays():
-    class Foreign:
-        def __array__(self, dtype=None, copy=None):
-            return np.full(1, 2.0)
-
-    for data in ([{"x": Foreign(), "scale": 0.5}], iter([{"x": Foreign(), "scale": 0.5}])):
-        one = OptaxLearner(lambda w, batch: bowl(w, batch["x"] * batch["scale"]), jnp.zeros(()), optax.sgd, data)
-        assert one.iteration(0.1) == 0.5
-
-
-def test_a_rate_has_the_precision_of_the_parameters():
-    one = OptaxLearner(slope, jnp.ones((), jnp.bfloat16), optax.sgd, [jnp.ones((), jnp.bfloat16)])
-    one.iteration(0.25)
-    assert one.params.dtype == jnp.bfloat16
-    assert float(one.params) == 0.75
-
-
-# --- the rate of the optimizer -------------------------------------------------------------------------------------------
-
-WRAPPED = {
-    "a chain": lambda tx: optax.chain(optax.clip(10.0), tx),
-    "a mask": lambda tx: optax.masked(tx, mask={"a": True, "b": True}),
-    "apply_if_finite": lambda tx: optax.apply_if_finite(tx, 3),
-    "multi_transform": lambda tx: optax.multi_transform({"all": tx}, {"a": "all", "b": "all"}),
-}
-
-
-@pytest.mark.parametrize("name", WRAPPED)
-def test_a_rate_is_found_inside_wrappers(name):
-    tx = WRAPPED[name](optax.inject_hyperparams(optax.sgd)(1e-9))
-    one = OptaxLearner(
-        lambda p, batch: slope(p["a"] + p["b"], batch), {"a": jnp.ones(()), "b": jnp.ones(())}, tx, [np.ones(())]
-    )
-    one.iteration(0.25)
-    assert (float(one.params["a"]), float(one.params["b"])) == (0.75, 0.75)
-
-
-def test_several_rates_keep_their_ratio_to_the_highest():
-    sgd = optax.inject_hyperparams(optax.sgd)
-    tx = optax.multi_transform({"slow": sgd(0.01), "fast": sgd(0.02)}, {"a": "slow", "b": "fast"})
-    one = OptaxLearner(
-        lambda p, batch: slope(p["a"] + p["b"], batch), {"a": jnp.ones(()), "b": jnp.ones(())}, tx, [np.ones(())]
-    )
-    one.iteration(0.5)
-    assert (float(one.params["a"]), float(one.params["b"])) == (0.75, 0.5)
-
-
-@pytest.mark.skipif(not hasattr(optax, "polyak_sgd"), reason="older than optax 0.2.3")
-def test_an_optimizer_may_use_the_loss():
-    one = OptaxLearner(bowl, jnp.ones(()), lambda lr: optax.polyak_sgd(max_learning_rate=0.5, scaling=lr), [np.zeros(1)])
-    assert one.iteration(1.0) == 0.5
-    assert float(one.params) == 0.5
-
-
-@pytest.mark.parametrize(
-    ("tx", "reason"),
-    [
-        (optax.adam(1e-3), "holds no learning_rate"),
-        (optax.inject_hyperparams(optax.adam)(optax.constant_schedule(1e-3)), "is a schedule"),
-        (lambda lr: lr, "not an optax GradientTransformation"),
-        (None, "not an optax GradientTransformation"),
-    ],
-)
-def test_an_optimizer_that_the_rate_does_not_reach_is_refused(tx, reason):
-    with pytest.raises(OptimizerError, match=reason):
-        OptaxLearner(cross_entropy, params(), tx, batches())
-
-
-# --- trainings together --------------------------------------------------------------------------------------------------
+# --- trainings together ---
 
 
 class Together(OptaxLearner):
@@ -293,114 +202,6 @@ def test_states_at_different_positions_do_not_train_together():
     one.iteration(0.1)
     with pytest.raises(LearnerError, match="positions"):
         one.trainings([first, one.snapshot()], [[0.1] * 3] * 2)
-
-
-# --- refusals ------------------------------------------------------------------------------------------------------------
-
-
-def refused(loss_fn, data, reason, error=LossError, **settings):
-    one = OptaxLearner(loss_fn, jnp.ones(2), optax.sgd, data, **settings)
-    before = one.params
-    with pytest.raises(error, match=reason):
-        LRFinder(one).find()
-    assert one.params is before
-
-
-@pytest.mark.parametrize(
-    ("loss_fn", "reason"),
-    [
-        (lambda w, batch: w, r"shape \(2,\)"),
-        (lambda w, batch: (w.sum(), w), "state="),
-        (lambda w, batch: None, "NoneType"),
-        (lambda w, batch: jnp.argmax(w), "int32"),
-    ],
-)
-def test_a_loss_that_is_not_a_number_is_refused(loss_fn, reason):
-    refused(loss_fn, [np.zeros(2)], reason)
-
-
-def test_a_loss_with_state_must_return_a_pair():
-    refused(lambda w, state, batch: w.sum(), [np.zeros(2)], "pair", state=jnp.zeros(()))
-
-
-def test_a_loss_must_be_callable():
-    with pytest.raises(LossError, match="give a function"):
-        OptaxLearner(None, params(), optax.sgd, batches())
-
-
-@pytest.mark.parametrize("data", [list, lambda: iter(()), lambda: range(0)])
-def test_data_without_a_batch_are_refused(data):
-    refused(bowl, data(), "no batch", EmptyDataError)
-
-
-def test_data_that_end_later_end_the_sweep():
-    result = LRFinder(OptaxLearner(bowl, jnp.ones(2), optax.sgd, iter([np.zeros(2)] * 5))).find()
-    assert (len(result), result.stop) == (5, Stop.DATA_ENDED)
-
-
-def test_data_must_be_iterable():
-    refused(bowl, 3, "iterable", DataError)
-
-
-@pytest.mark.parametrize("data", [[(np.zeros(2), "a word")], iter([(np.zeros(2), "a word")])])
-def test_a_batch_that_holds_a_word_is_refused(data):
-    refused(lambda w, batch: bowl(w, batch[0]), data, r"str at batch\[1\]", BatchError)
-
-
-@pytest.mark.parametrize(
-    ("given", "reason"),
-    [
-        ({}, "hold no array"),
-        ({"w": jnp.ones(2), "activation": jax.nn.relu}, r"params\['activation'\] is a .*partition"),
-        ({"w": jnp.ones(2), "count": jnp.ones((), jnp.int32)}, r"params\['count'\] is of dtype int32"),
-    ],
-)
-def test_parameters_that_cannot_be_trained_are_refused(given, reason):
-    with pytest.raises(ModelError, match=reason):
-        OptaxLearner(bowl, given, optax.sgd, batches())
-
-
-def donated(array):
-    array.delete()  # as a computation does with its donated arguments
-    return array
-
-
-def test_parameters_that_were_donated_are_refused():
-    with pytest.raises(ModelError, match="donated"):
-        OptaxLearner(bowl, {"w": donated(jnp.ones(2))}, optax.sgd, batches())
-    one = OptaxLearner(bowl, jnp.ones(2), optax.sgd, [np.zeros(2)])
-    donated(one.params)
-    with pytest.raises(ModelError, match="params was donated"):
-        one.iteration(0.1)
-
-
-def test_a_state_that_was_donated_is_not_restored():
-    one = OptaxLearner(lambda p, batch: bowl(p["w"], batch), {"w": jnp.ones(2)}, optax.sgd, [np.zeros(2)])
-    state = one.snapshot()
-    one.iteration(0.1)
-    now = one.params
-    donated(state.carry.params["w"])
-    with pytest.raises(RestoreError, match=r"params\['w'\] was donated"):
-        one.restore(state)
-    assert one.params is now
-
-
-def test_an_iteration_that_donates_spares_arrays_of_the_user_and_of_a_state():
-    given = jnp.ones(2)
-    one = OptaxLearner(bowl, given, optax.sgd, [np.zeros(2)], donate=True)
-    one.iteration(0.5)
-    state = one.snapshot()
-    one.iteration(0.5)
-    assert given.tolist() == [1.0, 1.0]
-    assert state.carry.params.tolist() == [0.5, 0.5]
-
-
-def test_an_iteration_that_donates_overwrites_the_result_of_the_one_before():
-    one = OptaxLearner(bowl, jnp.ones(2), optax.sgd, [np.zeros(2)], donate=True)
-    one.iteration(0.5)
-    before = one.params
-    one.iteration(0.5)
-    assert before.is_deleted()
 
 
 @pytest.mark.parametrize("package", ["jax", "optax"])

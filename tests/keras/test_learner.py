@@ -1,9 +1,5 @@
 """A Keras learner beyond the law: losses, rates, updates, restored objects, refused arguments."""
 
-import os
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from keras_nets import BACKEND, batches, compiled, evaluated, keras, layers, net, nothing
@@ -198,7 +194,7 @@ def test_a_loss_that_becomes_nan_ends_the_sweep():
     assert (len(result), result.stop) == (2, Stop.NOT_FINITE)
 
 
-# --- refused arguments; each leaves the state as it was
+# --- refused arguments; each leaves the state as it was ---
 
 
 class WithStep(keras.Model):
@@ -295,30 +291,3 @@ def test_a_loss_that_a_layer_adds_is_a_loss():
 
     model = compiled(keras.Sequential([keras.Input((6,)), layers.Dense(2), Adds()]), loss=None, metrics=None)
     assert KerasLearner(model, batches()).iteration(0.1) > 0
-
-
-def error_of(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, env={**os.environ, **environment}
-    ).stderr.splitlines()[-1]
-
-
-def test_a_backend_that_is_not_installed_is_named():
-    error = error_of("import sys; sys.modules['jax'] = None; import lrfinder.keras", KERAS_BACKEND="jax")
-    assert "MissingExtraError" in error
-    assert "jax, which is not installed: run  pip install jax  or set KERAS_BACKEND" in error
-
-
-def test_a_backend_that_cannot_train_is_refused():
-    error = error_of("import lrfinder.keras", KERAS_BACKEND="numpy")
-    assert "'numpy' is not a Keras backend" in error
-
-
-def test_a_keras_that_is_too_old_is_refused():
-    error = error_of("import keras; keras.__version__ = '3.7.0'; import lrfinder.keras")
-    assert "keras 3.7.0 is not Keras 3 from 3.8 on" in error
-
-
-def test_keras_that_is_not_installed_is_named():
-    error = error_of("import sys; sys.modules['keras'] = None; import lrfinder.keras")
-    assert 'pip install "lrfinder[keras]"' in error

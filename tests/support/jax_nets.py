@@ -4,6 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
+
+from lrfinder import LRFinder
+from lrfinder.errors import LossError
+from lrfinder.jax import OptaxLearner
 
 
 def arrays(count=96, seed=0):
@@ -69,3 +74,20 @@ OPTIMIZERS = {
     "a chain": lambda: optax.chain(optax.clip_by_global_norm(1.0), optax.inject_hyperparams(optax.adamw)(0.01)),
     "built from the rate": lambda: lambda lr: optax.sgd(lr, momentum=0.9),
 }
+
+
+def bowl(w, batch):
+    return jnp.sum((w - batch) ** 2) / 2
+
+
+def slope(w, batch):
+    return jnp.sum(w * batch)
+
+
+def refused(loss_fn, data, reason, error=LossError, **settings):
+    """Assert that a search is refused for a reason, and leaves the parameters."""
+    one = OptaxLearner(loss_fn, jnp.ones(2), optax.sgd, data, **settings)
+    before = one.params
+    with pytest.raises(error, match=reason):
+        LRFinder(one).find()
+    assert one.params is before

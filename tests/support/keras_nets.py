@@ -5,9 +5,8 @@ import sys
 import numpy as np
 import pytest
 
-layers = pytest.importorskip(
-    "keras.layers", reason="the session jax_and_keras has it"
-)  # without Keras, this folder is a "keras"
+# "keras" alone would import the folder tests/keras where Keras is missing
+layers = pytest.importorskip("keras.layers", reason="the session jax_and_keras has it")
 keras = sys.modules["keras"]
 
 BACKEND = keras.backend.backend()
