@@ -15,7 +15,7 @@ import numpy as np
 from lrfinder._results.results import RangeTest
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.endings import grid_score
-from lrfinder.analysis.landmarks import FEWEST, shape
+from lrfinder.analysis.landmarks import MIN_RATES, shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -229,7 +229,7 @@ def _measures(result: RangeTest | Suggestion, length: int) -> Measures:
 def _of_curve(curve: RangeTest) -> tuple[float, float]:
     """Return where the smoothed loss begins, and where it is lowest; NaN where there are too few losses."""
     finite = finite_part(curve.lrs, curve.losses)
-    if len(finite.lrs) < FEWEST:
+    if len(finite.lrs) < MIN_RATES:
         return math.nan, math.nan
     seen = shape(finite)
     return seen.level, float(seen.smoothed.min())

@@ -1,1 +1,1 @@
-"""Pure functions on arrays: what a curve of losses over learning rates says. Nothing here knows a learner or a result."""
+"""Pure functions on arrays of rates and losses."""

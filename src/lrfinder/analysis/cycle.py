@@ -1,4 +1,4 @@
-"""From the best constant rate to the bounds of a schedule that moves."""
+"""From the best constant rate to the bounds of a cyclical schedule."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
     from lrfinder._results.records import Probe
 
-ABOVE = 2.0  # a cycle spends as much time below its mean as above, and its mean is to be near the constant rate
-CLEAR_OF_CLIFF = math.sqrt(2)
+PEAK_FACTOR = 2.0  # a cycle is as long below its mean as above it, and its mean should be near the constant rate
+CLIFF_DISTANCE_FACTOR = math.sqrt(2)
 
 
 def max_lr(lr: float, probes: Sequence[Probe]) -> float:
-    """Twice ``lr``, but half an octave below the lowest higher rate whose probe diverged, and never below ``lr``.
+    """Return twice ``lr``, at most half an octave below the lowest higher rate whose probe diverged, and at least ``lr``.
 
-    Smith 2017 (section 3.3) takes for the upper bound the rate from which on training becomes ragged, and a third or a
-    fourth of it for the lower.
+    The upper bound of Smith 2017 (section 3.3) is the rate at which training becomes ragged; the lower is a third or a
+    fourth of it.
     """
     cliff = min((probe.lr for probe in probes if probe.lr > lr and diverged(np.array(probe.losses))), default=math.inf)
-    return max(lr, min(ABOVE * lr, cliff / CLEAR_OF_CLIFF))
+    return max(lr, min(PEAK_FACTOR * lr, cliff / CLIFF_DISTANCE_FACTOR))

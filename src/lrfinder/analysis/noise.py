@@ -1,4 +1,4 @@
-"""How much a loss varies from batch to batch."""
+"""The noise of losses from batch to batch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def noise(losses: NDArray[np.float64]) -> float:
-    """Standard deviation of a loss about its trend, from the differences of neighbours; 0 for fewer than 3 losses.
+    """Return the standard deviation of a loss around its trend, from differences of neighbors; 0 for fewer than 3 losses.
 
-    ``sigma = 1.4826 MAD(y[k+1] - y[k]) / sqrt(2)``: the median absolute deviation leaves out what a few wild batches and a
-    short explosion add, 1.4826 makes it a standard deviation for normal noise (Rousseeuw & Croux 1993, section 1), and a
-    difference has twice the variance of a loss.
+    ``sigma = 1.4826 MAD(y[k+1] - y[k]) / sqrt(2)``. The median absolute deviation ignores a few wild batches and a short
+    divergence. The factor 1.4826 makes it a standard deviation for normal noise (Rousseeuw & Croux 1993, section 1). The
+    root appears because a difference has twice the variance of a loss.
     """
     if len(losses) < 3:  # noqa: PLR2004  (two differences)
         return 0.0

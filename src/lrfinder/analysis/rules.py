@@ -1,7 +1,7 @@
-"""Rules that read one rate off a curve, each a function ``(lrs, losses) -> lr``, interchangeable.
+"""Rules of other finders: interchangeable functions ``(lrs, losses) -> lr`` that read one rate off a curve.
 
-They take the raw losses and read the same smoothed curve (:func:`lrfinder.analysis.smoothing.smooth`, without lag), so that
-what differs is the rule alone. What a peer would have answered depends on its own sweep and smoothing besides.
+They read the raw losses through the same smoothing (:func:`lrfinder.analysis.smoothing.smooth`, without lag), so that only
+the rules differ. The answer of another finder also depends on its own sweep and smoothing.
 
 Every rule raises :class:`lrfinder.errors.CurveError` for a curve that it cannot read.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder.analysis.curve import finite_part
-from lrfinder.analysis.landmarks import FEWEST, landmarks
+from lrfinder.analysis.landmarks import MIN_RATES, landmarks
 from lrfinder.analysis.smoothing import smooth
 from lrfinder.errors import CurveError
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def half_edge(lrs: ArrayLike, losses: ArrayLike) -> float:
-    """The highest rate at which the loss still falls, and at most half of the one at which it diverges.
+    """Return the highest rate at which the loss still falls, at most half the edge: the rate at which it diverges.
 
-    Where the loss does not diverge, the last rate stands for the edge.
+    The edge of a loss that does not diverge is the last rate.
 
-    Source: the Learning Rate Finder tutorial of MXNet Gluon, which takes 0.05 for an edge near 0.1 by eye; here "still
-    falls" ends at the lowest smoothed loss and "diverges" is that of :class:`lrfinder.analysis.landmarks.Landmarks`.
+    Source: the Learning Rate Finder tutorial of MXNet Gluon, which chooses 0.05 by eye for an edge near 0.1. Here the loss
+    falls up to its lowest smoothed value, and :class:`lrfinder.analysis.landmarks.Landmarks` defines where it diverges.
     """
     seen = landmarks(lrs, losses)
     if seen.lowest is None:
@@ -43,16 +43,16 @@ def half_edge(lrs: ArrayLike, losses: ArrayLike) -> float:
 
 
 def steepest(lrs: ArrayLike, losses: ArrayLike) -> float:
-    """Where the loss falls fastest per decade of rate.
+    """Return the rate at which the loss falls fastest per decade of rate.
 
-    Source: fastai, ``steep`` in ``fastai/callback/schedule.py``, which takes the difference of neighbours for the slope.
+    Source: fastai, ``steep`` in ``fastai/callback/schedule.py``, whose slope is the difference of neighbors.
     """
     rates, smoothed = _smoothed(lrs, losses)
     return float(rates[np.gradient(smoothed, np.log10(rates)).argmin()])
 
 
 def minimum(lrs: ArrayLike, losses: ArrayLike) -> float:
-    """A tenth of the rate at which the loss is lowest.
+    """Return a tenth of the rate at which the loss is lowest.
 
     Source: fastai, ``minimum`` in ``fastai/callback/schedule.py``.
     """
@@ -61,13 +61,12 @@ def minimum(lrs: ArrayLike, losses: ArrayLike) -> float:
 
 
 def valley(lrs: ArrayLike, losses: ArrayLike) -> float:
-    """About the middle of the longest valley: the longest run of ever lower losses, other losses between them allowed.
+    """Return the rate near the middle of the longest valley: the longest falling subsequence of the losses.
 
-    With its end at place e and L losses in it, it is taken to begin at e - L, and the rate is that at a third and a sixth of
-    the way.
+    A valley of L losses that ends at index e begins at e - L; the rate is the one at a third plus a sixth of its length.
 
-    Source: fastai, ``valley`` in ``fastai/callback/schedule.py`` (by ESRI), its default. There it takes time that grows with
-    the square of the number of losses; here n log n.
+    Source: fastai, ``valley`` in ``fastai/callback/schedule.py`` (by ESRI), its default. For n losses, that one takes time
+    of order n squared, this one n log n.
     """
     rates, smoothed = _smoothed(lrs, losses)
     lengths = _longest_falls(smoothed)
@@ -78,10 +77,9 @@ def valley(lrs: ArrayLike, losses: ArrayLike) -> float:
 
 
 def slide(lrs: ArrayLike, losses: ArrayLike, *, window: int = 15, threshold: float = 0.005) -> float:
-    """Slide a window down from the highest rate while the slopes at its two ends differ; the rate at its lower end.
+    """Slide a window down from the highest rate while the slopes at its ends differ, and return the rate at its lower end.
 
-    Slopes are per iteration, ``threshold`` is in units of loss: unlike the other rules, this one is not indifferent to the
-    scale of the loss.
+    Slopes are per iteration and ``threshold`` is in units of loss, so that this rule alone depends on the scale of the loss.
 
     Source: fastai, ``slide`` in ``fastai/callback/schedule.py`` (by A. Chang).
     """
@@ -107,7 +105,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def answers(lrs: ArrayLike, losses: ArrayLike) -> dict[str, float | None]:
-    """What each rule says, by its name; ``None`` where it cannot read the curve. Never raises."""
+    """Return the rate of each rule by its name, ``None`` where it cannot read the curve; never raise."""
     return {name: _answer(rule, lrs, losses) for name, rule in RULES.items()}
 
 
@@ -120,18 +118,18 @@ def _answer(rule: Rule, lrs: ArrayLike, losses: ArrayLike) -> float | None:
 
 def _smoothed(lrs: ArrayLike, losses: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     curve = finite_part(lrs, losses)
-    if len(curve.lrs) < FEWEST:
-        message = f"The curve has {len(curve.lrs)} different rates with a finite loss; a rule needs at least {FEWEST}."
+    if len(curve.lrs) < MIN_RATES:
+        message = f"The curve has {len(curve.lrs)} different rates with a finite loss; a rule needs at least {MIN_RATES}."
         raise CurveError(message)
     return curve.lrs, smooth(curve.lrs, curve.losses)
 
 
 def _longest_falls(losses: NDArray[np.float64]) -> NDArray[np.int_]:
-    """Of each loss, the length of the longest falling subsequence that ends with it (Fredman 1975, patience sorting)."""
-    tops: list[float] = []  # of the falls of each length, the highest last loss, negated: rising
+    """Return the length of the longest falling subsequence that ends at each loss (Fredman 1975, patience sorting)."""
+    tops: list[float] = []  # for each length, the highest last loss of such a subsequence, negated: a rising list
     lengths = np.empty(len(losses), dtype=np.int_)
-    for place, loss in enumerate((-losses).tolist()):
+    for index, loss in enumerate((-losses).tolist()):
         pile = bisect_left(tops, loss)
         tops[pile : pile + 1] = [loss]
-        lengths[place] = pile + 1
+        lengths[index] = pile + 1
     return lengths

@@ -1,7 +1,7 @@
-"""Smoothing that lags nowhere: a running median against wild batches, then a local line through the neighbours of each loss.
+"""Smoothing without lag: a running median against wild batches, then a line fitted to the neighbors of each loss.
 
-Running means, which look back only, shift every feature of a curve to higher rates: by 1.5 decades and more with the
-settings that are usual (0.98 on 100 rates). A centred local line keeps constants and lines as they are, at the ends too.
+A running mean of past losses shifts every feature of a curve to higher rates, by 1.5 decades and more with common settings
+(0.98 on 100 rates). A centered local line preserves constants and straight lines, also at the ends.
 """
 
 from __future__ import annotations
@@ -14,23 +14,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HALF_WIDTH_DECADES = 0.25
-FEWEST, MOST = 3, 250  # neighbours on each side: fewer do not smooth, more cost time and show nothing
+MIN_NEIGHBORS, MAX_NEIGHBORS = 3, 250  # on each side: fewer do not smooth, more cost time without effect
 
 
 def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The losses smoothed over half a decade of rates, same shape: a straight line fitted around each.
+    """Smooth losses over half a decade of rates.
 
-    Local linear regression with tricube weights (Cleveland 1979, section 2) over the iterations in reach, after a running
-    median of 3. The lines are fitted over iterations, not over rates, so that all have the same number of neighbours.
+    Local linear regression with tricube weights (Cleveland 1979, section 2) after a running median of 3. The lines are
+    fitted over iterations, not over rates, so that all have the same number of neighbors.
 
     Args:
-        lrs: rates above 0, rising, shape ``(n,)``.
+        lrs: rising rates above 0, shape ``(n,)``.
         losses: finite losses, shape ``(n,)``.
+
+    Returns:
+        The smoothed losses, shape ``(n,)``.
     """
     reach = half_width(lrs)
     if not reach:
         return losses.copy()
-    offset = losses[0]  # so that a constant stays what it is to the last bit
+    offset = losses[0]  # preserves a constant to the last bit
     kernel, (_, s1, s2), determinant = _local_lines(len(losses), reach)
     steps = np.arange(-reach, reach + 1.0)
     values = _median_of_3(losses) - offset
@@ -39,9 +42,9 @@ def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.
 
 
 def spread(lrs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Standard deviation of :func:`smooth` of independent losses of deviation 1, shape ``(n,)``; larger at the ends.
+    """Return the standard deviation of :func:`smooth` of independent losses of deviation 1, shape ``(n,)``.
 
-    The root of the sum of squares of the weights with which the losses enter. The running median is left out of it.
+    It is the root of the sum of the squared weights, and larger at the ends. The running median is not included.
     """
     reach = half_width(lrs)
     if not reach:
@@ -52,13 +55,13 @@ def spread(lrs: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def half_width(lrs: NDArray[np.float64]) -> int:
-    """How many neighbours on each side enter; 0 where there are too few losses to smooth."""
+    """Return the number of neighbors on each side; 0 for too few losses to smooth."""
     n = len(lrs)
-    if n < FEWEST:
+    if n < MIN_NEIGHBORS:
         return 0
     decades = np.log10(lrs[-1]) - np.log10(lrs[0])
-    wanted = HALF_WIDTH_DECADES * (n - 1) / decades if decades > 0 else MOST
-    return int(min(max(FEWEST, round(min(wanted, MOST))), (n - 1) // 2))
+    wanted = HALF_WIDTH_DECADES * (n - 1) / decades if decades > 0 else MAX_NEIGHBORS
+    return int(min(max(MIN_NEIGHBORS, round(min(wanted, MAX_NEIGHBORS))), (n - 1) // 2))
 
 
 def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...], NDArray[np.float64]]:
@@ -69,14 +72,14 @@ def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], tuple[NDArray
 
 
 def _moments(n: int, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-    """Sums of weight, weight x step and weight x step squared, over the neighbours in reach of each of ``n`` losses."""
+    """Return the sums of weight, weight x step and weight x step squared over the neighbors of each of ``n`` losses."""
     reach = len(kernel) // 2
     steps = np.arange(-reach, reach + 1.0)
     return tuple(np.convolve(np.ones(n), (kernel * steps**power)[::-1], "same") for power in (0, 1, 2))
 
 
 def _median_of_3(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Running median; the first and the last loss have one neighbour and stay."""
+    """Return the running median; the first and the last loss, which have one neighbor, are unchanged."""
     median = losses.copy()
     median[1:-1] = np.median([losses[:-2], losses[1:-1], losses[2:]], axis=0)
     return median
