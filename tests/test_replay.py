@@ -11,7 +11,7 @@ import pytest
 from lrfinder import DataEndedError, LRFinderWarning, RestoreError
 from lrfinder.errors import DataError, EmptyDataError
 from lrfinder.randomness import capture, global_generators, restore_states
-from lrfinder.replay import mapped, nbytes, peek, stream
+from lrfinder.replay import mapped, nbytes, peek, position_of, stream
 
 
 class Shuffled:
@@ -246,3 +246,14 @@ def test_converted_data_can_be_iterated_as_often_as_before():
     assert [list(doubled), list(doubled)] == [[0, 2, 4]] * 2
     once = mapped(iter([1, 2]), lambda batch: 2 * batch)
     assert [list(once), list(once)] == [[2, 4], []]
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3], Shuffled()])
+def test_marks_of_one_position_compare_equal_by_their_position(data):
+    batches = make(data)
+    first, second = batches.mark(), batches.mark()
+    assert position_of(first) == position_of(second)
+    batches.draw()
+    assert position_of(batches.mark()) != position_of(first)
+    batches.go(second)
+    assert position_of(batches.mark()) == position_of(first)

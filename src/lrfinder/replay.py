@@ -92,6 +92,11 @@ def peek(source: Stream[Batch], generators: Iterable[RandomGenerator]) -> Batch:
     return batch
 
 
+def position_of(mark: object) -> object:
+    """Return a value that is equal for all marks of one position in a stream."""
+    return cast("_Mark[object]", mark).position if isinstance(mark, _Mark) else mark
+
+
 def nbytes(batch: object) -> int:
     """Return the bytes of a batch: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
     size = getattr(batch, "nbytes", None)

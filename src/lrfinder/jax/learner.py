@@ -15,11 +15,12 @@ from lrfinder.jax._chunking import Chunking
 from lrfinder.jax._program import MAX_ITERATIONS, Program, UnstableCarry
 from lrfinder.jax.batches import DataSource, SlotStream
 from lrfinder.jax.rates import build_optimizer, optimizer_at
-from lrfinder.jax.state import JaxState, check_params, comparable, copied, deleted_array, stacked, unstacked
+from lrfinder.jax.state import JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import Carry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
+from lrfinder.replay import position_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -126,7 +127,7 @@ class OptaxLearner(BaseLearner):
         rates = np.array(lrs)
         if not self._is_faster_together(*rates.shape):
             return None
-        if any(comparable(state.position) != comparable(states[0].position) for state in states):
+        if any(position_of(state.position) != position_of(states[0].position) for state in states):
             message = "The states are at different positions in the data; give states of one position, for shared batches."
             raise LearnerError(message)
         before = self.snapshot()
@@ -172,7 +173,7 @@ class OptaxLearner(BaseLearner):
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
-        position = comparable(self._batches().mark())
+        position = position_of(self._batches().mark())
         randomness = {f"random numbers: {generator.name}": generator.get() for generator in self._source.generators()}
         arrays = contents("parameters", self.params) | contents("optimizer", self.opt_state) | contents("state", self.state)
         return arrays | randomness | {"position in the data": position}

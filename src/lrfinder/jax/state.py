@@ -23,11 +23,6 @@ class JaxState(NamedTuple):
     position: Any
 
 
-def comparable(position: Any) -> object:
-    """Return a value that is equal for all marks of one position in the data."""
-    return getattr(position, "place", position)
-
-
 def deleted_array(carry: Carry) -> str | None:
     """Return the name of the first array whose buffer was donated or deleted, None where all are alive."""
     for path, leaf in jax.tree_util.tree_flatten_with_path(carry)[0]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
-from lrfinder.replay import peek, stream
+from lrfinder.replay import peek, position_of, stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
@@ -255,8 +255,8 @@ class TorchLearner(BaseLearner):
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under names that users know; see :func:`lrfinder.check`."""
-        mark = self._batches.mark()
-        return self._state.observe(self._data) | {"position in the data": getattr(mark, "place", mark)}
+        position = position_of(self._batches.mark())
+        return self._state.observe(self._data) | {"position in the data": position}
 
     def close(self) -> None:
         """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""
