@@ -1,4 +1,4 @@
-"""A bare loop and five finders over the same steps; each is given a task and gives the seconds that its iterations took."""
+"""A bare loop and five finders over the same steps, and the seconds per iteration of each."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOWEST, HIGHEST = 1e-8, 1e-7  # rates at which no finder has a reason to stop
 
 
 class Training:
-    """What a finder is given."""
+    """Arguments of a finder."""
 
     def __init__(self, task: Task) -> None:
         self.model = model_of(task)
@@ -31,12 +31,12 @@ class Training:
         self.iterations = task.iterations
 
     def rates(self) -> list[float]:
-        """As many as iterations."""
+        """Return one rate per iteration."""
         return [LOWEST * (HIGHEST / LOWEST) ** (k / self.iterations) for k in range(self.iterations)]
 
 
 def steps(of: Training) -> Iterator[float]:
-    """The loop of a script that sets the rate and writes the loss down, without end."""
+    """Run the loop of a script, which sets the rate and yields each loss, without end."""
     of.model.train()
     while True:
         for inputs, target in of.loader:
@@ -50,13 +50,13 @@ def steps(of: Training) -> Iterator[float]:
 
 
 def bare(of: Training) -> None:
-    """That loop, for as long as the finders."""
+    """Run that loop for as many iterations as the finders."""
     losses = list(islice(steps(of), of.iterations))
     assert len(losses) == of.iterations
 
 
 def lrfinder_(of: Training) -> None:
-    """As the README has it."""
+    """Follow the README."""
     import lrfinder
     from lrfinder.torch import TorchLearner
 
@@ -65,7 +65,7 @@ def lrfinder_(of: Training) -> None:
 
 
 def torch_lr_finder(of: Training) -> None:
-    """As its README has it, ``reset()`` included."""
+    """Follow its README, including ``reset()``."""
     from torch_lr_finder import LRFinder
 
     finder = LRFinder(of.model, of.optimizer, of.loss_fn, device="cpu")
@@ -75,7 +75,7 @@ def torch_lr_finder(of: Training) -> None:
 
 
 def ignite(of: Training) -> None:
-    """As its documentation has it."""
+    """Follow its documentation."""
     from ignite.engine import Engine
     from ignite.handlers import FastaiLRFinder
 
@@ -94,8 +94,8 @@ def ignite(of: Training) -> None:
 
 
 def fastai(of: Training) -> None:
-    """As its documentation has it, with its own SGD and loop, and without the plot."""
-    import fastai.callback.schedule  # noqa: F401  (gives a learner its lr_find)
+    """Follow its documentation, with its own SGD and loop, without the plot."""
+    import fastai.callback.schedule  # noqa: F401  (adds lr_find to its learner)
     from fastai.data.core import DataLoaders
     from fastai.learner import Learner
     from fastai.optimizer import SGD
@@ -109,7 +109,7 @@ def fastai(of: Training) -> None:
 
 
 def lightning(of: Training) -> None:
-    """Its tuner, without logger, checkpoints and bar."""
+    """Run its tuner without logger, checkpoints and progress bar."""
     from lightning.pytorch import LightningModule, Trainer
     from lightning.pytorch.tuner import Tuner
 
@@ -145,13 +145,13 @@ FINDERS: dict[str, tuple[Callable[[Training], None], str]] = {
 
 
 def named(name: str) -> str:
-    """The finder with its version."""
+    """Return the name of the finder with its version."""
     package = FINDERS[name][1]
     return f"{name} ({version(package)})" if package and package != "torch" else name
 
 
 def seconds(name: str, task: Task) -> float:
-    """Of an iteration: the whole call over the number of iterations."""
+    """Return the seconds of the whole call per iteration."""
     logging.disable()
     warnings.simplefilter("ignore")
     of = Training(task)

@@ -1,4 +1,4 @@
-"""Processor seconds from the start of a process to a finder's first step, imports included: fresh processes, in turns."""
+"""Processor seconds from the start of a fresh process to a finder's first step, imports included."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from finders import FINDERS, named
-from spread import table, told
+from spread import format_median, table
 
 ROUNDS = 5
 CODE = """
@@ -21,7 +21,7 @@ seconds({name!r}, TASKS["MLP, batch 64"]._replace(iterations=1))
 
 
 def section() -> str:
-    """One table."""
+    """Measure the finders in turns and return the table."""
     times: dict[str, list[float]] = {name: [] for name in FINDERS}
     for _ in range(ROUNDS):
         for name in FINDERS:
@@ -30,7 +30,7 @@ def section() -> str:
     rows = []
     for name, found in times.items():
         over = [one - bare for one, bare in zip(found, base, strict=True)]
-        rows.append([named(name), f"{statistics.median(found):.2f}", told(over) if name != "bare loop" else ""])
+        rows.append([named(name), f"{statistics.median(found):.2f}", format_median(over) if name != "bare loop" else ""])
     return table(["", "seconds", "more than the bare loop"], rows)
 
 

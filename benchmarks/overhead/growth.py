@@ -1,4 +1,4 @@
-"""How costs grow: with the number of tensors, of steps, of probes."""
+"""Growth of costs with the number of tensors, steps and probes."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 
 class Descending(Nothing):
-    """Falls and rises as a curve does, whatever it is told; made of numbers alone."""
+    """Learner whose losses fall and rise like a curve, whatever the rate."""
 
     def __init__(self, length: int) -> None:
-        self.length, self.here = length, 0
+        self.length, self.index = length, 0
 
     def iteration(self, lr: float) -> float:
-        """The loss at this place."""
+        """Return the loss at this index."""
         del lr
-        self.here += 1
-        return 2.0 + (self.here / self.length - 0.7) ** 2 + 0.01 * (self.here * 7919 % 101) / 101
+        self.index += 1
+        return 2.0 + (self.index / self.length - 0.7) ** 2 + 0.01 * (self.index * 7919 % 101) / 101
 
 
 def section() -> str:
-    """Three tables."""
+    """Measure and return the three tables."""
     return f"{_tensors()}\n{_steps()}\n{_probes()}"
 
 
@@ -50,7 +50,7 @@ def _tensors() -> str:
         rows.append(
             [f"{count:,}", f"{1e3 * snapshot:.2f}", f"{1e3 * restore:.2f}", f"{1e6 * (snapshot + restore) / count:.1f}"]
         )
-    return table(["tensors of 10 numbers", "snapshot, ms", "restore, ms", "both, µs a tensor"], rows)
+    return table(["tensors of 10 numbers", "snapshot, ms", "restore, ms", "both, µs per tensor"], rows)
 
 
 def _steps() -> str:
@@ -64,7 +64,7 @@ def _steps() -> str:
         rows.append(
             [f"{len(result):,}", f"{1e6 * sweep / count:.2f}", f"{1e3 * analysis:.1f}", f"{1e6 * analysis / count:.2f}"]
         )
-    return table(["records", "µs a record of `find`", "the curve's suggestion, ms", "that, µs a record"], rows)
+    return table(["records", "µs per record of `find`", "the curve's suggestion, ms", "the same, µs per record"], rows)
 
 
 def _probes() -> str:
@@ -76,7 +76,7 @@ def _probes() -> str:
         suggestion = finder.suggest(horizon=iterations, max_iterations=iterations)
         seconds = time.process_time() - start
         rows.append([f"{suggestion.iterations:,}", len(suggestion.probes), f"{1e6 * seconds / suggestion.iterations:.0f}"])
-    return table(["iterations of `suggest`", "probes", "µs an iteration, all included"], rows)
+    return table(["iterations of `suggest`", "probes", "µs per iteration, everything included"], rows)
 
 
 def _median(call: Callable[[], object]) -> float:

@@ -1,4 +1,4 @@
-"""The finder's own cost, in µs: over a learner that does nothing, and of the PyTorch learner over the same steps by hand."""
+"""The finder's own cost in µs: for a learner that does nothing, and for the PyTorch learner over the same steps by hand."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from unittest import mock
 
 import numpy as np
 from finders import Training, steps
-from spread import table, told
+from spread import format_median, table
 from tasks import TASKS
 
 import lrfinder
 from lrfinder import replay
 from lrfinder.randomness import RandomGenerator
-from lrfinder.torch import TorchLearner, learner, state
+from lrfinder.torch import TorchLearner, _randomness, learner
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 RECORDS = 100_000
 ROUNDS = 9
-PAIRS, CHUNK = 700, 3  # many short turns: most are over before the machine does something else
+PAIRS, CHUNK = 700, 3  # many short turns, most of which end before the machine does something else
 
 
 class Nothing:
-    """A learner that does nothing."""
+    """Learner that does nothing."""
 
     def iteration(self, lr: float) -> float:
-        """The same loss each time."""
+        """Return a constant loss."""
         del lr
         return 1.0
 
     def snapshot(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def restore(self, state: None) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def section() -> str:
-    """Three tables."""
+    """Measure and return the three tables."""
     return _of_records() + "\n" + _of_the_learner() + "\n" + _left_out()
 
 
@@ -62,7 +62,7 @@ def _of_records() -> str:
 
     pairs = [(_seconds(found), _seconds(alone)) for _ in range(ROUNDS)]
     over = [1e6 * (one - other) / RECORDS for one, other in pairs]
-    return table(["a learner that does nothing", "µs a record"], [["`find` of 100,000 records", told(over)]])
+    return table(["a learner that does nothing", "µs per record"], [["`find` of 100,000 records", format_median(over)]])
 
 
 def _of_the_learner() -> str:
@@ -80,25 +80,25 @@ def _of_the_learner() -> str:
 
 
 def _left_out() -> str:
-    """What an iteration takes less where a part of it is left out; what it can then no longer put back is not asked."""
+    """Measure iterations without one of their parts each; they could no longer be restored."""
     parts = {
         "the copy of the batch": (learner, "to_device", lambda batch, _: batch),
-        "the looks at the generators": (replay, "capture", lambda _: ()),
-        "PyTorch's among them": (state, "_torch_generator", _still),
-        "the keeping of the batch": (replay._Streamed, "_store", lambda *_: None),  # noqa: SLF001  (to leave it out)
+        "the reading of the generators": (replay, "capture", lambda _: ()),
+        "PyTorch's among them": (_randomness, "_torch_generator", _constant),
+        "the storing of the batch": (replay._Streamed, "_store", lambda *_: None),  # noqa: SLF001  (to leave it out)
     }
     rows = []
     for what, (where, name, instead) in parts.items():
         with mock.patch.object(where, name, instead):
-            state._generators.cache_clear()  # noqa: SLF001  (as above)
+            _randomness._global_generators.cache_clear()  # noqa: SLF001  (as above)
             rows.append([what, *_over(lambda of: of.loader)[1:]])
-        state._generators.cache_clear()  # noqa: SLF001  (as above)
+        _randomness._global_generators.cache_clear()  # noqa: SLF001  (as above)
     return table(
         ["a loader of batches in memory, without", "`iteration`, µs more than by hand", "in the quietest tenth"], rows
     )
 
 
-def _still(generator: torch.Generator) -> RandomGenerator:
+def _constant(generator: torch.Generator) -> RandomGenerator:
     return RandomGenerator(str(generator), bytes, generator.set_state)
 
 
@@ -106,7 +106,7 @@ def _over(data: Callable[[Training], Any]) -> list[str]:
     found, other = Training(TASKS["MLP, batch 64"]), Training(TASKS["MLP, batch 64"])
     found.loader, other.loader = data(found), data(other)
     trained = TorchLearner(found.model, found.optimizer, found.loss_fn, found.loader)
-    before = trained.snapshot()  # as in a sweep: batches are kept for as long as it lives
+    before = trained.snapshot()  # as in a sweep: batches are stored for as long as it exists
     by_hand = steps(other)
     pairs = []
     for _ in range(PAIRS):
@@ -115,7 +115,7 @@ def _over(data: Callable[[Training], Any]) -> list[str]:
     del before
     ours, hand = (np.array(column[100:]) * 1e6 / CHUNK for column in zip(*pairs, strict=True))
     quietest = f"{np.quantile(ours, 0.1) - np.quantile(hand, 0.1):.1f} of {np.quantile(hand, 0.1):.0f}"
-    return [f"{np.median(hand):.0f}", told((ours - hand).tolist(), 1), quietest]
+    return [f"{np.median(hand):.0f}", format_median((ours - hand).tolist(), 1), quietest]
 
 
 def _seconds(call: Callable[[], object]) -> float:

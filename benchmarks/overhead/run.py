@@ -1,7 +1,7 @@
-"""What a finder costs beside the training: prints the tables of docs/performance.md.
+"""The cost of a finder in addition to the training; prints the tables of docs/performance.md.
 
-make bench-overhead                      all of it, 15 minutes
-make bench-overhead ARGS="own snapshots" some of it: iterations, own, first, snapshots, growth
+make bench-overhead                      everything, 15 minutes
+make bench-overhead ARGS="own snapshots" some sections of iterations, own, first, snapshots, growth
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from tasks import TASKS
 
 
 def main() -> None:
-    """Print the sections that were asked for."""
+    """Print the requested sections."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     known = ["iterations", "own", "first", "snapshots", "growth"]
-    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(known)}; all, if none is given")
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"of {', '.join(known)}; default: all")
     parser.add_argument("--tasks", nargs="*", choices=[*TASKS], default=[*TASKS])
     parser.add_argument("--sizes", nargs="*", choices=[*snapshots.SIZES], default=[*snapshots.SIZES])
     parser.add_argument("--optimizers", nargs="*", choices=snapshots.OPTIMIZERS, default=[*snapshots.OPTIMIZERS])
-    asked = parser.parse_args()
+    given = parser.parse_args()
     torch.set_num_threads(1)
     print(machine(), end="\n\n")
-    for name in asked.sections or known:
+    for name in given.sections or known:
         if name == "iterations":
-            for task in asked.tasks:
+            for task in given.tasks:
                 print(iterations.section(task), flush=True)
         elif name == "snapshots":
-            print(snapshots.section(asked.sizes, asked.optimizers), flush=True)
+            print(snapshots.section(given.sizes, given.optimizers), flush=True)
         else:
             print({"own": own.section, "first": first_step.section, "growth": growth.section}[name](), flush=True)
 

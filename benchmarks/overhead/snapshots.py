@@ -1,5 +1,6 @@
-"""Snapshot and restore against a copy of the same bytes, and the memory that a finder takes beside the training; a process
-each, as peaks are of a process.
+"""Time of snapshot and restore relative to a copy of the same bytes, and the additional memory of a finder.
+
+Each is measured in its own process, because the peak of memory belongs to a process.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ LAYERS = 10
 
 
 def section(sizes: list[str], optimizers: list[str]) -> str:
-    """One table."""
+    """Measure and return the tables."""
     rows = []
     for size in sizes:
         for optimizer in optimizers:
             needed = SIZES[size] * 4 * {"fresh SGD": 4, "warm Adam": 9}.get(optimizer, 12)
             if needed > _free():
                 rows.append(
-                    [size, optimizer, f"not run: takes {needed / 1e9:.0f} GB, {_free() / 1e9:.0f} are free"] + [""] * 5
+                    [size, optimizer, f"not run: needs {needed / 1e9:.0f} GB, {_free() / 1e9:.0f} are free"] + [""] * 5
                 )
                 continue
             found, plain = _in_a_process("find", size, optimizer), _in_a_process("bare", size, optimizer)
@@ -40,7 +41,7 @@ def section(sizes: list[str], optimizers: list[str]) -> str:
 
 
 def _of_suggest() -> str:
-    """What a search holds, which needs many iterations and so is measured on the smaller ones."""
+    """Measure the memory of a search, which needs many iterations, on smaller models."""
     rows = []
     for optimizer in OPTIMIZERS[:2]:
         found, plain = (_in_a_process(kind, "10 million", optimizer) for kind in ("suggest", "bare"))
@@ -67,39 +68,41 @@ def _training(size: str, optimizer: str) -> tuple[nn.Module, torch.optim.Optimiz
     model = nn.Sequential(*layers).to_empty(device="cpu")
     for parameter in model.parameters():
         nn.init.constant_(parameter, 1 / width)
-    made = torch.optim.SGD(model.parameters(), lr=0.0) if optimizer == "fresh SGD" else torch.optim.Adam(model.parameters())
+    torch_optimizer = (
+        torch.optim.SGD(model.parameters(), lr=0.0) if optimizer == "fresh SGD" else torch.optim.Adam(model.parameters())
+    )
     batch = torch.ones(1, width)
     if optimizer != "fresh SGD":
         nn.functional.mse_loss(model(batch), batch).backward()
-        made.step()
+        torch_optimizer.step()
         if "gradients" not in optimizer:
-            made.zero_grad()
-    return model, made, [(batch, batch)]
+            torch_optimizer.zero_grad()
+    return model, torch_optimizer, [(batch, batch)]
 
 
 def main(kind: str, size: str, optimizer: str) -> dict[str, object]:
-    """What one process measures."""
+    """Measure in this process."""
     torch.set_num_threads(1)
-    model, made, data = _training(size, optimizer)
+    model, torch_optimizer, data = _training(size, optimizer)
     loss_fn = nn.MSELoss()
-    import lrfinder  # by the bare loop too: what its modules take has nothing to do with the state
-    from lrfinder._search.driver import KEPT
+    import lrfinder  # by the bare loop too, so that its modules do not count
+    from lrfinder._search.search import KEPT_ENDS
     from lrfinder.torch import TorchLearner
 
     if kind == "bare":
         for inputs, target in data * 2:
-            made.zero_grad()
+            torch_optimizer.zero_grad()
             loss_fn(model(inputs), target).backward()
-            made.step()
+            torch_optimizer.step()
         return {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
     if kind == "suggest":
-        data = [(inputs, torch.zeros_like(inputs)) for inputs, _ in data]  # there is something to learn
-        learner = TorchLearner(model, made, loss_fn, data)
+        data = [(inputs, torch.zeros_like(inputs)) for inputs, _ in data]  # so that there is something to learn
+        learner = TorchLearner(model, torch_optimizer, loss_fn, data)
         suggestion = lrfinder.LRFinder(learner).suggest()
-        assert len(suggestion.probes) > KEPT, suggestion
+        assert len(suggestion.probes) > KEPT_ENDS, suggestion
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {"peak": peak, "bytes": _bytes(learner.snapshot())}
-    learner = TorchLearner(model, made, loss_fn, data)
+    learner = TorchLearner(model, torch_optimizer, loss_fn, data)
     lrfinder.LRFinder(learner).find(rates=[1e-8] * 2)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     state = learner.snapshot()
@@ -131,8 +134,8 @@ def _bytes(state: object) -> int:
 
 def _seconds(call: object) -> tuple[float, object]:
     start = time.process_time()
-    made = call()  # type: ignore[operator]
-    return time.process_time() - start, made
+    result = call()  # type: ignore[operator]
+    return time.process_time() - start, result
 
 
 if __name__ == "__main__":

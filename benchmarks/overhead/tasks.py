@@ -1,4 +1,4 @@
-"""The three steps that are timed, from a small one to the ResNet-18 of the CIFAR-10 example."""
+"""The three timed steps, from a small one to the ResNet-18 of the CIFAR-10 example."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EPOCH = 50  # batches
 
 
 class Task(NamedTuple):
-    """A model, what its batches are like, and how much of it is timed."""
+    """A model, the shape of its batches, and the extent of the measurement."""
 
     model: Callable[[], nn.Module]
     shape: tuple[int, ...]
@@ -52,7 +52,7 @@ TASKS = {
 
 
 class _Batches(Dataset[tuple[Tensor, Tensor]]):
-    """Batches that are there already, so that loading costs next to nothing."""
+    """Batches in memory, so that loading costs almost nothing."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -67,11 +67,11 @@ class _Batches(Dataset[tuple[Tensor, Tensor]]):
 
 
 def loader(task: Task) -> DataLoader[tuple[Tensor, Tensor]]:
-    """A loader of the task's batches, from memory."""
+    """Return a loader of the task's batches, from memory."""
     return DataLoader(_Batches(task.shape), batch_size=None)
 
 
 def model_of(task: Task) -> nn.Module:
-    """The task's model, the same each time."""
+    """Build the task's model, the same each time."""
     torch.manual_seed(0)
     return task.model()

@@ -1,8 +1,7 @@
-"""One class a package: how its finder is called, at its defaults, and how its training goes on.
+"""One class per package: the call of its finder, at its defaults, and the loop in which the training continues.
 
-Where a package says that something must be called afterwards (``reset()`` of torch-lr-finder), it is called, and in a
-``finally``, which its documentation does not ask for. Where a finder changes the rate on purpose (Lightning), that is
-turned off.
+If a package requires a call afterwards (``reset()`` of torch-lr-finder), it is made, and in a ``finally``, which the
+documentation does not require. If a finder changes the rate on purpose (Lightning), that is turned off.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-EPOCHS = 16  # of Lightning's trainer: as many as a sweep of 100 iterations needs, and some
+EPOCHS = 16  # of Lightning's trainer: more than a sweep of 100 iterations needs
 
 
 class PlainLoop:
-    """A script's own loop; subclasses have a finder."""
+    """The loop of a script; subclasses have a finder."""
 
     package = ""
 
@@ -36,7 +35,7 @@ class PlainLoop:
 
     @classmethod
     def version(cls) -> str:
-        """The version of the package that is installed."""
+        """Return the installed version of the package."""
         return version(cls.package)
 
     def _endless(self) -> Iterator[Any]:
@@ -44,7 +43,7 @@ class PlainLoop:
             yield from self.loader
 
     def step(self, batch: Any) -> float:
-        """One iteration."""
+        """Train one iteration."""
         inputs, target = batch
         self.net.train()
         self.optimizer.zero_grad()
@@ -54,7 +53,7 @@ class PlainLoop:
         return loss.item()
 
     def train(self) -> None:
-        """Twenty iterations."""
+        """Train twenty iterations."""
         for _ in range(ITERATIONS):
             self.step(next(self._batches))
 
@@ -62,7 +61,7 @@ class PlainLoop:
         """Run the finder, with the scenario's fault."""
 
     def run(self, witness: Witness, *, find: bool) -> None:
-        """The training, with the finder in its place or without."""
+        """Run the training, with the finder or without."""
         if self.subject.scenario.moment != "fresh":
             self.train()
         if find:
@@ -71,7 +70,7 @@ class PlainLoop:
         self.train()
 
     def find_with_fault(self, find: Any) -> None:
-        """Call ``find`` while the loss behaves as the scenario says."""
+        """Call ``find`` while the loss has the scenario's fault."""
         self.loss.calls, self.loss.fault = 0, self.subject.scenario.fault
         try:
             with suppress(PlannedError):
@@ -87,11 +86,11 @@ class Ours(PlainLoop):
 
     @classmethod
     def version(cls) -> str:
-        """This working tree."""
+        """Name this working tree."""
         return "this version"
 
     def find(self) -> None:
-        """As the README has it."""
+        """Follow the README."""
         import lrfinder
         from lrfinder.torch import TorchLearner
 
@@ -104,7 +103,7 @@ class TorchLRFinder(PlainLoop):
     package = "torch-lr-finder"
 
     def find(self) -> None:
-        """As its README has it; ``reset()`` also where the sweep raises."""
+        """Follow its README; call ``reset()`` even if the sweep raises."""
         from torch_lr_finder import LRFinder
 
         finder = LRFinder(self.net, self.optimizer, self.loss, device="cpu")
@@ -120,7 +119,7 @@ class Ignite(PlainLoop):
     package = "pytorch-ignite"
 
     def find(self) -> None:
-        """As its documentation has it, over 100 iterations as the others; everything that can be saved is."""
+        """Follow its documentation, over 100 iterations like the others, and save everything that it can save."""
         from ignite.engine import Engine
         from ignite.handlers import FastaiLRFinder
 
@@ -137,7 +136,7 @@ class FastAI(PlainLoop):
     package = "fastai"
 
     def __init__(self, subject: Subject) -> None:
-        import fastai.callback.schedule  # noqa: F401  (gives a learner its lr_find)
+        import fastai.callback.schedule  # noqa: F401  (adds lr_find to its learner)
         from fastai.callback.core import Callback
         from fastai.data.core import DataLoaders
         from fastai.learner import Learner
@@ -163,17 +162,17 @@ class FastAI(PlainLoop):
         self.learner.add_cb(self.at_the_start)
 
     def train(self) -> None:
-        """Two epochs of 10 batches."""
+        """Train two epochs of 10 batches."""
         from fastai.callback.core import CancelValidException
 
         self.learner.fit(ITERATIONS // EPOCH, self.lr, cbs=_without_validation(CancelValidException))
 
     def run(self, witness: Witness, *, find: bool) -> None:
-        """As above; what the training is like is taken down when fastai begins to train."""
+        """Run the training; its state is recorded when fastai begins to train."""
         if self.subject.scenario.moment != "fresh":
             self.train()
         if find:
-            with suppress(IndexError):  # its rule finds no loss to read where they soon are NaN; the sweep is over by then
+            with suppress(IndexError):  # its rule fails on losses that soon are NaN; the sweep is over by then
                 self.find_with_fault(partial(self.learner.lr_find, show_plot=False))
         self.at_the_start.witness = witness
         self.train()
@@ -190,12 +189,12 @@ def _without_validation(cancel: type[Exception]) -> Any:
 
 
 class Lightning(PlainLoop):
-    """Lightning: ``Tuner.lr_find`` before a fit; in the middle of one its callback, as its documentation has it."""
+    """Lightning: ``Tuner.lr_find`` before a fit; its callback in the middle of one, as in its documentation."""
 
     package = "lightning"
 
     def run(self, witness: Witness, *, find: bool) -> None:
-        """As above; what the training is like is taken down when Lightning begins to train."""
+        """Run the training; its state is recorded when Lightning begins to train."""
         logging.disable()
         if self.subject.scenario.moment == "fresh":
             self._before_a_fit(witness, find=find)
@@ -237,7 +236,7 @@ class Lightning(PlainLoop):
                         find_with_fault(partial(self.lr_find, trainer, pl_module))
                     witness.at_the_start(trainer.optimizers[0])
 
-        # its stopping compares with a best loss that begins at 0 here, and would end the sweep after one iteration
+        # its stopping rule compares with a best loss that starts at 0 here, and would end the sweep after one iteration
         self._trainer(InTheMiddle(update_attr=False, early_stop_threshold=None)).fit(self._module(), self.loader)
 
     def _module(self) -> Any:
@@ -265,7 +264,7 @@ class Lightning(PlainLoop):
 
         warnings.simplefilter("ignore")
         return Trainer(
-            max_epochs=EPOCHS,  # a sweep ends where these do
+            max_epochs=EPOCHS,  # a sweep ends with these
             callbacks=[callback],
             accelerator="cpu",
             logger=False,

@@ -1,4 +1,4 @@
-"""What finders put back: each of them through the twin check, a process each; prints the tables of docs/guarantees.md.
+"""The state that finders restore, by the twin check in one process each; prints the tables of docs/guarantees.md.
 
 make bench-restore
 """
@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from twin import SCENARIOS, Scenario, Seen, Subject, Witness, differences, in_an_empty_folder, seed
+from twin import SCENARIOS, Observation, Scenario, Subject, Witness, differences, in_an_empty_folder, seed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 def main() -> None:
-    """Print the tables, or (asked by name, from the process above) one finder's results as JSON."""
+    """Print the tables; or, with the name of a finder as argument, its results as JSON."""
     if len(sys.argv) > 1:
         print(json.dumps(results(sys.argv[1])))
         return
@@ -50,21 +50,21 @@ def main() -> None:
 
 
 def results(name: str) -> dict[str, Any]:
-    """What differs in each scenario, and the version of the package."""
+    """Return the differences in each scenario, and the version of the package."""
     from peers import PEERS
 
-    _seen(name, SCENARIOS[0], find=True)  # packages import some of their parts late, which may draw random numbers
+    _observe(name, SCENARIOS[0], find=True)  # packages import some parts late, which may draw random numbers
     different = []
     for scenario in SCENARIOS:
-        lost = differences(_seen(name, scenario, find=True), _seen(name, scenario, find=False))
-        reseeded = [_seen(name, scenario, find=find, reseed=True) for find in (True, False)]
+        lost = differences(_observe(name, scenario, find=True), _observe(name, scenario, find=False))
+        reseeded = [_observe(name, scenario, find=find, reseed=True) for find in (True, False)]
         if "losses" in differences(*reseeded):
             lost.add("losses, reseeded")
         different.append(sorted(lost))
     return {"version": PEERS[name].version(), "different": different}
 
 
-def _seen(name: str, scenario: Scenario, *, find: bool, reseed: bool = False) -> Seen:
+def _observe(name: str, scenario: Scenario, *, find: bool, reseed: bool = False) -> Observation:
     from peers import PEERS
 
     here = Path.cwd()
@@ -77,8 +77,8 @@ def _seen(name: str, scenario: Scenario, *, find: bool, reseed: bool = False) ->
             PEERS[name](subject).run(witness, find=find)
         finally:
             os.chdir(here)
-    files = frozenset(file.removeprefix(folder) for file in witness.seen().files)
-    return witness.seen()._replace(files=files)
+    files = frozenset(file.removeprefix(folder) for file in witness.observation().files)
+    return witness.observation()._replace(files=files)
 
 
 def _in_a_process(name: str) -> dict[str, Any]:
@@ -90,14 +90,14 @@ def _in_a_process(name: str) -> dict[str, Any]:
 
 
 def _table(found: dict[str, Any], wanted: Callable[[Scenario], bool]) -> str:
-    """Markdown: a row a finder; in how many of the scenarios that are wanted each part came back."""
+    """Format as Markdown the number of wanted scenarios in which each finder restored each part."""
     lines = [["", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
     count = sum(map(wanted, SCENARIOS))
     for name, one in found.items():
         cases = [different for scenario, different in zip(SCENARIOS, one["different"], strict=False) if wanted(scenario)]
-        kept = [sum(part not in different for different in cases) for part in COLUMNS]
-        told = [f"{number} of {count}" for number in kept] if cases else ["not run"] * len(COLUMNS)
-        lines.append([f"{name} ({one['version']})", *told])
+        restored = [sum(part not in different for different in cases) for part in COLUMNS]
+        cells = [f"{number} of {count}" for number in restored] if cases else ["not run"] * len(COLUMNS)
+        lines.append([f"{name} ({one['version']})", *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

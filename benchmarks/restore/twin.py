@@ -1,8 +1,8 @@
 """The twin check for finders of any package: a training with the finder in it against the same training without.
 
-A scenario is a moment (before the first iteration, or after 20), an optimizer, and what happens in the sweep. All finders
-get the same net (two layers with BatchNorm and Dropout between), loss and shuffling loader of 10 batches, are called as
-their documentation says, and train on by their own package's loop, or where they have none, by a plain one.
+A scenario is a moment (before the first iteration, or after 20), an optimizer, and a fault in the sweep. All finders get the
+same net (two layers with BatchNorm and Dropout between them), loss and shuffling loader of 10 batches. They are called as
+their documentation says. The training continues in the loop of their package, or in a plain one if it has none.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 from lrfinder.torch.inspection import digest, observe
 
 EPOCH = 10  # batches
-ITERATIONS = 20  # before the finder, where it comes in the middle, and after it
-FAULT_AT = 8  # calls of the loss in a sweep before the fault: no finder has stopped by then
+ITERATIONS = 20  # before the finder if it runs in the middle, and after it
+FAULT_AT = 8  # calls of the loss in a sweep; no finder has stopped by then
 PARTS = ("parameter", "buffer", "optimizer", "gradient", "mode", "generator")
 
 
@@ -47,7 +47,7 @@ class PlannedError(Exception):
 
 
 class Net(nn.Module):
-    """The net that is trained; it notes down the batches that it is given while training."""
+    """The net that is trained, which records its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,13 +55,13 @@ class Net(nn.Module):
         self.batches: list[object] = []
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Logits, shape ``(batch, 2)``."""
+        """Compute the logits, shape ``(batch, 2)``."""
         self.batches.append(digest(inputs))
         return self.layers(inputs)
 
 
 class Loss:
-    """Cross entropy that notes its values down, and fails or turns NaN in a sweep where a scenario says so."""
+    """Cross entropy that records its values, and raises or becomes NaN in a sweep if the scenario has such a fault."""
 
     def __init__(self) -> None:
         self.values: list[float] = []
@@ -69,7 +69,7 @@ class Loss:
         self.calls = 0
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
-        """The loss, shape ``()``."""
+        """Compute the loss, shape ``()``."""
         loss = nn.functional.cross_entropy(output, target)
         self.calls += 1
         if self.calls >= FAULT_AT and self.fault == "exception":
@@ -82,7 +82,7 @@ class Loss:
 
 @dataclass
 class Subject:
-    """What a finder is given."""
+    """Arguments of a finder."""
 
     scenario: Scenario
     net: Net = field(default_factory=Net)
@@ -90,14 +90,14 @@ class Subject:
     loader: DataLoader[Any] = field(default_factory=lambda: DataLoader(_pairs(), batch_size=8, shuffle=True))
 
     def torch_optimizer(self) -> torch.optim.Optimizer:
-        """The scenario's optimizer, PyTorch's own."""
+        """Build the scenario's optimizer from PyTorch's own."""
         if self.scenario.optimizer == "Adam":
             return torch.optim.Adam(self.net.parameters(), lr=0.01)
         return torch.optim.SGD(self.net.parameters(), lr=0.05, momentum=0.9)
 
 
-class Seen(NamedTuple):
-    """What a training is like when it goes on after the finder, and how it goes on."""
+class Observation(NamedTuple):
+    """State of a training after the finder, and the first batches and losses that follow."""
 
     parts: dict[str, dict[str, object]]
     files: frozenset[str]
@@ -106,11 +106,11 @@ class Seen(NamedTuple):
 
 
 class Witness:
-    """Takes down what a training is like, and forgets what came before.
+    """Recorder of the state of a training.
 
     Args:
-        subject: what is trained.
-        reseed: whether all generators are set anew, so that only what else is lost shows in what follows.
+        subject: the training.
+        reseed: whether to seed all generators, so that only other losses of state show in what follows.
     """
 
     def __init__(self, subject: Subject, *, reseed: bool) -> None:
@@ -120,7 +120,7 @@ class Witness:
         self.files: frozenset[str] = frozenset()
 
     def at_the_start(self, optimizer: object) -> None:
-        """To be called when the training goes on."""
+        """Record the state when the training continues, and forget what came before."""
         of_net = observe([self._subject.net], [])
         self.parts = {part: {} for part in PARTS}
         for name, value in of_net.items():
@@ -134,10 +134,10 @@ class Witness:
         if self._reseed:
             seed()
 
-    def seen(self) -> Seen:
-        """What was taken down, after the training has gone on."""
+    def observation(self) -> Observation:
+        """Return the records, after the training has continued."""
         subject = self._subject
-        return Seen(self.parts, self.files, subject.net.batches[:3], subject.loss.values[:ITERATIONS])
+        return Observation(self.parts, self.files, subject.net.batches[:3], subject.loss.values[:ITERATIONS])
 
 
 def seed() -> None:
@@ -163,8 +163,8 @@ def _flat(name: str, value: object) -> Any:
         yield name, repr(value)
 
 
-def differences(found: Seen, plain: Seen) -> set[str]:
-    """What differs between a training with a finder and its twin."""
+def differences(found: Observation, plain: Observation) -> set[str]:
+    """Return the parts that differ between a training with a finder and its twin."""
     different = {part for part in PARTS if found.parts[part] != plain.parts[part]}
     if found.files != plain.files:
         different.add("files")
@@ -176,7 +176,7 @@ def differences(found: Seen, plain: Seen) -> set[str]:
 
 
 def in_an_empty_folder(folder: Path) -> None:
-    """Work in ``folder``, temporary files included, so that what is left behind can be seen."""
+    """Work in ``folder``, temporary files included, so that leftovers are visible."""
     folder.mkdir()
     os.chdir(folder)
     os.environ["TMPDIR"] = str(folder)
