@@ -1,9 +1,9 @@
-"""What Ray saves: a grid of 16 cells, and a search, in this process and on the processors of this machine.
+"""The time that Ray saves: a grid of 16 cells, and a search, in this process and on all processors of this machine.
 
     OMP_NUM_THREADS=1 python benchmarks/grid.py
 
-Prints, in seconds: starting Ray and its workers; the grid in this process and on Ray that is running; the search likewise.
-Each pair is made in turn, three times, and the medians are compared. The answers are checked to be the same.
+Prints seconds: the start of Ray and its workers; the grid in this process and on running Ray; the search likewise. The two
+of a pair alternate three times, and their medians are compared. The script asserts that their results are equal.
 """
 
 import os
@@ -25,7 +25,7 @@ AXES: dict[str, list[float]] = {"weight_decay": [0.0, 1e-3, 1e-2, 1e-1], "moment
 
 
 def make_learner(weight_decay: float = 0.0, momentum: float = 0.9) -> TorchLearner:
-    """A convolutional network on scikit-learn's digits: some milliseconds an iteration on one processor."""
+    """Build a convolutional network on scikit-learn's digits; an iteration takes some milliseconds on one processor."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     pixels, labels = load_digits(return_X_y=True)
@@ -38,21 +38,21 @@ def make_learner(weight_decay: float = 0.0, momentum: float = 0.9) -> TorchLearn
 
 
 def seconds(work: Callable[[], object]) -> tuple[float, object]:
-    """How long ``work`` takes, and what it returns."""
+    """Return the seconds that ``work`` takes, and its result."""
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
 
 
 def compare(name: str, work: Callable[[Ray | None], object], executor: Ray) -> None:
-    """Make it here and on Ray in turn; print both and their ratio."""
+    """Run the work here and on Ray in turn, and print both times and their ratio."""
     here, there = [], []
     for _ in range(ROUNDS):
-        took, answer = seconds(lambda: work(None))
-        here.append(took)
-        took, same = seconds(lambda: work(executor))
-        there.append(took)
-        assert same == answer, f"{name}: another answer"
+        duration, expected = seconds(lambda: work(None))
+        here.append(duration)
+        duration, result = seconds(lambda: work(executor))
+        there.append(duration)
+        assert result == expected, f"{name}: another result"
     alone, on_ray = statistics.median(here), statistics.median(there)
     print(f"{name:30} {alone:8.1f} s in this process {on_ray:8.1f} s on Ray {on_ray / alone:8.2f} of it")
 
@@ -63,9 +63,9 @@ def main() -> None:
 
     print(f"{os.cpu_count()} cores, Ray {ray.__version__}, PyTorch {torch.__version__}, medians of {ROUNDS} rounds in turn")
     executor = Ray()
-    took, _ = seconds(lambda: ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR"))
+    start, _ = seconds(lambda: ray.init(include_dashboard=False, log_to_driver=False, logging_level="ERROR"))
     first, _ = seconds(lambda: lrfinder.grid(make_learner, momentum=[0.0, 0.9], executor=executor))
-    print(f"start-up: {took:.1f} s until Ray runs, {first:.1f} s for its first two cells, in which its workers start")
+    print(f"start-up: {start:.1f} s until Ray runs, {first:.1f} s for its first two cells, in which its workers start")
     compare("grid of 16 cells", lambda where: lrfinder.grid(make_learner, AXES, executor=where), executor)
     compare("search of 650 iterations", lambda where: lrfinder.suggest(make_learner, executor=where), executor)
     ray.shutdown()

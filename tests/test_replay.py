@@ -1,4 +1,4 @@
-"""Streams: endless, replayable, with the random numbers that drawing consumes."""
+"""Streams: endless and replayable, with the random numbers that drawing consumes."""
 
 import gc
 import random
@@ -43,7 +43,7 @@ def train(batches, count):
 
 @pytest.mark.parametrize("replay_bytes", [1 << 30, 100, 0])
 @pytest.mark.parametrize("before", [0, 3, 5, 7])
-def test_time_repeats_whatever_is_kept_and_wherever_the_mark_lies(before, replay_bytes):
+def test_time_repeats_whatever_is_stored_and_wherever_the_mark_is(before, replay_bytes):
     batches = make(Shuffled(), replay_bytes)
     train(batches, before)
     mark, states = batches.mark(), capture(global_generators())
@@ -55,7 +55,7 @@ def test_time_repeats_whatever_is_kept_and_wherever_the_mark_lies(before, replay
 
 
 @pytest.mark.parametrize("replay_bytes", [1 << 30, 0])
-def test_a_stream_goes_on_after_a_replay_as_if_there_had_been_none(replay_bytes):
+def test_a_stream_continues_after_a_replay_as_without_one(replay_bytes):
     random.seed(1)
     np.random.seed(1)
     plain = train(make(Shuffled()), 20)
@@ -70,7 +70,7 @@ def test_a_stream_goes_on_after_a_replay_as_if_there_had_been_none(replay_bytes)
     assert start + train(batches, 16) == plain
 
 
-def test_a_closed_stream_finds_its_place_again():
+def test_a_closed_stream_finds_its_position_again():
     random.seed(1)
     np.random.seed(1)
     plain = train(make(Shuffled()), 20)
@@ -92,7 +92,7 @@ def test_batches_that_fit_are_drawn_from_the_source_once():
     assert source.opened == 1
 
 
-def test_making_a_stream_asks_the_source_for_nothing_and_draws_nothing():
+def test_creating_a_stream_reads_nothing_and_draws_no_random_number():
     source, before = Shuffled(), capture(global_generators())
     make(source).mark()
     assert source.opened == 0
@@ -128,7 +128,7 @@ def test_batches_live_as_long_as_a_mark_from_which_they_can_be_reached():
     assert not any(ref() for ref in drawn[:3])
 
 
-def test_a_long_chain_of_kept_batches_is_let_go_without_a_deep_recursion():
+def test_a_long_chain_of_stored_batches_is_released_without_deep_recursion():
     batches = make(Batch() for _ in range(20_000))
     mark = batches.mark()
     for _ in range(20_000):
@@ -145,7 +145,7 @@ def test_an_iterator_ends():
             batches.draw()
 
 
-def test_an_iterator_is_replayed_from_memory_and_ends_at_the_same_place():
+def test_an_iterator_is_replayed_from_memory_and_ends_at_the_same_position():
     batches = make(iter([1, 2, 3]))
     mark = batches.mark()
     for _ in range(2):
@@ -155,7 +155,7 @@ def test_an_iterator_is_replayed_from_memory_and_ends_at_the_same_place():
         batches.go(mark)
 
 
-def test_an_iterator_past_the_limit_says_that_it_cannot_repeat_and_goes_on():
+def test_an_iterator_beyond_the_limit_warns_and_continues():
     batches = make((Batch() for _ in range(9)), replay_bytes=20)
     mark = batches.mark()
     with pytest.warns(LRFinderWarning, match="replay_bytes=20"):
@@ -166,7 +166,7 @@ def test_an_iterator_past_the_limit_says_that_it_cannot_repeat_and_goes_on():
     assert not set(again[2:]) & set(first)
 
 
-def test_without_a_mark_nothing_is_kept_and_nothing_is_said():
+def test_nothing_is_stored_and_no_warning_given_without_a_mark():
     batches = make((Batch() for _ in range(9)), replay_bytes=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -175,17 +175,17 @@ def test_without_a_mark_nothing_is_kept_and_nothing_is_said():
 
 
 @pytest.mark.parametrize("data", [[], (), iter([]), Shuffled(0), range(0)])
-def test_data_without_a_batch_are_refused_when_the_first_is_asked_for(data):
+def test_data_without_a_batch_are_refused_at_the_first_draw(data):
     with pytest.raises(EmptyDataError, match="no batch"):
         make(data).draw()
 
 
-def test_what_cannot_be_iterated_is_refused():
+def test_an_object_that_cannot_be_iterated_is_refused():
     with pytest.raises(DataError, match="int"):
         make(3)
 
 
-def test_data_that_shrink_between_passes_say_so():
+def test_data_that_shrink_between_passes_are_an_error():
     source = Shuffled(5)
     batches = make(source, replay_bytes=0)
     mark = batches.mark()
@@ -196,7 +196,7 @@ def test_data_that_shrink_between_passes_say_so():
         train(batches, 5)
 
 
-def test_an_exception_of_the_source_passes_through_and_the_place_is_found_again():
+def test_an_exception_of_the_source_passes_through_and_the_position_is_found_again():
     class Flaky(Shuffled):
         fails = True
 
@@ -222,11 +222,11 @@ def test_an_exception_of_the_source_passes_through_and_the_place_is_found_again(
     assert train(batches, 5) == plain
 
 
-def test_the_bytes_of_a_batch_are_those_of_its_arrays():
+def test_the_bytes_of_a_batch_are_the_bytes_of_its_arrays():
     assert nbytes({"a": np.zeros(3), "b": [np.zeros(2, dtype=np.uint8), (np.zeros(1),)]}) == 24 + 2 + 8
 
 
-def test_bytes_of_arrays_that_only_tell_size_and_dtype_are_counted():
+def test_bytes_of_arrays_with_only_size_and_dtype_are_counted():
     class Array:
         size, dtype = 10, np.float32
 

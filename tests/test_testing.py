@@ -1,4 +1,4 @@
-"""The law as functions: the fakes pass, and a learner that forgets one thing fails the check that is made for it."""
+"""The law as functions: the fakes pass, and a learner that forgets something fails the check for it."""
 
 import math
 
@@ -44,7 +44,7 @@ def test_a_learner_that_forgets_a_part_of_its_state_fails(broken):
         lrfinder.testing.check_time_repeats(broken(momentum=0.9, noise=0.1))
 
 
-def test_a_part_that_no_loss_shows_is_seen_by_observing_it():
+def test_a_lost_value_that_no_loss_shows_is_found_by_observe():
     class LastRate(Bowl):
         lr = 0.1
 
@@ -68,7 +68,7 @@ def test_a_snapshot_that_draws_a_random_number_fails():
         lrfinder.testing.check_snapshot_changes_nothing(Draws(noise=0.1))
 
 
-def test_a_learner_that_holds_one_state_only_fails():
+def test_a_learner_with_a_single_state_fails():
     class OneState(Bowl):
         def snapshot(self):
             self.saved = super().snapshot()
@@ -80,9 +80,9 @@ def test_a_learner_that_holds_one_state_only_fails():
         lrfinder.testing.check_old_states_live(OneState(noise=0.1))
 
 
-def test_a_learner_that_does_not_come_back_from_infinity_fails():
+def test_a_learner_that_is_not_restored_from_infinity_fails():
     class Scales(Bowl):
-        """Puts a difference back, which infinity swallows."""
+        """Restores by adding a difference, which infinity absorbs."""
 
         def restore(self, state):
             self.position += state.position - self.position
@@ -110,7 +110,7 @@ def test_a_loss_that_is_overwritten_fails():
 
 
 class AtOnce(Bowl):
-    """Bowls whose iterations are made in chunks."""
+    """A bowl that trains iterations in chunks."""
 
     def iterations(self, lrs):
         lrs = list(lrs)
@@ -126,7 +126,7 @@ def test_iterations_in_chunks_obey_the_law():
     assert bowl.position == 1.0
 
 
-def test_iterations_at_once_that_train_otherwise_fail():
+def test_iterations_at_once_that_train_differently_fail():
     class Lower(AtOnce):
         def iterations(self, lrs):
             return super().iterations([0.9 * lr for lr in lrs])
@@ -144,7 +144,7 @@ def test_iterations_at_once_that_go_too_far_fail():
         lrfinder.testing.check_many_at_once(Far(momentum=0.9))
 
 
-def test_iterations_at_once_that_end_elsewhere_fail():
+def test_iterations_at_once_with_another_end_state_fail():
     class Elsewhere(AtOnce):
         def iterations(self, lrs):
             yield from super().iterations(lrs)

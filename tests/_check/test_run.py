@@ -1,4 +1,4 @@
-"""The check that users run: honest learners pass, and what a dishonest one forgets is told by its name."""
+"""The check that users run: correct learners pass, and what a faulty one forgets is named."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from lrfinder import Averaged, Outcome, RestoreError
 
 
 class Seen(Bowl):
-    """A bowl that can be looked into."""
+    """A bowl that can be observed."""
 
     def observe(self):
         generator = repr(self.generator.bit_generator.state)
@@ -27,7 +27,7 @@ def outcomes(findings):
     return {finding.what: finding.outcome for finding in findings}
 
 
-def test_an_honest_learner_passes_with_a_line_for_each_thing_and_each_part_of_the_law():
+def test_a_correct_learner_passes_with_a_finding_for_each_value_and_each_part_of_the_law():
     check = lrfinder.check(seen())
     assert check.ok
     assert check.lost == ()
@@ -36,7 +36,7 @@ def test_an_honest_learner_passes_with_a_line_for_each_thing_and_each_part_of_th
     assert len(check.law) == 5
 
 
-def test_a_learner_that_makes_many_iterations_at_once_is_asked_whether_these_are_the_same():
+def test_many_iterations_at_once_are_compared_with_single_ones():
     class Elsewhere(Seen):
         def iterations(self, lrs):
             yield from (self.iteration(2 * lr) for lr in lrs)
@@ -46,13 +46,13 @@ def test_a_learner_that_makes_many_iterations_at_once_is_asked_whether_these_are
     assert set(asked.values()) == {Outcome.HOLDS}
 
 
-def test_it_tells_what_the_training_changes_at_all():
+def test_a_finding_says_whether_the_training_changes_the_value():
     changed = {finding.what: finding.changed for finding in lrfinder.check(seen()).state}
     assert changed == {"position": True, "velocity": True, "generator": True, "curvature": False}
 
 
 @pytest.mark.parametrize("name", ["position", "velocity", "generator"])
-def test_what_a_learner_forgets_is_told_by_name(name):
+def test_a_value_that_a_learner_forgets_is_named(name):
     class Forgets(Seen):
         def restore(self, state):
             kept = self.generator.bit_generator.state if name == "generator" else getattr(self, name)
@@ -65,7 +65,7 @@ def test_what_a_learner_forgets_is_told_by_name(name):
     assert check.law[0].outcome is Outcome.BROKEN
 
 
-def test_what_no_loss_shows_is_told_and_the_law_is_asked_of_the_rest():
+def test_a_lost_value_that_no_loss_shows_is_named_and_the_law_is_checked_for_the_others():
     class LastRate(Seen):
         lr = 0.1
 
@@ -81,7 +81,7 @@ def test_what_no_loss_shows_is_told_and_the_law_is_asked_of_the_rest():
     assert set(outcomes(check.law).values()) == {Outcome.HOLDS}
 
 
-def test_what_comes_back_except_from_infinity_is_told_so():
+def test_a_value_that_is_lost_only_after_divergence_is_reported_so():
     class Scales(Seen):
         def restore(self, state):
             self.position += state.position - self.position
@@ -92,7 +92,7 @@ def test_what_comes_back_except_from_infinity_is_told_so():
     assert "diverged" in position.detail
 
 
-def test_what_was_not_there_before_is_told():
+def test_a_value_that_appears_during_training_is_reported():
     class Grows(Seen):
         count = 0
 
@@ -109,13 +109,13 @@ def test_what_was_not_there_before_is_told():
 
 
 class Chance(Seen):
-    """Not deterministic, although everything that can be seen comes back."""
+    """Not deterministic, although everything observed is restored."""
 
     def iteration(self, lr):
         return super().iteration(lr) + int.from_bytes(os.urandom(6), "big") * 1e-9
 
 
-def test_a_training_that_is_not_deterministic_is_told_apart():
+def test_a_training_that_is_not_deterministic_is_reported_as_such():
     check = lrfinder.check(seen(Chance))
     assert not check.ok
     assert check.lost == ()
@@ -124,7 +124,7 @@ def test_a_training_that_is_not_deterministic_is_told_apart():
     assert set(outcomes(check.law).values()) == {Outcome.NOT_ASKED}
 
 
-def test_it_tells_where_trainings_first_differ():
+def test_the_values_that_differ_first_are_named():
     class Jumps(Seen):
         def iteration(self, lr):
             self.position += int.from_bytes(os.urandom(6), "big") * 1e-15
@@ -133,13 +133,13 @@ def test_it_tells_where_trainings_first_differ():
     assert "after 1 iteration: position, velocity" in lrfinder.check(seen(Jumps)).deterministic.detail
 
 
-def test_of_a_learner_that_cannot_be_looked_into_losses_alone_are_compared():
+def test_only_losses_are_compared_of_a_learner_that_cannot_be_observed():
     check = lrfinder.check(Bowl(momentum=0.9, noise=0.1))
     assert check.ok
     assert check.state == ()
 
 
-def test_a_learner_that_cannot_be_looked_into_is_not_called_indeterminate():
+def test_a_learner_that_cannot_be_observed_is_not_reported_as_indeterminate():
     class Forgets(Bowl):
         def restore(self, state):
             super().restore(state._replace(velocity=self.velocity))
@@ -151,18 +151,18 @@ def test_a_learner_that_cannot_be_looked_into_is_not_called_indeterminate():
     assert "the loss of iteration 1" in check.law[0].detail
 
 
-def test_observe_can_be_given():
+def test_observe_can_be_passed():
     bowl = Bowl(momentum=0.9)
     check = lrfinder.check(bowl, observe=lambda: {"position": bowl.position})
     assert [finding.what for finding in check.state] == ["position"]
 
 
-def test_a_learner_that_wraps_one_is_looked_into():
+def test_the_learner_inside_a_wrapper_is_observed():
     assert len(lrfinder.check(Averaged(seen(), 2)).state) == 4
     assert lrfinder.check(Averaged(Bowl(), 2)).state == ()
 
 
-def test_a_broken_part_of_the_law_is_told_in_its_line():
+def test_each_part_of_the_law_has_its_own_finding():
     class Draws(Seen):
         snapshots = 0
 
@@ -184,7 +184,7 @@ def test_a_stream_that_ends_is_checked_as_far_as_it_goes():
     assert lrfinder.check(Scripted([3.0, 2.0, 1.0])).ok
 
 
-def test_a_restore_that_refuses_is_told_and_not_raised():
+def test_a_restore_that_fails_is_reported_and_not_raised():
     class Refuses(Seen):
         def restore(self, state):
             raise RestoreError("the velocity is gone")
@@ -195,14 +195,14 @@ def test_a_restore_that_refuses_is_told_and_not_raised():
     assert set(outcomes(check.state).values()) == {Outcome.NOT_ASKED}
 
 
-def test_a_learner_is_afterwards_as_it_was():
+def test_the_learner_is_unchanged_afterwards():
     bowl = seen()
     before = bowl.observe()
     lrfinder.check(bowl)
     assert bowl.observe() == before
 
 
-def test_global_generators_are_put_back_for_a_learner_that_forgets_them():
+def test_global_generators_are_restored_for_a_learner_that_forgets_them():
     class Draws(Bowl):
         def iteration(self, lr):
             return super().iteration(lr) + random.random() + np.random.random()
@@ -216,7 +216,7 @@ def test_global_generators_are_put_back_for_a_learner_that_forgets_them():
     assert (random.random(), np.random.random()) == expected
 
 
-def test_an_exception_of_the_users_own_passes_through_with_a_note():
+def test_an_exception_of_user_code_passes_through_with_a_note():
     learner = Scripted([1.0, ZeroDivisionError("mine")])
     with pytest.raises(ZeroDivisionError, match="mine") as caught:
         lrfinder.check(learner)

@@ -23,52 +23,52 @@ def loaded_grid(path):
     return grid
 
 
-def test_each_cell_is_the_range_test_of_what_the_factory_makes_of_its_settings():
-    made = lrfinder.grid(bowl, weight_decay=[0.0, 0.1], seed=range(2))
-    assert [dict(cell.settings) for cell in made.cells] == [
+def test_each_cell_is_the_range_test_of_a_learner_with_its_settings():
+    grid = lrfinder.grid(bowl, weight_decay=[0.0, 0.1], seed=range(2))
+    assert [dict(cell.settings) for cell in grid.cells] == [
         {"weight_decay": decay, "seed": seed} for decay in (0.0, 0.1) for seed in (0, 1)
     ]
-    for cell in made.cells:
+    for cell in grid.cells:
         assert cell.result == LRFinder(bowl(**cell.settings)).find()
 
 
 def test_each_cell_can_be_any_experiment_of_a_finder():
-    made = lrfinder.grid(bowl, momentum=[0.0, 0.5], each=functools.partial(LRFinder.suggest, horizon=100))
-    assert [cell.result for cell in made.cells] == [LRFinder(bowl(momentum=m)).suggest(100) for m in (0.0, 0.5)]
-    assert made.each == "LRFinder.suggest(horizon=100)"
+    grid = lrfinder.grid(bowl, momentum=[0.0, 0.5], each=functools.partial(LRFinder.suggest, horizon=100))
+    assert [cell.result for cell in grid.cells] == [LRFinder(bowl(momentum=m)).suggest(100) for m in (0.0, 0.5)]
+    assert grid.each == "LRFinder.suggest(horizon=100)"
 
 
-def test_an_axis_that_is_called_like_an_argument_goes_into_the_mapping():
-    made = lrfinder.grid(lambda path: Bowl(curvature=path), {"path": [1.0, 10.0]})
-    assert made.axes == {"path": (1.0, 10.0)}
+def test_an_axis_with_the_name_of_an_argument_goes_into_the_mapping():
+    grid = lrfinder.grid(lambda path: Bowl(curvature=path), {"path": [1.0, 10.0]})
+    assert grid.axes == {"path": (1.0, 10.0)}
 
 
 def test_learners_are_closed():
-    made = []
+    learners = []
 
     def factory(seed):
-        made.append(Bowl())
-        return made[-1]
+        learners.append(Bowl())
+        return learners[-1]
 
     lrfinder.grid(factory, seed=range(2))
-    assert [learner.closed for learner in made] == [True, True]
+    assert [learner.closed for learner in learners] == [True, True]
 
 
-def test_cells_are_told_as_they_finish():
-    told = []
-    made = lrfinder.grid(bowl, seed=range(3), on_cell=told.append)
-    assert told == list(made.cells)
+def test_on_cell_is_called_with_each_cell_as_it_finishes():
+    finished = []
+    grid = lrfinder.grid(bowl, seed=range(3), on_cell=finished.append)
+    assert finished == list(grid.cells)
 
 
-def test_a_cell_that_fails_is_told_with_its_error_and_the_others_are_made():
-    made = lrfinder.grid(breaking, seed=range(3))
-    assert [cell.error is None for cell in made.cells] == [True, False, True]
-    assert "OSError: no images" in made.cells[1].error
-    assert made.cells[1].result is None
+def test_a_cell_that_fails_has_its_error_and_the_others_continue():
+    grid = lrfinder.grid(breaking, seed=range(3))
+    assert [cell.error is None for cell in grid.cells] == [True, False, True]
+    assert "OSError: no images" in grid.cells[1].error
+    assert grid.cells[1].result is None
 
 
 @pytest.mark.parametrize("factory", [lambda seed: 3, lambda seed: None])
-def test_what_is_no_learner_is_the_error_of_its_cell(factory):
+def test_a_factory_that_does_not_return_a_learner_is_the_error_of_its_cell(factory):
     assert "not a learner" in lrfinder.grid(factory, seed=[0]).cells[0].error
 
 
@@ -76,7 +76,7 @@ def test_an_experiment_without_a_result_is_the_error_of_its_cell():
     assert "returned a NoneType" in lrfinder.grid(bowl, seed=[0], each=lambda finder: None).cells[0].error
 
 
-def test_an_interrupt_ends_the_grid_and_what_was_made_is_in_the_file(tmp_path):
+def test_an_interrupt_ends_the_grid_and_leaves_the_finished_cells_in_the_file(tmp_path):
     def interrupted(seed):
         if seed == 2:
             raise KeyboardInterrupt
@@ -90,21 +90,21 @@ def test_an_interrupt_ends_the_grid_and_what_was_made_is_in_the_file(tmp_path):
 
 
 @pytest.mark.parametrize("each", [LRFinder.find, LRFinder.suggest])
-def test_the_file_comes_back_as_the_grid(tmp_path, each):
+def test_the_file_is_read_back_as_the_grid(tmp_path, each):
     axes = {"weight_decay": [0, 0.1], "seed": range(2)}
-    made = lrfinder.grid(breaking, axes, each=each, path=tmp_path / "grown.json")
-    made.to_json(tmp_path / "whole.json")
-    assert lrfinder.load(tmp_path / "grown.json") == lrfinder.load(tmp_path / "whole.json") == made
-    assert isinstance(made.cells[0].result, RangeTest if each is LRFinder.find else Suggestion)
+    grid = lrfinder.grid(breaking, axes, each=each, path=tmp_path / "grown.json")
+    grid.to_json(tmp_path / "whole.json")
+    assert lrfinder.load(tmp_path / "grown.json") == lrfinder.load(tmp_path / "whole.json") == grid
+    assert isinstance(grid.cells[0].result, RangeTest if each is LRFinder.find else Suggestion)
 
 
-def test_values_of_any_kind_come_back_with_their_type(tmp_path):
+def test_values_of_any_kind_are_read_back_with_their_type(tmp_path):
     values = [1, 0.5, "tanh", True, None]
     lrfinder.grid(lambda kind: bowl(), kind=[2, *values[1:]], path=tmp_path / "grid.json")
     assert loaded_grid(tmp_path / "grid.json").axes["kind"] == (2, 0.5, "tanh", True, None)
 
 
-def test_the_same_command_makes_no_cell_twice(tmp_path):
+def test_a_repeated_call_runs_no_cell_twice(tmp_path):
     folder = tmp_path / "calls"
     folder.mkdir()
     factory = functools.partial(noted, str(folder))
@@ -114,7 +114,7 @@ def test_the_same_command_makes_no_cell_twice(tmp_path):
     assert set(calls(folder).values()) == {1}
 
 
-def test_cells_that_failed_are_made_again(tmp_path):
+def test_failed_cells_run_again(tmp_path):
     healthy = []
 
     def factory(seed):
@@ -129,14 +129,14 @@ def test_cells_that_failed_are_made_again(tmp_path):
     assert not loaded_grid(path).pending
 
 
-def test_a_grid_may_be_made_larger(tmp_path):
+def test_a_grid_can_be_extended(tmp_path):
     path = tmp_path / "grid.json"
     lrfinder.grid(bowl, seed=range(2), path=path)
     assert lrfinder.grid(bowl, seed=range(3), path=path) == lrfinder.grid(bowl, seed=range(3))
 
 
 @pytest.mark.parametrize("cut", [1, 40, 4000])
-def test_a_file_whose_last_line_was_cut_off_is_read_without_it_and_gone_on_with(tmp_path, cut):
+def test_a_file_with_a_cut_last_line_is_read_without_it_and_continued(tmp_path, cut):
     path = tmp_path / "grid.json"
     whole = lrfinder.grid(bowl, seed=range(3), path=path)
     path.write_bytes(path.read_bytes()[:-cut])
@@ -151,7 +151,7 @@ def test_a_file_whose_last_line_was_cut_off_is_read_without_it_and_gone_on_with(
     {"seed": range(2), "each": LRFinder.suggest},
     {"seed": range(2), "factory": breaking},
 ])  # fmt: skip
-def test_the_file_of_another_grid_is_refused_and_left_as_it_is(tmp_path, other):
+def test_the_file_of_another_grid_is_refused_and_unchanged(tmp_path, other):
     path = tmp_path / "grid.json"
     lrfinder.grid(bowl, seed=range(2), path=path)
     before = path.read_bytes()
@@ -160,7 +160,7 @@ def test_the_file_of_another_grid_is_refused_and_left_as_it_is(tmp_path, other):
     assert path.read_bytes() == before
 
 
-def test_a_file_of_another_result_is_refused_and_left_as_it_is(tmp_path):
+def test_a_file_of_another_result_is_refused_and_unchanged(tmp_path):
     path = tmp_path / "curve.json"
     curve = LRFinder(Bowl()).find()
     curve.to_json(path)
@@ -181,7 +181,7 @@ def test_a_file_of_another_result_is_refused_and_left_as_it_is(tmp_path):
     lambda lines: lines[1].update(settings=3),
     lambda lines: lines[1]["result"].update(result="Grid"),
 ])  # fmt: skip
-def test_a_file_that_a_stranger_has_changed_is_refused(tmp_path, change):
+def test_an_inconsistent_file_is_refused(tmp_path, change):
     path = tmp_path / "grid.json"
     lrfinder.grid(bowl, seed=range(2), path=path)
     lines = [json.loads(line) for line in path.read_text().splitlines()]
@@ -200,27 +200,27 @@ def test_a_file_that_a_stranger_has_changed_is_refused(tmp_path, change):
     ({"momentum": [float("nan")]}, "finite"),
     ({"momentum": [[0.9]]}, "finite numbers, strings"),
 ])  # fmt: skip
-def test_axes_that_make_no_grid_are_refused(axes, said):
+def test_invalid_axes_are_refused(axes, said):
     with pytest.raises(GridError, match=said):
         lrfinder.grid(bowl, axes)
 
 
-def test_numbers_of_numpy_are_taken_for_python_s():
-    made = lrfinder.grid(bowl, weight_decay=np.array([0.0, 0.1]), seed=np.arange(1))
-    assert [type(value) for values in made.axes.values() for value in values] == [float, float, int]
+def test_numbers_of_numpy_become_numbers_of_python():
+    grid = lrfinder.grid(bowl, weight_decay=np.array([0.0, 0.1]), seed=np.arange(1))
+    assert [type(value) for values in grid.axes.values() for value in values] == [float, float, int]
 
 
-def test_a_factory_that_takes_other_keywords_is_told_before_any_cell_is_made():
+def test_a_factory_with_other_keywords_is_refused_before_any_cell_runs():
     with pytest.raises(FactoryError, match="takes weight_decay, seed, and the grid gives weight_decay, momentum"):
         lrfinder.grid(breaking, weight_decay=[0.0], momentum=[0.9])
 
 
 def test_the_table_has_a_row_for_each_cell(tmp_path):
-    made = lrfinder.grid(breaking, weight_decay=[0.0, 0.1], seed=range(2))
-    made.to_csv(tmp_path / "grid.csv")
+    grid = lrfinder.grid(breaking, weight_decay=[0.0, 0.1], seed=range(2))
+    grid.to_csv(tmp_path / "grid.csv")
     header, *rows = (tmp_path / "grid.csv").read_text().splitlines()
     assert header == "weight_decay,seed,lr,low,high,status,error"
-    assert len(rows) == len(made) == made.size == 4
+    assert len(rows) == len(grid) == grid.size == 4
 
 
 def test_grids_are_equal_where_their_cells_are():

@@ -22,7 +22,7 @@ SETTINGS = Settings(1e-6, 1.1, 10.0, 1000, 0.3, "LRFinderStoppingCriteria(smooth
     st.sampled_from(Stop),
     st.one_of(st.none(), st.floats(1e-9, 1)),
 )
-def test_a_range_test_comes_back_bit_for_bit(tmp_path_factory, pairs, stop, lr_start):
+def test_a_range_test_is_read_back_bit_for_bit(tmp_path_factory, pairs, stop, lr_start):
     result = RangeTest(tuple(Record(*pair) for pair in pairs), stop, Settings(lr_start, None, 1.0, 7, 0.3, "mine <&>"))
     path = tmp_path_factory.mktemp("results") / "result.json"
     result.to_json(path)
@@ -32,7 +32,7 @@ def test_a_range_test_comes_back_bit_for_bit(tmp_path_factory, pairs, stop, lr_s
     assert [(repr(lr), repr(loss)) for lr, loss in back] == [(repr(lr), repr(loss)) for lr, loss in pairs]
 
 
-def test_a_comparison_comes_back_bit_for_bit(tmp_path):
+def test_a_comparison_is_read_back_bit_for_bit(tmp_path):
     comparison = LRFinder(Scripted([1.0, 0.1, math.inf])).compare([0.1, 0.3], iterations=5)
     comparison.to_json(tmp_path / "result.json")
     assert load(tmp_path / "result.json") == comparison
@@ -128,25 +128,25 @@ def test_the_good_document_is_read(tmp_path):
         json.dumps({**GOOD, "result": "Comparison", "stops": ["DIVERGED"] * 2, "lrs": [1, 2], "losses": [[1.0], [2, 3]]}),
     ],
 )
-def test_a_file_from_something_else_is_refused_by_name(tmp_path, text):
+def test_a_foreign_file_is_refused_by_name(tmp_path, text):
     path = tmp_path / "stranger.json"
     path.write_text(text)
     with pytest.raises(ResultFileError, match=r"stranger\.json"):
         load(path)
 
 
-def test_a_file_that_is_no_text_is_refused(tmp_path):
+def test_a_file_that_is_not_text_is_refused(tmp_path):
     (tmp_path / "r.json").write_bytes(b"\x80\x81\xff")
     with pytest.raises(ResultFileError):
         load(tmp_path / "r.json")
 
 
-def test_a_file_that_is_not_there_is_told_by_the_system(tmp_path):
+def test_a_missing_file_is_an_error_of_the_operating_system(tmp_path):
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "nothing.json")
 
 
-def test_a_result_is_not_left_half_written_when_it_cannot_be_said_in_json(tmp_path):
+def test_a_result_that_json_cannot_hold_leaves_the_old_file(tmp_path):
     path = tmp_path / "r.json"
     path.write_text("old")
     broken = RangeTest((Record(0.1, 1.0),), Stop.DIVERGED, Settings(1.0, 1.1, 2.0, 3, 0.3, sys))  # type: ignore[arg-type]
@@ -155,7 +155,7 @@ def test_a_result_is_not_left_half_written_when_it_cannot_be_said_in_json(tmp_pa
     assert path.read_text() == "old"
 
 
-def test_a_comparison_of_wrong_shape_is_no_result():
+def test_a_comparison_does_not_equal_a_number():
     assert Comparison(np.array([1.0]), np.array([[1.0]]), (Stop.DIVERGED,)) != 3
 
 
@@ -170,7 +170,7 @@ def test_a_comparison_of_wrong_shape_is_no_result():
         LRFinder(Bowl(curvature=10, noise=0.01)).find().suggestion,
     ],
 )
-def test_a_suggestion_comes_back_bit_for_bit(tmp_path, suggestion):
+def test_a_suggestion_is_read_back_bit_for_bit(tmp_path, suggestion):
     suggestion.to_json(tmp_path / "result.json")
     back = load(tmp_path / "result.json")
     assert isinstance(back, Suggestion)

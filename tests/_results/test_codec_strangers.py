@@ -1,4 +1,4 @@
-"""What a stranger's file can do is be refused; what is read can be shown; and a file of ours is whole or not there."""
+"""A foreign file is refused, or it is read and can be shown."""
 
 import io
 import json
@@ -189,7 +189,7 @@ def changed_in_text(old, new):
         json.dumps({**COMPARED, "lrs": [], "losses": [], "stops": []}),
     ],
 )
-def test_what_no_result_of_ours_holds_is_refused(place, text):
+def test_values_that_no_result_can_hold_are_refused(place, text):
     place.write_text(text)
     with pytest.raises(ResultFileError):
         load(place)
@@ -208,7 +208,7 @@ def test_a_file_longer_than_any_result_is_refused_unread(place):
         load(place)
 
 
-def test_what_never_ends_or_never_begins_is_refused(tmp_path):
+def test_files_that_never_end_or_never_begin_are_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "zero").symlink_to("/dev/zero")
     for name in ("pipe", "zero"):
@@ -216,7 +216,7 @@ def test_what_never_ends_or_never_begins_is_refused(tmp_path):
             load(tmp_path / name)
 
 
-def test_folders_and_links_in_a_circle_are_told_by_the_system(tmp_path):
+def test_folders_and_circular_links_are_errors_of_the_operating_system(tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
     for path in (tmp_path, tmp_path / "circle"):
         with pytest.raises(OSError):
@@ -226,7 +226,7 @@ def test_folders_and_links_in_a_circle_are_told_by_the_system(tmp_path):
 HOSTILE = "\x1b]0;title\x07\x1b[31m[bold]<script>alert(1)</script>$\\frac{1}{0}$\u202e\ud800"
 
 
-def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
+def test_text_of_a_foreign_file_reaches_no_view_unescaped(tmp_path):
     (tmp_path / "r.json").write_text(json.dumps({**GOOD, "settings": {**GOOD["settings"], "stopping": HOSTILE}}))
     result = load(tmp_path / "r.json")
     assert isinstance(result, RangeTest)
@@ -239,7 +239,7 @@ def test_a_strangers_text_reaches_no_view_unescaped(tmp_path):
     assert "\u202e" not in shown.output
 
 
-def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
+def test_a_note_of_a_foreign_file_reaches_no_view_unescaped(tmp_path):
     (tmp_path / "s.json").write_text(json.dumps({**SUGGESTED, "notes": [HOSTILE], "schedule": HOSTILE}))
     result = load(tmp_path / "s.json")
     assert isinstance(result, Suggestion)
@@ -252,7 +252,7 @@ def test_a_strangers_note_reaches_no_view_unescaped(tmp_path):
     assert "\u202e" not in shown.output
 
 
-def test_a_note_is_shown_without_what_a_terminal_would_obey():
+def test_a_note_is_shown_without_control_sequences():
     words = suggestion_in_words(Suggestion(0.1, 0.05, 0.2, "low", Status.OK, (HOSTILE,), 3))
     assert "\\x1b]0;title\\x07" in words
     assert "\x1b" not in words
@@ -260,14 +260,14 @@ def test_a_note_is_shown_without_what_a_terminal_would_obey():
 
 
 @pytest.mark.parametrize("part", ["stop", "result", "schema", "lrs"])
-def test_a_refusal_does_not_repeat_what_a_terminal_would_obey(tmp_path, part):
+def test_a_refusal_is_shown_without_control_sequences(tmp_path, part):
     (tmp_path / "\x1b[31m.json").write_text(json.dumps({**GOOD, part: HOSTILE}))
     refused = CliRunner().invoke(app, ["plot", str(tmp_path / "\x1b[31m.json")])
     assert refused.exit_code == 1
     assert "\x1b" not in refused.output
 
 
-def test_showing_a_result_runs_no_code_that_lies_beside_it(tmp_path):
+def test_showing_a_result_runs_no_code_from_its_folder(tmp_path):
     for name in ("numpy", "rich", "typer", "matplotlib", "json", "msgspec", "torch", "result", "sitecustomize", "conftest"):
         (tmp_path / f"{name}.py").write_text("open('ran', 'w').close()")
     (tmp_path / "result.json").write_text(json.dumps(GOOD))
@@ -285,7 +285,7 @@ def test_showing_a_result_runs_no_code_that_lies_beside_it(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_comparison_from_a_file_is_the_one_that_was_meant(place):
+def test_a_comparison_of_a_file_has_the_numbers_of_the_file(place):
     result = read_or_refused(place, json.dumps(COMPARED).encode())
     assert isinstance(result, Comparison)
     assert result.best == 0.1

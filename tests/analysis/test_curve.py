@@ -16,17 +16,17 @@ def test_rates_without_a_logarithm_are_left_out():
     assert curve.losses.tolist() == [4]
 
 
-def test_rates_are_put_in_order_and_losses_at_one_rate_averaged():
+def test_rates_are_sorted_and_losses_at_one_rate_averaged():
     curve = finite_part([3, 1, 3], [10.0, 1.0, 20.0])
     assert curve.lrs.tolist() == [1, 3]
     assert curve.losses.tolist() == [1, 15]
 
 
-def test_an_unordered_curve_still_ends_at_the_nan_that_came_first():
+def test_an_unordered_curve_ends_at_its_first_nan():
     assert finite_part([3, 1, 2], [1.0, np.nan, 5.0]).lrs.tolist() == [3]
 
 
-def test_decades_of_a_curve():
+def test_a_curve_knows_how_many_decades_it_spans():
     assert finite_part([1e-3, 1e-1], [1.0, 1.0]).decades == pytest.approx(2)
     assert finite_part([], []).decades == 0
 

@@ -25,13 +25,13 @@ def test_steepest_finds_the_middle_of_a_logistic_drop_wherever_it_lies(middle):
 
 
 @pytest.mark.parametrize("middle", [1e-4, 1e-3, 1e-2])
-def test_the_fall_begins_where_a_twentieth_of_it_is_done(middle):
+def test_the_fall_begins_at_a_twentieth_of_it(middle):
     seen = landmarks(LRS, logistic_drop(middle))
     begins = middle * (0.05 / 0.95) ** 0.5
     assert seen.falls_from == pytest.approx(begins, rel=0.15)
 
 
-def test_lowest_and_divergence_lie_about_the_edge():
+def test_the_lowest_point_and_the_divergence_are_near_the_edge():
     seen = landmarks(LRS, with_divergence(logistic_drop(1e-3), edge=0.1))
     assert 0.03 < seen.lowest <= 0.11
     assert 0.1 < seen.diverges < 0.14  # risen by half of 1.5 at 0.115
@@ -43,13 +43,13 @@ def test_landmarks_are_in_order():
     assert seen.falls_from <= seen.steepest <= seen.lowest < seen.diverges
 
 
-def test_a_loss_that_goes_on_falling_does_not_diverge():
+def test_a_loss_that_keeps_falling_does_not_diverge():
     seen = landmarks(LRS, logistic_drop(0.1))
     assert seen.diverges is None
     assert seen.lowest == LRS[-1]
 
 
-def test_an_explosion_does_not_move_the_landmarks_below_it():
+def test_a_divergence_does_not_move_the_landmarks_below_it():
     gentle = with_divergence(logistic_drop(1e-3), 0.1)
     violent = np.where(LRS > 0.15, 1e12 * LRS, gentle)
     before, after = landmarks(LRS, gentle), landmarks(LRS, violent)
@@ -81,7 +81,7 @@ def test_nine_rates_have_no_landmarks():
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1e-6, 0), (1e6, 0), (1, -50), (8, 1000)])
-def test_landmarks_stay_when_losses_are_shifted_and_scaled(scale, shift):
+def test_landmarks_are_the_same_for_shifted_and_scaled_losses(scale, shift):
     losses = with_divergence(logistic_drop(1e-3), 0.1) + np.random.default_rng(0).normal(0, 0.05, 170)
     assert landmarks(LRS, scale * losses + shift) == landmarks(LRS, losses)
 

@@ -19,7 +19,7 @@ def test_half_edge_is_the_lowest_rate_at_most_half_of_where_it_diverges():
     assert 0.03 < rules.half_edge(LRS, BOWL) < 0.06  # the edge is at 0.1
 
 
-def test_half_edge_takes_the_last_rate_for_the_edge_of_a_loss_that_goes_on_falling():
+def test_half_edge_uses_the_last_rate_as_the_edge_of_a_loss_that_keeps_falling():
     assert rules.half_edge(LRS, 2.3 - 1.5 / (1 + 0.1 / LRS)) == 5
 
 
@@ -49,7 +49,7 @@ def fastai_valley(lrs, losses):
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_valley_is_that_of_its_definition(seed):
+def test_valley_equals_its_definition(seed):
     losses = BOWL + np.random.default_rng(seed).normal(0, 0.3, 170)
     assert rules.valley(LRS, losses) == fastai_valley(LRS, smooth(LRS, losses))
 
@@ -67,14 +67,14 @@ def fastai_slide(lrs, losses):
 
 @pytest.mark.parametrize("scale", [0.01, 0.1, 1, 10, 1000])
 @pytest.mark.parametrize("seed", range(3))
-def test_slide_is_that_of_its_definition(seed, scale):
+def test_slide_equals_its_definition(seed, scale):
     losses = scale * (BOWL + np.random.default_rng(seed).normal(0, 0.3, 170))
     assert rules.slide(LRS, losses) == fastai_slide(LRS, smooth(LRS, losses))
 
 
 @pytest.mark.parametrize("rule", rules.RULES.values())
 @pytest.mark.parametrize("losses", [[], [1.0] * 9, [np.nan] * 50], ids=["empty", "short", "nan"])
-def test_a_curve_that_is_too_short_gets_a_clear_error(rule, losses):
+def test_a_curve_that_is_too_short_raises_an_error(rule, losses):
     with pytest.raises(CurveError):
         rule(LRS[: len(losses)], losses)
 

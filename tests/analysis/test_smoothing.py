@@ -9,12 +9,12 @@ def rates(n):
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 10, 146, 3000])
-def test_a_constant_stays_what_it_is_to_the_last_bit(n):
+def test_a_constant_is_preserved_to_the_last_bit(n):
     assert (smooth(rates(n), np.full(n, 0.1)) == 0.1).all()
 
 
 @pytest.mark.parametrize("n", [3, 4, 10, 146, 3000])
-def test_a_line_stays_a_line_up_to_its_ends(n):
+def test_a_line_is_preserved_up_to_its_ends(n):
     line = 3 - 0.5 * np.arange(n)
     assert smooth(rates(n), line) == pytest.approx(line, abs=1e-9)
 
@@ -32,7 +32,7 @@ def test_smoothing_does_not_lag():
     assert crossing == pytest.approx(1e-3, rel=0.08)  # one rate is 7 % above the next
 
 
-def test_smoothing_backwards_is_smoothing_forwards():
+def test_smoothing_backward_equals_smoothing_forward():
     losses = np.random.default_rng(1).normal(size=100)
     assert smooth(rates(100), losses[::-1].copy())[::-1] == pytest.approx(smooth(rates(100), losses))
 

@@ -26,11 +26,11 @@ def test_a_clear_curve_gets_an_eighth_of_the_rate_where_it_is_lowest_within_its_
     assert suggestion.low < suggestion.lr < suggestion.high
 
 
-def test_one_sweep_is_never_more_than_a_hint():
+def test_one_sweep_has_low_confidence():
     assert suggestion_from_curve(LRS, BOWL).confidence == "low"
 
 
-def test_every_iteration_is_counted_also_those_that_cannot_be_read():
+def test_every_iteration_is_counted_readable_or_not():
     assert suggestion_from_curve(LRS, np.where(LRS > 1, np.nan, BOWL)).iterations == 170
 
 
@@ -56,23 +56,23 @@ def test_the_same_curve_gets_the_same_answer():
     assert suggestion_from_curve(LRS, noisy) == suggestion_from_curve(LRS, noisy)
 
 
-def test_a_long_curve_says_what_a_short_one_does():
+def test_a_long_curve_gets_the_answer_of_a_short_one():
     lrs = np.geomspace(1e-6, 10, 50_000)
     losses = np.interp(np.log(lrs), np.log(LRS), BOWL) + RNG(0).normal(0, 0.05, len(lrs))
     assert suggestion_from_curve(lrs, losses).lr == pytest.approx(suggestion_from_curve(LRS, BOWL).lr, rel=0.2)
 
 
-def test_a_loss_that_goes_on_falling_is_noted():
+def test_a_loss_that_keeps_falling_is_noted():
     suggestion = suggestion_from_curve(LRS, 2.3 - 1.5 / (1 + 0.1 / LRS))
     assert suggestion.notes == ("at the boundary", "never diverges")
     assert suggestion.high <= LRS[-1]  # no rate that was not tried
 
 
-def test_a_constant_loss_has_no_rate_since_the_rate_has_no_effect():
+def test_a_constant_loss_means_that_the_rate_has_no_effect():
     assert status(np.full(170, 2.3)) == "the rate has no effect"
 
 
-def test_losses_that_repeat_with_the_batches_have_no_rate_either():
+def test_losses_that_repeat_with_the_batches_mean_the_same():
     assert status(np.tile([2.0, 2.5, 2.2], 57)[:170]) == "the rate has no effect"
 
 
@@ -101,11 +101,11 @@ def test_a_loss_that_is_not_finite_within_a_few_rates_is_unstable(losses):
 
 
 @pytest.mark.parametrize("n", [0, 1, 9])
-def test_few_losses_are_too_few(n):
+def test_a_few_losses_are_too_few_points(n):
     assert status(BOWL[:n]) == "too few points"
 
 
-def test_many_losses_within_half_a_decade_are_too_few():
+def test_losses_within_half_a_decade_are_too_few_points():
     assert status(np.linspace(2, 1, 100), np.geomspace(0.1, 0.2, 100)) == "too few points"
 
 
@@ -120,7 +120,7 @@ def test_a_suggestion_never_raises_and_has_numbers_exactly_where_it_is_ok(curve)
 
 
 @given(st.lists(st.floats(-1e300, 1e300), min_size=10, max_size=80), st.booleans())
-def test_a_suggestion_of_any_losses_at_proper_rates_lies_within_them(losses, falling):
+def test_a_suggestion_lies_within_the_rates_tried(losses, falling):
     lrs = np.geomspace(1e-6, 1, len(losses))
     suggestion = suggestion_from_curve(lrs, sorted(losses, reverse=True) if falling else losses)
     assert suggestion.lr is None or lrs[0] <= suggestion.low <= suggestion.lr <= suggestion.high <= lrs[-1]

@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """Whether a learner obeys the law, and what is not restored.
+    """The report on a learner: does it obey the law, and what is not restored?
 
     Attributes:
         state: one finding for each observed value, by name: tensors, generators, positions. Empty for a learner that cannot
@@ -49,7 +49,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether every question was asked, and every answer is yes."""
+        """True if every question was asked and every answer is yes."""
         return all(finding.outcome is Outcome.HOLDS for finding in (*self.state, self.deterministic, *self.law))
 
     @property

@@ -63,7 +63,7 @@ class Combination:
 
     @property
     def trains(self) -> bool:
-        """Whether every cell has a rate."""
+        """True if every cell has a rate."""
         return bool(self.measures) and not self.failed and all(one.lr is not None for one in self.measures)
 
     @property
@@ -94,7 +94,7 @@ class Combination:
 
     @property
     def fall(self) -> float:
-        """How far the loss fell, mean over the seeds; NaN without a result."""
+        """The fall of the loss, mean over the seeds; NaN without a result."""
         return float(np.mean([one.level - one.lowest for one in self.measures])) if self.measures else math.nan
 
 

@@ -34,7 +34,7 @@ class Stop(Enum):
 
 
 class Status(StrEnum):
-    """Whether a suggestion has a rate, and if not, why. It equals its text: ``status == "ok"``."""
+    """The status of a suggestion: it has a rate, or the reason why not. It equals its text: ``status == "ok"``."""
 
     OK = "ok"
     TOO_FEW_POINTS = "too few points"
