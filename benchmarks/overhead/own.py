@@ -13,6 +13,7 @@ from tasks import TASKS
 
 import lrfinder
 from lrfinder import replay
+from lrfinder._state import data_passes
 from lrfinder.randomness import RandomGenerator
 from lrfinder.torch import TorchLearner, _randomness, learner
 
@@ -83,7 +84,7 @@ def _left_out() -> str:
     """Measure iterations without one of their parts each; they could no longer be restored."""
     parts = {
         "the copy of the batch": (learner, "to_device", lambda batch, _: batch),
-        "the reading of the generators": (replay, "capture", lambda _: ()),
+        "the reading of the generators": (data_passes, "capture", lambda _: ()),
         "PyTorch's among them": (_randomness, "_torch_generator", _constant),
         "the storing of the batch": (replay._Streamed, "_store", lambda *_: None),  # noqa: SLF001  (to leave it out)
     }
