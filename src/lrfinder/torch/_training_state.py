@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,12 +16,12 @@ from lrfinder.torch._randomness import global_generators
 from lrfinder.torch._snapshot.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
-    from lrfinder import randomness
+    from lrfinder.randomness import RandomGenerator
     from lrfinder.torch._snapshot.host import CopyStore
 
 
@@ -50,7 +49,7 @@ class TrainingState:
         optimizers: Sequence[Optimizer],
         stateful: Iterable[object] = (),
         *,
-        of_data: Iterable[randomness.RandomGenerator] = (),
+        of_data: Iterable[RandomGenerator] = (),
         store: CopyStore | None = None,
     ) -> None:
         self.modules = modules
@@ -60,7 +59,7 @@ class TrainingState:
         self._of_data = tuple(of_data)
         self._store = store
 
-    def generators(self) -> tuple[randomness.RandomGenerator, ...]:
+    def generators(self) -> tuple[RandomGenerator, ...]:
         """Return the random generators that the training may draw from."""
         return (*global_generators(), *self._of_data)
 
@@ -72,8 +71,12 @@ class TrainingState:
     def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
         """Initialize the lazy modules by one forward each, in evaluation mode."""
         for module in self.lazy_modules():
-            with _evaluation_mode(module):
-                forward(module, batch)
+            modes = [(part, part.training) for part in module.modules()]
+            try:
+                forward(module.eval(), batch)
+            finally:
+                for part, training in modes:
+                    part.training = training
 
     def snapshot(self) -> TrainingSnapshot:
         """Copy everything.
@@ -90,11 +93,8 @@ class TrainingState:
         Raises:
             RestoreError: a part could not be restored; all others were.
         """
-        pieces = [
-            ("objects", snapshot.objects.restore),
-            ("random numbers", partial(restore_states, snapshot.randomness)),
-        ]
-        restore_all(pieces)
+        randomness = ("random numbers", partial(restore_states, snapshot.randomness))
+        restore_all([("objects", snapshot.objects.restore), randomness])
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
@@ -105,14 +105,3 @@ class TrainingState:
     def observe(self, data: object = ()) -> dict[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
         return inspection.observe(self.modules, self.optimizers, self.stateful, data)
-
-
-@contextmanager
-def _evaluation_mode(model: nn.Module) -> Generator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training

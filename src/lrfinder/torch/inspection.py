@@ -79,8 +79,7 @@ def digest(tensor: Tensor) -> tuple[object, ...]:
 
 def _global_generators() -> Named:
     yield "generator: python", random.getstate()
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002  (the one that users draw from)
-    yield "generator: numpy", (kind, np.asarray(keys).tobytes(), *rest)
+    yield "generator: numpy", _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the one that users draw from)
     yield "generator: torch", digest(torch.get_rng_state())
     if torch.cuda.is_initialized():
         for k, state in enumerate(torch.cuda.get_rng_state_all()):

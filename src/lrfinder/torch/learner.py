@@ -242,12 +242,10 @@ class TorchLearner(BaseLearner):
         Raises:
             RestoreError: a part could not be restored; all others were.
         """
-        pieces = [
-            ("training", partial(self._state.restore, state.training)),
-            ("position in the data", partial(self._batches.go, state.position)),
-        ]
+        training = ("training", partial(self._state.restore, state.training))
+        position = ("position in the data", partial(self._batches.go, state.position))
         with self._ranks.restore():
-            restore_all(pieces)
+            restore_all([training, position])
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,8 +14,6 @@ from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.torch.batches import device_of, input_and_target
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from torch.optim import Optimizer
 
 _MAX_OVERFLOWS = 16  # a scaler starts at 2**16 and halves; after as many overflows its scale is not the reason
@@ -23,12 +22,8 @@ Loss = Tensor | float
 """A loss that later steps cannot overwrite: a float, or a detached tensor where reading it would stop a device."""
 
 
-class Step(Protocol):
-    """One update of a training."""
-
-    def __call__(self, draw: Callable[[], Any], /) -> Loss:
-        """Draw as many batches as an update needs, train, and return the mean of their losses before the update."""
-        ...
+Step = Callable[[Callable[[], Any]], Loss]
+"""One update: it draws as many batches as it needs, trains, and returns the mean of their losses before the update."""
 
 
 class SupervisedStep:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import mmap
 import shutil
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,11 +24,9 @@ def _free_bytes(folder: Path) -> int:
 
 
 class OnDisk:
-    """Copies in files of a folder, read through a memory map.
+    """Copies in temporary files of a folder, read through a memory map.
 
-    A file loses its name once it is mapped, so that nothing remains however the process ends. A process that is killed
-    while it writes leaves what it has written. Where the system cannot remove open files (Windows), the files are removed
-    with the copies.
+    The files have no name (on Windows, until they are closed), so that nothing remains however the process ends.
 
     Args:
         folder: an existing folder.
@@ -55,8 +53,8 @@ class OnDisk:
         try:
             free = self._free_bytes(self._folder)
             if free >= nbytes:
-                return _write(sources, self._folder)
-        except (OSError, RuntimeError) as error:  # the latter from PyTorch
+                return _write(sources, self._folder), None
+        except (OSError, ValueError) as error:  # the latter from mmap
             message = (
                 f"The snapshot could not be written to snapshot_dir={str(self._folder)!r}: {error}. Nothing was changed."
             )
@@ -68,32 +66,12 @@ class OnDisk:
         raise SnapshotError(message)
 
 
-class _MappedFile:
-    """A file of copies, removed at once where the system can remove open files, or else with this object."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-
-    def remove(self) -> None:
-        with suppress(OSError):
-            Path(self.path).unlink(missing_ok=True)
-
-    def __del__(self) -> None:
-        if Path is not None:  # pyright: ignore[reportUnnecessaryComparison]  (at exit it is)
-            self.remove()
-
-
-def _write(sources: Sequence[Tensor], folder: Path) -> tuple[list[Tensor], _MappedFile]:
-    handle, path = tempfile.mkstemp(prefix="lrfinder-", dir=folder)
-    file = _MappedFile(path)
+def _write(sources: Sequence[Tensor], folder: Path) -> list[Tensor]:
     lengths = [source.nbytes for source in sources]
-    try:
-        with open(handle, "wb") as stream:  # noqa: PTH123  (a descriptor)
-            stream.writelines(source.view(torch.uint8).cpu().numpy().data for source in sources)
-        if not any(lengths):  # which no system maps
-            return [torch.empty(0, dtype=torch.uint8) for _ in sources], file
-        # shared, because a private mapping counts as memory that this process may fill
-        memory = torch.from_file(path, shared=True, size=sum(lengths), dtype=torch.uint8)
-        return list(memory.split(lengths)), file
-    finally:
-        file.remove()
+    if not any(lengths):  # which no system maps
+        return [torch.empty(0, dtype=torch.uint8) for _ in sources]
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.writelines(source.view(torch.uint8).cpu().numpy().data for source in sources)
+        file.flush()
+        memory = torch.frombuffer(mmap.mmap(file.fileno(), 0), dtype=torch.uint8)  # which holds the map
+    return list(memory.split(lengths))

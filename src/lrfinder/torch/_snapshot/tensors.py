@@ -26,17 +26,8 @@ class SavedTensor:
         is_placed: whether the last call succeeded, so that the contents can be restored.
     """
 
-    __slots__ = (  # a large model has many of these
-        "_alias",
-        "_attributes",
-        "_grad",
-        "_nbytes",
-        "_requires_grad",
-        "_tensor",
-        "copy",
-        "flat",
-        "is_placed",
-    )
+    # slots, because a large model has many of these
+    __slots__ = ("_alias", "_attributes", "_grad", "_nbytes", "_requires_grad", "_tensor", "copy", "flat", "is_placed")
 
     def __init__(self, tensor: Tensor) -> None:
         part = self._part(tensor)
