@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lrfinder.analysis.smoothing import half_width, smooth, spread
+from lrfinder.analysis.smoothing import half_width, noise, smooth, spread
 
 
 def rates(n):
@@ -49,3 +49,28 @@ def test_smoothing_reaches_a_quarter_of_a_decade_within_bounds():
     assert half_width(rates(10**6)) == 250
     assert half_width(rates(5)) == 2
     assert half_width(rates(2)) == 0
+
+
+def test_noise_is_the_standard_deviation_of_normal_losses():
+    losses = np.random.default_rng(0).normal(5, 0.3, 20_000)
+    assert noise(losses) == pytest.approx(0.3, rel=0.03)
+
+
+def test_the_trend_does_not_count_as_noise():
+    losses = np.random.default_rng(0).normal(0, 0.3, 20_000) + np.linspace(0, 500, 20_000)
+    assert noise(losses) == pytest.approx(0.3, rel=0.03)
+
+
+def test_a_straight_line_has_no_noise():
+    assert noise(np.arange(10.0)) == 0
+
+
+def test_a_divergence_adds_little_noise():
+    losses = np.random.default_rng(0).normal(0, 1, 100)
+    exploded = np.concatenate([losses, 10.0 ** np.arange(10)])
+    assert noise(exploded) == pytest.approx(noise(losses), rel=0.3)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_too_few_losses_have_no_noise(n):
+    assert noise(np.arange(n, dtype=float)) == 0

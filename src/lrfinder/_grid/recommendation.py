@@ -29,13 +29,7 @@ EQUAL_RATE_FACTOR = 2.0  # rates this close count as equally large: one suggesti
 
 
 class Measures(NamedTuple):
-    """The measures of one cell.
-
-    Attributes:
-        lr: its rate; ``None`` where it has none.
-        lowest: its lowest loss.
-        level: the loss at which it began.
-    """
+    """The measures of one cell: its rate, its lowest loss, and the loss at which it began."""
 
     lr: float | None
     lowest: float
@@ -44,12 +38,9 @@ class Measures(NamedTuple):
 
 @dataclass(frozen=True)
 class Combination:
-    """The cells that differ only in their seed.
+    """The finished cells that differ only in their seed.
 
-    Attributes:
-        settings: the settings of the factory without the seed.
-        cells: the finished cells.
-        measures: those of each cell that has a result, in this order.
+    ``settings`` are those of the factory without the seed, ``measures`` those of each cell that has a result.
     """
 
     settings: Mapping[str, SettingValue]

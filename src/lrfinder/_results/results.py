@@ -198,7 +198,7 @@ class Suggestion(Result):
     @property
     def max_lr(self) -> float | None:
         """The upper bound of a cyclical schedule, and the highest rate of one cycle; under a schedule, ``lr`` itself."""
-        from lrfinder.analysis.cycle import max_lr
+        from lrfinder.analysis.suggestion import max_lr
 
         return self.lr if self.lr is None or not self.is_constant else max_lr(self.lr, self.probes)
 

@@ -49,12 +49,7 @@ def comparison_window(iterations: int) -> int:
 def final_losses(losses: Losses, window: int) -> Losses:
     """Return the mean over the last ``window`` iterations of each training; infinite if not finite.
 
-    Args:
-        losses: shape ``(trainings, iterations)``; NaN from where a training ended early.
-        window: how many iterations to average.
-
-    Returns:
-        The means, shape ``(trainings,)``.
+    ``losses`` have the shape ``(trainings, iterations)``, the means ``(trainings,)``.
     """
     means = (losses[:, -window:] / window).sum(axis=1)  # in this order, diverged losses do not overflow
     return np.where(np.isfinite(means), means, np.inf)

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder.analysis.curve import FinitePart, finite_part
-from lrfinder.analysis.noise import noise
-from lrfinder.analysis.smoothing import smooth, spread
+from lrfinder.analysis.smoothing import noise, smooth, spread
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -42,16 +41,9 @@ class Landmarks:
 class Shape:
     """The features of a curve that stand out from its noise. Arrays have the shape of ``lrs``.
 
-    Attributes:
-        lrs: the rates.
-        level: the loss before the rate has an effect.
-        smoothed: the losses without wild batches and divergence.
-        noise: the standard deviation of one loss.
-        error: the standard error of a difference of ``smoothed`` and ``level``.
-        falls_from: an index into ``lrs``, as are the following; ``None`` where the fall, or the rise, is within the noise.
-        steepest: see :class:`Landmarks`.
-        lowest: see :class:`Landmarks`.
-        diverges: see :class:`Landmarks`.
+    ``level`` is the loss before the rate has an effect, ``smoothed`` the losses without wild batches and divergence,
+    ``noise`` the standard deviation of one loss, ``error`` that of a difference of ``smoothed`` and ``level``. The landmarks
+    are indices into ``lrs``; ``None`` where the fall, or the rise, is within the noise.
     """
 
     lrs: NDArray[np.float64]

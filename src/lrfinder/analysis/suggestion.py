@@ -1,18 +1,22 @@
-"""A rate from one curve alone, with the interval that its noise leaves open; or the reason why there is none."""
+"""A rate from one curve alone, or the reason why there is none; and the bounds of a cycle from a rate and its probes."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import Status
+from lrfinder._results.records import Probe, Status
 from lrfinder._results.results import Suggestion
 from lrfinder.analysis.curve import FinitePart, finite_part
+from lrfinder.analysis.endings import diverged
 from lrfinder.analysis.landmarks import MIN_RATES, Shape, shape
 from lrfinder.analysis.smoothing import spread
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 MIN_DECADES = 0.5  # the smoothing is as wide
@@ -21,6 +25,8 @@ CLOSE_STANDARD_ERRORS = 2.0  # of a difference: smoothed losses within it may be
 RISE_DEVIATIONS = 3.0  # of the number of rising pairs less that of falling ones
 BELOW_LOWEST_FACTOR = 8.0  # a sweep is lowest at a rate this many times too high for a training of some hundred iterations
 FARTHEST_FACTOR = 20.0  # ... and at most this many times in nine of ten development runs; hardly ever too low
+PEAK_FACTOR = 2.0  # a cycle is as long below its mean as above it, and its mean should be near the constant rate
+CLIFF_DISTANCE_FACTOR = math.sqrt(2)
 
 
 def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
@@ -45,6 +51,16 @@ def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
     lr = max(float(curve.lrs[seen.lowest]) / BELOW_LOWEST_FACTOR, float(curve.lrs[0]))
     low, high = _interval(seen, seen.lowest)
     return Suggestion(lr, low, high, "low", Status.OK, _notes(seen), iterations)
+
+
+def max_lr(lr: float, probes: Sequence[Probe]) -> float:
+    """Return twice ``lr``, at most half an octave below the lowest higher rate whose probe diverged, and at least ``lr``.
+
+    The upper bound of Smith 2017 (section 3.3) is the rate at which training becomes ragged; the lower is a third or a
+    fourth of it.
+    """
+    cliff = min((probe.lr for probe in probes if probe.lr > lr and diverged(np.array(probe.losses))), default=math.inf)
+    return max(lr, min(PEAK_FACTOR * lr, cliff / CLIFF_DISTANCE_FACTOR))
 
 
 def _refusal(curve: FinitePart, *, broke: bool) -> Status | None:
