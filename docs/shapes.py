@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import lrfinder
 from lrfinder._cli.demo import digits_learner
 from lrfinder.torch import TorchLearner
-from lrfinder.views.verdict import verdict
+from lrfinder.views.describe import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -27,7 +27,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder.jax import OptaxLearner
-from lrfinder.views.verdict import verdict
+from lrfinder.views.describe import verdict
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROOT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "cifar-10-batches-bin"

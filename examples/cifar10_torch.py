@@ -25,7 +25,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lrfinder
 from lrfinder.torch import TorchLearner
-from lrfinder.views.verdict import verdict
+from lrfinder.views.describe import verdict
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 ROOT = Path(os.environ.get("LRFINDER_DATA", SHARED)) / "cifar-10-batches-bin"

@@ -23,7 +23,7 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder.jax import OptaxLearner, schedules
-from lrfinder.views.verdict import verdict
+from lrfinder.views.describe import verdict
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
 TEXT = Path(os.environ.get("LRFINDER_DATA", BESIDE)) / "tinyshakespeare" / "input.txt"

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 import lrfinder
 from lrfinder._cli.commands import app
 from lrfinder._cli.doctor import EXTRAS, FRAMEWORKS, Examination, Extra, Framework, examine
-from lrfinder.views.doctor import examination_view
+from lrfinder.views.diagnosis import examination_view
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 OURS = {"dev", "docs"}  # extras for those who work on the project

@@ -17,11 +17,11 @@ from lrfinder import Comparison, RangeTest, Status, Suggestion, load
 from lrfinder._cli.commands import app
 from lrfinder._results.codec import LARGEST_FILE_BYTES
 from lrfinder.errors import ResultFileError
+from lrfinder.views.describe import verdict
 from lrfinder.views.describe.rate import suggestion_in_words
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import picture
 from lrfinder.views.terminal import terminal_view
-from lrfinder.views.verdict import verdict
 from tests._results.test_codec import GOOD
 
 COMPARED = {

@@ -17,7 +17,7 @@ from lrfinder import LRFinder, one_cycle
 from lrfinder._factories import FileFactory
 from lrfinder.errors import ExecutorError, FactoryError
 from lrfinder.executors import Ray
-from lrfinder.views.verdict import verdict
+from lrfinder.views.describe import verdict
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")

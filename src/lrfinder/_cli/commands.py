@@ -27,8 +27,7 @@ from lrfinder._cli.output import (
 from lrfinder._factories import FileFactory
 from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
-from lrfinder.views.live import view_so_far
-from lrfinder.views.progress import cells_progress, progress
+from lrfinder.views.live import cells_progress, progress, view_so_far
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -227,7 +226,7 @@ def check(
     """
     with reporting_errors(debug=debug), _opened(factory) as learner:
         found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
-        from lrfinder.views.check import check_view
+        from lrfinder.views.diagnosis import check_view
 
         if leads(learner):
             out.print(check_view(found))
@@ -269,7 +268,7 @@ def doctor() -> None:
     Example:  lrfinder doctor
     """
     from lrfinder._cli.doctor import examine
-    from lrfinder.views.doctor import examination_view
+    from lrfinder.views.diagnosis import examination_view
 
     with err.status("examining the installed frameworks"):
         found = examine()

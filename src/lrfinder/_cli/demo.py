@@ -9,8 +9,7 @@ import lrfinder
 from lrfinder._cli.output import err, out, present
 from lrfinder._optional import require
 from lrfinder._sweep import DEFAULTS
-from lrfinder.views.live import view_so_far
-from lrfinder.views.progress import progress
+from lrfinder.views.live import progress, view_so_far
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -65,8 +65,9 @@ def print_written(*paths: Path | None) -> None:
 
 def _show(result: Result) -> None:
     """Print a result: its drawing, the verdict on it and, of a range test, the rates of other rules."""
+    from lrfinder.views.describe import verdict
+    from lrfinder.views.describe.range_test import other_rules_in_words
     from lrfinder.views.terminal import terminal_view
-    from lrfinder.views.verdict import other_rules_in_words, verdict
 
     out.print(terminal_view(result))
     out.print()

@@ -209,7 +209,7 @@ class Suggestion(Result):
 
     def explain(self) -> str:
         """Return the suggestion in plain words, one paragraph."""
-        from lrfinder.views.verdict import verdict
+        from lrfinder.views.describe import verdict
 
         return verdict(self)
 

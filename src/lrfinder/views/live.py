@@ -1,4 +1,7 @@
-"""A curve that is drawn while it is measured: ``with live_curve() as live: finder.find(on_record=live)``."""
+"""Curves that are drawn while they are measured, and bars of progress.
+
+For users: ``with live_curve() as live: finder.find(on_record=live)``.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,34 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.console import Console
+from rich.live import Live as Screen
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
 from lrfinder._optional import require
-from lrfinder.views.describe.sweep import sweep_so_far
+from lrfinder.views.describe.grid import settings_in_words
+from lrfinder.views.describe.range_test import sweep_so_far
+from lrfinder.views.terminal import FigureView
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
-    from rich.console import Console
+    from rich.console import RenderableType
 
+    from lrfinder._grid.result import Cell
     from lrfinder._results.records import Record
-    from lrfinder.views.terminal_figure import FigureView
 
     Draw = Callable[[Sequence[Record]], object]
 
 SECONDS = 0.1  # between two drawings, at least
 DRAWING_FRACTION = 0.05  # of the time, at most
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TimeElapsedColumn(),
+    TextColumn("{task.fields[at]}"),
+)
 
 
 class Live:
@@ -62,7 +78,9 @@ def live_curve(console: Console | None = None) -> Generator[Live]:
     Args:
         console: the terminal to draw in.
     """
-    with _in_notebook() if console is None and _is_notebook() else _in_terminal(console) as draw:
+    ipython = sys.modules.get("IPython")
+    is_notebook = console is None and ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    with _in_notebook() if is_notebook else _in_terminal(console) as draw:
         live = Live(draw)
         try:
             yield live
@@ -72,14 +90,7 @@ def live_curve(console: Console | None = None) -> Generator[Live]:
 
 def view_so_far(records: Sequence[Record]) -> FigureView:
     """Return the curve so far as rich prints it."""
-    from lrfinder.views.terminal_figure import FigureView
-
     return FigureView(sweep_so_far(records))
-
-
-def _is_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 @contextmanager
@@ -100,12 +111,57 @@ def _in_notebook() -> Generator[Draw]:
 
 @contextmanager
 def _in_terminal(console: Console | None) -> Generator[Draw]:
-    from rich.console import Console
-    from rich.live import Live as Screen
-
     terminal = Console(stderr=True) if console is None else console
     if not terminal.is_terminal:
         yield lambda _: None
         return
     with Screen(console=terminal, auto_refresh=False, transient=True) as screen:
         yield lambda records: screen.update(view_so_far(records), refresh=True)
+
+
+class CurveAndBar(Progress):
+    """A progress bar below a curve, if there is one."""
+
+    above: RenderableType | None = None
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the curve and the bar; rich calls this for each drawing."""
+        if self.above is not None:
+            yield self.above
+        yield from super().get_renderables()
+
+
+@contextmanager
+def progress(
+    console: Console, what: str, total: int, above: Callable[[Sequence[Record]], RenderableType] | None = None
+) -> Generator[Callable[[Record], object]]:
+    """Show a bar in a terminal, and above it ``above(records so far)``; elsewhere show nothing.
+
+    The context's value is to be called with each record. It draws at most 10 times a second.
+    """
+    with CurveAndBar(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total, at="")
+
+        def draw(records: Sequence[Record]) -> None:
+            bar.above = above(records) if above is not None else None
+
+        live = Live(draw)
+
+        def advance(record: Record) -> None:
+            bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
+            if console.is_terminal:
+                live(record)
+
+        yield advance
+
+
+@contextmanager
+def cells_progress(console: Console, total: int) -> Generator[Callable[[Cell], object]]:
+    """Show a bar of the cells of a grid in a terminal; the context's value is to be called with each cell."""
+    with Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("cells", total=total, at="")
+
+        def advance(cell: Cell) -> None:
+            bar.update(task, advance=1, at=settings_in_words(cell.settings) + ("" if cell.error is None else ": failed"))
+
+        yield advance

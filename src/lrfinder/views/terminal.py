@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
 from lrfinder.views.describe import describe
-from lrfinder.views.terminal_figure import FigureView
+from lrfinder.views.text import number
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from collections.abc import Iterable
+
+    from numpy.typing import ArrayLike, NDArray
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe import description
+    from lrfinder.views.describe.description import Axis, Figure, Series
+
+    Cells = list[list[tuple[str, str]]]  # a character and its style, by row and column
+
+BRAILLE = 0x2800
+DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode
+MIN_COLUMNS = 8  # fewer show nothing
+HEIGHT = 14  # lines of the plot
+LINE, RAW, SUGGESTED, CROSS = "cyan", "dim", "red", "bold"  # styles
+SYMBOLS = {"rate": "▲", "band": "━━", "cross": "×"}  # noqa: RUF001  (a sign, not a letter)
+ASCII = str.maketrans("│└─┬┊▲━×⠒⠂", "|+-+:^=x*.")  # noqa: RUF001
 
 
 def terminal_view(result: Result) -> RenderableType:
@@ -37,3 +54,165 @@ def _table(shown: description.Table) -> Table:
     for row, cells in enumerate(shown.rows):
         table.add_row(*map(Text, cells), style="bold" if row == shown.best else None)
     return table
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A figure as rich prints it, as wide as the console; a console without Unicode gets ASCII."""
+
+    figure: Figure
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the lines; rich calls this once the width is known."""
+        for line in _lines(self.figure, options.max_width, ascii_only=options.ascii_only):
+            line.truncate(options.max_width)  # a console of a few columns shows the left part, not broken lines
+            if options.ascii_only:
+                line.plain = line.plain.translate(ASCII)
+            yield line
+
+
+def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
+    labels = _loss_labels(figure)
+    margin = max(map(len, labels))
+    columns = max(MIN_COLUMNS, width - margin - 1)
+    rows = zip(labels, _plot(figure, columns, ascii_only=ascii_only), strict=True)
+    axis, rates = _rate_axis(figure, columns)
+    blank = " " * margin
+    return [
+        *(Text(line, style="bold") for line in wrap(figure.title, width)),
+        Text(figure.y.label.rjust(margin)),
+        *(Text.assemble(label.rjust(margin) + "│", *cells) for label, cells in rows),
+        Text.assemble(blank + "└", *axis),
+        Text(f"{blank} {rates}"),
+        Text(f"{blank} {figure.x.label:^{columns}}".rstrip()),
+        *map(Text, _packed(_legend(figure), width)),
+    ]
+
+
+def _loss_labels(figure: Figure) -> list[str]:
+    """Return labels of the lines: both limits, the first loss, and the lowest smoothed loss."""
+    labels = [""] * HEIGHT
+    bottom, top = figure.y.limits
+    labels[-1], labels[0] = number(bottom), number(top)
+    first, last = figure.series[0], figure.series[-1]
+    for loss in (*first.y[:1], *([last.y.min()] if len(last.y) else [])):
+        row = _rows(figure.y, [loss], HEIGHT)[0]
+        if 0 <= row < HEIGHT:
+            labels[row] = number(loss)
+    return labels
+
+
+def _plot(figure: Figure, columns: int, *, ascii_only: bool) -> Cells:
+    across, down = columns * 2, HEIGHT * 4
+    line, raw = np.zeros((down, across), dtype=np.bool_), np.zeros((down, across), dtype=np.bool_)
+    for series in figure.series:
+        if series.drawn == "points":
+            _draw_points(raw, figure, series)
+        else:
+            _draw_line(line, figure, series)
+    pairs = zip(_braille(line), _braille(raw), strict=True)
+    cells = [
+        [_cell(int(one), int(other), ascii_only=ascii_only) for one, other in zip(*pair, strict=True)] for pair in pairs
+    ]
+    for mark in figure.marks:
+        column = _columns(figure.x, [mark.x], columns)[0]
+        if mark.kind == "rate":
+            for row in cells:
+                row[column] = ("┊", SUGGESTED) if row[column][0] == " " else row[column]
+        if mark.kind == "cross":
+            cells[_rows(figure.y, [mark.y], HEIGHT)[0]][column] = (SYMBOLS["cross"], CROSS)
+    return cells
+
+
+def _cell(line: int, raw: int, *, ascii_only: bool) -> tuple[str, str]:
+    if not line and not raw:
+        return " ", ""
+    style, plain = (LINE, "*") if line else (RAW, ".")
+    return plain if ascii_only else chr(BRAILLE + (line or raw)), style
+
+
+def _braille(dots: NDArray[np.bool_]) -> NDArray[np.int_]:
+    """Return dots ``(4 * rows, 2 * columns)`` as the bits of braille cells ``(rows, columns)``."""
+    down, across = dots.shape
+    blocks = dots.reshape(down // 4, 4, across // 2, 2)
+    return np.einsum("rdcs,ds->rc", blocks.astype(np.int_), DOTS)
+
+
+def _draw_points(dots: NDArray[np.bool_], figure: Figure, series: Series) -> None:
+    down, across = dots.shape
+    rows = _rows(figure.y, series.y, down)
+    seen = (rows >= 0) & (rows < down)
+    dots[rows[seen], _columns(figure.x, series.x, across)[seen]] = True
+
+
+def _draw_line(dots: NDArray[np.bool_], figure: Figure, series: Series) -> None:
+    """Draw a line without gaps: each column of dots is filled between the heights at its two edges."""
+    if not len(series.x):
+        return
+    down, across = dots.shape
+    heights = np.interp(np.linspace(0, 1, across + 1), figure.x.position(series.x), figure.y.position(series.y))
+    rows = np.floor((1 - heights) * down).astype(np.int_)
+    first, last = _columns(figure.x, [series.x[0], series.x[-1]], across)
+    for column in range(first, last + 1):
+        top, bottom = sorted((rows[column], rows[column + 1]))
+        dots[max(top, 0) : max(bottom + 1, 0), column] = True
+
+
+def _rows(axis: Axis, losses: ArrayLike, down: int) -> NDArray[np.int_]:
+    """Return on which of ``down`` lines losses lie, 0 at the top; below 0 or from ``down`` on if they lie outside."""
+    position = axis.position(losses)
+    rows = np.floor((1 - position) * down).astype(np.int_)
+    return np.where(position == 0, down - 1, rows)  # the lower limit itself lies on the lowest line
+
+
+def _columns(axis: Axis, values: ArrayLike, across: int) -> NDArray[np.int_]:
+    """Return in which of ``across`` columns values lie; those outside in the nearest."""
+    return np.clip(np.floor(axis.position(values) * across), 0, across - 1).astype(np.int_)
+
+
+def _rate_axis(figure: Figure, columns: int) -> tuple[list[tuple[str, str]], str]:
+    """Return the axis with ticks, interval and suggested rate; and the labels of the ticks, as far as they fit."""
+    ticks = _ticks(figure.x)
+    axis = [("─", "")] * columns
+    labels = ""
+    for tick, column in zip(ticks, _columns(figure.x, ticks, columns), strict=True):
+        axis[column] = ("┬", "")
+        label = number(tick)
+        start = min(max(0, int(column) - len(label) // 2), columns - len(label))
+        if start > len(labels) or not labels:
+            labels = labels.ljust(start) + label
+    for mark in sorted(figure.marks, key=lambda mark: mark.kind):  # a rate is drawn over its band
+        if mark.kind == "band":
+            low, high = _columns(figure.x, [mark.x, mark.to], columns)
+            axis[low : high + 1] = [("━", SUGGESTED)] * (high + 1 - low)
+        if mark.kind == "rate":
+            axis[_columns(figure.x, [mark.x], columns)[0]] = ("▲", SUGGESTED)
+    return axis, labels
+
+
+def _ticks(axis: Axis) -> list[float]:
+    """Return the powers of ten on a logarithmic axis; both limits if there are fewer than two, or if it is linear."""
+    low, high = axis.limits
+    decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1) if axis.scale == "log" else range(0)
+    return [10.0**decade for decade in decades] if len(decades) > 1 else [low, high]
+
+
+def _legend(figure: Figure) -> list[str]:
+    if not any(len(series.x) for series in figure.series):
+        return ["no loss to draw"]
+    lines = [f"⠒⠒ {series.name}" for series in figure.series if series.drawn != "points"]
+    points = [f"⠂ {series.name}" for series in figure.series if series.drawn == "points"]
+    marks = [f"{SYMBOLS[mark.kind]} {mark.label}" for mark in figure.marks if mark.kind in SYMBOLS and mark.label]
+    return [*lines, *points, *marks]
+
+
+def _packed(entries: Iterable[str], width: int) -> list[str]:
+    """Return as many entries per line as fit; an entry that fits on no line is broken between words."""
+    lines: list[str] = []
+    for entry in entries:
+        joined = f"{lines[-1]}   {entry}" if lines else entry
+        if lines and len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(entry)
+    return [part for line in lines for part in wrap(line, width)]

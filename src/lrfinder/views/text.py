@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 
 def printable(text: str) -> str:
     r"""Return the text with each character that controls a terminal (``\x1b``) as its escape; line breaks stay."""
     return "".join(character if character.isprintable() or character == "\n" else _escape(character) for character in text)
 
 
-def number(value: float | None, missing: str = "-") -> str:
-    """Return a rate with three digits, or ``missing`` if there is none."""
-    return missing if value is None else f"{value:.3g}"
+def number(value: float | None, missing: str = "-", digits: int = 3) -> str:
+    """Return a number with a few digits, or ``missing`` if there is none or it is not finite."""
+    return missing if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
 
 
 def _escape(character: str) -> str:

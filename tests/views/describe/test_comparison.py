@@ -5,9 +5,8 @@ import pytest
 from fake_learners import Bowl, Scripted
 
 from lrfinder import LRFinder
-from lrfinder.views.describe import describe
+from lrfinder.views.describe import describe, verdict
 from lrfinder.views.describe.comparison import trainings
-from lrfinder.views.verdict import verdict
 
 
 class Alternating(Scripted):

@@ -11,12 +11,11 @@ from rich.console import Console
 
 import lrfinder
 from lrfinder import Cell, Grid, LRFinder
-from lrfinder.views.describe import describe
+from lrfinder.views.describe import describe, verdict
 from lrfinder.views.describe.grid import cells_in_words
 from lrfinder.views.html import html
 from lrfinder.views.matplotlib import picture
 from lrfinder.views.terminal import terminal_view
-from lrfinder.views.verdict import verdict
 
 
 @pytest.fixture(scope="module")

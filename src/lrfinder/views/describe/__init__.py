@@ -15,7 +15,7 @@ from lrfinder.views.describe.suggestion import describe_suggestion
 if TYPE_CHECKING:
     from lrfinder.views.describe.description import Description
 
-__all__ = ["describe"]
+__all__ = ["describe", "verdict"]
 
 
 @singledispatch
@@ -28,3 +28,8 @@ describe.register(RangeTest, describe_range_test)
 describe.register(Suggestion, describe_suggestion)
 describe.register(Comparison, describe_comparison)
 describe.register(Grid, describe_grid)
+
+
+def verdict(result: Result) -> str:
+    """Return what was tried, what the outcome is and how far to trust it: one paragraph."""
+    return describe(result).verdict()

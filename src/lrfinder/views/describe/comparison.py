@@ -11,11 +11,9 @@ import numpy as np
 
 from lrfinder._results.records import Order, Stop
 from lrfinder.analysis.endings import comparison_window, ended_above_first_loss
-from lrfinder.views.describe.axes import iteration_axis, loss_axis
-from lrfinder.views.describe.description import Description, Table
-from lrfinder.views.describe.figure import COLORS, DASHES, Axis, Figure, Look, Mark
+from lrfinder.views.describe.curves import curves_by_rate, finite_beginning, iteration_axis, loss_axis, training_series
+from lrfinder.views.describe.description import COLORS, DASHES, Axis, Description, Figure, Look, Mark, Table
 from lrfinder.views.describe.rate import listed, paragraph
-from lrfinder.views.describe.training import curves_by_rate, finite_beginning, training_series
 from lrfinder.views.text import number
 
 if TYPE_CHECKING:
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
 
     from lrfinder._results.records import Difference
     from lrfinder._results.results import Comparison
-    from lrfinder.views.describe.description import Row
-    from lrfinder.views.describe.figure import Series
+    from lrfinder.views.describe.description import Row, Series
 
 SHOWN_ITERATIONS = (0, 100, 200)
 ENDED_ABOVE = "ended above where it began"

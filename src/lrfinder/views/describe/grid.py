@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.results import RangeTest
-from lrfinder.views.describe.axes import loss_axis, rate_axis
-from lrfinder.views.describe.description import Description, Table
-from lrfinder.views.describe.figure import BESIDE_SUGGESTED, SUGGESTED, Axis, Figure, Look, Mark, Series
+from lrfinder.views.describe.curves import loss_axis, rate_axis
+from lrfinder.views.describe.description import (
+    BESIDE_SUGGESTED,
+    SUGGESTED,
+    Axis,
+    Description,
+    Figure,
+    Look,
+    Mark,
+    Series,
+    Table,
+)
+from lrfinder.views.describe.range_test import sweep_curves, sweep_lines
 from lrfinder.views.describe.rate import paragraph
-from lrfinder.views.describe.sweep import sweep_curves, sweep_lines
 from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:

@@ -1,29 +1,35 @@
-"""A range test as views show it."""
+"""A range test as views show it; also the sweep that a search began with."""
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._results.records import Settings, Stop
+from lrfinder._results.results import RangeTest
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.views.describe.description import Description, Table
-from lrfinder.views.describe.rate import listed, paragraph, rate_cells, rate_outcome, suggestion_in_words
-from lrfinder.views.describe.sweep import (
-    LANDMARKS,
-    sweep_cells,
-    sweep_curves,
-    sweep_figure,
-    sweep_settings,
-    with_landmarks,
-)
+from lrfinder.analysis.smoothing import smooth
+from lrfinder.views.describe.curves import loss_axis, rate_axis
+from lrfinder.views.describe.description import Description, Figure, Look, Mark, Series, Table
+from lrfinder.views.describe.rate import listed, paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.text import number
 
 if TYPE_CHECKING:
-    from lrfinder._results.results import RangeTest
+    from collections.abc import Mapping, Sequence
 
+    from lrfinder._results.records import Record
+    from lrfinder._results.results import Suggestion
+    from lrfinder.views.describe.description import Side
+
+WORDS = "The loss of each batch while the learning rate rises, one iteration at each rate, and the smoothed loss."
+LANDMARKS = {"falls_from": "starts to fall", "steepest": "falls fastest", "lowest": "is lowest", "diverges": "diverges"}
 IN_THE_PAST = {"falls_from": "started to fall", "steepest": "fell fastest", "lowest": "was lowest", "diverges": "diverged"}
+FREE_SIDES: Mapping[str, Side] = {"falls_from": "above", "steepest": "right", "lowest": "below", "diverges": "left"}
 
 
 def describe_range_test(result: RangeTest) -> Description:
@@ -47,14 +53,96 @@ def describe_range_test(result: RangeTest) -> Description:
     )
 
 
-def other_rules(result: RangeTest) -> dict[str, float | None]:
-    """Return the rates that the rules of other finders suggest, by rule; ``None`` if a rule cannot read the curve."""
+def sweep_lines(sweep: RangeTest) -> Figure:
+    """Return the losses of a sweep, by rising rate, and the smoothed curve, without any marks.
+
+    A record that no logarithmic axis can show (a loss that is not finite, a rate of 0) is left out.
+    """
+    drawable = np.flatnonzero(np.isfinite(sweep.losses) & (sweep.lrs > 0))
+    iterations = drawable[np.argsort(sweep.lrs[drawable], kind="stable")]  # rates= may come in any order
+    lrs, losses, axis = sweep.lrs[iterations], sweep.losses[iterations], loss_axis(sweep.losses)
+    # clipped, since an explosion would lift the smoothed losses before it
+    smoothed = smooth(lrs, axis.clipped(losses)) if len(lrs) else losses
+    tried = sweep.lrs if (sweep.lrs > 0).any() else [sweep.settings.lr_start or 0, sweep.settings.lr_end or 0]
+    series = (
+        Series("loss of a batch", "sweep", "raw", "points", Look(opacity=0.55), lrs, losses, iterations),
+        Series("smoothed", "sweep", "smoothed", "line", Look("0", width=2.2), lrs, smoothed, iterations),
+    )
+    return Figure("The sweep", WORDS, rate_axis(tried), axis, series)
+
+
+def sweep_figure(sweep: RangeTest, rate: Suggestion) -> Figure:
+    """Return the figure of a sweep with a suggested rate, its interval, and where the sweep stopped."""
+    figure, marks = sweep_lines(sweep), rate_marks(rate)
+    if len(sweep) and sweep.lrs[-1] > 0:
+        loss = float(figure.y.clipped(sweep.losses[-1:])[0])
+        marks.append(Mark("cross", f"stopped: {sweep.stop.value}", float(sweep.lrs[-1]), loss, look=Look(size=9)))
+    return replace(figure, marks=marks)
+
+
+def with_landmarks(figure: Figure, sweep: RangeTest) -> Figure:
+    """Return the figure with the landmarks of its sweep, on the smoothed curve."""
+    line = figure.series[-1]
+    found = [(name, getattr(sweep.landmarks, name)) for name in LANDMARKS] if len(line.x) else []
+    places = [
+        Mark("place", LANDMARKS[name], lr, float(np.interp(np.log(lr), np.log(line.x), line.y)), beside=FREE_SIDES[name])
+        for name, lr in found
+        if lr
+    ]
+    return replace(figure, marks=[*figure.marks, *places])
+
+
+def sweep_so_far(records: Sequence[Record]) -> Figure:
+    """Return the figure of a sweep that still runs, or of the sweep that a running search began with.
+
+    The title shows the last record.
+    """
+    rising = 1 + next((k for k, (one, other) in enumerate(pairwise(records)) if other.lr <= one.lr), len(records))
+    sweep = RangeTest(tuple(records[:rising]), Stop.LAST_RATE, Settings(None, None, None, len(records), 0.0, ""))
+    lr, loss = records[-1] if records else (math.nan, math.nan)
+    after = "" if rising > len(records) else f"after the sweep, {len(records) - len(sweep)} iterations: "
+    return replace(sweep_lines(sweep), title=f"{after}rate {lr:.3g}, loss {loss:.4g}")
+
+
+def sweep_cells(sweep: RangeTest | None) -> tuple[str, str, str]:
+    """Return the lowest smoothed loss of a sweep, its rate, and the rate at which it diverges, as cells of a table."""
+    smoothed = None if sweep is None else sweep_lines(sweep).series[-1]
+    if sweep is None or smoothed is None or not len(smoothed.x):
+        return "-", "-", "-"
+    lowest = int(smoothed.y.argmin())
+    return f"{smoothed.y[lowest]:.4g}", f"{smoothed.x[lowest]:.3g}", number(sweep.landmarks.diverges, "not seen")
+
+
+def sweep_curves(sweep: RangeTest) -> dict[str, Sequence[float]]:
+    """Return losses and rates of a sweep by the names that boards log them under."""
+    return {"sweep_loss": sweep.losses.tolist(), "sweep_lr": sweep.lrs.tolist()}
+
+
+def sweep_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings of a sweep by what users call them."""
+    start, factor, end = settings.lr_start, settings.lr_multiplier, settings.lr_end
+    by_factor = f"from {start:g}, each {factor:g} times the previous one, up to {end:g}" if start and factor and end else ""
+    return {
+        "rates of the sweep": by_factor or "given one by one",
+        "iteration limit": settings.max_iterations,
+        "smoothing of the stopping criterion": settings.smoothing,
+        "stopping criterion": settings.stopping,
+    }
+
+
+def other_rules_in_words(result: RangeTest) -> str:
+    """Return the rates that the rules of other finders suggest for the same curve, in one sentence."""
+    suggested = [f"{name} {number(lr, 'nothing')}" for name, lr in _other_rules(result).items()]
+    return f"Other rules suggest for this curve: {', '.join(suggested)}."
+
+
+def _other_rules(result: RangeTest) -> dict[str, float | None]:
     return {name: lr for name, lr in answers(result.lrs, result.losses).items() if RULES[name] is not half_edge}
 
 
 def _tables(result: RangeTest) -> list[Table]:
     landmarks = ((what, getattr(result.landmarks, name)) for name, what in LANDMARKS.items())
-    rules = {"suggested": result.suggestion.lr, **other_rules(result)}
+    rules = {"suggested": result.suggestion.lr, **_other_rules(result)}
     return [
         Table(("the loss", "at learning rate"), [(what, number(lr, "not seen")) for what, lr in landmarks]),
         Table(("rule", "learning rate"), [(name, number(lr, "none")) for name, lr in rules.items()]),

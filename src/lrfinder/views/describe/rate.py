@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lrfinder._results.records import Status
-from lrfinder.views.describe.figure import SUGGESTED, Mark
+from lrfinder.views.describe.description import SUGGESTED, Mark
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:

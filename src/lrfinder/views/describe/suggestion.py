@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Stop
-from lrfinder.views.describe.axes import MARGIN, iteration_axis, loss_axis, rate_axis
-from lrfinder.views.describe.description import Description, Table
-from lrfinder.views.describe.figure import BESIDE_SUGGESTED, Axis, Figure, Look, Mark, Series
-from lrfinder.views.describe.probes import lowest_probe, score, scores_by_length
-from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
-from lrfinder.views.describe.sweep import (
+from lrfinder.analysis.endings import search_score
+from lrfinder.views.describe.curves import MARGIN, curves_by_rate, iteration_axis, loss_axis, rate_axis, training_series
+from lrfinder.views.describe.description import BESIDE_SUGGESTED, Axis, Description, Figure, Look, Mark, Series, Table
+from lrfinder.views.describe.range_test import (
     sweep_cells,
     sweep_curves,
     sweep_figure,
@@ -23,7 +21,7 @@ from lrfinder.views.describe.sweep import (
     sweep_settings,
     with_landmarks,
 )
-from lrfinder.views.describe.training import curves_by_rate, training_series
+from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:
@@ -198,3 +196,34 @@ def _diverged(suggestion: Suggestion, y: Axis) -> list[Mark]:
         for probe in suggestion.probes
         if probe.lr > 0 and not score(probe) <= top
     ]
+
+
+def score(probe: Probe) -> float:
+    """Return the score of a probe in its search; infinite if the probe stopped early."""
+    return search_score(np.array(probe.losses)) if probe.stop is Stop.MAX_ITERATIONS else math.inf
+
+
+def lowest_probe(suggestion: Suggestion) -> Probe | None:
+    """Return the probe with the lowest score of those of the greatest length, if any has one."""
+    longest = max((len(probe.losses) for probe in suggestion.probes), default=0)
+    whole = [probe for probe in suggestion.probes if len(probe.losses) == longest and math.isfinite(score(probe))]
+    return min(whole, key=score, default=None)
+
+
+def scores_by_length(suggestion: Suggestion) -> dict[int, list[tuple[float, float]]]:
+    """Return ``(lr, score)`` of the probes by rising rate, for each length of a probe, the shortest first.
+
+    At a constant rate, the beginning of a longer probe counts as a shorter one. Under a schedule it does not: a shorter
+    training has other rates.
+    """
+    probes = sorted((probe for probe in suggestion.probes if probe.lr > 0), key=lambda probe: probe.lr)
+    lengths = sorted({len(probe.losses) for probe in suggestion.probes if math.isfinite(score(probe))})
+    return {
+        length: [
+            (probe.lr, loss)
+            for probe in probes
+            if len(probe.losses) == length or (len(probe.losses) > length and suggestion.is_constant)
+            if math.isfinite(loss := search_score(np.array(probe.losses[:length])))
+        ]
+        for length in lengths
+    }

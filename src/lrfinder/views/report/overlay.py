@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.results import Comparison
-from lrfinder.views.describe.axes import MARGIN, common_loss_axis, loss_axis_around, rate_axis
 from lrfinder.views.describe.comparison import comparison_axis
-from lrfinder.views.describe.description import Table
-from lrfinder.views.describe.figure import Figure, Look, Mark, Series
-from lrfinder.views.describe.sweep import sweep_lines
+from lrfinder.views.describe.curves import MARGIN, common_loss_axis, loss_axis_around, rate_axis
+from lrfinder.views.describe.description import Figure, Look, Mark, Series, Table
+from lrfinder.views.describe.range_test import sweep_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

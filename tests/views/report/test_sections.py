@@ -3,7 +3,7 @@ import re
 from example_curves import suggested, usual
 
 from lrfinder.views.describe import describe
-from lrfinder.views.report.frames import frame
+from lrfinder.views.report.sections import frame
 
 
 def legend(figure):

@@ -4,7 +4,7 @@ import pytest
 from rich.console import Console
 
 from lrfinder import Check, Finding, Outcome
-from lrfinder.views.check import answer, check_view
+from lrfinder.views.diagnosis import answer, check_view
 
 HOLDS = Finding("two trainings agree", Outcome.HOLDS)
 GOOD = tuple(Finding(f"parameter: {k}.weight", Outcome.HOLDS, changed=True) for k in range(9))

@@ -1,4 +1,4 @@
-"""A check as rich prints it: a line for each thing that is not restored, and for each kind of thing that is."""
+"""The answers of the commands ``check`` and ``doctor`` as rich prints them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from lrfinder._check.report import Outcome
+from lrfinder._check.report import Finding, Outcome
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from lrfinder._check.report import Check, Finding
+    from lrfinder._check.report import Check
+    from lrfinder._cli.doctor import Examination, Extra
+
+    Line = tuple[Text, Text, Text]
 
 MOST_NAMES = 4
 MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Outcome.NOT_ASKED: ("-", "dim")}
@@ -22,14 +25,13 @@ MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Ou
 
 def check_view(check: Check) -> Group:
     """Return what is restored, whether the training is deterministic, what a finder relies on, and the answer."""
-    state = _table(_of_state(check.state)) if check.state else Text("it cannot be inspected: only losses are compared")
     return Group(
         Text("State after a restore", style="bold"),
-        state,
+        _table(_of_state(check.state)) if check.state else Text("it cannot be inspected: only losses are compared"),
         Text("\nDeterminism of the training", style="bold"),
         _table([_line(check.deterministic)]),
         Text("\nWhat a finder relies on", style="bold"),
-        _table([_line(finding) for finding in check.law]),
+        _table(map(_line, check.law)),
         Text(f"\n{answer(check)}"),
     )
 
@@ -49,7 +51,27 @@ def answer(check: Check) -> str:
     return "Not everything is restored: after a restore, the training does not repeat as it should."
 
 
-def _of_state(state: Sequence[Finding]) -> list[tuple[Outcome, str, str]]:
+def examination_view(found: Examination) -> Group:
+    """Return the versions, the frameworks, the extras with the command that installs a missing one, and the answer."""
+    frameworks = [
+        (
+            one.distribution,
+            f"lrfinder.{one.package}",
+            f"CANNOT BE USED: {one.problem}" if one.problem else "; ".join(one.devices),
+        )
+        for one in found.frameworks
+    ]
+    return Group(
+        _table(map(_texts, found.versions.items())),
+        Text("\nFrameworks", style="bold"),
+        _table(map(_texts, frameworks)) if frameworks else Text("none is installed"),
+        Text("\nExtras", style="bold"),
+        _table(_texts((extra.name, _state_of(extra))) for extra in found.extras),
+        Text(f"\n{_usable(found)}"),
+    )
+
+
+def _of_state(state: Sequence[Finding]) -> list[Line]:
     """Return a line for each thing that is not restored, then one for each kind of those that are.
 
     The kind is the part of a name before its colon.
@@ -59,7 +81,8 @@ def _of_state(state: Sequence[Finding]) -> list[tuple[Outcome, str, str]]:
     for finding in state:
         if finding.outcome is Outcome.HOLDS:
             kinds.setdefault(finding.what.partition(": ")[0], []).append(finding)
-    return broken + [(Outcome.HOLDS, _names(kind, found), _changes(found)) for kind, found in kinds.items()]
+    kept = [Finding(_names(kind, found), Outcome.HOLDS, detail=_changes(found)) for kind, found in kinds.items()]
+    return [*broken, *map(_line, kept)]
 
 
 def _names(kind: str, found: Sequence[Finding]) -> str:
@@ -77,13 +100,32 @@ def _changes(found: Sequence[Finding]) -> str:
     return "changed by the training" if count == len(found) else f"{count} of {len(found)} changed by the training"
 
 
-def _line(finding: Finding) -> tuple[Outcome, str, str]:
-    return finding.outcome, finding.what, finding.detail
+def _line(finding: Finding) -> Line:
+    sign, style = MARKS[finding.outcome]
+    return Text(f"  {sign}", style=style), Text(printable(finding.what)), Text(printable(finding.detail), style="dim")
 
 
-def _table(lines: Iterable[tuple[Outcome, str, str]]) -> Table:
+def _state_of(extra: Extra) -> str:
+    if extra.missing:
+        return f"{extra.remedy}   for {', '.join(extra.missing)}"
+    return ", ".join(f"{name} {version}" for name, version in extra.versions.items() if version)
+
+
+def _usable(found: Examination) -> str:
+    broken = [framework.distribution for framework in found.frameworks if framework.problem]
+    if broken:
+        return f"{' and '.join(broken)} cannot be used: see above."
+    if not found.frameworks:
+        return 'lrfinder works, but needs a framework to train with, for example: pip install "lrfinder[torch]"'
+    return f"Everything works: {', '.join(framework.distribution for framework in found.frameworks)} can be used."
+
+
+def _texts(cells: Iterable[str]) -> list[Text]:
+    return [Text(printable(cell)) for cell in cells]
+
+
+def _table(rows: Iterable[Sequence[Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for outcome, what, detail in lines:
-        sign, style = MARKS[outcome]
-        table.add_row(Text(f"  {sign}", style=style), Text(printable(what)), Text(printable(detail), style="dim"))
+    for row in rows:
+        table.add_row(*row)
     return table

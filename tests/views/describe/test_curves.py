@@ -3,7 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from lrfinder.views.describe.axes import MARGIN, common_loss_axis, iteration_axis, loss_axis, loss_axis_around, rate_axis
+from lrfinder.views.describe.curves import (
+    MARGIN,
+    common_loss_axis,
+    curves_by_rate,
+    iteration_axis,
+    loss_axis,
+    loss_axis_around,
+    rate_axis,
+    running_mean,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,3 +54,17 @@ def test_a_common_axis_holds_all_others_and_is_logarithmic_if_all_are():
 def test_a_single_iteration_has_an_axis():
     assert iteration_axis(1).limits == (0.0, 1.0)
     assert iteration_axis(300).limits == (0.0, 299.0)
+
+
+def test_a_running_mean_of_a_straight_line_is_the_line():
+    line = np.arange(20.0)
+    assert np.allclose(running_mean(line, 5), line)
+
+
+def test_a_running_mean_of_huge_losses_does_not_overflow():
+    assert np.isfinite(running_mean(np.full(20, 1.7e308), 5)).all()
+
+
+def test_every_training_has_a_name_of_its_own_though_rates_repeat():
+    names = list(curves_by_rate("loss", [(rate, [1.0]) for rate in (0.1, 0.2, 0.1, 0.1)]))
+    assert names == ["loss_at_0.1", "loss_at_0.2", "loss_at_0.1_again_1", "loss_at_0.1_again_2"]
