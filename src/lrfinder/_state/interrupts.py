@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,21 +60,19 @@ class DeferredSignals:
             raise raised
 
 
+@dataclass(eq=False)
 class _Handler:
-    def __init__(
-        self, number: int, original: Callable[[int, FrameType | None], object], must_wait: Callable[[FrameType | None], bool]
-    ) -> None:
-        self.number = number
-        self.original = original
-        self.deferred = False
-        self._must_wait = must_wait
+    number: int
+    original: Callable[[int, FrameType | None], object]
+    must_wait: Callable[[FrameType | None], bool]
+    deferred: bool = False
 
     def uninstall(self) -> None:
         if signal.getsignal(self.number) is self:
             signal.signal(self.number, self.original)
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        if self._must_wait(frame):
+        if self.must_wait(frame):
             self.deferred = True
         else:
             self.original(number, frame)

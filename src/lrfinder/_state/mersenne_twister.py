@@ -82,7 +82,6 @@ def numpy_reader(generator: np.random.RandomState, read: Callable[[], Any]) -> C
 
 
 def _memory(address: int, nbytes: int) -> ctypes.Array[ctypes.c_char]:
-    """Return a view of memory; its ``raw`` copies the present bytes."""
     return (ctypes.c_char * nbytes).from_address(address)
 
 
