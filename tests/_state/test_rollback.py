@@ -3,7 +3,6 @@
 import pytest
 
 from lrfinder import RestoreError
-from lrfinder._state.object_graph import GraphSnapshot, Node
 from lrfinder._state.rollback import restore_all
 from lrfinder.randomness import RandomGenerator, restore_states
 
@@ -61,16 +60,3 @@ def test_a_generator_that_rejects_its_state_is_named_and_the_others_are_restored
     with pytest.raises(RestoreError, match=r"generator mine \(ValueError: no\)"):
         restore_states(((refuser, 1), (RandomGenerator("other", list, restored.append), 2)))
     assert restored == [2]
-
-
-class Refuser:
-    pass
-
-
-def test_a_value_of_a_graph_is_named_by_the_path_to_it():
-    def visit(value):
-        return Node(refusing(ValueError("no"))) if isinstance(value, Refuser) else None
-
-    snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Refuser()}]}}], visit)
-    with pytest.raises(RestoreError, match=r"^net\.1\.weight \(ValueError: no\) could"):
-        snapshot.restore()

@@ -1,0 +1,48 @@
+"""Everything that can be reached from some objects is restored into the same objects."""
+
+from collections import OrderedDict, deque
+
+import pytest
+
+from lrfinder import RestoreError
+from lrfinder._state.object_graph import GraphSnapshot, Node
+
+
+def nothing(value):
+    """Know no values but containers."""
+
+
+@pytest.mark.parametrize("container", [{"a": 1}, [1, 2], {1, 2}, deque([1, 2]), OrderedDict(b=1, a=2), {}, []])
+def test_a_container_is_restored_as_the_same_object_with_the_same_contents(container):
+    root = {"held": container}
+    before = list(container)
+    snapshot = GraphSnapshot([root], nothing)
+    container.clear()
+    root["held"] = None
+    snapshot.restore()
+    assert root["held"] is container
+    assert list(container) == before
+
+
+def test_a_container_that_contains_itself_is_restored():
+    root = []
+    root.append(root)
+    snapshot = GraphSnapshot([root], nothing)
+    root.clear()
+    snapshot.restore()
+    assert root[0] is root
+
+
+def test_a_value_of_a_graph_is_named_by_the_path_to_it():
+    class Failing:
+        pass
+
+    def fail():
+        raise ValueError("no")
+
+    def visit(value):
+        return Node(fail) if isinstance(value, Failing) else None
+
+    snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Failing()}]}}], visit)
+    with pytest.raises(RestoreError, match=r"^net\.1\.weight \(ValueError: no\) could"):
+        snapshot.restore()
