@@ -67,12 +67,12 @@ def grid_of(document: Document, lines: Sequence[Document]) -> Grid:
     head = convert(document, GridDocument)
     axes = {name: tuple(values) for name, values in head.axes}
     if not 0 < math.prod(map(len, axes.values())) <= MOST_CELLS:
-        message = "axes"
+        message = "its axes describe no cells, or too many"
         raise ValueError(message)
     found = {cell_key(cell.settings): cell for cell in (convert(line, CellDocument).cell() for line in lines)}
     keys = list(map(cell_key, all_settings(axes)))
     if not found.keys() <= set(keys):
-        message = "settings"
+        message = "a cell has settings that are not on the axes"
         raise ValueError(message)
     return Grid(axes, head.each, head.factory, tuple(found[key] for key in keys if key in found))
 

@@ -280,7 +280,7 @@ class Comparison(BitwiseEqual, Result):
 
     @property
     def tied(self) -> tuple[float, ...]:
-        """The rates whose trainings noise does not allow to tell from the one that ended lowest."""
+        """The rates whose trainings are tied with the one that ended lowest."""
         return tuple(pair.lr for pair in self.against_best() if pair is not None and pair.order is Order.TIE)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
