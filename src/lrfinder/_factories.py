@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lrfinder.errors import FactoryError
+from lrfinder.learner import REQUIRED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from lrfinder.learner import Learner
-
-VERBS = ("iteration", "snapshot", "restore", "close")
 
 
 @dataclass(frozen=True)
@@ -37,10 +36,7 @@ class FileFactory:
         """
         path, colon, name = factory.rpartition(":")
         if not colon or not Path(path).is_file():
-            message = (
-                f"{factory} does not name a factory: {path or factory} is not a file; give FILE.py:FACTORY, "
-                "as in train.py:make_learner."
-            )
+            message = f"{path or factory} is not a file; give FILE.py:FACTORY, as in train.py:make_learner."
             raise FactoryError(message)
         return cls(Path(path).resolve(), name)
 
@@ -87,7 +83,7 @@ def checked_learner(learner: object, factory: object) -> Learner[Any]:
     Raises:
         FactoryError: the object does not have the four methods of a learner.
     """
-    missing = [verb for verb in VERBS if not callable(getattr(learner, verb, None))]
+    missing = [verb for verb in REQUIRED if not callable(getattr(learner, verb, None))]
     if missing:
         message = (
             f"{described(factory)} returned an object of type {type(learner).__name__}, which is not a learner: "

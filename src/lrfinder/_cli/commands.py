@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager
+from contextlib import closing
 from itertools import cycle, islice
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,11 +28,6 @@ from lrfinder._factories import FileFactory
 from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
 from lrfinder.views.live import cells_progress, progress, view_so_far
-
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from lrfinder.learner import Learner
 
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
@@ -96,13 +91,9 @@ def find(
     """
     with reporting_errors(debug=debug):
         settings = RangeTestSettings(
-            lr_start=lr_start,
-            lr_multiplier=lr_multiplier,
-            smoothing=smoothing,
-            lr_end=lr_end,
-            max_iterations=max_iterations,
+            lr_start=lr_start, lr_multiplier=lr_multiplier, smoothing=smoothing, lr_end=lr_end, max_iterations=max_iterations
         )
-        with _opened(factory) as learner:
+        with closing(FileFactory.named(factory)()) as learner:
             console = err if leads(learner) else silent
             with progress(console, "range test", len(settings.plan().lrs), view_so_far) as advance:
                 result = lrfinder.LRFinder(learner).find(**vars(settings), on_record=advance)
@@ -209,7 +200,7 @@ def compare(
     """
     with reporting_errors(debug=debug):
         rates = options.rates(lrs)
-        with _opened(factory) as learner:
+        with closing(FileFactory.named(factory)()) as learner:
             with progress(err if leads(learner) else silent, "comparison", len(rates) * iterations) as advance:
                 comparison = lrfinder.LRFinder(learner).compare(rates, iterations, on_record=advance)
             if leads(learner):
@@ -224,7 +215,7 @@ def check(
 
     Example:  lrfinder check train.py:make_learner
     """
-    with reporting_errors(debug=debug), _opened(factory) as learner:
+    with reporting_errors(debug=debug), closing(FileFactory.named(factory)()) as learner:
         found = lrfinder.check(learner, tuple(islice(cycle(LRS), iterations)))
         from lrfinder.views.diagnosis import check_view
 
@@ -275,13 +266,6 @@ def doctor() -> None:
     out.print(examination_view(found))
     if not found.ok:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _opened(factory: str) -> Generator[Learner[Any]]:
-    """Yield the learner of a factory and close it at the end."""
-    with closing(FileFactory.named(factory)()) as learner:
-        yield learner
 
 
 def _require_one_process(resume: bool, ray_address: str | None) -> None:

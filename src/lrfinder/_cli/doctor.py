@@ -62,30 +62,12 @@ class Framework:
 
 
 @dataclass(frozen=True)
-class Extra:
-    """An extra, and the installed version of each of its distributions, or None."""
-
-    name: str
-    versions: Mapping[str, str | None]
-
-    @property
-    def missing(self) -> tuple[str, ...]:
-        """The distributions that are not installed."""
-        return tuple(name for name, found in self.versions.items() if found is None)
-
-    @property
-    def remedy(self) -> str:
-        """The command that installs the extra."""
-        return f'pip install "lrfinder[{self.name}]"'
-
-
-@dataclass(frozen=True)
 class Examination:
-    """The result of :func:`examine`: versions of the basics, frameworks whose extra is complete, and all extras."""
+    """The findings of :func:`examine`; None stands for the version of a distribution that is not installed."""
 
     versions: Mapping[str, str]
     frameworks: tuple[Framework, ...]
-    extras: tuple[Extra, ...]
+    extras: Mapping[str, Mapping[str, str | None]]
 
     @property
     def ok(self) -> bool:
@@ -101,9 +83,12 @@ def examine() -> Examination:
         "system": platform.platform(terse=True),
     }
     versions |= {name: found for name in CORE if (found := _version(name))}
-    extras = tuple(Extra(name, {needed: _version(needed) for needed in all_needed}) for name, all_needed in EXTRAS.items())
-    complete = {extra.name: extra.versions for extra in extras if not extra.missing}
-    frameworks = (_framework(name, f"{of} {complete[name][of]}") for name, of in FRAMEWORKS.items() if name in complete)
+    extras = {name: {needed: _version(needed) for needed in distributions} for name, distributions in EXTRAS.items()}
+    frameworks = (
+        _framework(package, f"{of} {extras[package][of]}")
+        for package, of in FRAMEWORKS.items()
+        if all(extras[package].values())
+    )
     return Examination(versions, tuple(frameworks), extras)
 
 

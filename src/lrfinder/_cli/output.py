@@ -44,8 +44,17 @@ def leads(learner: Learner[Any]) -> bool:
 
 
 def present(result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
-    """Print a result, then write it to the files that are given."""
-    _show(result)
+    """Print a result, its verdict and, of a range test, the rates of other rules; write it to the files that are given."""
+    from lrfinder.views.describe import verdict
+    from lrfinder.views.describe.range_test import other_rules_in_words
+    from lrfinder.views.terminal import terminal_view
+
+    out.print(terminal_view(result))
+    texts = [verdict(result)]
+    if isinstance(result, lrfinder.RangeTest) and len(result):
+        texts.append(other_rules_in_words(result))
+    for text in texts:
+        out.print(f"\n{text}", highlight=False, markup=False)
     if json is not None:
         result.to_json(json)
     if csv is not None:
@@ -61,20 +70,6 @@ def print_written(*paths: Path | None) -> None:
     """Print the name of each file that was written."""
     for path in filter(None, paths):
         out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)
-
-
-def _show(result: Result) -> None:
-    """Print a result: its drawing, the verdict on it and, of a range test, the rates of other rules."""
-    from lrfinder.views.describe import verdict
-    from lrfinder.views.describe.range_test import other_rules_in_words
-    from lrfinder.views.terminal import terminal_view
-
-    out.print(terminal_view(result))
-    out.print()
-    out.print(verdict(result), highlight=False, markup=False)
-    if isinstance(result, lrfinder.RangeTest) and len(result):
-        out.print()
-        out.print(other_rules_in_words(result), highlight=False, markup=False)
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from lrfinder._check.report import Finding, Outcome
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from lrfinder._check.report import Check
-    from lrfinder._cli.doctor import Examination, Extra
+    from lrfinder._cli.doctor import Examination
 
     Line = tuple[Text, Text, Text]
 
@@ -66,7 +66,7 @@ def examination_view(found: Examination) -> Group:
         Text("\nFrameworks", style="bold"),
         _table(map(_texts, frameworks)) if frameworks else Text("none is installed"),
         Text("\nExtras", style="bold"),
-        _table(_texts((extra.name, _state_of(extra))) for extra in found.extras),
+        _table(_texts((name, _state_of(name, versions))) for name, versions in found.extras.items()),
         Text(f"\n{_usable(found)}"),
     )
 
@@ -105,10 +105,11 @@ def _line(finding: Finding) -> Line:
     return Text(f"  {sign}", style=style), Text(printable(finding.what)), Text(printable(finding.detail), style="dim")
 
 
-def _state_of(extra: Extra) -> str:
-    if extra.missing:
-        return f"{extra.remedy}   for {', '.join(extra.missing)}"
-    return ", ".join(f"{name} {version}" for name, version in extra.versions.items() if version)
+def _state_of(name: str, versions: Mapping[str, str | None]) -> str:
+    missing = [distribution for distribution, version in versions.items() if version is None]
+    if missing:
+        return f'pip install "lrfinder[{name}]"   for {", ".join(missing)}'
+    return ", ".join(f"{distribution} {version}" for distribution, version in versions.items())
 
 
 def _usable(found: Examination) -> str:
