@@ -171,7 +171,7 @@ def test_under_a_schedule_the_beginning_of_a_longer_probe_does_not_count_and_not
     ax = suggested(schedule="one_cycle").plot()
     assert list(line(ax, "after 40 iterations").get_xdata()) == [0.01]
     assert line(ax, "after 100 iterations").get_linestyle() == "None"
-    assert ax.get_title().endswith("of one_cycle")
+    assert ax.get_title().endswith("with the schedule one_cycle")
 
 
 def test_a_mark_below_all_others_is_inside_the_axes():

@@ -54,11 +54,7 @@ def answer(check: Check) -> str:
 def examination_view(found: Examination) -> Group:
     """Return the versions, the frameworks, the extras with the command that installs a missing one, and the answer."""
     frameworks = [
-        (
-            one.distribution,
-            f"lrfinder.{one.package}",
-            f"CANNOT BE USED: {one.problem}" if one.problem else "; ".join(one.devices),
-        )
+        (one.distribution, f"lrfinder.{one.package}", "; ".join(one.devices) or f"CANNOT BE USED: {one.problem}")
         for one in found.frameworks
     ]
     return Group(

@@ -34,10 +34,9 @@ def escaped(text: object) -> str:
 
 def tables(shown: Iterable[Table]) -> str:
     """Return tables of escaped texts."""
-    return "".join(_table(table) for table in shown)
-
-
-def _table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in table.header)
-    body = "".join("<tr>" + "".join(f"<td>{escaped(text)}</td>" for text in row) + "</tr>" for row in table.rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    parts: list[str] = []
+    for table in shown:
+        head = "".join(f'<th scope="col">{escaped(text)}</th>' for text in table.header)
+        body = "".join("<tr>" + "".join(f"<td>{escaped(text)}</td>" for text in row) + "</tr>" for row in table.rows)
+        parts.append(f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>")
+    return "".join(parts)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live as Screen
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from lrfinder._optional import require
 from lrfinder.views.describe.grid import settings_in_words
@@ -31,13 +31,7 @@ if TYPE_CHECKING:
 
 SECONDS = 0.1  # between two drawings, at least
 DRAWING_FRACTION = 0.05  # of the time, at most
-COLUMNS = (
-    TextColumn("{task.description}"),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TimeElapsedColumn(),
-    TextColumn("{task.fields[at]}"),
-)
+COLUMNS = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "{task.fields[at]}")
 
 
 class Live:
@@ -70,13 +64,10 @@ class Live:
 
 @contextmanager
 def live_curve(console: Console | None = None) -> Generator[Live]:
-    """Draw a sweep while it runs: in the cell of a notebook, else in a terminal, else nowhere.
+    """Draw a sweep while it runs: in the terminal ``console``; without one in the cell of a notebook, or in a terminal.
 
     Pass the context's value as ``on_record=`` of ``find`` or ``suggest``; the curve of a search is that of its sweep. The
-    curve stays in a notebook, and disappears from a terminal at the end.
-
-    Args:
-        console: the terminal to draw in.
+    curve stays in a notebook, and disappears from a terminal at the end. Elsewhere, nothing is drawn.
     """
     ipython = sys.modules.get("IPython")
     is_notebook = console is None and ipython is not None and hasattr(ipython.get_ipython(), "kernel")

@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from matplotlib import rc_context, rcParams
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter, NullFormatter
 
@@ -55,7 +54,7 @@ def plot(result: Result, ax: Axes | None = None) -> Axes:
 def figure(result: Result) -> Figure:
     """Return the figure of a result, created without pyplot: no figure stays open and no display is needed."""
     drawn = _Picture(result)
-    created = _empty(drawn.size)
+    created = Figure(figsize=drawn.size, layout="constrained")
     drawn.draw(created.add_subplot(), OUTSIDE)
     return created
 
@@ -68,7 +67,7 @@ def picture(result: Result, kind: Kind) -> bytes:
 
 def png(drawn: described.Figure) -> bytes:
     """Return one figure as a PNG."""
-    created = _empty(SIZE_INCHES)
+    created = Figure(figsize=SIZE_INCHES, layout="constrained")
     _draw_alone(drawn, drawn.title, created.add_subplot(), INSIDE)
     return _file(created, "png")
 
@@ -94,13 +93,14 @@ class _Picture:
         if len(self.figures) == 1:
             _draw_alone(self.figures[0], self.title, ax, legend if self.figures[0].by_group else INSIDE)
             return ax
-        title_lines = max((_in_lines(one.title).count("\n") + 1 for one in self.figures), default=1)
+        titles = [one.title.replace(", ", "\n") for one in self.figures]  # settings side by side are wider than a panel
+        title_lines = 1 + max((title.count("\n") for title in titles), default=0)
         ax.set_axis_off()
         ax.set_title(self.title, pad=12 * (1 + title_lines), wrap=True)
         panels = self._panels(ax, GAP_DOWN + TITLE_LINE * (title_lines - 1))
         for place, (one, panel) in enumerate(zip(self.figures, panels, strict=True)):
             _draw_figure(one, panel)
-            panel.set_title(_in_lines(one.title), fontsize="medium")
+            panel.set_title(titles[place], fontsize="medium")
             left, bottom = place % self.columns == 0, place + self.columns >= len(panels)
             panel.tick_params(labelleft=left, labelbottom=bottom, which="both")
             panel.set(xlabel=one.x.label if bottom else "", ylabel=one.y.label if left else "")
@@ -137,17 +137,6 @@ def _draw_legend(ax: Axes, panels: Sequence[Axes], legend: Mapping[str, Any], *,
         ax.legend(handles.values(), handles.keys(), **legend)
 
 
-def _in_lines(title: str) -> str:
-    """Return a title with one setting per line: next to each other they are wider than a panel."""
-    return title.replace(", ", "\n")
-
-
-def _empty(size: tuple[float, float]) -> Figure:
-    created = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(created)
-    return created
-
-
 def _file(created: Figure, kind: Kind) -> bytes:
     content = BytesIO()
     created.savefig(content, format=kind, dpi="figure", metadata=WITHOUT_DATE[kind])
@@ -163,8 +152,9 @@ def _draw_figure(figure: described.Figure, ax: Axes) -> None:
     for series in figure.series:
         marker = next(markers) if series.layer == "ends" else "."
         _draw_series(ax, series, marker, labels.get(id(series), ""))
-    for group in figure.groups:
-        _fill_between_seeds(ax, [one for one in figure.series if one.group == group and one.layer == "seeds"])
+    seeds = [series for series in figure.series if series.layer == "seeds"]
+    for low, high in zip(seeds[::2], seeds[1::2], strict=True):
+        ax.fill_between(low.x, low.y, high.y, color=_color(low.look.color), alpha=0.2, linewidth=0)
     for mark in figure.marks:
         _draw_mark(ax, mark)
     if not any(len(series.x) for series in figure.series):
@@ -180,11 +170,9 @@ class _PlainNumbers(LogFormatter):
 
 
 def _scale(ax: Axes, axis: Axis) -> None:
+    ax.set_yscale(axis.scale, **({"linthresh": axis.linear_below} if axis.scale == "symlog" else {}))
     if axis.scale == "symlog":
-        ax.set_yscale("symlog", linthresh=axis.linear_below)
         ax.yaxis.set_minor_formatter(NullFormatter())
-    else:
-        ax.set_yscale(axis.scale)
     if axis.scale == "log":
         ax.yaxis.set_major_formatter(_PlainNumbers())
         ax.yaxis.set_minor_formatter(_PlainNumbers(minor_thresholds=(1.5, 0.6)))
@@ -196,19 +184,11 @@ def _draw_series(ax: Axes, series: Series, marker: str, label: str) -> None:
     if series.layer == "seeds":
         return
     look = series.look
-    line: dict[str, Any] = {"linestyle": _dash(look), "zorder": LINES + look.width / 100}
-    if series.layer == "raw":
-        line["zorder"] = LINES - 1
+    line: dict[str, Any] = {"linestyle": _dash(look), "zorder": LINES + (-1 if series.layer == "raw" else look.width / 100)}
     if series.drawn != "line":
         line |= {"marker": marker, "markersize": look.size, "linestyle": "-" if series.drawn == "both" else "none"}
         line |= {"mew": 0} if series.layer == "raw" else {"zorder": ENDS}
     ax.plot(series.x, series.y, color=_color(look.color), alpha=look.opacity, linewidth=look.width, label=label, **line)
-
-
-def _fill_between_seeds(ax: Axes, bounds: list[Series]) -> None:
-    if bounds:
-        low, high = bounds
-        ax.fill_between(low.x, low.y, high.y, color=_color(low.look.color), alpha=0.2, linewidth=0)
 
 
 def _draw_mark(ax: Axes, mark: Mark) -> None:

@@ -74,10 +74,9 @@ class FigureView:
 def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
     labels = _loss_labels(figure)
     margin = max(map(len, labels))
-    columns = max(MIN_COLUMNS, width - margin - 1)
+    columns, blank = max(MIN_COLUMNS, width - margin - 1), " " * margin
     rows = zip(labels, _plot(figure, columns, ascii_only=ascii_only), strict=True)
     axis, rates = _rate_axis(figure, columns)
-    blank = " " * margin
     return [
         *(Text(line, style="bold") for line in wrap(figure.title, width)),
         Text(figure.y.label.rjust(margin)),
@@ -91,29 +90,24 @@ def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
 
 def _loss_labels(figure: Figure) -> list[str]:
     """Return labels of the lines: both limits, the first loss, and the lowest smoothed loss."""
-    labels = [""] * HEIGHT
     bottom, top = figure.y.limits
-    labels[-1], labels[0] = number(bottom), number(top)
-    first, last = figure.series[0], figure.series[-1]
-    for loss in (*first.y[:1], *([last.y.min()] if len(last.y) else [])):
-        row = _rows(figure.y, [loss], HEIGHT)[0]
+    labels = [number(top), *[""] * (HEIGHT - 2), number(bottom)]
+    losses = [*figure.series[0].y[:1], *np.sort(figure.series[-1].y)[:1]]
+    for loss, row in zip(losses, _rows(figure.y, losses, HEIGHT), strict=True):
         if 0 <= row < HEIGHT:
             labels[row] = number(loss)
     return labels
 
 
 def _plot(figure: Figure, columns: int, *, ascii_only: bool) -> Cells:
-    across, down = columns * 2, HEIGHT * 4
-    line, raw = np.zeros((down, across), dtype=np.bool_), np.zeros((down, across), dtype=np.bool_)
+    line, raw = np.zeros((2, HEIGHT * 4, columns * 2), dtype=np.bool_)
     for series in figure.series:
         if series.drawn == "points":
             _draw_points(raw, figure, series)
-        else:
+        elif len(series.x):
             _draw_line(line, figure, series)
-    pairs = zip(_braille(line), _braille(raw), strict=True)
-    cells = [
-        [_cell(int(one), int(other), ascii_only=ascii_only) for one, other in zip(*pair, strict=True)] for pair in pairs
-    ]
+    bits = np.dstack([_braille(line), _braille(raw)]).tolist()
+    cells = [[_cell(*cell, ascii_only=ascii_only) for cell in row] for row in bits]
     for mark in figure.marks:
         column = _columns(figure.x, [mark.x], columns)[0]
         if mark.kind == "rate":
@@ -147,8 +141,6 @@ def _draw_points(dots: NDArray[np.bool_], figure: Figure, series: Series) -> Non
 
 def _draw_line(dots: NDArray[np.bool_], figure: Figure, series: Series) -> None:
     """Draw a line without gaps: each column of dots is filled between the heights at its two edges."""
-    if not len(series.x):
-        return
     down, across = dots.shape
     heights = np.interp(np.linspace(0, 1, across + 1), figure.x.position(series.x), figure.y.position(series.y))
     rows = np.floor((1 - heights) * down).astype(np.int_)
@@ -172,9 +164,7 @@ def _columns(axis: Axis, values: ArrayLike, across: int) -> NDArray[np.int_]:
 
 def _rate_axis(figure: Figure, columns: int) -> tuple[list[tuple[str, str]], str]:
     """Return the axis with ticks, interval and suggested rate; and the labels of the ticks, as far as they fit."""
-    ticks = _ticks(figure.x)
-    axis = [("─", "")] * columns
-    labels = ""
+    ticks, axis, labels = _ticks(figure.x), [("─", "")] * columns, ""
     for tick, column in zip(ticks, _columns(figure.x, ticks, columns), strict=True):
         axis[column] = ("┬", "")
         label = number(tick)

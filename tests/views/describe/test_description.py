@@ -9,7 +9,7 @@ from fake_learners import Bowl
 from lrfinder import LRFinder, RangeTest, grid
 from lrfinder.views.describe import describe, verdict
 from lrfinder.views.describe.description import BESIDE_SUGGESTED, COLORS, Axis, Figure, Look, Series
-from lrfinder.views.report.overlay import HEADER
+from lrfinder.views.report.sections import HEADER
 
 RESULTS = {
     "a range test": usual(),

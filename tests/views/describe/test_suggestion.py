@@ -21,13 +21,18 @@ def test_a_suggestion_is_explained_in_one_paragraph():
     assert "\n" not in words
     for part in ("sweep of 90", "4 learning rates", "9 to 100 iterations each", "389 iterations in all", "training of 300"):
         assert part in words
-    for part in ("is 0.03", "between 0.02 and 0.1", "Confidence is high", NOTES["cliff nearby"], "between 0.015 and 0.06"):
+    for part in (
+        "is 0.03; in about 8 of 10 cases, the best rate lies between 0.02 and 0.1.",
+        "Confidence is high",
+        NOTES["cliff nearby"],
+        "between 0.015 and 0.06",
+    ):
         assert part in words
 
 
 def test_a_suggestion_for_a_schedule_is_its_highest_rate_and_bounds_no_other():
     words = suggested(schedule="one_cycle").explain()
-    assert "a training of 300 iterations of one_cycle" in words
+    assert "a training of 300 iterations with the schedule one_cycle" in words
     assert "highest rate of that schedule" in words
     assert "cyclical" not in words
 

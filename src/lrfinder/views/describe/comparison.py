@@ -58,15 +58,21 @@ class Training:
 
     @property
     def tied(self) -> bool:
-        """True if noise cannot tell it from the training that ended lowest."""
+        """True if noise alone may explain its difference from the training that ended lowest."""
         return self.above is not None and self.above.order is Order.TIE
 
     @property
     def distance(self) -> str:
         """By how much it ended above the lowest, with the standard error; empty if there is no such number."""
+        difference = self.difference("+")
+        return f"{difference}, a tie" if difference and self.tied else difference
+
+    def difference(self, sign: str = "") -> str:
+        """Return the difference from the lowest with its standard error; empty if there is no such number."""
         if self.above is None or not math.isfinite(self.above.mean):
             return ""
-        return f"{self.above.mean:+.3g}{_error(self.above)}" + (", a tie" if self.tied else "")
+        error = self.above.standard_error
+        return f"{self.above.mean:{sign}.3g}" + ("" if math.isnan(error) else f" ± {error:.1g}")
 
 
 def describe_comparison(comparison: Comparison) -> Description:
@@ -126,7 +132,10 @@ def _table(comparison: Comparison) -> Table:
     end = f"mean of\nlast {window}" if window > 1 else "last\nloss"
     return Table(
         ("learning\nrate", *(f"loss\nat {iteration}" for iteration in shown), end, "outcome"),
-        [(number(row.lr), *map(_loss, (*row.losses[shown], row.final)), row.outcome) for row in rows],
+        [
+            (number(row.lr), *(number(loss, digits=4) for loss in (*row.losses[shown], row.final)), row.outcome)
+            for row in rows
+        ],
         next((place for place, row in enumerate(rows) if row.best), None),
     )
 
@@ -136,7 +145,7 @@ def _summary(comparison: Comparison) -> Row:
         return ("none reached its end", *["-"] * 5)
     ties = f"ties with {', '.join(map(number, comparison.tied))}" if comparison.tied else "-"
     best = number(comparison.best)
-    return f"{best} ended lowest", ties, "-", _loss(comparison.final().min()), best, "-"
+    return f"{best} ended lowest", ties, "-", number(comparison.final().min(), digits=4), best, "-"
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -159,27 +168,14 @@ def _order(all_trainings: Sequence[Training], window: int) -> list[str]:
     others = sorted(
         (one for one in all_trainings if one is not best and math.isfinite(one.final)), key=lambda one: one.final
     )
-    higher = [f"{one.lr:.3g} by {_difference(one)}" for one in others if not one.tied]
+    higher = [f"{one.lr:.3g} by {one.difference()}" for one in others if not one.tied]
     if higher:
         parts.append(f"The others ended higher: {listed(higher)}.")
-    ties = [f"{one.lr:.3g} ({_difference(one)})" for one in others if one.tied]
+    ties = [f"{one.lr:.3g} ({one.difference()})" for one in others if one.tied]
     if ties:
         noise = "is within the noise of these iterations: a tie, which a longer comparison may settle."
         parts.append(f"The difference from {listed(ties)} {noise}")
     return parts
-
-
-def _difference(training: Training) -> str:
-    assert training.above is not None
-    return f"{training.above.mean:.3g}{_error(training.above)}"
-
-
-def _error(difference: Difference) -> str:
-    return "" if math.isnan(difference.standard_error) else f" ± {difference.standard_error:.1g}"
-
-
-def _loss(loss: float) -> str:
-    return f"{loss:.4g}" if math.isfinite(loss) else "-"
 
 
 def _figures(comparison: Comparison) -> list[Figure]:
@@ -192,23 +188,22 @@ def _figures(comparison: Comparison) -> list[Figure]:
         look = Look(color, width=3.2) if training.best else Look(color, DASHES[row % len(DASHES)], 1.7)
         raw, smoothed = training_series(training.label, training.losses, look)
         series += [raw, smoothed]
-        marks += [*_cross(training, raw, axis), *_error_bar(training, place, axis, Look(color))]
+        marks += _marks(training, raw, place, axis)
     words = "The loss of each training, iteration by iteration: every rate from the same start, on the same batches."
     x = iteration_axis(iterations)
     return [Figure("The trainings", words, x, axis, series, marks, legend_title="learning rate")]
 
 
-def _cross(training: Training, raw: Series, axis: Axis) -> list[Mark]:
-    """Return a cross at the last finite loss of a training that diverged."""
-    if not training.diverged or not len(raw.x):
-        return []
-    loss = float(axis.clipped(raw.y[-1:])[0])
-    return [Mark("cross", "", float(raw.x[-1]), loss, group=training.label, look=Look(raw.look.color, size=8))]
+def _marks(training: Training, raw: Series, place: float, axis: Axis) -> list[Mark]:
+    """Return a cross at the last finite loss of a training that diverged, and its final mean with an error bar.
 
-
-def _error_bar(training: Training, place: float, axis: Axis, look: Look) -> list[Mark]:
-    """Return the final mean with the standard error of its difference from the lowest."""
-    (low, high), above = axis.limits, training.above
-    if above is None or not math.isfinite(above.standard_error) or not low < training.final < high:
-        return []
-    return [Mark("error", "", place, training.final, error=above.standard_error, group=training.label, look=look)]
+    The bar is the standard error of the difference from the lowest mean.
+    """
+    (low, high), above, marks = axis.limits, training.above, list[Mark]()
+    if training.diverged and len(raw.x):
+        loss, look = float(axis.clipped(raw.y[-1:])[0]), Look(raw.look.color, size=8)
+        marks.append(Mark("cross", "", float(raw.x[-1]), loss, group=training.label, look=look))
+    if above is not None and math.isfinite(above.standard_error) and low < training.final < high:
+        error, look = above.standard_error, Look(raw.look.color)
+        marks.append(Mark("error", "", place, training.final, error=error, group=training.label, look=look))
+    return marks

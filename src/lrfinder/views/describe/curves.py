@@ -55,7 +55,10 @@ def loss_axis(losses: NDArray[np.float64]) -> Axis:
     linear_below = max(-lowest, first / 1000)
     if first > linear_below * 10**DECADES_FOR_SYMLOG:
         return loss_axis_of((_within(lowest - linear_below / 2), _within(4 * first)), "symlog", linear_below)
-    return loss_axis_of(_linear_limits(first, lowest, highest), "linear")
+    first, lowest, highest = _within(first), _within(lowest), _within(highest)
+    drop, rise = first - lowest, (highest - lowest) or max(abs(first) / 2, 1.0)
+    limits = (lowest - drop / 5, first + 1.5 * drop) if drop > 0 else (lowest - rise / 5, lowest + rise * 1.2)
+    return loss_axis_of((_within(limits[0]), _within(limits[1])), "linear")
 
 
 def loss_axis_around(losses: NDArray[np.float64]) -> Axis:
@@ -79,15 +82,6 @@ def loss_axis_of(limits: Limits, scale: Scale, linear_below: float = 0.0) -> Axi
     """Return a loss axis: readers can switch a logarithmic one to linear, and a linear one to symlog."""
     scales: tuple[Scale, ...] = ("linear", "symlog") if scale == "linear" else (scale, "linear")
     return Axis("loss", limits, scales, linear_below or max(map(abs, limits)) / 1000 or 1.0)
-
-
-def _linear_limits(first: float, lowest: float, highest: float) -> Limits:
-    first, lowest, highest = _within(first), _within(lowest), _within(highest)
-    drop = first - lowest
-    if drop > 0:
-        return _within(lowest - drop / 5), _within(first + 1.5 * drop)
-    rise = (highest - lowest) or max(abs(first) / 2, 1.0)
-    return _within(lowest - rise / 5), _within(lowest + rise * 1.2)
 
 
 def _within(value: float) -> float:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lrfinder._results.results import RangeTest, Suggestion
 
 Limits = tuple[float, float]
+Row = tuple[str, ...]
 Scale = Literal["log", "symlog", "linear"]
 Side = Literal["above", "below", "left", "right"]
 Color = Literal["ink", "0", "1", "2", "3"]  # "ink" is the color of text; a number stands for a color of the back end
@@ -162,9 +163,6 @@ class Figure:
     def legend(self) -> dict[str, Series]:
         """The series of the legend by their labels: the last of each group, or all of a single one."""
         return {series.group if self.by_group else series.name: series for series in self.series}
-
-
-Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)

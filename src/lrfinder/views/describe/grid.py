@@ -14,7 +14,6 @@ from lrfinder.views.describe.curves import loss_axis, rate_axis
 from lrfinder.views.describe.description import (
     BESIDE_SUGGESTED,
     SUGGESTED,
-    Axis,
     Description,
     Figure,
     Look,
@@ -22,7 +21,7 @@ from lrfinder.views.describe.description import (
     Series,
     Table,
 )
-from lrfinder.views.describe.range_test import sweep_curves, sweep_lines
+from lrfinder.views.describe.range_test import describe_range_test, sweep_lines
 from lrfinder.views.describe.rate import paragraph
 from lrfinder.views.text import number, printable
 
@@ -56,7 +55,7 @@ def describe_grid(grid: Grid) -> Description:
             "factory": grid.factory,
             "cells": cells,
         },
-        summary=lambda _: _summary(grid),
+        summary=lambda _: _summary(grid.recommended),
         curves=lambda: _curves(grid),
         outcome={**({} if best is None else {"recommended_lr": best.lr}), "cells": cells},
     )
@@ -89,12 +88,11 @@ def _table(grid: Grid) -> Table:
     axes = [name for name in grid.axes if name != "seed"]
     header = (*map(printable, axes), "cells", "rate", "lowest\nto highest", "lowest\nloss", "std over\nseeds", "outcome")
     best = next((row for row, one in enumerate(grid.combinations) if _is_recommended(grid, one)), None)
-    rows = [_row(one, axes, recommended=row == best) for row, one in enumerate(grid.combinations)]
+    rows = [_row(one, axes, "recommended" if row == best else _refused(one)) for row, one in enumerate(grid.combinations)]
     return Table(header, rows, best)
 
 
-def _summary(grid: Grid) -> Row:
-    best = grid.recommended
+def _summary(best: Recommendation | None) -> Row:
     if best is None:
         return ("no recommendation", *["-"] * 5)
     rate = f"{best.lr:.3g} with {settings_in_words(best.settings)}"
@@ -103,7 +101,8 @@ def _summary(grid: Grid) -> Row:
 
 def _curves(grid: Grid) -> dict[str, Sequence[float]]:
     sweeps = [(row, sweep) for row, cell in enumerate(grid.cells) if (sweep := _sweep(cell)) is not None]
-    return {f"{name}_of_cell_{row}": values for row, sweep in sweeps for name, values in sweep_curves(sweep).items()}
+    curves = {row: describe_range_test(sweep).curves() for row, sweep in sweeps}
+    return {f"{name}_of_cell_{row}": values for row in curves for name, values in curves[row].items()}
 
 
 def _best_in_words(best: Recommendation, joint: str, over: str = "") -> str:
@@ -121,31 +120,25 @@ def _recommended(grid: Grid) -> str:
     where = "above" if best.excess > 0 else "below"
     excess = f"Its loss is {abs(best.excess):.2g}{error} {where} that of the lowest other combination."
     notes = [f"{note[:1].upper()}{note[1:]}." for note in best.notes]
-    return paragraph(
-        f"Recommended: {_best_in_words(best, ', at ', over)}.",
-        best.reason,
-        "" if math.isnan(best.excess) else excess,
-        *notes,
-    )
+    recommended = f"Recommended: {_best_in_words(best, ', at ', over)}."
+    return paragraph(recommended, best.reason, "" if math.isnan(best.excess) else excess, *notes)
 
 
 def _failures(cells: Sequence[Cell]) -> list[str]:
     """Return a sentence for each error: how many cells failed with it, the first of them, and its text."""
-    failed: dict[str, list[Cell]] = {}
-    for cell in cells:
-        if cell.error is not None:
-            failed.setdefault(cell.error, []).append(cell)
+    failed = [(cell.error, settings_in_words(cell.settings)) for cell in cells if cell.error is not None]
+    errors = [error for error, _ in failed]
+    first = dict(reversed(failed))
     return [
-        f"{len(same)} failed, the first at {settings_in_words(same[0].settings)}: {printable(error).removesuffix('.')}."
-        for error, same in failed.items()
+        f"{errors.count(error)} failed, the first at {first[error]}: {printable(error).removesuffix('.')}."
+        for error in dict.fromkeys(errors)
     ]
 
 
-def _row(one: Combination, axes: Sequence[str], *, recommended: bool) -> Row:
+def _row(one: Combination, axes: Sequence[str], outcome: str) -> Row:
     values = [printable(value_in_words(one.settings[name])) for name in axes]
     rates = f"{min(one.lrs):.2g} to {max(one.lrs):.2g}" if len(one.lrs) > 1 else "-"
-    losses = [f"{loss:.{digits}g}" if math.isfinite(loss) else "-" for loss, digits in ((one.lowest, 4), (one.spread, 2))]
-    outcome = "recommended" if recommended else _refused(one)
+    losses = number(one.lowest, digits=4), number(one.spread, digits=2)
     return (*values, str(len(one.cells)), number(one.lr), rates, *losses, outcome)
 
 
@@ -167,20 +160,15 @@ def _panels(grid: Grid) -> list[Figure]:
     means = [series[-1] for _, series in drawn if series]
     x = rate_axis(np.concatenate([mean.x for mean in means] or [np.empty(0)]))
     y = loss_axis(np.concatenate([mean.y for mean in means] or [np.empty(0)]))
-    panels: dict[str, list[tuple[Combination, list[Series]]]] = {}
-    for one, series in drawn:
-        title = settings_in_words({name: one.settings[name] for name in _varied(grid)[1:]})
-        panels.setdefault(title, []).append((one, series))
-    return [_panel(grid, title, lines, (x, y), small=len(panels) > 1) for title, lines in panels.items()]
-
-
-def _panel(
-    grid: Grid, title: str, lines: Sequence[tuple[Combination, list[Series]]], axes: tuple[Axis, Axis], *, small: bool
-) -> Figure:
-    series = [one for _, several in lines for one in several]
-    marks = [mark for one, several in lines if several for mark in _marks(grid, one, several[-1])]
     words = "The smoothed loss while the rate rises" + (", its mean over the seeds." if _repeated(grid) else ".")
-    return Figure(title or "The sweeps", words, *axes, series, marks, small=small)
+    panels: dict[str, tuple[list[Series], list[Mark]]] = {}
+    for one, lines in drawn:
+        title = settings_in_words({name: one.settings[name] for name in _varied(grid)[1:]})
+        series, marks = panels.setdefault(title, ([], []))
+        series += lines
+        marks += _marks(grid, one, lines[-1]) if lines else []
+    small = len(panels) > 1
+    return [Figure(title or "The sweeps", words, x, y, *parts, small=small) for title, parts in panels.items()]
 
 
 def _repeated(grid: Grid) -> bool:
@@ -228,8 +216,7 @@ def _sweep(cell: Cell) -> RangeTest | None:
 
 def _aligned(curves: Sequence[Series]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the rates that all curves reach, and the height of each curve there, shape ``(curves, rates)``."""
-    first = max((curve.x[0] for curve in curves), default=0.0)
-    last = min((curve.x[-1] for curve in curves), default=0.0)
     lrs = max((curve.x for curve in curves), key=len, default=np.empty(0))
-    lrs = lrs[(lrs >= first) & (lrs <= last)]
+    for curve in curves:
+        lrs = lrs[(lrs >= curve.x[0]) & (lrs <= curve.x[-1])]
     return lrs, np.array([np.interp(np.log(lrs), np.log(curve.x), curve.y) for curve in curves])

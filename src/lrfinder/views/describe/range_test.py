@@ -32,21 +32,21 @@ IN_THE_PAST = {"falls_from": "started to fall", "steepest": "fell fastest", "low
 FREE_SIDES: Mapping[str, Side] = {"falls_from": "above", "steepest": "right", "lowest": "below", "diverges": "left"}
 
 
-def describe_range_test(result: RangeTest) -> Description:
-    """Return the description of a range test."""
-    rate = result.suggestion
+def describe_range_test(result: RangeTest, rate: Suggestion | None = None) -> Description:
+    """Return the description of a range test with its own suggestion, or with the one of the search that it began."""
+    rate = result.suggestion if rate is None else rate
     outcome = f"no suggestion ({rate.status})" if rate.lr is None else f"{rate.lr:.3g} suggested"
     drawn = partial(sweep_figure, result, rate)
     return Description(
         title=f"Learning-rate range test: {outcome}",
         verdict=lambda: _verdict(result),
-        figures=lambda: [with_landmarks(drawn(), result)],
+        figures=lambda: [_with_landmarks(drawn(), result)],
         picture=lambda: [drawn()],
         sketch=drawn,
         tables=lambda: _tables(result),
-        settings=sweep_settings(result.settings),
+        settings=_settings(result.settings),
         summary=lambda first: (*rate_cells(rate, first), *sweep_cells(result)),
-        curves=lambda: sweep_curves(result),
+        curves=lambda: {"sweep_loss": result.losses.tolist(), "sweep_lr": result.lrs.tolist()},
         outcome=rate_outcome(rate),
         rate=rate,
         sweep=result,
@@ -80,16 +80,14 @@ def sweep_figure(sweep: RangeTest, rate: Suggestion) -> Figure:
     return replace(figure, marks=marks)
 
 
-def with_landmarks(figure: Figure, sweep: RangeTest) -> Figure:
+def _with_landmarks(figure: Figure, sweep: RangeTest) -> Figure:
     """Return the figure with the landmarks of its sweep, on the smoothed curve."""
-    line = figure.series[-1]
-    found = [(name, getattr(sweep.landmarks, name)) for name in LANDMARKS] if len(line.x) else []
-    places = [
-        Mark("place", LANDMARKS[name], lr, float(np.interp(np.log(lr), np.log(line.x), line.y)), beside=FREE_SIDES[name])
-        for name, lr in found
-        if lr
-    ]
-    return replace(figure, marks=[*figure.marks, *places])
+    line, places = figure.series[-1], list(figure.marks)
+    for name, label in LANDMARKS.items():
+        if (lr := getattr(sweep.landmarks, name)) and len(line.x):
+            loss = float(np.interp(np.log(lr), np.log(line.x), line.y))
+            places.append(Mark("place", label, lr, loss, beside=FREE_SIDES[name]))
+    return replace(figure, marks=places)
 
 
 def sweep_so_far(records: Sequence[Record]) -> Figure:
@@ -113,13 +111,7 @@ def sweep_cells(sweep: RangeTest | None) -> tuple[str, str, str]:
     return f"{smoothed.y[lowest]:.4g}", f"{smoothed.x[lowest]:.3g}", number(sweep.landmarks.diverges, "not seen")
 
 
-def sweep_curves(sweep: RangeTest) -> dict[str, Sequence[float]]:
-    """Return losses and rates of a sweep by the names that boards log them under."""
-    return {"sweep_loss": sweep.losses.tolist(), "sweep_lr": sweep.lrs.tolist()}
-
-
-def sweep_settings(settings: Settings) -> dict[str, object]:
-    """Return the settings of a sweep by what users call them."""
+def _settings(settings: Settings) -> dict[str, object]:
     start, factor, end = settings.lr_start, settings.lr_multiplier, settings.lr_end
     by_factor = f"from {start:g}, each {factor:g} times the previous one, up to {end:g}" if start and factor and end else ""
     return {
@@ -141,12 +133,10 @@ def _other_rules(result: RangeTest) -> dict[str, float | None]:
 
 
 def _tables(result: RangeTest) -> list[Table]:
-    landmarks = ((what, getattr(result.landmarks, name)) for name, what in LANDMARKS.items())
+    landmarks = [(what, number(getattr(result.landmarks, name), "not seen")) for name, what in LANDMARKS.items()]
     rules = {"suggested": result.suggestion.lr, **_other_rules(result)}
-    return [
-        Table(("the loss", "at learning rate"), [(what, number(lr, "not seen")) for what, lr in landmarks]),
-        Table(("rule", "learning rate"), [(name, number(lr, "none")) for name, lr in rules.items()]),
-    ]
+    found = [(name, number(lr, "none")) for name, lr in rules.items()]
+    return [Table(("the loss", "at learning rate"), landmarks), Table(("rule", "learning rate"), found)]
 
 
 def _verdict(result: RangeTest) -> str:

@@ -58,10 +58,8 @@ def suggestion_in_words(suggestion: Suggestion) -> str:
     """Return the rate, its interval, its confidence and its notes; or why there is no rate, and what to do."""
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
-    interval = f"between {suggestion.low:.3g} and {suggestion.high:.3g}"
-    rate = (
-        f"The suggested learning rate is {suggestion.lr:.3g}; the measurements cannot tell it from other rates {interval}."
-    )
+    interval = f"in about 8 of 10 cases, the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}"
+    rate = f"The suggested learning rate is {suggestion.lr:.3g}; {interval}."
     return " ".join([rate, TRUST[suggestion.confidence], *map(_explained, suggestion.notes)])
 
 
@@ -101,10 +99,8 @@ def paragraph(*parts: str) -> str:
 
 
 def _explained(note: str) -> str:
-    for beginning, explanation in NOTES.items():
-        if note.lower().startswith(beginning):
-            return explanation
-    return printable(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
+    unknown = printable(note[:1].upper() + note[1:] + ("" if note.endswith(".") else "."))
+    return next((NOTES[beginning] for beginning in NOTES if note.lower().startswith(beginning)), unknown)
 
 
 def _ratio(rate: Suggestion, first: Suggestion | None) -> str:

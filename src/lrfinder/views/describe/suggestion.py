@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,20 +12,13 @@ from lrfinder._results.records import Stop
 from lrfinder.analysis.endings import search_score
 from lrfinder.views.describe.curves import MARGIN, curves_by_rate, iteration_axis, loss_axis, rate_axis, training_series
 from lrfinder.views.describe.description import BESIDE_SUGGESTED, Axis, Description, Figure, Look, Mark, Series, Table
-from lrfinder.views.describe.range_test import (
-    sweep_cells,
-    sweep_curves,
-    sweep_figure,
-    sweep_lines,
-    sweep_settings,
-    with_landmarks,
-)
+from lrfinder.views.describe.range_test import describe_range_test, sweep_cells, sweep_lines
 from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Probe
-    from lrfinder._results.results import RangeTest, Suggestion
+    from lrfinder._results.results import Suggestion
     from lrfinder.views.describe.description import Row
 
 MARGIN_BELOW = 0.7  # of the lowest loss, down to which a logarithmic axis reaches
@@ -34,28 +26,28 @@ MARGIN_BELOW = 0.7  # of the lowest loss, down to which a logarithmic axis reach
 
 def describe_suggestion(suggestion: Suggestion) -> Description:
     """Return the description of a suggestion."""
-    swept = suggestion.curve
+    swept = None if suggestion.curve is None else describe_range_test(suggestion.curve, suggestion)
     return Description(
         title=_title(suggestion),
         verdict=lambda: paragraph(_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)),
-        figures=lambda: _figures(suggestion),
+        figures=lambda: [*([] if swept is None else swept.figures()), *(_figures(suggestion) if suggestion.probes else [])],
         picture=lambda: [_overview(suggestion)],
-        sketch=None if swept is None or suggestion.probes else partial(sweep_figure, swept, suggestion),
+        sketch=None if swept is None or suggestion.probes else swept.sketch,
         tables=lambda: [_table(suggestion)] if suggestion.probes else [],
         settings={
             "horizon, iterations": suggestion.horizon or "not given",
             "schedule": suggestion.schedule,
             "iterations run": suggestion.iterations,
-            **({} if swept is None else sweep_settings(swept.settings)),
+            **({} if swept is None else swept.settings),
         },
-        summary=lambda first: (*rate_cells(suggestion, first), *sweep_cells(swept)),
+        summary=lambda first: (*rate_cells(suggestion, first), *sweep_cells(suggestion.curve)),
         curves=lambda: {
-            **({} if swept is None else sweep_curves(swept)),
+            **({} if swept is None else swept.curves()),
             **curves_by_rate("probe", ((probe.lr, probe.losses) for probe in suggestion.probes)),
         },
         outcome=rate_outcome(suggestion),
         rate=suggestion,
-        sweep=swept,
+        sweep=suggestion.curve,
     )
 
 
@@ -67,14 +59,8 @@ def _title(suggestion: Suggestion) -> str:
 
 
 def _training(suggestion: Suggestion) -> str:
-    schedule = "" if suggestion.is_constant else f" of {printable(suggestion.schedule)}"
+    schedule = "" if suggestion.is_constant else f" with the schedule {printable(suggestion.schedule)}"
     return f"{suggestion.horizon} iterations{schedule}"
-
-
-def _figures(suggestion: Suggestion) -> list[Figure]:
-    swept = suggestion.curve
-    sweep = [] if swept is None else [with_landmarks(sweep_figure(swept, suggestion), swept)]
-    return [*sweep, _ends_figure(suggestion), _losses_figure(suggestion)] if suggestion.probes else sweep
 
 
 def _table(suggestion: Suggestion) -> Table:
@@ -85,13 +71,13 @@ def _table(suggestion: Suggestion) -> Table:
 
 
 def _row(suggestion: Suggestion, probe: Probe, lowest: str) -> Row:
-    first, last = f"{probe.losses[0]:.4g}" if probe.losses else "-", score(probe)
     within = suggestion.low is not None and suggestion.high is not None and suggestion.low <= probe.lr <= suggestion.high
     ended = "" if probe.stop is Stop.MAX_ITERATIONS else probe.stop.value
     if probe.stop is Stop.NOT_FINITE:
         ended = f"diverged at iteration {len(probe.losses) - 1}"
     outcome = ", ".join(filter(None, [lowest, "in the interval" if within else "", ended]))
-    return number(probe.lr), str(len(probe.losses)), first, f"{last:.4g}" if math.isfinite(last) else "-", outcome
+    losses = [number(loss, digits=4) for loss in (next(iter(probe.losses), None), score(probe))]
+    return (number(probe.lr), str(len(probe.losses)), *losses, outcome)
 
 
 def _searched(suggestion: Suggestion) -> str:
@@ -121,42 +107,36 @@ def _bounds(suggestion: Suggestion) -> str:
 
 def _overview(suggestion: Suggestion) -> Figure:
     """Return sweep, probes and interval over one axis of rates."""
-    swept = [] if suggestion.curve is None else suggestion.curve.lrs.tolist()
-    x, y = rate_axis([*swept, *_rates(suggestion)]), _overview_axis(suggestion)
-    series = [*_faint_sweep(suggestion.curve), *_end_series(suggestion)]
+    rates, y, series = _rates(suggestion), _overview_axis(suggestion), _end_series(suggestion)
+    if suggestion.curve is not None:
+        raw, smoothed = sweep_lines(suggestion.curve).series
+        rates += suggestion.curve.lrs.tolist()
+        series[:0] = [
+            replace(raw, group="sweep, loss of a batch", look=Look(opacity=0.35, size=4)),
+            replace(smoothed, group="sweep, smoothed", look=Look(width=1.4, opacity=0.6)),
+        ]
     words = "The sweep, and the ends of the probes, against the learning rate."
-    return Figure("The search", words, x, y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
+    return Figure("The search", words, rate_axis(rates), y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
 
 
-def _faint_sweep(sweep: RangeTest | None) -> list[Series]:
-    if sweep is None:
-        return []
-    raw, smoothed = sweep_lines(sweep).series
-    return [
-        replace(raw, group="sweep, loss of a batch", look=Look(opacity=0.35, size=4)),
-        replace(smoothed, group="sweep, smoothed", look=Look(width=1.4, opacity=0.6)),
-    ]
-
-
-def _ends_figure(suggestion: Suggestion) -> Figure:
+def _figures(suggestion: Suggestion) -> list[Figure]:
+    """Return the scores of the probes against their rates, and their losses by iteration."""
     words = (
         "The mean loss over the last fifth of short trainings, against their learning rate; all of them had the same start "
         "and the same batches."
     )
     x, y = rate_axis(_rates(suggestion), MARGIN), _overview_axis(suggestion)
     marks = [*rate_marks(suggestion), *_diverged(suggestion, y)]
-    return Figure(f"The probes, for a training of {_training(suggestion)}", words, x, y, _end_series(suggestion), marks)
+    title = f"The probes, for a training of {_training(suggestion)}"
+    return [Figure(title, words, x, y, _end_series(suggestion), marks), _losses_figure(suggestion)]
 
 
 def _losses_figure(suggestion: Suggestion) -> Figure:
-    probes = suggestion.probes
-    longest = max(len(probe.losses) for probe in probes)
-    by_iteration = [probe.losses[k] for k in range(longest) for probe in probes if k < len(probe.losses)]
-    series = [
-        one
-        for row, probe in enumerate(probes)
-        for one in training_series(number(probe.lr), np.array(probe.losses, dtype=np.float64), Look.of(row))
-    ]
+    losses = [np.array(probe.losses, dtype=np.float64) for probe in suggestion.probes]
+    longest = max(map(len, losses))
+    by_iteration = [one[k] for k in range(longest) for one in losses if k < len(one)]
+    names = [number(probe.lr) for probe in suggestion.probes]
+    series = [one for row in range(len(names)) for one in training_series(names[row], losses[row], Look.of(row))]
     words = "The loss of each probe, iteration by iteration; the better ones were trained longer."
     y = loss_axis(np.array(by_iteration, dtype=np.float64))
     return Figure("The probes, iteration by iteration", words, iteration_axis(longest), y, series)
@@ -190,12 +170,8 @@ def _end_series(suggestion: Suggestion) -> list[Series]:
 
 def _diverged(suggestion: Suggestion, y: Axis) -> list[Mark]:
     """Return a cross at the upper edge for each rate whose probe did not reach its end, or ended above the axis."""
-    top = y.limits[1]
-    return [
-        Mark("cross", "diverged", probe.lr, top, look=Look(size=8))
-        for probe in suggestion.probes
-        if probe.lr > 0 and not score(probe) <= top
-    ]
+    diverged = [probe.lr for probe in suggestion.probes if probe.lr > 0 and not score(probe) <= y.limits[1]]
+    return [Mark("cross", "diverged", lr, y.limits[1], look=Look(size=8)) for lr in diverged]
 
 
 def score(probe: Probe) -> float:

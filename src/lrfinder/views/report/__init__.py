@@ -1,4 +1,7 @@
-"""Results as one self-contained HTML page.
+"""The report: one self-contained HTML page to look at, to send, and to print.
+
+``result.report("page.html")`` shows one result; ``write_report({"adam": one, "sgd": other}, "page.html")`` shows several and
+overlays their figures.
 
 Data are JSON, which is never executed: ``<`` is escaped, so that no text can end the element that contains it. The policy of
 the page allows only the scripts and styles that it names by their hashes; nothing is loaded from elsewhere.
@@ -21,8 +24,7 @@ from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError
 from lrfinder.views.describe import describe
 from lrfinder.views.html import escaped
-from lrfinder.views.report.overlay import overlay
-from lrfinder.views.report.sections import all_runs, facts, frame, one_run, section
+from lrfinder.views.report.sections import all_runs, facts, frame, one_run, overlay, section
 from lrfinder.views.report.usage import versions
 
 if TYPE_CHECKING:
@@ -67,7 +69,8 @@ def report_page(runs: Mapping[str, Result]) -> str:
     return Template(_asset("page.html")).substitute(
         title=escaped(titles[0] if alone else " · ".join(runs)),
         licence=_asset("uplot/LICENSE"),
-        policy=_policy(scripts, styles),
+        script_hashes=_hashes(scripts),
+        style_hashes=_hashes(styles),
         styles="\n".join(f"<style>{style}</style>" for style in styles),
         body="\n".join(body),
         versions=facts(versions()),
@@ -85,21 +88,13 @@ def _frames(figures: Sequence[Figure], all_figures: list[Figure]) -> list[str]:
 
 def _json(value: object) -> str:
     """Return JSON that cannot end the element that contains it: it has neither ``</script>`` nor comments."""
-    document = json.dumps(value, default=_numbers, allow_nan=False, separators=(",", ":"))
-    return document.replace("<", "\\u003c")
+    return json.dumps(value, default=_numbers, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _numbers(array: Any) -> list[float]:
     if not isinstance(array, np.ndarray):
         raise TypeError(type(array).__name__)
     return array.tolist() if array.dtype.kind == "i" else [float(f"{number:.{DIGITS}g}") for number in array.tolist()]
-
-
-def _policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
-    return (
-        f"default-src 'none'; script-src {_hashes(scripts)}; style-src {_hashes(styles)}; "
-        "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-    )
 
 
 def _hashes(texts: Sequence[str]) -> str:

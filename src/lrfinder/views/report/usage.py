@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 import sys
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+import lrfinder
 from lrfinder.schedules import one_cycle
 
 if TYPE_CHECKING:
@@ -42,10 +46,7 @@ USUAL_HORIZON = 300  # iterations, if a suggestion has no horizon
 
 
 def usage(suggestion: Suggestion) -> dict[str, str]:
-    """Return the code by framework, first for those that are loaded.
-
-    There is none without a rate, nor for a schedule of the user's own.
-    """
+    """Return the code by framework, the loaded ones first; none without a rate, nor for a schedule of the user's own."""
     if not suggestion.lr or not (suggestion.is_constant or suggestion.schedule == one_cycle.__name__):
         return {}
     lr, iterations = f"{suggestion.lr:.3g}", suggestion.horizon or USUAL_HORIZON
@@ -62,12 +63,6 @@ def usage(suggestion: Suggestion) -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Return the versions of lrfinder, Python, numpy and the frameworks that this process has loaded."""
-    import platform
-
-    import numpy as np
-
-    import lrfinder
-
     frameworks = {name: str(getattr(module, "__version__", "unknown")) for name, module in _loaded().items()}
     return {"lrfinder": lrfinder.__version__, "Python": platform.python_version(), "numpy": np.__version__, **frameworks}
 
