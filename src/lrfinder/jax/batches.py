@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import jax
@@ -86,7 +87,7 @@ class _Streamed:
 
     def draw(self, at_most: int) -> Slots:
         batches = [self._stream.draw()]
-        kind = _kind(batches[0])
+        kind = kind_of(batches[0])
         slots = max(1, min(MAX_SLOTS, self._device_bytes // max(1, _bytes(batches[0]))))
         for _ in range(min(at_most, slots) - 1):
             mark = self._stream.mark()
@@ -94,7 +95,7 @@ class _Streamed:
                 batch = self._stream.draw()
             except DataEndedError:  # raised again by the next draw
                 break
-            if _kind(batch) != kind:
+            if kind_of(batch) != kind:
                 self._stream.go(mark)
                 break
             batches.append(batch)
@@ -116,11 +117,11 @@ SlotStream = _OnDevice | _Streamed
 
 def own_source(data: Any) -> Any:
     """Return the data with batches in memory of their own, as a loader may overwrite the arrays of an earlier batch."""
-    return mapped(data, _own_arrays)
 
+    def own(leaf: Any) -> Any:
+        return leaf if isinstance(leaf, jax.Array) else np.array(leaf)
 
-def _own_arrays(batch: Any) -> Any:
-    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), _arrays(batch))
+    return mapped(data, lambda batch: jax.tree.map(own, _arrays(batch)))
 
 
 def _arrays(batch: Any) -> Any:
@@ -145,8 +146,9 @@ def _array(path: Any, leaf: Any) -> Any:
     return array
 
 
-def _kind(batch: Any) -> Any:
-    leaves, structure = jax.tree.flatten(batch)
+def kind_of(tree: Any) -> Any:
+    """Return the structure of a tree of arrays, and their shapes and dtypes."""
+    leaves, structure = jax.tree.flatten(tree)
     return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
 
 
@@ -157,8 +159,8 @@ def _bytes(batch: Any) -> int:
 def _fits(batches: Sequence[Any], device_bytes: int) -> bool:
     if not batches or sum(map(_bytes, batches)) > device_bytes:
         return False
-    kind = _kind(batches[0])
-    return all(_kind(batch) == kind for batch in batches)
+    kind = kind_of(batches[0])
+    return all(kind_of(batch) == kind for batch in batches)
 
 
 def _filled(batches: Sequence[Any], slots: int) -> Any:
@@ -175,8 +177,6 @@ def _stacked(*leaves: Any) -> jax.Array:
 _stack = jax.jit(jnp.stack)
 
 
-def _put_first(slots: Any, batch: Any) -> Any:
+@partial(jax.jit, donate_argnums=0)
+def _with_first(slots: Any, batch: Any) -> Any:
     return jax.tree.map(lambda slot, leaf: slot.at[0].set(leaf), slots, batch)
-
-
-_with_first = jax.jit(_put_first, donate_argnums=0)

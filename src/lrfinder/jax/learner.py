@@ -11,12 +11,10 @@ import jax
 import numpy as np
 
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError
-from lrfinder.jax._chunking import Chunking
-from lrfinder.jax._program import MAX_ITERATIONS, Program, UnstableCarry
 from lrfinder.jax.batches import DataSource, SlotStream
 from lrfinder.jax.rates import build_optimizer, optimizer_at
 from lrfinder.jax.state import JaxState, check_params, copied, deleted_array, stacked, unstacked
-from lrfinder.jax.step import Carry, optax_step, rate_dtype
+from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
@@ -109,17 +107,7 @@ class OptaxLearner(BaseLearner):
                 yield from losses
 
     def trainings(self, states: Sequence[JaxState], lrs: Sequence[Sequence[float]]) -> tuple[Array, list[JaxState]] | None:
-        """Train from each state at the rates of its row, all at once on the same batches.
-
-        The losses equal those of :meth:`iterations` to rounding. The state of the learner is undefined afterwards, except
-        after None: then it is unchanged, and one training after the other is faster.
-
-        Args:
-            states: snapshots of this learner, all at one position in the data.
-            lrs: the rates, shape ``(states, iterations)``.
-
-        Returns:
-            The losses, of the shape of ``lrs`` or narrower where the data end, and the state after each training.
+        """Train from each state at the rates of its row, all at once; see :meth:`lrfinder.BaseLearner.trainings`.
 
         Raises:
             LearnerError: the states are at different positions in the data.
@@ -144,7 +132,7 @@ class OptaxLearner(BaseLearner):
         except UnstableCarry:
             self.restore(before)
             return None
-        self._chunking.record_together(len(states))
+        self._chunking.compiled_for.add(len(states))
         randomness, position = capture(self._source.generators()), self._batches().mark()
         return losses, [JaxState(carry, randomness, position) for carry in unstacked(carries)]
 

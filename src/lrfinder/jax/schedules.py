@@ -12,15 +12,7 @@ import jax.numpy as jnp
 import optax
 
 from lrfinder.jax.rates import InjectedRates
-from lrfinder.schedules import (
-    WARM_UP,
-    RateLike,
-    Triangular,
-    check_one_cycle,
-    check_warmup,
-    rate_of,
-    triangular_bounds,
-)
+from lrfinder.schedules import WARM_UP, RateLike, Triangular, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 
 def set_rate(opt_state: Any, rate: RateLike) -> Any:
@@ -42,9 +34,7 @@ def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) 
 
 
 def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
-    """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
-
-    ``base_lr`` is a quarter of the rate by default.
+    """Return a cycle from ``base_lr``, a quarter of the rate by default, up to it and down, ``half_cycle`` updates each way.
 
     Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
