@@ -8,7 +8,6 @@ here too.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._results.codec import load
 from lrfinder._results.records import Difference, Order, Probe, Record, Settings, Status, Stop
 from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import (
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from lrfinder._grid.recommendation import Combination, Recommendation
     from lrfinder._grid.result import Cell, Grid
     from lrfinder._grid.run import grid
+    from lrfinder._grid.storage import load
     from lrfinder._search.from_factory import suggest
 
 _LAZY = {
@@ -44,6 +44,7 @@ _LAZY = {
     "_grid.recommendation": ("Combination", "Recommendation"),
     "_grid.result": ("Cell", "Grid"),
     "_grid.run": ("grid",),
+    "_grid.storage": ("load",),
     "_search.from_factory": ("suggest",),
 }
 """Modules that most programs do not use, and their names here; they are imported at the first access."""

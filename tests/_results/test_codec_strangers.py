@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Status, Suggestion, load
 from lrfinder._cli.commands import app
-from lrfinder._results.codec import LARGEST_FILE_BYTES
+from lrfinder._results.decoding import LARGEST_FILE_BYTES
 from lrfinder.errors import ResultFileError
 from lrfinder.views.describe import verdict
 from lrfinder.views.describe.rate import suggestion_in_words

@@ -1,4 +1,4 @@
-"""A grid on disk: a line that describes the grid, and a line for each cell, added as the cell finishes."""
+"""Files of results: a grid has a line that describes it and a line for each cell, added as the cell finishes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from msgspec import Meta, Struct
 
 from lrfinder._grid.result import Cell, Grid, all_settings, cell_key
 from lrfinder._results.atomic_file import append, write_atomically
-from lrfinder._results.codec import HEAD, as_lines, document_of, load
-from lrfinder._results.decoding import Finite, RangeTestDocument, SuggestionDocument, convert
+from lrfinder._results.codec import HEAD, as_lines, document_of
+from lrfinder._results.decoding import Finite, RangeTestDocument, SuggestionDocument, convert, naming_file, read, result_of
 from lrfinder.errors import GridError, ResultFileError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from lrfinder._results.codec import Document
+    from lrfinder._results.results import Result
 
 MOST_CELLS = 1 << 20  # of a grid that is read
 
@@ -45,6 +46,18 @@ class CellDocument(Struct):
             message = "a cell has either a result or an error"
             raise ValueError(message)
         return Cell(self.settings, None if self.result is None else self.result.result(), self.error, self.attempts)
+
+
+def load(path: str | PathLike[str]) -> Result:
+    """Read a result of any kind.
+
+    Raises:
+        OSError: the file cannot be read.
+        ResultFileError: it does not hold a result, or holds one of a newer version.
+    """
+    document, *lines = read(path)
+    is_grid = document.get("result") == "Grid"
+    return naming_file(lambda: grid_of(document, lines) if is_grid else result_of(document), path)
 
 
 def save_grid(grid: Grid, path: str | PathLike[str]) -> None:

@@ -1,4 +1,4 @@
-"""From parsed JSON to results: msgspec checks each document against a typed struct.
+"""Results from files: strict JSON, each document of which msgspec checks against a typed struct.
 
 JSON lacks NaN and the infinities; losses may be the strings ``"nan"``, ``"inf"`` and ``"-inf"``. Importing this module
 imports msgspec, so only reading a file does. Methods raise ``ValueError`` where parts contradict each other.
@@ -6,20 +6,30 @@ imports msgspec, so only reading a file does. Methods raise ``ValueError`` where
 
 from __future__ import annotations
 
+import json
+import stat
 import sys
 from enum import Enum
-from typing import Annotated, Any, Literal, TypeVar, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import msgspec
-import numpy as np
 from msgspec import Meta, Struct
 
+from lrfinder._results.codec import SCHEMA, Document
 from lrfinder._results.records import Confidence, Probe, Record, Settings, Status, Stop
-from lrfinder._results.results import Comparison, RangeTest, Suggestion
+from lrfinder._results.results import Comparison, RangeTest, Suggestion, frozen
+from lrfinder.errors import ResultFileError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from os import PathLike
+
+Built = TypeVar("Built")
 Kind = TypeVar("Kind")
 Member = TypeVar("Member", bound=Enum)
 
+LARGEST_FILE_BYTES = 1 << 27  # three million records take less
 LARGEST = sys.float_info.max  # JSON's 1e999 is parsed as an infinity
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Rate = Annotated[float, Meta(ge=0, le=LARGEST)]
@@ -61,10 +71,8 @@ class ComparisonDocument(Struct, tag_field="result", tag="Comparison"):
         if not same_number or len({len(row) for row in self.losses}) != 1 or not self.losses[0]:
             message = "lrs, losses and stops differ in length"
             raise ValueError(message)
-        lrs, losses = np.array(self.lrs), np.array([list(map(float, row)) for row in self.losses])
-        for array in (lrs, losses):
-            array.setflags(write=False)
-        return Comparison(lrs, losses, tuple(_member(Stop, stop) for stop in self.stops))
+        losses = frozen([list(map(float, row)) for row in self.losses])
+        return Comparison(frozen(self.lrs), losses, tuple(_member(Stop, stop) for stop in self.stops))
 
 
 class ProbeDocument(Struct):
@@ -119,8 +127,91 @@ def result_of(document: object) -> RangeTest | Comparison | Suggestion:
     return convert(document, kinds).result()
 
 
+def probe_of(document: object) -> Probe:
+    """Return the probe that a document holds; raise ``ValueError`` where it does not hold one."""
+    return convert(document, ProbeDocument).probe()
+
+
+def read(path: str | PathLike[str]) -> list[Document]:
+    """Return the documents of a result file: one, or one a line.
+
+    The last line may have been cut off while it was written; then it is left out.
+
+    Raises:
+        OSError: the file cannot be read.
+        ResultFileError: it is not a result file, or one of a newer version.
+    """
+    try:
+        documents = _documents(_content(path))
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = f"{path} is not a JSON file ({type(error).__name__}); give a file that to_json() wrote."
+        raise ResultFileError(message) from error
+    if not all(isinstance(document, dict) for document in documents) or documents[0].get("format") != "lrfinder":
+        message = f"{path} holds no result of lrfinder; give a file that to_json() wrote."
+        raise ResultFileError(message)
+    schema: object = documents[0].get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        shown = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
+        message = f"{path} has schema {shown:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
+        raise ResultFileError(message)
+    return documents
+
+
+def naming_file(build: Callable[[], Built], path: str | PathLike[str]) -> Built:
+    """Return what ``build`` returns; raise :class:`ResultFileError` where it meets a damaged document."""
+    try:
+        return build()
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        message = f"{path} is damaged ({error!s:.120}); give a file that to_json() wrote."
+        raise ResultFileError(message) from error
+
+
 def _member(kind: type[Member], name: str) -> Member:
     if name not in kind.__members__:
         message = f"{name!r:.40} is not a {kind.__name__}"
         raise ValueError(message)
     return kind[name]
+
+
+def _content(path: str | PathLike[str]) -> bytes:
+    """Return the bytes of a plain file of limited size; reading a pipe could block, and ``/dev/zero`` never ends."""
+    mode = Path(path).stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises the error that says so
+        message = "not a plain file"
+        raise ValueError(message)
+    with Path(path).open("rb") as file:
+        content = file.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        message = f"more than {LARGEST_FILE_BYTES} bytes"
+        raise ValueError(message)
+    return content
+
+
+def _documents(content: bytes) -> list[Any]:
+    """Parse one document, or one a line. A last line without its end was cut off, and is left out."""
+    try:
+        return [_json(content)]
+    except ValueError:
+        first, *more = content.split(b"\n")
+        if not more or not isinstance(_json(first), dict):
+            raise
+        return [_json(line) for line in (first, *more[:-1])]
+
+
+def _json(content: bytes) -> object:
+    """Parse strictly. The parser of msgspec is not used: it accepts repeated names and refuses unpaired surrogates."""
+    return json.loads(content.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_repetition)
+
+
+def _refuse(name: str) -> object:
+    message = f"{name} is not JSON"
+    raise ValueError(message)
+
+
+def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Refuse a name that occurs twice: two readers could take it for different things."""
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        message = "a name occurs twice"
+        raise ValueError(message)
+    return unique

@@ -118,12 +118,12 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     @cached_property
     def lrs(self) -> NDArray[np.float64]:
         """The rates, shape ``(len(self),)``, read-only."""
-        return _frozen([record.lr for record in self.records])
+        return frozen([record.lr for record in self.records])
 
     @cached_property
     def losses(self) -> NDArray[np.float64]:
         """The raw losses, shape ``(len(self),)``, read-only."""
-        return _frozen([record.loss for record in self.records])
+        return frozen([record.loss for record in self.records])
 
     @property
     def first_loss(self) -> float | None:
@@ -293,7 +293,7 @@ class Comparison(BitwiseEqual, Result):
         }
 
 
-def _frozen(values: Sequence[float]) -> NDArray[np.float64]:
+def frozen(values: Sequence[float] | Sequence[list[float]]) -> NDArray[np.float64]:
     array = np.array(values, dtype=np.float64)
     array.setflags(write=False)
     return array

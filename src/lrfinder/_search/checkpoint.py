@@ -6,16 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrfinder._results.atomic_file import append, write_atomically
-from lrfinder._results.codec import (
-    HEAD,
-    as_lines,
-    document_of,
-    naming_file,
-    probe_document,
-    probe_of,
-    read,
-    result_of,
-)
+from lrfinder._results.codec import HEAD, as_lines, document_of, probe_document
+from lrfinder._results.decoding import naming_file, probe_of, read, result_of
 from lrfinder._results.records import Probe
 from lrfinder._results.results import RangeTest
 from lrfinder._search.probes import emit
@@ -59,6 +51,10 @@ class Checkpoint:
     def losses_of(self, trial: Trial) -> Losses | None:
         """Return the losses of a trial that an earlier run finished."""
         return self._losses.get((trial.lr, trial.length))
+
+    def wrap(self, runner: Runner, schedule: Schedule, on_record: OnRecord | None) -> Runner:
+        """Return a runner that trains no trial of this file again, and appends all others to it."""
+        return CheckpointRunner(runner, self, schedule, on_record)
 
     def store_sweep(self, curve: RangeTest) -> None:
         """Store the sweep: the file begins with it."""

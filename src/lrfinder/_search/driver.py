@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.records import Settings
-from lrfinder._search.checkpoint import CheckpointRunner
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search
 from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position, run_sweep, trainer_of
@@ -50,7 +49,7 @@ def run_search(
             runner = VerifiedRunner(runner, curve[0].loss)
         if checkpoint is not None:
             checkpoint.store_sweep(curve)
-            runner = CheckpointRunner(runner, checkpoint, settings.schedule, on_record)
+            runner = checkpoint.wrap(runner, settings.schedule, on_record)
         search = Search(curve, settings)
         while trials := search.ask():
             runner.keep(search.kept)
