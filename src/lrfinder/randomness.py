@@ -58,23 +58,19 @@ def global_generators() -> tuple[RandomGenerator, ...]:
     """Return the global generators of Python and numpy."""
     python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
     numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
-    return (
-        RandomGenerator("python", python_reader(python, random.getstate), random.setstate),
-        RandomGenerator("numpy", numpy_reader(numpy, _numpy_state), _set_numpy_state),
-    )
+    return _of_python("python", python), _of_numpy("numpy", numpy)
 
 
 def own_generator(value: object) -> RandomGenerator | None:
     """Return ``value`` as a :class:`RandomGenerator` if it is a generator of Python or numpy, or ``None``."""
     if isinstance(value, random.Random):
-        return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
+        return _of_python(repr(value), value)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
         write = partial(setattr, bits, "state")
         return RandomGenerator(repr(value), lambda: _comparable(bits.state), lambda state: write(_as_numpy(state)))
     if isinstance(value, np.random.RandomState):
-        read = numpy_reader(value, lambda: _comparable(value.get_state(legacy=False)))
-        return RandomGenerator(repr(value), read, lambda state: value.set_state(_as_numpy(state)))
+        return _of_numpy(repr(value), value)
     return None
 
 
@@ -112,12 +108,13 @@ class _Array(NamedTuple):
     content: bytes
 
 
-def _numpy_state() -> object:
-    return _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the user's code may draw from the legacy generator)
+def _of_python(name: str, value: random.Random) -> RandomGenerator:
+    return RandomGenerator(name, python_reader(value, value.getstate), value.setstate)
 
 
-def _set_numpy_state(state: object) -> None:
-    np.random.set_state(_as_numpy(state))  # noqa: NPY002  (as above)
+def _of_numpy(name: str, value: np.random.RandomState) -> RandomGenerator:
+    read = numpy_reader(value, lambda: _comparable(value.get_state(legacy=False)))
+    return RandomGenerator(name, read, lambda state: value.set_state(_as_numpy(state)))
 
 
 def _comparable(state: object) -> object:

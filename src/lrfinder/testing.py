@@ -190,7 +190,7 @@ def first_difference(found: Sequence[float], expected: Sequence[float]) -> str |
     if len(found) != len(expected):
         return f"{len(found)} iterations were possible, {len(expected)} before"
     for k, (loss, other) in enumerate(zip(found, expected, strict=True)):
-        if _bits(loss) != _bits(other):
+        if struct.pack("d", loss) != struct.pack("d", other):
             return f"the loss of iteration {k} is {loss!r}, it was {other!r}"
     return None
 
@@ -214,7 +214,3 @@ def _require_same(found: Mapping[str, object], expected: Mapping[str, object], w
         verb = "is" if len(names) == 1 else "are"
         message = f"The law is broken {when}: {', '.join(names[:MOST_NAMED])} {verb} not restored{more}."
         raise LawError(message)
-
-
-def _bits(value: float) -> bytes:
-    return struct.pack("d", value)

@@ -9,7 +9,7 @@ import random
 import numpy as np
 import pytest
 
-from lrfinder._state.mersenne_twister import CachedReader, numpy_reader, python_reader
+from lrfinder._state.mersenne_twister import cached_reader, numpy_reader, python_reader
 
 DRAWS_OF_PYTHON = {
     "a number": lambda one: one.random(),
@@ -118,7 +118,7 @@ def test_fingerprints_are_compared_by_the_given_function_alone():
 
     values = [Odd()]
     reads = []
-    read = CachedReader(lambda: reads.append(1), lambda: values[0], operator.is_)
+    read = cached_reader(lambda: reads.append(1), lambda: values[0], operator.is_)
     read(), read()
     values[0] = Odd()
     read()

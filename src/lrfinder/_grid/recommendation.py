@@ -1,7 +1,7 @@
 """The combination of a grid to train with: the largest weight decay and momentum at which a large rate still trains.
 
 Smith (2018, "A disciplined approach to neural network hyper-parameters", sections 4 and 5) reads it off a family of range
-tests by eye. Here it is a rule on two measures of each cell: its rate, and its lowest loss.
+tests by eye. Here it is a rule on the rate and the lowest loss of each cell.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder._results.results import RangeTest
+from lrfinder._grid.result import cell_key
+from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.endings import grid_score
 from lrfinder.analysis.landmarks import MIN_RATES, shape
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lrfinder._grid.result import Cell, SettingValue
-    from lrfinder._results.results import Suggestion
 
 LARGER_IS_BETTER = ("weight_decay", "momentum")  # in this order, as long as training does not suffer
 EQUAL_LOSS_FRACTION = 0.05  # of the fall of the lowest loss: combinations that end this close to it count as equally low
@@ -29,7 +29,7 @@ EQUAL_RATE_FACTOR = 2.0  # rates this close count as equally large: one suggesti
 
 
 class Measures(NamedTuple):
-    """The measures of one cell: its rate, its lowest loss, and the loss at which it began."""
+    """The rate of one cell, its lowest loss, and the loss at which it began."""
 
     lr: float | None
     lowest: float
@@ -121,58 +121,42 @@ class Recommendation:
 
 def combinations(cells: Sequence[Cell]) -> tuple[Combination, ...]:
     """Group the cells that differ only in their seed, in the order of their first cells."""
-    groups: dict[tuple[object, ...], list[Cell]] = {}
+    groups: dict[object, list[Cell]] = {}
     for cell in cells:
-        settings = ((name, type(value) is bool, value) for name, value in cell.settings.items() if name != "seed")
-        groups.setdefault(tuple(settings), []).append(cell)
-    length = _common_length(cells)
+        groups.setdefault(cell_key(_without_seed(cell)), []).append(cell)
+    suggestions = [cell.result for cell in cells if isinstance(cell.result, Suggestion) and cell.result.probes]
+    longest = [max(len(probe.losses) for probe in suggestion.probes) for suggestion in suggestions]
+    length = min(longest, default=0)  # a probe of every suggestion reached it, so that they can be compared there
     return tuple(_combination(group, length) for group in groups.values())
 
 
 def recommendation(found: Sequence[Combination], missing: int = 0) -> Recommendation | None:
-    """Return the combination with the largest weight decay, then the largest momentum, of those that train well.
-
-    A combination trains well if every seed has a rate, if its loss is within a twentieth of the fall of the lowest (means
-    over the seeds), and if its effective rate is at least half the largest of those that are as low. Of several that are
-    left, the one with the lowest loss is chosen.
-
-    Args:
-        found: the combinations.
-        missing: how many cells the grid lacks.
-    """
+    """Return the combination to train with; :attr:`lrfinder.Grid.recommended` states the rule."""
     training = [one for one in found if one.trains and math.isfinite(one.lowest)]
     if not training:
         return None
     best = min(training, key=lambda one: one.lowest)
     low = [one for one in training if one.lowest - best.lowest <= EQUAL_LOSS_FRACTION * best.fall or one is best]
-    largest = max(_rate(one) for one in low)
-    fit = [one for one in low if EQUAL_RATE_FACTOR * _rate(one) >= largest]
+    largest = max(one.effective_lr or 0.0 for one in low)
+    fit = [one for one in low if EQUAL_RATE_FACTOR * (one.effective_lr or 0.0) >= largest]
     axes = [name for name in LARGER_IS_BETTER if all(_is_number(one.settings.get(name)) for one in found)]
     chosen = max(fit, key=lambda one: (*(_number(one.settings[name]) for name in axes), -one.lowest))
     other = min((one for one in training if one is not chosen), key=lambda one: one.lowest, default=None)
     excess, error = (math.nan, math.nan) if other is None else _excess(chosen, other)
     doubt = max((_excess(chosen, one)[1] for one in low if one is not chosen), default=math.nan)
-    notes = _notes(found, chosen, doubt > EQUAL_LOSS_FRACTION * best.fall, axes, missing)
-    reason = _reason(len(found), len(training), len(low), len(fit), axes)
+    notes = _notes(found, chosen, axes, doubtful=doubt > EQUAL_LOSS_FRACTION * best.fall, missing=missing)
+    why_chosen = "has " + " and then ".join(f"the largest {name}" for name in axes) if axes else "came lowest"
+    reason = (
+        f"{len(training)} of {len(found)} combinations gave a rate with every seed; the loss of {len(low)} came as low as "
+        f"the lowest (within a twentieth of its fall), {len(fit)} of them at an effective rate of at least half the "
+        f"largest; of these it {why_chosen}."
+    )
     lrs = chosen.lrs
     return Recommendation(chosen, chosen.lr or 0.0, min(lrs), max(lrs), excess, error, reason, notes)
 
 
-def _reason(all_of_them: int, training: int, low: int, fit: int, axes: Sequence[str]) -> str:
-    largest = " and then ".join(f"the largest {name}" for name in axes)
-    chosen = f"of these it has {largest}" if axes else "of these it came lowest"
-    return (
-        f"{training} of {all_of_them} combinations gave a rate with every seed; the loss of {low} came as low as the lowest "
-        f"(within a twentieth of its fall), {fit} of them at an effective rate of at least half the largest; {chosen}."
-    )
-
-
 def _notes(
-    found: Sequence[Combination],
-    chosen: Combination,
-    doubtful: bool,  # noqa: FBT001  (one of the notes)
-    axes: Sequence[str],
-    missing: int,
+    found: Sequence[Combination], chosen: Combination, axes: Sequence[str], *, doubtful: bool, missing: int
 ) -> tuple[str, ...]:
     values = {name: {_number(one.settings[name]) for one in found} for name in axes}
     at_end = [name for name in axes if len(values[name]) > 1 and _number(chosen.settings[name]) == max(values[name])]
@@ -190,22 +174,23 @@ def _notes(
 
 def _excess(one: Combination, other: Combination) -> tuple[float, float]:
     """Return how much higher ``one`` is than ``other``, seed by seed where they share seeds, and its standard error."""
-    lows = [_measures_by_seed(one), _measures_by_seed(other)]
-    both = [seed for seed in lows[0] if seed in lows[1]]
-    if len(both) < 2:  # noqa: PLR2004  (an error needs two)
+    lowest, others = (
+        dict(zip([cell.seed for cell in each.cells if cell.result is not None], each.measures, strict=True))
+        for each in (one, other)
+    )
+    excesses = np.array([lowest[seed].lowest - others[seed].lowest for seed in lowest if seed in others])
+    if len(excesses) < 2:  # noqa: PLR2004  (an error needs two)
         return one.lowest - other.lowest, math.nan
-    excesses = np.array([lows[0][seed].lowest - lows[1][seed].lowest for seed in both])
     return float(excesses.mean()), float(excesses.std(ddof=1) / math.sqrt(len(excesses)))
 
 
-def _measures_by_seed(one: Combination) -> dict[SettingValue, Measures]:
-    return dict(zip([cell.seed for cell in one.cells if cell.result is not None], one.measures, strict=True))
-
-
 def _combination(cells: Sequence[Cell], length: int) -> Combination:
-    settings = {name: value for name, value in cells[0].settings.items() if name != "seed"}
     measures = tuple(_measures(cell.result, length) for cell in cells if cell.result is not None)
-    return Combination(settings, tuple(cells), measures)
+    return Combination(_without_seed(cells[0]), tuple(cells), measures)
+
+
+def _without_seed(cell: Cell) -> Mapping[str, SettingValue]:
+    return {name: value for name, value in cell.settings.items() if name != "seed"}
 
 
 def _measures(result: RangeTest | Suggestion, length: int) -> Measures:
@@ -224,20 +209,6 @@ def _of_curve(curve: RangeTest) -> tuple[float, float]:
         return math.nan, math.nan
     seen = shape(finite)
     return seen.level, float(seen.smoothed.min())
-
-
-def _common_length(cells: Sequence[Cell]) -> int:
-    """Return the greatest length that a probe of every suggestion reached, at which they can be compared."""
-    longest = [
-        max(len(probe.losses) for probe in cell.result.probes)
-        for cell in cells
-        if cell.result is not None and not isinstance(cell.result, RangeTest) and cell.result.probes
-    ]
-    return min(longest, default=0)
-
-
-def _rate(one: Combination) -> float:
-    return one.effective_lr or 0.0
 
 
 def _is_number(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING
@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 from lrfinder._results.results import RangeTest, Result, Suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from os import PathLike
 
     from lrfinder._grid.recommendation import Combination, Recommendation
 
 SettingValue = int | float | str | bool | None
-SEED = "seed"  # the axis along which cells repeat one another
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Cell:
     @property
     def seed(self) -> SettingValue:
         """Its value on the axis ``seed``; ``None`` without such an axis."""
-        return self.settings.get(SEED)
+        return self.settings.get("seed")
 
     @property
     def suggestion(self) -> Suggestion | None:
@@ -88,9 +87,9 @@ class Grid(Result):
     def recommended(self) -> Recommendation | None:
         """The combination to train with, and why; ``None`` if no combination has a rate for every seed.
 
-        It is the one with the largest weight decay, then the largest momentum, of those that train well. One trains well if
-        every seed has a rate, if its loss is within a twentieth of the fall of the lowest (means over the seeds), and if its
-        effective rate, ``lr / (1 - momentum)``, is at least half the largest of those that are as low.
+        It is the one with the largest weight decay, then the largest momentum, then the lowest loss, of those that train
+        well. One trains well if every seed has a rate, if its loss is within a twentieth of the fall of the lowest (means
+        over the seeds), and if its effective rate, ``lr / (1 - momentum)``, is at least half the largest of those as low.
         """
         from lrfinder._grid.recommendation import recommendation
 
@@ -116,6 +115,13 @@ class Grid(Result):
 def all_settings(axes: Mapping[str, Sequence[SettingValue]]) -> list[dict[str, SettingValue]]:
     """Return the settings of every cell, the last axis moving fastest."""
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+def with_cells(grid: Grid, cells: Iterable[Cell]) -> Grid:
+    """Return the grid with these cells in its order; of two for the same settings, the later counts."""
+    found = {cell_key(cell.settings): cell for cell in cells}
+    keys = map(cell_key, all_settings(grid.axes))
+    return replace(grid, cells=tuple(found[key] for key in keys if key in found))
 
 
 def cell_key(settings: Mapping[str, SettingValue]) -> tuple[tuple[str, type, SettingValue], ...]:

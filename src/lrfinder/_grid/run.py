@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lrfinder._factories import checked_learner, described, require_settings
-from lrfinder._grid.result import Cell, Grid, all_settings
+from lrfinder._grid.result import Cell, Grid, all_settings, with_cells
 from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.errors import GridError, LRFinderError
@@ -75,25 +75,16 @@ def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
     pending = list(result.pending)
     if not pending:
         return result
-    cells = {cell_index(result, cell): cell for cell in result.cells}
+    cells = list(result.cells)
     with closing((executor or InProcess()).stream(partial(_run_cell, factory, each), pending)) as stream:
         for done in stream:
             cell = done.outcome or Cell(pending[done.number], None, done.lost)
-            cell = replace(cell, attempts=done.attempts)
-            cells[cell_index(result, cell)] = cell
+            cells.append(cell := replace(cell, attempts=done.attempts))
             if path is not None:
                 append_cell(cell, path)
             if on_cell is not None:
                 on_cell(cell)
-    return replace(result, cells=tuple(cells[index] for index in sorted(cells)))
-
-
-def cell_index(grid: Grid, cell: Cell) -> int:
-    """Return the index of a cell in its grid, the last axis moving fastest."""
-    index = 0
-    for name, values in grid.axes.items():
-        index = index * len(values) + values.index(cell.settings[name])
-    return index
+    return with_cells(result, cells)
 
 
 def _run_cell(
@@ -119,11 +110,7 @@ def _error_text(error: Exception) -> str:
 
 
 def _values(name: str, given: object) -> tuple[SettingValue, ...]:
-    """Return the values of an axis, with numbers of numpy as numbers of Python.
-
-    Raises:
-        GridError: the axis is empty, or has a value twice or one that a file cannot hold.
-    """
+    """Return the values of an axis, with numbers of numpy as numbers of Python; refuse what a file cannot hold."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         message = f"{name} is {given!r}; an axis is a list of values, as in {name}=[{given!r}]."
         raise GridError(message)

@@ -17,10 +17,7 @@ def write_atomically(content: bytes, path: str | PathLike[str]) -> None:
     """Write a file so that a full disk, a crash or Ctrl-C leaves the old one unchanged and no other file behind.
 
     A symbolic link keeps its target, and an existing file keeps its permissions. What is not a plain file
-    (``/dev/stdout``) is written to directly.
-
-    Raises:
-        OSError: the file cannot be written; its folder must allow new files.
+    (``/dev/stdout``) is written to directly. The folder of any other file must allow new files.
     """
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import stat
 import sys
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
@@ -22,10 +23,9 @@ from lrfinder._results.results import Comparison, RangeTest, Suggestion, frozen
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
     from os import PathLike
 
-Built = TypeVar("Built")
 Kind = TypeVar("Kind")
 Member = TypeVar("Member", bound=Enum)
 
@@ -133,14 +133,7 @@ def probe_of(document: object) -> Probe:
 
 
 def read(path: str | PathLike[str]) -> list[Document]:
-    """Return the documents of a result file: one, or one a line.
-
-    The last line may have been cut off while it was written; then it is left out.
-
-    Raises:
-        OSError: the file cannot be read.
-        ResultFileError: it is not a result file, or one of a newer version.
-    """
+    """Return the documents of a result file, one a line; refuse a file of another kind, or of a newer version."""
     try:
         documents = _documents(_content(path))
     except (ValueError, RecursionError, MemoryError) as error:
@@ -157,10 +150,11 @@ def read(path: str | PathLike[str]) -> list[Document]:
     return documents
 
 
-def naming_file(build: Callable[[], Built], path: str | PathLike[str]) -> Built:
-    """Return what ``build`` returns; raise :class:`ResultFileError` where it meets a damaged document."""
+@contextmanager
+def naming_file(path: str | PathLike[str]) -> Iterator[None]:
+    """Raise a :class:`ResultFileError`, which names the file, where the block meets a damaged document."""
     try:
-        return build()
+        yield
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         message = f"{path} is damaged ({error!s:.120}); give a file that to_json() wrote."
         raise ResultFileError(message) from error

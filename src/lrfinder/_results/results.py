@@ -29,7 +29,7 @@ from lrfinder._results.records import (
 from lrfinder.analysis.endings import comparison_window, final_losses
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from os import PathLike
 
     import pandas as pd
@@ -215,8 +215,7 @@ class Suggestion(Result):
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each probe."""
-        rows = [(k, probe.lr, loss) for probe in self.probes for k, loss in enumerate(probe.losses)]
-        return {name: [row[column] for row in rows] for column, name in enumerate(("iteration", "lr", "loss"))}
+        return _long_table((probe.lr, probe.losses) for probe in self.probes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,12 +284,12 @@ class Comparison(BitwiseEqual, Result):
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
-        trainings = len(self.lrs)
-        return {
-            "iteration": list(range(self.iterations)) * trainings,
-            "lr": np.repeat(self.lrs, self.iterations).tolist(),
-            "loss": self.losses.ravel().tolist(),
-        }
+        return _long_table(zip(self.lrs.tolist(), self.losses.tolist(), strict=True))
+
+
+def _long_table(trainings: Iterable[tuple[float, Sequence[float]]]) -> Mapping[str, Sequence[float]]:
+    rows = [(iteration, lr, loss) for lr, losses in trainings for iteration, loss in enumerate(losses)]
+    return {name: [row[column] for row in rows] for column, name in enumerate(("iteration", "lr", "loss"))}
 
 
 def frozen(values: Sequence[float] | Sequence[list[float]]) -> NDArray[np.float64]:

@@ -46,7 +46,8 @@ class Checkpoint:
         if self._path.exists():
             head, *lines = read(self._path)
             self._require_same(head)
-            naming_file(lambda: self._read(lines), self._path)
+            with naming_file(self._path):
+                self._read(lines)
 
     def losses_of(self, trial: Trial) -> Losses | None:
         """Return the losses of a trial that an earlier run finished."""
@@ -74,7 +75,8 @@ class Checkpoint:
         if head.get("result") != "Search":
             message = f"{self._path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
             raise ResultFileError(message)
-        stored = naming_file(lambda: dict(head["asked"]), self._path)
+        with naming_file(self._path):
+            stored = dict(head["asked"])
         differing = [name for name, value in self._settings.items() if stored.get(name) != value]
         if differing:
             message = (

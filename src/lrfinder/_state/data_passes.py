@@ -30,16 +30,11 @@ class Place(NamedTuple):
 
 
 class DataPasses(Generic[Batch]):
-    """One pass over the data after another.
-
-    Attributes:
-        only_once: whether the data are an iterator, of which there is one pass and no way back.
-        next: the place of the batch that the open iterator returns next; ``None`` without an open iterator.
-    """
+    """One pass over the data after another."""
 
     def __init__(self, data: Iterable[Batch], generators: Generators) -> None:
-        self.only_once = isinstance(data, Iterator)
-        self.next: Place | None = None
+        self.only_once = isinstance(data, Iterator)  # of which there is one pass and no way back
+        self.next: Place | None = None  # of the batch that the open iterator returns next
         self._data, self._generators = data, generators
         self._iterator: Iterator[Batch] | None = None
         self._is_empty = True  # as far as is known
@@ -50,12 +45,7 @@ class DataPasses(Generic[Batch]):
             self._iterator = self.next = None
 
     def read_next(self) -> tuple[Batch, Place]:
-        """Return the next batch of the open pass or of a new one, and its place; record the states that it changed.
-
-        Raises:
-            EmptyDataError: the data have never returned a batch.
-            DataEndedError: the data can be iterated only once, and have ended.
-        """
+        """Return the next batch of the open pass or of a new one, and its place; record the states that it changed."""
         generators = self._generators()
         start = before = capture(generators)
         for _ in range(3):  # the open pass, a new one, and another: a loader that resumes at its end is empty at first
@@ -81,11 +71,7 @@ class DataPasses(Generic[Batch]):
         raise DataEndedError(message)
 
     def read_again(self, place: Place) -> Batch:
-        """Return the batch of a place; the generators change as at its first reading.
-
-        Raises:
-            RestoreError: the data have become shorter.
-        """
+        """Return the batch of a place; the generators change as at its first reading."""
         self.seek(place)
         before, after = place.source_pass.readings[place.number]
         restore_states(before)

@@ -14,46 +14,35 @@ import operator
 import random
 import struct
 from functools import cache
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Fingerprint = TypeVar("Fingerprint")
-
 _WORDS = 624
 _WORDS_READ = 8  # in addition to the index
 _HEADER = object.__basicsize__  # bytes of reference count and type, before the state of an object
 
 
-class CachedReader(Generic[Fingerprint]):
-    """``read()``, called again only where ``fingerprint()`` has changed since the last call.
+def cached_reader(
+    read: Callable[[], Any], fingerprint: Callable[[], Any], same: Callable[[Any, Any], bool] = operator.eq
+) -> Callable[[], Any]:
+    """Return ``read``, called again only where ``fingerprint()`` is no longer the ``same``.
 
-    Args:
-        read: returns a state, which nobody changes.
-        fingerprint: returns a value that differs wherever the state does.
-        same: whether two fingerprints are equal.
+    Fingerprints must differ wherever the states do, which nobody may change.
     """
+    last: tuple[Any, Any] | None = None  # one tuple, because another thread may call meanwhile
 
-    def __init__(
-        self,
-        read: Callable[[], Any],
-        fingerprint: Callable[[], Fingerprint],
-        same: Callable[[Fingerprint, Fingerprint], bool] = operator.eq,
-    ) -> None:
-        self._read = read
-        self._fingerprint = fingerprint
-        self._same = same
-        self._last: tuple[Fingerprint, Any] | None = None  # one tuple, because another thread may call meanwhile
+    def read_cached() -> Any:
+        nonlocal last
+        now, known = fingerprint(), last
+        if known is None or not same(now, known[0]):
+            last = known = now, read()  # in this order: the next call notices a draw between the two
+        return known[1]
 
-    def __call__(self) -> Any:
-        """Return the present state."""
-        now, last = self._fingerprint(), self._last
-        if last is None or not self._same(now, last[0]):
-            self._last = last = now, self._read()  # in this order: the next call notices a draw between the two
-        return last[1]
+    return read_cached
 
 
 def python_reader(generator: random.Random, read: Callable[[], Any]) -> Callable[[], Any]:
@@ -61,28 +50,27 @@ def python_reader(generator: random.Random, read: Callable[[], Any]) -> Callable
     if type(generator) is not random.Random or not _python_layout_is_known():
         return read
     words = _memory(id(generator) + _HEADER, 4 * (1 + 1 + _WORDS_READ))  # the first word is the same for many seeds
-    return CachedReader(read, lambda: (words.raw, cast("Any", generator).gauss_next))
+    return cached_reader(read, lambda: (words.raw, cast("Any", generator).gauss_next))
 
 
 def numpy_reader(generator: np.random.RandomState, read: Callable[[], Any]) -> Callable[[], Any]:
     """Return ``read`` cached, or ``read`` itself where the memory layout of the generator is not the known one."""
-    bits: Any = cast("Any", generator)._bit_generator  # noqa: SLF001  (numpy 1.23 has no public name for it)
+    bits = _bits(generator)
     known = type(generator) is np.random.RandomState and type(bits) is np.random.MT19937 and _numpy_layout_is_known()
     if not known:
         return read
     words = _memory(bits.ctypes.state_address + 4 * (_WORDS - _WORDS_READ), 4 * (_WORDS_READ + 1))
     body = _body(generator)
-
-    def fingerprint() -> object:
-        if cast("Any", generator)._bit_generator is not bits:  # noqa: SLF001  (another was set, of unknown layout)
-            return object()
-        return words.raw, body.raw
-
-    return CachedReader(read, fingerprint)
+    # another bit generator may be set, of unknown layout: object() equals no fingerprint
+    return cached_reader(read, lambda: (words.raw, body.raw) if _bits(generator) is bits else object())
 
 
 def _memory(address: int, nbytes: int) -> ctypes.Array[ctypes.c_char]:
     return (ctypes.c_char * nbytes).from_address(address)
+
+
+def _bits(generator: np.random.RandomState) -> Any:
+    return cast("Any", generator)._bit_generator  # noqa: SLF001  (numpy 1.23 has no public name for it)
 
 
 def _body(generator: np.random.RandomState) -> ctypes.Array[ctypes.c_char]:
@@ -106,15 +94,13 @@ def _python_layout_is_known() -> bool:
 @cache
 def _numpy_layout_is_known() -> bool:
     generator = np.random.RandomState(1)
-    address = cast("Any", generator)._bit_generator.ctypes.state_address  # noqa: SLF001  (as above)
+    address = _bits(generator).ctypes.state_address
     for _ in range(3):
         state: Any = generator.get_state(legacy=False)["state"]
         if _memory(address, 4 * (_WORDS + 1)).raw != state["key"].tobytes() + struct.pack("i", state["pos"]):
             return False
-        before = _body(generator).raw
-        if before != _body(generator).raw:
-            return False
+        before, again = _body(generator).raw, _body(generator).raw
         generator.standard_normal()  # computes two numbers and holds one, which the next call returns without a draw
-        if before == _body(generator).raw:
+        if before != again or before == _body(generator).raw:
             return False
     return True

@@ -20,12 +20,7 @@ _EMPTY: dict[object, object] = {}
 
 
 class Node(NamedTuple):
-    """One value of the graph.
-
-    Attributes:
-        restore: restores the value itself.
-        children: the values to visit next; the keys of a dict name them in error messages.
-    """
+    """The function that restores one value itself, and the values to visit next, which the keys of a dict name in errors."""
 
     restore: Callable[[], object] = lambda: None
     children: Iterable[object] = ()
@@ -70,11 +65,7 @@ class GraphSnapshot:
                 pending.extend(_children(path, node.children))
 
     def restore(self) -> None:
-        """Restore everything.
-
-        Raises:
-            RestoreError: a part could not be restored; all others were.
-        """
+        """Restore everything, or raise a :class:`RestoreError` that names the parts that failed."""
         restore_all(self._pieces)
 
 

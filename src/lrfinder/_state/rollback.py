@@ -14,14 +14,11 @@ _MOST_CHARACTERS = 200  # of what one failure says
 
 
 def restore_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
-    """Restore every piece; one that raises does not prevent the others.
-
-    Args:
-        pieces: the name of each piece, an object whose ``str()`` is read only on failure, and the function that restores it.
+    """Restore every piece, given by its name (``str()`` reads it only on failure) and the function that restores it.
 
     Raises:
-        RestoreError: some raised; it names them all. If one raised a ``BaseException`` that is not an ``Exception``, an exit
-            for example, that one is raised instead, with the same sentence as its note.
+        RestoreError: some raised, which did not prevent the others; it names them all. A ``BaseException`` that is not an
+            ``Exception``, such as an exit, is raised instead, with the same sentence as its note.
     """
     failures: list[tuple[str, BaseException]] = []
     for name, restore in pieces:
@@ -33,25 +30,20 @@ def restore_all(pieces: Iterable[tuple[object, Callable[[], object]]]) -> None:
             failures.append((str(name), error))
     if not failures:
         return
-    errors = [error for _, error in failures]
     failed = RestoreError(_sentence(failures), failures)
-    for error in errors:
+    for _, error in failures:
         if not isinstance(error, Exception):
             error.add_note(f"lrfinder: {failed}")
             raise error
-    raise failed from errors[0]
+    raise failed from failures[0][1]
 
 
 def _sentence(failures: list[tuple[str, BaseException]]) -> str:
-    named = [f"{name} ({_reason(error)})" for name, error in failures[:_MOST_NAMED]]
+    reasons = [(name, type(error).__name__, " ".join(str(error).split())) for name, error in failures[:_MOST_NAMED]]
+    named = [f"{name} ({kind}{f': {text:.{_MOST_CHARACTERS}}' if text else ''})" for name, kind, text in reasons]
     if len(failures) > _MOST_NAMED:
         named.append(f"{len(failures) - _MOST_NAMED} more")
     return (
         f"{', '.join(named)} could not be restored; everything else is as it was at the snapshot. Load what is named from a "
         "checkpoint, or create it again."
     )
-
-
-def _reason(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text:.{_MOST_CHARACTERS}}" if text else type(error).__name__

@@ -87,8 +87,8 @@ def shape(curve: FinitePart) -> Shape:
     if lowest > middle and fall > max(CERTAIN_STANDARD_ERRORS * error[lowest], _rounding(losses)):
         falls_from, steepest = _descent(curve.lrs, smoothed, lowest, level - STARTED_FRACTION * fall)
         error_of_rise = CERTAIN_STANDARD_ERRORS * sigma * spread(curve.lrs)[lowest]
-        risen = smoothed - smoothed[lowest] > max(DIVERGED_FRACTION * fall, error_of_rise)
-        diverges = _first(risen, after=lowest)
+        risen = np.flatnonzero(smoothed[lowest:] - smoothed[lowest] > max(DIVERGED_FRACTION * fall, error_of_rise))
+        diverges = lowest + int(risen[0]) if len(risen) else None
     else:
         falls_from = steepest = lowest = None
         diverges = _for_good(smoothed - level > np.maximum(CERTAIN_STANDARD_ERRORS * error, _rounding(losses)))
@@ -107,11 +107,6 @@ def _descent(lrs: NDArray[np.float64], smoothed: NDArray[np.float64], lowest: in
     falls_from = int(still_up[-1]) if len(still_up) else 0
     slope = np.gradient(smoothed, np.log10(lrs))  # per decade
     return falls_from, falls_from + int(slope[falls_from : lowest + 1].argmin())
-
-
-def _first(condition: NDArray[np.bool_], after: int) -> int | None:
-    indices = np.flatnonzero(condition[after:])
-    return after + int(indices[0]) if len(indices) else None
 
 
 def _for_good(condition: NDArray[np.bool_]) -> int | None:

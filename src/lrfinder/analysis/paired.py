@@ -49,8 +49,8 @@ def differences(lrs: ArrayLike, losses: ArrayLike) -> tuple[Difference, ...]:
         read = rows[[one, other], -_noise_window(rows.shape[1]) :]
         estimate, of_ranks = _estimate(read, end), _estimate(_ranks(read), end)
         chance = math.nan if math.isnan(estimate.standard_error) else _chance(of_ranks)
-        agree, alpha = estimate.mean * of_ranks.mean > 0, FAMILYWISE_ALPHA / len(pairs)
-        order = _order(estimate.mean, chance, alpha) if agree else Order.TIE
+        differ = chance < FAMILYWISE_ALPHA / len(pairs) and estimate.mean * of_ranks.mean > 0
+        order = (Order.HIGHER if estimate.mean > 0 else Order.LOWER) if differ else Order.TIE
         if lost[one] != lost[other]:
             order = Order.HIGHER if lost[one] else Order.LOWER
         found.append(Difference(float(rates[one]), float(rates[other]), *estimate, chance, order))
@@ -113,17 +113,8 @@ def _cosines(length: int) -> NDArray[np.float64]:
 
 
 def _chance(estimate: Estimate) -> float:
-    """Return the two-sided p-value of Student's t with 4 degrees of freedom.
-
-    Source: Abramowitz & Stegun 1964, 26.7.4.
-    """
+    """Return the two-sided p-value of Student's t with 4 degrees of freedom (Abramowitz & Stegun 1964, 26.7.4)."""
     if estimate.standard_error == 0:
         return float(estimate.mean == 0)
     angle = math.atan2(abs(estimate.mean) / estimate.standard_error, math.sqrt(DEGREES_OF_FREEDOM))
     return 1 - math.sin(angle) * (1 + math.cos(angle) ** 2 / 2)
-
-
-def _order(mean: float, chance: float, alpha: float) -> Order:
-    if math.isnan(chance) or chance >= alpha:
-        return Order.TIE
-    return Order.HIGHER if mean > 0 else Order.LOWER

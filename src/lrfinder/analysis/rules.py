@@ -9,6 +9,7 @@ Every rule raises :class:`lrfinder.errors.CurveError` for a curve that it cannot
 from __future__ import annotations
 
 from bisect import bisect_left
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,14 +107,11 @@ RULES: Mapping[str, Rule] = {
 
 def answers(lrs: ArrayLike, losses: ArrayLike) -> dict[str, float | None]:
     """Return the rate of each rule by its name, ``None`` where it cannot read the curve; never raise."""
-    return {name: _answer(rule, lrs, losses) for name, rule in RULES.items()}
-
-
-def _answer(rule: Rule, lrs: ArrayLike, losses: ArrayLike) -> float | None:
-    try:
-        return rule(lrs, losses)
-    except CurveError:
-        return None
+    found: dict[str, float | None] = dict.fromkeys(RULES)
+    for name, rule in RULES.items():
+        with suppress(CurveError):
+            found[name] = rule(lrs, losses)
+    return found
 
 
 def _smoothed(lrs: ArrayLike, losses: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

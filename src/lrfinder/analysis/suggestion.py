@@ -42,15 +42,16 @@ def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
     """
     iterations = np.size(losses)
     curve = _thinned(finite_part(lrs, losses))
-    refusal = _refusal(curve, broke=not np.isfinite(losses).all())
-    if refusal is not None:
-        return _none(refusal, iterations)
+    if len(curve.lrs) < MIN_RATES or curve.decades < MIN_DECADES:
+        broke = len(curve.lrs) < MIN_RATES and not np.isfinite(losses).all()
+        return _none(Status.UNSTABLE if broke else Status.TOO_FEW_POINTS, iterations)
     seen = shape(curve)
     if seen.lowest is None:
         return _none(_why_no_fall(curve, seen), iterations)
     lr = max(float(curve.lrs[seen.lowest]) / BELOW_LOWEST_FACTOR, float(curve.lrs[0]))
     low, high = _interval(seen, seen.lowest)
-    return Suggestion(lr, low, high, "low", Status.OK, _notes(seen), iterations)
+    notes = {"at the boundary": seen.lowest == len(seen.lrs) - 1, "never diverges": seen.diverges is None}
+    return Suggestion(lr, low, high, "low", Status.OK, tuple(note for note in notes if notes[note]), iterations)
 
 
 def max_lr(lr: float, probes: Sequence[Probe]) -> float:
@@ -61,12 +62,6 @@ def max_lr(lr: float, probes: Sequence[Probe]) -> float:
     """
     cliff = min((probe.lr for probe in probes if probe.lr > lr and diverged(np.array(probe.losses))), default=math.inf)
     return max(lr, min(PEAK_FACTOR * lr, cliff / CLIFF_DISTANCE_FACTOR))
-
-
-def _refusal(curve: FinitePart, *, broke: bool) -> Status | None:
-    if len(curve.lrs) < MIN_RATES:
-        return Status.UNSTABLE if broke else Status.TOO_FEW_POINTS
-    return Status.TOO_FEW_POINTS if curve.decades < MIN_DECADES else None
 
 
 def _why_no_fall(curve: FinitePart, seen: Shape) -> Status:
@@ -90,12 +85,6 @@ def _rises(losses: NDArray[np.float64]) -> bool:
 
 def _none(status: Status, iterations: int) -> Suggestion:
     return Suggestion(None, None, None, "low", status, (), iterations)
-
-
-def _notes(seen: Shape) -> tuple[str, ...]:
-    at_boundary = seen.lowest == len(seen.lrs) - 1
-    notes = {"at the boundary": at_boundary, "never diverges": seen.diverges is None}
-    return tuple(note for note, holds in notes.items() if holds)
 
 
 def _interval(seen: Shape, lowest: int) -> tuple[float, float]:

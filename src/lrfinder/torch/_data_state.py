@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lrfinder._state.mersenne_twister import CachedReader
+from lrfinder._state.mersenne_twister import cached_reader
 from lrfinder._state.rollback import restore_all
 from lrfinder.randomness import RandomGenerator
 from lrfinder.torch._randomness import own_generator
@@ -62,7 +62,7 @@ def _members(value: object) -> Iterable[object]:
 def _attributes(owners: list[object]) -> RandomGenerator:
     """Return the plain attributes of all owners as one generator, which costs one comparison per batch."""
     names = ", ".join(type(owner).__name__ for owner in owners)
-    read = CachedReader(lambda: [_plain(owner) for owner in owners], partial(_values, owners), _are_identical)
+    read = cached_reader(lambda: [_plain(owner) for owner in owners], partial(_values, owners), _are_identical)
     return RandomGenerator(f"attributes of {names}", read, partial(_restore_all_plain, owners))
 
 
