@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -17,21 +17,20 @@ if TYPE_CHECKING:
 MAX_LATE_ITERATIONS = 8  # a stop wastes as many iterations, and more do not help a device that never waits
 
 
-class PendingLoss:
+class PendingLoss(NamedTuple):
     """A loss on its way to the host."""
 
-    def __init__(self, slot: Tensor, event: Any) -> None:
-        self._slot = slot
-        self._event = event
+    slot: Tensor
+    event: Any
 
     def has_arrived(self) -> bool:
         """Return whether the loss can be read without a wait."""
-        return self._event.query()
+        return self.event.query()
 
     def value(self) -> float:
         """Wait for the loss and return it."""
-        self._event.synchronize()
-        return self._slot.item()
+        self.event.synchronize()
+        return self.slot.item()
 
 
 def losses_in_order(
@@ -42,14 +41,8 @@ def losses_in_order(
 ) -> Iterator[float]:
     """Train at each rate and yield the losses as they arrive.
 
-    Training runs ahead of the yielded loss, but never beyond the rates that were requested. If an iteration raises, the
-    losses before it are yielded first, as if each had been waited for.
-
-    Args:
-        train: one iteration at a rate.
-        lrs: the rates.
-        send: starts the transfer of a loss.
-        max_late: the iterations by which a loss may be late.
+    Training runs at most ``max_late`` iterations ahead of the yielded loss, and never beyond the rates that were requested.
+    If an iteration raises, the losses before it are yielded first, as if each had been waited for.
     """
     pending: deque[PendingLoss] = deque()
     raised: Exception | None = None
@@ -68,12 +61,9 @@ def losses_in_order(
 
 
 class LossTransfer:
-    """Transfer of losses into pinned memory of the host, each followed by an event.
+    """Transfer of losses into pinned memory of the host, each followed by an event of ``torch.cuda`` or ``torch.xpu``.
 
-    Args:
-        module: ``torch.cuda`` or ``torch.xpu``.
-        device: the device of the losses.
-        max_late: the number of losses that are pending while another is sent.
+    At most ``max_late`` losses may be pending while another is sent.
     """
 
     def __init__(self, module: Any, device: torch.device, max_late: int = MAX_LATE_ITERATIONS) -> None:

@@ -14,10 +14,9 @@ from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, restore_states
 from lrfinder.replay import stream
-from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
-from lrfinder.torch._randomness import global_generators
+from lrfinder.torch._randomness import data_generators, global_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.rates import Rates

@@ -11,18 +11,18 @@ from torch.nn.parameter import is_lazy
 
 from lrfinder._state.rollback import restore_all
 from lrfinder.randomness import States, capture, restore_states
-from lrfinder.torch import inspection
-from lrfinder.torch._randomness import global_generators
+from lrfinder.torch._randomness import data_generators, global_generators
 from lrfinder.torch._snapshot.snapshot import Snapshot
+from lrfinder.torch._snapshot.stores import InMemory, OnDisk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from os import PathLike
 
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from lrfinder.randomness import RandomGenerator
-    from lrfinder.torch._snapshot.host import CopyStore
 
 
 class TrainingSnapshot(NamedTuple):
@@ -35,12 +35,8 @@ class TrainingSnapshot(NamedTuple):
 class TrainingState:
     """Everything that a training changes, except the position in its data.
 
-    Args:
-        modules: every module that the training changes.
-        optimizers: every optimizer that it steps.
-        stateful: every other object that it changes; its attributes are restored.
-        of_data: random generators that belong to the data. The global ones are always part of the state.
-        store: storage for copies of the contents of tensors; by default the memory of the host.
+    Of other objects (``stateful``), the attributes are restored. The global random generators are always part of the state,
+    in addition to those of the data. Copies of tensors are in memory, or in ``snapshot_dir``.
     """
 
     def __init__(
@@ -49,15 +45,16 @@ class TrainingState:
         optimizers: Sequence[Optimizer],
         stateful: Iterable[object] = (),
         *,
-        of_data: Iterable[RandomGenerator] = (),
-        store: CopyStore | None = None,
+        data: Iterable[Any] = (),
+        snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         self.modules = modules
         self.optimizers = optimizers
         of_accelerate = [getattr(one, "gradient_state", None) for one in optimizers]  # its loaders write into these
         self.stateful = [*stateful, *(one for one in of_accelerate if one is not None)]
-        self._of_data = tuple(of_data)
-        self._store = store
+        self.data = data
+        self._of_data = data_generators(data)
+        self._store = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return the random generators that the training may draw from."""
@@ -79,20 +76,12 @@ class TrainingState:
                     part.training = training
 
     def snapshot(self) -> TrainingSnapshot:
-        """Copy everything.
-
-        Raises:
-            LearnerError: one of ``stateful`` has neither attributes nor a ``state_dict()``.
-        """
+        """Copy everything; one of ``stateful`` without attributes and ``state_dict()`` raises a ``LearnerError``."""
         roots = [*self.modules, *self.optimizers, *self.stateful]
         return TrainingSnapshot(Snapshot(roots, self._store), capture(self.generators()))
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
-        """Restore everything, tensors in place.
-
-        Raises:
-            RestoreError: a part could not be restored; all others were.
-        """
+        """Restore everything, tensors in place; a ``RestoreError`` names the parts that could not be restored."""
         randomness = ("random numbers", partial(restore_states, snapshot.randomness))
         restore_all([("objects", snapshot.objects.restore), randomness])
 
@@ -101,7 +90,3 @@ class TrainingState:
         modules = [part for module in self.modules for part in module.modules()]
         parameters = [parameter for module in self.modules for parameter in module.parameters()]
         return [*modules, *self.optimizers, *parameters]
-
-    def observe(self, data: object = ()) -> dict[str, object]:
-        """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
-        return inspection.observe(self.modules, self.optimizers, self.stateful, data)

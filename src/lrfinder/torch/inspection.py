@@ -122,12 +122,7 @@ def _optimizer_state(optimizer: Optimizer, names: Mapping[int, str], of: str) ->
 
 
 class _Walk:
-    """Walk through containers and objects, which visits each of them once.
-
-    Args:
-        tensors: whether tensors and arrays are included.
-        kind: the kind in the names of the values.
-    """
+    """Walk through containers and objects, which visits each of them once; ``tensors`` includes tensors and arrays."""
 
     def __init__(self, *, tensors: bool, kind: str = "attribute") -> None:
         self.tensors = tensors

@@ -9,12 +9,10 @@ from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
 from lrfinder.replay import peek, position_of, stream
+from lrfinder.torch import inspection
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
-from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
-from lrfinder.torch._snapshot.disk import OnDisk
-from lrfinder.torch._snapshot.host import InMemory
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, own_source, to_device
 from lrfinder.torch.rates import Rates
@@ -79,6 +77,8 @@ class TorchLearner(BaseLearner):
         LearnerError: an argument does not fit; each kind has a subclass.
     """
 
+    _forward: Callable[[nn.Module, Any], Tensor] | None = None  # initializes lazy parameters; a custom step hides its own
+
     def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
         model: nn.Module,
@@ -99,34 +99,18 @@ class TorchLearner(BaseLearner):
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         check_pair(model, optimizer)
-        forward = supervised_forward(loss_fn) if forward is None else forward
+        self._forward = supervised_forward(loss_fn) if forward is None else forward
         if accumulate < 1:
             message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
             raise LearnerError(message)
         own_settings = {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None}
         settings = partial(describe_settings, [model], [optimizer], data, own_settings)
         ranks = detect_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
-        step = SupervisedStep(
-            model,
-            optimizer,
-            ranks.wrap_forward(forward, accumulate),
-            autocast=autocast,
-            scaler=scaler,
-            accumulate=accumulate,
-            clip=clip,
-        )
-        self._adopt(
-            step=ranks.wrap_step(step),
-            ranks=ranks,
-            modules=[model],
-            optimizers=[optimizer],
-            stateful=stateful if scaler is None else [*stateful, scaler],
-            data=data,
-            forward=forward,
-            group=group,
-            replay_bytes=replay_bytes,
-            snapshot_dir=snapshot_dir,
-        )
+        wrapped = ranks.wrap_forward(self._forward, accumulate)
+        step = SupervisedStep(model, optimizer, wrapped, autocast=autocast, scaler=scaler, accumulate=accumulate, clip=clip)
+        others = stateful if scaler is None else [*stateful, scaler]
+        training = TrainingState([model], [optimizer], others, data=own_source(data), snapshot_dir=snapshot_dir)
+        self._adopt(ranks.wrap_step(step), ranks, training, data, group=group, replay_bytes=replay_bytes)
 
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
@@ -164,46 +148,30 @@ class TorchLearner(BaseLearner):
             raise LearnerError(message)
         settings = partial(describe_settings, modules, optimizers, data, {})
         ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
+        wrapped = ranks.wrap_custom_step(custom_step(step))
+        training = TrainingState(modules, optimizers, stateful, data=own_source(data), snapshot_dir=snapshot_dir)
         learner = cls.__new__(cls)
-        learner._adopt(  # noqa: SLF001  (a constructor)
-            step=ranks.wrap_custom_step(custom_step(step)),
-            ranks=ranks,
-            modules=modules,
-            optimizers=optimizers,
-            stateful=stateful,
-            data=data,
-            forward=None,
-            group=group,
-            replay_bytes=replay_bytes,
-            snapshot_dir=snapshot_dir,
-        )
+        learner._adopt(wrapped, ranks, training, data, group=group, replay_bytes=replay_bytes)  # noqa: SLF001  (a constructor)
         return learner
 
     def _adopt(  # noqa: PLR0913  (called by the two constructors alone)
         self,
-        *,
         step: Step,
         ranks: SingleProcess,
-        modules: Sequence[nn.Module],
-        optimizers: Sequence[Optimizer],
-        stateful: Iterable[object],
+        training: TrainingState,
         data: Iterable[Any],
-        forward: Callable[[nn.Module, Any], Tensor] | None,
+        *,
         group: str | int | None,
         replay_bytes: int,
-        snapshot_dir: str | PathLike[str] | None,
     ) -> None:
-        """Build the parts that both constructors share; ``forward`` initializes lazy parameters."""
+        """Build the parts that both constructors share."""
         self._step, self._ranks, self.rank = step, ranks, ranks.rank
-        self._data, self._forward = data, forward
-        self._rates = Rates(optimizers, group)
-        self._device = device_of(modules)
+        self._state, self._data = training, data
+        self._rates = Rates(training.optimizers, group)
+        self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None
-        source = own_source(data)
-        store = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
-        self._state = TrainingState(modules, optimizers, stateful, of_data=data_generators(source), store=store)
-        self._batches = stream(source, self._state.generators, replay_bytes)
+        self._batches = stream(training.data, training.generators, replay_bytes)
 
     def _draw(self) -> Any:
         return to_device(self._batches.draw(), self._device)
@@ -253,8 +221,9 @@ class TorchLearner(BaseLearner):
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under names that users know; see :func:`lrfinder.check`."""
-        position = position_of(self._batches.mark())
-        return self._state.observe(self._data) | {"position in the data": position}
+        training = self._state
+        observed = inspection.observe(training.modules, training.optimizers, training.stateful, self._data)
+        return observed | {"position in the data": position_of(self._batches.mark())}
 
     def close(self) -> None:
         """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""

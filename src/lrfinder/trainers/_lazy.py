@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from lrfinder.learner import adapted
 from lrfinder.randomness import capture, restore_states
-from lrfinder.torch._data_state import data_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import nn
 
@@ -30,7 +29,7 @@ class LazyLearner(Wrapper):
         data: the data, whose random generators are restored.
     """
 
-    def __init__(self, prepare: Callable[[], TorchLearner], modules: Sequence[nn.Module], data: object = ()) -> None:
+    def __init__(self, prepare: Callable[[], TorchLearner], modules: Sequence[nn.Module], data: Iterable[Any] = ()) -> None:
         self._prepare = prepare
         self._modules = modules
         self._data = data
@@ -38,7 +37,7 @@ class LazyLearner(Wrapper):
     @cached_property
     def learner(self) -> TorchLearner:  # pyright: ignore[reportIncompatibleVariableOverride]  (not known from the start)
         """The learner that drives the trainer's own step."""
-        before = capture(TrainingState([], [], of_data=data_generators(self._data)).generators())
+        before = capture(TrainingState([], [], data=self._data).generators())
         try:
             return self._prepare()
         finally:

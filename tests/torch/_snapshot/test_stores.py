@@ -10,9 +10,8 @@ from torch_nets import loader, net
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderError, SnapshotError
 from lrfinder.torch import TorchLearner
-from lrfinder.torch._snapshot.disk import OnDisk
-from lrfinder.torch._snapshot.host import MIN_FREE_RATIO, InMemory, fits_on_accelerator
 from lrfinder.torch._snapshot.snapshot import Snapshot
+from lrfinder.torch._snapshot.stores import MIN_FREE_RATIO, InMemory, OnDisk, fits_on_accelerator
 from lrfinder.torch.inspection import fingerprint
 
 TENSORS = {
