@@ -66,11 +66,7 @@ def _tensor_to(tensor: Tensor, device: torch.device) -> Tensor:
 
 
 def input_and_target(batch: Any) -> tuple[Any, Any]:
-    """Return the two parts of a batch.
-
-    Raises:
-        BatchError: it is not a pair.
-    """
+    """Return the two parts of a batch; a batch that is not a pair raises a ``BatchError``."""
     if isinstance(batch, list | tuple) and len(cast("list[Any]", batch)) == 2:  # noqa: PLR2004  (a pair)
         return batch[0], batch[1]
     if isinstance(batch, Mapping):

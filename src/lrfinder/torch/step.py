@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,65 +27,59 @@ Step = Callable[[Callable[[], Any]], Loss]
 """One update: it draws as many batches as it needs, trains, and returns the mean of their losses before the update."""
 
 
+@dataclass(eq=False, repr=False)
 class SupervisedStep:
     """One update of ``model`` by ``optimizer``; see :class:`lrfinder.torch.TorchLearner` for the arguments."""
 
-    def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
-        self,
-        model: nn.Module,
-        optimizer: Optimizer,
-        forward: Callable[[nn.Module, Any], Tensor],
-        *,
-        autocast: torch.dtype | None,
-        scaler: torch.amp.GradScaler | None,
-        accumulate: int,
-        clip: Callable[[list[nn.Parameter]], object] | None,
-    ) -> None:
-        self._model = model
-        self._optimizer = optimizer
-        self._forward = forward
-        self._autocast = autocast
-        self._scaler = scaler
-        self._accumulate = accumulate
-        self._clip = clip
-        self._device = device_of([model])
-        self._needs_closure = _needs_closure(optimizer)
+    model: nn.Module
+    optimizer: Optimizer
+    forward: Callable[[nn.Module, Any], Tensor]
+    _: KW_ONLY
+    autocast: torch.dtype | None
+    scaler: torch.amp.GradScaler | None
+    accumulate: int
+    clip: Callable[[list[nn.Parameter]], object] | None
+
+    def __post_init__(self) -> None:
+        self._device = device_of([self.model])
+        self._needs_closure = _needs_closure(self.optimizer)
         self._own_loss = detached_copy if self._needs_closure else own_loss  # a closure returns a tensor to its optimizer
-        if self._needs_closure and scaler is not None:
-            message = f"{type(optimizer).__name__} needs a closure, which a GradScaler cannot step; give one of the two."
+        if self._needs_closure and self.scaler is not None:
+            name = type(self.optimizer).__name__
+            message = f"{name} needs a closure, which a GradScaler cannot step; give one of the two."
             raise OptimizerError(message)
 
     def __call__(self, draw: Callable[[], Any]) -> Loss:
         """Draw, train, and return the loss."""
-        if not self._model.training:
-            _leave_evaluation_mode(self._model)
+        if not self.model.training:
+            _leave_evaluation_mode(self.model)
         if self._needs_closure:
-            return self._step_with_closure([draw() for _ in range(self._accumulate)])
-        if self._scaler is not None:
-            return self._step_with_scaler(draw, self._scaler)
+            return self._step_with_closure([draw() for _ in range(self.accumulate)])
+        if self.scaler is not None:
+            return self._step_with_scaler(draw, self.scaler)
         loss = self._compute_gradients(draw)
         self._clip_gradients()
-        self._optimizer.step()
+        self.optimizer.step()
         return loss
 
     def _compute_gradients(self, draw: Callable[[], Any]) -> Loss:
         """Return the mean loss of the batches."""
-        self._optimizer.zero_grad()
-        if self._accumulate == 1:
+        self.optimizer.zero_grad()
+        if self.accumulate == 1:
             return self._backward(draw())
-        return sum(self._backward(draw()) for _ in range(self._accumulate)) / self._accumulate
+        return sum(self._backward(draw()) for _ in range(self.accumulate)) / self.accumulate
 
     def _backward(self, batch: Any) -> Loss:
         """Add to the gradients, and return the loss of the batch."""
-        if self._autocast is None:
-            loss = self._forward(self._model, batch)
+        if self.autocast is None:
+            loss = self.forward(self.model, batch)
         else:
-            with torch.autocast(self._device.type, dtype=self._autocast):
-                loss = self._forward(self._model, batch)
+            with torch.autocast(self._device.type, dtype=self.autocast):
+                loss = self.forward(self.model, batch)
         returned = self._own_loss(check_loss(loss))
-        if self._accumulate > 1:
-            loss = loss / self._accumulate
-        (loss if self._scaler is None else self._scaler.scale(loss)).backward()
+        if self.accumulate > 1:
+            loss = loss / self.accumulate
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         return returned
 
     def _step_with_scaler(self, draw: Callable[[], Any], scaler: torch.amp.GradScaler) -> Loss:
@@ -92,10 +87,10 @@ class SupervisedStep:
         attempts = 0
         while True:
             loss = self._compute_gradients(draw)
-            if self._clip is not None:
-                scaler.unscale_(self._optimizer)
+            if self.clip is not None:
+                scaler.unscale_(self.optimizer)
                 self._clip_gradients()
-            scaler.step(self._optimizer)
+            scaler.step(self.optimizer)
             scale = scaler.get_scale()
             scaler.update()
             attempts += 1
@@ -110,20 +105,16 @@ class SupervisedStep:
             self._clip_gradients()
             return losses[-1]
 
-        self._optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
+        self.optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
 
     def _clip_gradients(self) -> None:
-        if self._clip is not None:
-            self._clip([parameter for group in self._optimizer.param_groups for parameter in group["params"]])
+        if self.clip is not None:
+            self.clip([parameter for group in self.optimizer.param_groups for parameter in group["params"]])
 
 
 def custom_step(step: Callable[[Any], Any]) -> Step:
-    """Return the :class:`Step` of a user's ``step(batch) -> loss``.
-
-    Raises:
-        LossError: when it is called, if the loss is not one number.
-    """
+    """Return the :class:`Step` of a user's ``step(batch) -> loss``; it raises a ``LossError`` if that is not one number."""
 
     def train(draw: Callable[[], Any]) -> Loss:
         loss = step(draw())
@@ -194,11 +185,7 @@ def check_loss(loss: object) -> Tensor:
 
 
 def check_one_number(loss: Tensor) -> None:
-    """Check that a loss has one element.
-
-    Raises:
-        LossError: it has not.
-    """
+    """Raise a ``LossError`` unless the loss has one element."""
     if loss.numel() != 1:
         message = f"The loss has the shape {tuple(loss.shape)}; it must be one number: take its mean() or its sum()."
         raise LossError(message)
