@@ -48,7 +48,9 @@ class Training:
             message = "the batches have ended"
             raise DataEndedError(message)
         noise = self.noise_of(self.k)
-        excess = sum(c * w * w / 2 for c, w in zip(self.curvatures, self.weights, strict=True))
+        excess = 0.0
+        for c, w in zip(self.curvatures, self.weights, strict=True):
+            excess += c * w * w / 2  # sum() adds floats with a smaller error since Python 3.12
         for place, curvature in enumerate(self.curvatures):
             gradient = curvature * self.weights[place] + self.gradient_noise * noise[place]
             self.velocity[place] = self.momentum * self.velocity[place] - lr * gradient
