@@ -75,7 +75,7 @@ def ecosystem(session: nox.Session) -> None:
     trainers = ("-r", "benchmarks/trainers/requirements.txt", "torch-lr-finder==0.2.2")  # the last for a page
     install(session, "-e", ".[accelerate,ray]", TORCH, *trainers, *TESTING)
     install(session, "--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
-    session.run("pytest", *SEVERAL_PROCESSES, "tests/test_ray.py", PAGES, *session.posargs, env=ONE_THREAD)
+    session.run("pytest", *SEVERAL_PROCESSES, PAGES, *session.posargs, env=ONE_THREAD)
 
 
 @nox.session
