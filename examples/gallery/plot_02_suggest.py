@@ -2,8 +2,8 @@
 A measured rate
 ===============
 
-``suggest`` does not trust the curve. After a coarse sweep it trains probes at a few rates, from the same start and on
-the same batches. The best of them train for longer.
+``suggest`` does not rely on the curve. After a coarse sweep, it runs probes at a few rates, from the same start and on
+the same batches. The best of them run longer.
 """
 
 import lrfinder

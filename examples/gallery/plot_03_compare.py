@@ -14,8 +14,8 @@ comparison = finder.compare([0.001, 0.1, 0.2, 1.0], iterations=200)
 comparison.plot()
 
 # %%
-# A difference may be no larger than its noise. ``differences`` has each pair of rates, with the standard error of the
-# mean over the last tenth, and the chance of such a difference if neither rate is better. ``tied`` has the rates that
+# A difference may be no larger than its noise. ``differences`` gives each pair of rates, with the standard error of the
+# mean over the last tenth, and the chance of such a difference if neither rate is better. ``tied`` lists the rates that
 # cannot be distinguished from the best.
 
 for pair in comparison.differences:

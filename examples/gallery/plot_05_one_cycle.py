@@ -2,8 +2,7 @@
 From a suggestion to a schedule
 ===============================
 
-A schedule that changes the rate bears another highest rate than a constant one. Search with the schedule that you
-will use.
+The best peak rate of a schedule differs from the best constant rate. Search with the schedule that you will use.
 """
 
 import torch

@@ -32,7 +32,7 @@ alone.plot(left)
 averaged.plot(right)
 
 # %%
-# Or ignore the curve, and measure. Probes see the same batches, so the noise that they share cancels.
+# Or ignore the curve, and compare real runs. Probes see the same batches, so the noise that they share cancels.
 
 for name, suggestion in {"one batch": alone.suggestion, "eight": averaged.suggestion}.items():
     print(f"{name:10} {suggestion.status.value}: {suggestion.lr}, from {suggestion.low} to {suggestion.high}")

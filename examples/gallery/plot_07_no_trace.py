@@ -2,7 +2,7 @@
 No trace
 ========
 
-Two runs start from one seed. In the middle of the second, a finder trains the same network at rates up to ten.
+Two runs start from the same seed. In the middle of the second, a finder trains the same network at rates up to ten.
 """
 
 import torch

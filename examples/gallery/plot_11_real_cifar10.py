@@ -1,5 +1,5 @@
 """
-CIFAR-10: does a larger batch want a larger rate?
+CIFAR-10: does a larger batch need a larger rate?
 =================================================
 
 A common rule is that twice the batch size allows twice the rate. This example tests it with a small convolutional
@@ -48,5 +48,5 @@ ax.legend(title="dashed: suggested")
 
 # %%
 # When this page was written, batches of 8 needed a much lower rate, and beyond 32 little changed. The noise of small
-# batches hurts at high rates; from some size on, something else is the limit. Where a line is level, any of its rates
-# will do. The suggestion is in the middle.
+# batches hurts at high rates; above a certain size, something else is the limit. Where a line is level, any of its
+# rates will do. The suggestion is in the middle.
