@@ -23,16 +23,21 @@ if TYPE_CHECKING:
     Train = Callable[[float], SupportsFloat]  # one iteration at a rate
 
 
-class FindOptions(TypedDict, total=False):
-    """The keywords of :class:`RangeTestSettings`, for functions that pass them on."""
+class SweepOptions(TypedDict, total=False):
+    """The settings that :meth:`lrfinder.LRFinder.find` takes by keyword alone, for functions that pass them on."""
 
-    lr_start: float
-    lr_multiplier: float
-    smoothing: float
     lr_end: float
     max_iterations: int
     rates: Iterable[float] | None
     stopping: StoppingCriterion | None
+
+
+class FindOptions(SweepOptions, total=False):
+    """All settings of :class:`RangeTestSettings`, for functions that pass them on."""
+
+    lr_start: float
+    lr_multiplier: float
+    smoothing: float
 
 
 @dataclass(frozen=True, kw_only=True)

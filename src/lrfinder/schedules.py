@@ -31,11 +31,12 @@ def one_cycle(progress: float) -> float:
     Source: Smith & Topin 2018 (arXiv 1708.07120), section 3, in the form and with the numbers of PyTorch's ``OneCycleLR``.
     """
     if progress < WARM_UP:
-        return _along_cosine(FIRST, 1.0, progress / WARM_UP)
-    return _along_cosine(1.0, LAST, (progress - WARM_UP) / (1 - WARM_UP))
+        return along_cosine(FIRST, 1.0, progress / WARM_UP)
+    return along_cosine(1.0, LAST, (progress - WARM_UP) / (1 - WARM_UP))
 
 
-def _along_cosine(start: float, end: float, progress: float) -> float:
+def along_cosine(start: float, end: float, progress: float) -> float:
+    """Return the rate on half a cosine from ``start`` to ``end``."""
     return end + (start - end) * (1 + math.cos(math.pi * progress)) / 2
 
 

@@ -100,6 +100,13 @@ def test_it_stops_at_the_limit_on_iterations():
     assert test.result.settings.lr_start == 1e-6
 
 
+def test_the_settings_of_the_tutorial_are_accepted_by_position():
+    test = LRRangeTest(1e-3, 2.0, 0.5, max_iterations=3)
+    net().fit(X, Y, callbacks=[test], **FIT)
+    assert test.result.lrs.tolist() == pytest.approx([1e-3, 2e-3, 4e-3])
+    assert test.result.settings.smoothing == 0.5
+
+
 def test_settings_that_give_no_rates_are_refused():
     with pytest.raises(RatesError):
         LRRangeTest(lr_multiplier=1.0)

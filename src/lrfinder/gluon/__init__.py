@@ -1,9 +1,9 @@
 """The MXNet Gluon package, under the names of Gluon's learning-rate-finder tutorial and under those of lrfinder."""
 
 from lrfinder.finder import LRFinder
+from lrfinder.gluon.batches import ContinuousBatchSampler
 from lrfinder.gluon.isolated import Isolated
 from lrfinder.gluon.learner import GluonLearner
-from lrfinder.gluon.sampler import ContinuousBatchSampler
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 Learner = GluonLearner

@@ -1,11 +1,11 @@
-"""Batches: an iterator that can be replayed, the two parts of a batch, and its split over devices."""
+"""Batches: a sampler and an iterator without end, the two parts of a batch, and its split over devices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from lrfinder.errors import BatchError
+from lrfinder.errors import BatchError, DataError, EmptyDataError
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import RandomGenerator, data_generators, global_generators
 from lrfinder.replay import mapped, peek, stream
@@ -19,7 +19,9 @@ class ReplayIterator(Iterator[Any]):
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
         self._of_data = data_generators(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
-        self._stream: Stream[Any] = stream(own_source(data), self.generators, replay_bytes)
+        has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
+        source = data if has_own_memory else mapped(data, _copy)  # workers write later batches into the same arrays
+        self._stream: Stream[Any] = stream(source, self.generators, replay_bytes)
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
 
     def __next__(self) -> Any:
@@ -32,12 +34,6 @@ class ReplayIterator(Iterator[Any]):
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use and that can be read."""
         return (*global_generators(), *self._of_data)
-
-
-def own_source(data: Any) -> Any:
-    """Return the data with batches in memory of their own: a loader with workers writes later ones into the same arrays."""
-    has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
-    return data if has_own_memory else mapped(data, _copy)
 
 
 def _copy(batch: Any) -> Any:
@@ -64,3 +60,37 @@ def to_devices(array: Any, devices: list[Any]) -> list[Any]:
     """Split an array over devices, a part for each."""
     parts = [array] if len(devices) == 1 else mx.gluon.utils.split_data(array, len(devices), even_split=False)
     return [part.to_device(device) for part, device in zip(parts, devices, strict=True)]
+
+
+class ContinuousBatchSampler:
+    """Batches of the indices of ``sampler``, without end: ``DataLoader(dataset, batch_sampler=...)``.
+
+    The sampler is iterated again whenever it is exhausted. All batches have ``batch_size`` indices, and one batch may
+    contain the end of a pass and the beginning of the next.
+
+    Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
+
+    Raises:
+        DataError: ``batch_size`` is below 1.
+        EmptyDataError: on iteration, the sampler gives no index.
+    """
+
+    def __init__(self, sampler: Iterable[int], batch_size: int) -> None:
+        if batch_size < 1:
+            message = f"batch_size is {batch_size!r}; a batch needs at least 1 index."
+            raise DataError(message)
+        self._sampler = sampler
+        self._batch_size = batch_size
+
+    def __iter__(self) -> Generator[list[int]]:
+        batch: list[int] = []
+        while True:
+            index = None
+            for index in self._sampler:
+                batch.append(index)
+                if len(batch) == self._batch_size:
+                    yield batch
+                    batch = []
+            if index is None:
+                message = f"The sampler ({type(self._sampler).__name__}) gives no index; give one over at least one sample."
+                raise EmptyDataError(message)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError, OptimizerError
-from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
-from lrfinder.gluon.rates import TrainerRate
+from lrfinder.gluon.rates import detach_schedule, write_rate
 from lrfinder.gluon.state import GluonState, visit, write_to_store
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class GluonLearner(BaseLearner):
-    """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`, as in MXNet's tutorial.
+    """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`.
 
     Parameters without a value are initialized (Xavier) on ``device``. An iteration draws a batch, moves it to the device,
     and runs forward, backward and one step. Several devices share each batch.
@@ -73,9 +72,11 @@ class GluonLearner(BaseLearner):
         self.net = net
         self.data_loader = data_loader
         self.data_loader_iter = ReplayIterator(data_loader, replay_bytes)
-        self.device = default_device(net) if device is None else device
+        self.device = _default_device(net) if device is None else device
         self.loss_fn = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss_fn is None else loss_fn
-        _initialize(net, as_list(self.device))
+        for parameter in net.collect_params().values():
+            if parameter._data is None and not parameter._deferred_init:
+                parameter.initialize(None, _as_list(self.device), mx.init.Xavier())
         if trainer is None:
             trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.001})
         _check_pair(net, trainer)
@@ -95,7 +96,7 @@ class GluonLearner(BaseLearner):
             DataError: there is no batch, or no more.
         """
         if lr is not None:
-            TrainerRate(self.trainer).write(lr)
+            write_rate(self.trainer, lr)
         data, label = data_and_label(next(self.data_loader_iter))
         losses = self._backward(data, label)
         if take_step:
@@ -105,7 +106,7 @@ class GluonLearner(BaseLearner):
 
     def iterations(self, lrs: Iterable[float]) -> Iterator[float]:
         """Run one iteration at each rate, without the scheduler of the trainer, which would refuse every rate."""
-        TrainerRate(self.trainer).detach_schedule()
+        detach_schedule(self.trainer)
         for lr in lrs:
             yield self.iteration(lr)
 
@@ -147,7 +148,7 @@ class GluonLearner(BaseLearner):
 
     def _backward(self, data: Any, label: Any) -> list[Any]:
         """Run forward and backward on every device; return the losses of the samples, an array for each device."""
-        devices = as_list(self.device)
+        devices = _as_list(self.device)
         losses: list[Any] = []
         with mx.autograd.record():
             for data_part, label_part in zip(to_devices(data, devices), to_devices(label, devices), strict=True):
@@ -179,14 +180,8 @@ class GluonLearner(BaseLearner):
         if all(parameter._data is not None for parameter in self.net.collect_params().values()):
             return
         data, _ = data_and_label(batches.peek())
-        for part in to_devices(data, as_list(getattr(self, "device", None) or default_device(self.net))):
+        for part in to_devices(data, _as_list(getattr(self, "device", None) or _default_device(self.net))):
             self.net(part)
-
-
-def _initialize(net: Any, devices: list[Any]) -> None:
-    for parameter in net.collect_params().values():
-        if parameter._data is None and not parameter._deferred_init:
-            parameter.initialize(None, devices, mx.init.Xavier())
 
 
 def _check_pair(net: Any, trainer: Any) -> None:
@@ -199,3 +194,15 @@ def _check_pair(net: Any, trainer: Any) -> None:
             "The trainer has none of the net's parameters; create it from them: gluon.Trainer(net.collect_params(), ...)."
         )
         raise OptimizerError(message)
+
+
+def _as_list(device: Any) -> list[Any]:
+    return list(cast("list[Any]", device)) if isinstance(device, list | tuple) else [device]
+
+
+def _default_device(net: Any) -> Any:
+    """Return the devices of a network's parameters, or else the first GPU, or else the CPU."""
+    for parameter in net.collect_params().values():
+        if parameter._data is not None or parameter._deferred_init:
+            return parameter.list_device()
+    return mx.gpu() if mx.device.num_gpus() else mx.cpu()

@@ -5,22 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 
-class TrainerRate:
-    """The rate of a trainer. Its scheduler is detached as soon as a rate is written; a restore attaches it again."""
+def write_rate(trainer: Any, lr: float) -> None:
+    """Set the rate; a scheduler is detached, and a restore attaches it again."""
+    if lr != trainer.learning_rate:
+        detach_schedule(trainer)
+        trainer.set_learning_rate(lr)
 
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
 
-    def read(self) -> float:
-        """Return the rate."""
-        return self._trainer.learning_rate
-
-    def write(self, lr: float) -> None:
-        """Set the rate."""
-        if lr != self.read():
-            self.detach_schedule()
-            self._trainer.set_learning_rate(lr)
-
-    def detach_schedule(self) -> None:
-        """Detach the scheduler of the trainer, if it has one."""
-        self._trainer.optimizer.lr_scheduler = None
+def detach_schedule(trainer: Any) -> None:
+    """Detach the scheduler of the trainer, if it has one."""
+    trainer.optimizer.lr_scheduler = None

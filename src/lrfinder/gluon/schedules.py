@@ -7,12 +7,11 @@ the ``base_lr`` of its scheduler.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
 from lrfinder.gluon._framework import mx
-from lrfinder.schedules import RateLike, Triangular, check_one_cycle, check_warmup, rate_of, triangular_bounds
+from lrfinder.schedules import RateLike, Triangular, along_cosine, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 
 def set_rate(trainer: Any, rate: RateLike) -> None:
@@ -33,7 +32,6 @@ def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None)
     """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
     ``base_lr`` is a quarter of the rate by default.
-
     Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
@@ -63,9 +61,5 @@ class OneCycle:
         """Return the rate of an update."""
         top = self.iterations * self.warmup_part
         if num_update < top:
-            return _half_cosine(self.base_lr / self.start, self.base_lr, num_update / top)
-        return _half_cosine(self.base_lr, self.base_lr / self.end, min(1.0, (num_update - top) / (self.iterations - top)))
-
-
-def _half_cosine(first: float, last: float, part: float) -> float:
-    return last + (first - last) * (1 + math.cos(math.pi * part)) / 2
+            return along_cosine(self.base_lr / self.start, self.base_lr, num_update / top)
+        return along_cosine(self.base_lr, self.base_lr / self.end, min(1.0, (num_update - top) / (self.iterations - top)))

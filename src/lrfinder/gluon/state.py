@@ -68,14 +68,10 @@ def write_to_store(trainer: Any) -> None:
         return
     waiting = {parameter._uuid for parameter in trainer._params_to_init}
     updater = store._updater
-    store._set_updater(_overwrite)
+    store._set_updater(lambda _key, pushed, stored: pushed.copyto(stored))
     try:
         for parameter in trainer._params:
             if parameter.grad_req != "null" and parameter._uuid not in waiting:
                 store.push(trainer._param2idx[parameter._uuid], parameter._data[0])
     finally:
         store._set_updater(updater)
-
-
-def _overwrite(_key: int, pushed: Any, stored: Any) -> None:
-    pushed.copyto(stored)

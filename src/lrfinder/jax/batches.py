@@ -48,7 +48,8 @@ class DataSource(NamedTuple):
             data = list(cast("Iterable[Any]", data))
         if isinstance(data, list | tuple):
             data = [_arrays(batch) for batch in cast("list[Any]", data)]
-            if _fits(data, self.device_bytes):
+            are_equal = bool(data) and all(kind_of(batch) == kind_of(data[0]) for batch in data)
+            if are_equal and sum(map(_bytes, data)) <= self.device_bytes:
                 return _OnDevice(data)
         return _Streamed(data, self)
 
@@ -80,7 +81,7 @@ class _Streamed:
     """Batches as they come, up to as many of one shape as there are slots."""
 
     def __init__(self, data: Any, source: DataSource) -> None:
-        self._stream = stream(own_source(data), source.generators, source.replay_bytes)
+        self._stream = stream(mapped(data, _own_arrays), source.generators, source.replay_bytes)
         self._device_bytes = source.device_bytes
         self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
@@ -115,13 +116,9 @@ SlotStream = _OnDevice | _Streamed
 """A :class:`lrfinder.replay.Stream` whose ``draw(at_most)`` returns :class:`Slots` of 1 to ``at_most`` batches."""
 
 
-def own_source(data: Any) -> Any:
-    """Return the data with batches in memory of their own, as a loader may overwrite the arrays of an earlier batch."""
-
-    def own(leaf: Any) -> Any:
-        return leaf if isinstance(leaf, jax.Array) else np.array(leaf)
-
-    return mapped(data, lambda batch: jax.tree.map(own, _arrays(batch)))
+def _own_arrays(batch: Any) -> Any:
+    """Return the batch with arrays in memory of their own, as a loader may overwrite those of an earlier batch."""
+    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), _arrays(batch))
 
 
 def _arrays(batch: Any) -> Any:
@@ -154,13 +151,6 @@ def kind_of(tree: Any) -> Any:
 
 def _bytes(batch: Any) -> int:
     return sum(leaf.nbytes for leaf in jax.tree.leaves(batch))
-
-
-def _fits(batches: Sequence[Any], device_bytes: int) -> bool:
-    if not batches or sum(map(_bytes, batches)) > device_bytes:
-        return False
-    kind = kind_of(batches[0])
-    return all(kind_of(batch) == kind for batch in batches)
 
 
 def _filled(batches: Sequence[Any], slots: int) -> Any:

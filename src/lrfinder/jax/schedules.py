@@ -34,8 +34,9 @@ def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) 
 
 
 def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None) -> Triangular:
-    """Return a cycle from ``base_lr``, a quarter of the rate by default, up to it and down, ``half_cycle`` updates each way.
+    """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` updates, without end.
 
+    ``base_lr`` is a quarter of the rate by default.
     Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)

@@ -21,14 +21,9 @@ if TYPE_CHECKING:
 
     from lrfinder.jax.rates import OptimizerAt
 
-MAX_ITERATIONS = 256
-"""The most iterations in one call of a program."""
-
-SHORT_SECONDS = 0.004
-"""A shorter iteration shares a call with others; for a longer one the overhead of a call does not matter."""
-
-CALL_SECONDS = 0.25
-"""The aim for the longest call: it cannot be interrupted, and its iterations may run past the stop."""
+MAX_ITERATIONS = 256  # in one call of a program
+SHORT_SECONDS = 0.004  # a shorter iteration shares a call with others; for a longer one, the overhead does not matter
+CALL_SECONDS = 0.25  # the aim for the longest call: it cannot be interrupted, and its iterations may run past the stop
 
 
 class Carry(NamedTuple):

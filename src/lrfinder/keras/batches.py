@@ -1,4 +1,4 @@
-"""Batches: a source of arrays that every backend accepts, and the three parts of a batch."""
+"""Batches: arrays that every backend accepts, and the three parts of a batch."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from typing import Any, cast
 
 from lrfinder.errors import BatchError
 from lrfinder.keras._framework import torch, torch_if_loaded
-from lrfinder.replay import mapped
-
-
-def own_source(data: Any) -> Any:
-    """Return the data with batches of arrays, which every backend accepts and replay can count in bytes."""
-    return mapped(data, arrays)
 
 
 def arrays(batch: Any) -> Any:
-    """Convert tensors of TensorFlow, and of PyTorch on another backend, to NumPy, inside dicts, lists and tuples too."""
+    """Convert tensors of TensorFlow, and of PyTorch on another backend, to NumPy, inside dicts, lists and tuples too.
+
+    Every backend accepts such arrays, and replay can count their bytes.
+    """
     if type(batch) is dict:
         return {key: arrays(value) for key, value in cast("dict[Any, Any]", batch).items()}
     if type(batch) in {list, tuple}:
@@ -40,11 +37,10 @@ def input_target_weights(batch: Any) -> tuple[Any, Any, Any]:
     parts = cast("list[Any]", batch)
     if isinstance(batch, list | tuple) and len(parts) in {2, 3}:
         return parts[0], parts[1], parts[2] if len(parts) == 3 else None  # noqa: PLR2004  (the third)
-    if isinstance(batch, Mapping):
+    kind = f"a {type(batch).__name__}"
+    if isinstance(batch, list | tuple):
+        kind += f" of {len(parts)}"
+    elif isinstance(batch, Mapping):
         kind = f"a mapping with the keys {list(cast('Mapping[Any, Any]', batch))!s:.80}"
-    elif isinstance(batch, list | tuple):
-        kind = f"a {type(batch).__name__} of {len(parts)}"
-    else:
-        kind = f"a {type(batch).__name__}"
     message = f"A batch is {kind}; give (x, y) or (x, y, sample_weight), each an array or a list or dict of them."
     raise BatchError(message)

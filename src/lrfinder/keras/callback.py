@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import GraphSnapshot
-from lrfinder._sweep import RangeTestSettings, SweepRecorder
+from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
-from lrfinder.keras._model import check_compiled, is_built
-from lrfinder.keras._randomness import global_generators
-from lrfinder.keras.learner import loss_in
+from lrfinder.keras.learner import check_compiled, is_built, loss_in
 from lrfinder.keras.rates import ModelRate
-from lrfinder.keras.state import visit
+from lrfinder.keras.state import global_generators, visit
 from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
     from lrfinder._results.results import RangeTest
-    from lrfinder._sweep import FindOptions
+    from lrfinder._sweep import SweepOptions
 
 
 class LRRangeTest(keras.callbacks.Callback):
@@ -39,16 +37,21 @@ class LRRangeTest(keras.callbacks.Callback):
     do. Give ``fit`` no validation data, which it would still evaluate at the end. Compile the model with
     ``steps_per_execution=1``, so that a rate is one iteration.
 
-    Args:
-        settings: those of :meth:`lrfinder.LRFinder.find`, with its defaults; all but ``on_record``.
+    The arguments are those of :meth:`lrfinder.LRFinder.find`, with its defaults; all but ``on_record``.
 
     Raises:
         RatesError: the settings give no rates.
     """
 
-    def __init__(self, **settings: Unpack[FindOptions]) -> None:
+    def __init__(
+        self,
+        lr_start: float = DEFAULTS.lr_start,
+        lr_multiplier: float = DEFAULTS.lr_multiplier,
+        smoothing: float = DEFAULTS.smoothing,
+        **others: Unpack[SweepOptions],
+    ) -> None:
         super().__init__()
-        self._plan = RangeTestSettings(**settings).plan()
+        self._plan = RangeTestSettings(lr_start=lr_start, lr_multiplier=lr_multiplier, smoothing=smoothing, **others).plan()
         self._sweep = SweepRecorder.of(self._plan)
         self._randomness: States | None = None
         self._memory: GraphSnapshot | None = None

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder._state.object_graph import GraphSnapshot
-from lrfinder.errors import LossError
-from lrfinder.keras._framework import RESETS_METRICS
-from lrfinder.keras._model import build, check_compiled, check_loss, is_built
-from lrfinder.keras._randomness import data_generators, global_generators, has_seed_generator
-from lrfinder.keras.batches import arrays, input_target_weights, own_source
+from lrfinder.errors import LossError, ModelError
+from lrfinder.keras._framework import RESETS_METRICS, keras
+from lrfinder.keras.batches import arrays, input_target_weights
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
-from lrfinder.keras.state import KerasState, visit
+from lrfinder.keras.state import KerasState, data_generators, global_generators, has_seed_generator, visit
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
-from lrfinder.replay import peek, stream
+from lrfinder.replay import mapped, peek, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_backend: Any = importlib.import_module("keras.src.backend")
 
 MAX_OVERFLOWS = 16
 """A loss scale starts at 2**15 and halves, so more overflows in a row have another cause."""
@@ -54,7 +55,7 @@ class KerasLearner(BaseLearner):
         self._rate = ModelRate(model)
         of_data = data_generators(data)
         self._generators = lambda: (*global_generators(), *of_data)
-        self._batches = stream(own_source(data), self._generators, replay_bytes)
+        self._batches = stream(mapped(data, arrays), self._generators, replay_bytes)
         self._is_loss_checked = False
 
     def iteration(self, lr: float) -> float:
@@ -78,10 +79,10 @@ class KerasLearner(BaseLearner):
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""
         if not is_built(self._model):
-            build(self._model, *input_target_weights(arrays(peek(self._batches, self._generators()))))
-        return KerasState(
-            GraphSnapshot([self._model, *self._stateful], visit), capture(self._generators()), self._batches.mark()
-        )
+            # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
+            self._model._symbolic_build(data_batch=input_target_weights(arrays(peek(self._batches, self._generators()))))
+        memory = GraphSnapshot([self._model, *self._stateful], visit)
+        return KerasState(memory, capture(self._generators()), self._batches.mark())
 
     def restore(self, state: KerasState) -> None:
         """Restore everything as it was at the snapshot: the same variables, the same objects."""
@@ -104,8 +105,7 @@ class KerasLearner(BaseLearner):
         x, y, sample_weight = batch
         if not RESETS_METRICS:
             self._model.reset_metrics()  # otherwise the loss is a running mean
-        logs = self._model.train_on_batch(x, y, sample_weight, return_dict=True)
-        return loss_in(logs)
+        return loss_in(self._model.train_on_batch(x, y, sample_weight, return_dict=True))
 
     def _train_until_update(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:
         """Train until the optimizer has made an update; return the mean loss of the batches in it."""
@@ -137,3 +137,57 @@ def loss_in(logs: Any) -> float:
         message = f"The training step returned {logs!s:.80}; it must return a dict in which 'loss' is one number."
         raise LossError(message)
     return float(loss)
+
+
+def check_compiled(model: Any) -> None:
+    """Refuse a model that cannot be trained.
+
+    Raises:
+        ModelError: it is not a Keras model, or not compiled.
+        OptimizerError: it was compiled without an optimizer.
+    """
+    if not isinstance(model, keras.Model):
+        message = f"model is a {type(model).__name__}; give a keras.Model."
+        raise ModelError(message)
+    if not model.compiled:
+        message = f"The model {model.name!r} is not compiled; call model.compile(optimizer=..., loss=...) first."
+        raise ModelError(message)
+    innermost_optimizer(model)
+
+
+def is_built(model: Any) -> bool:
+    """Return whether every variable of the model, its metrics, its loss and its optimizer exists."""
+    parts = [*model._flatten_layers(), model._compile_metrics, model._compile_loss, model.optimizer]
+    return all(part is None or part.built for part in parts)
+
+
+def check_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> None:
+    """Refuse a missing loss, or one that is not a single number, where Keras itself does not check.
+
+    It computes shapes alone, and leaves no trace in the model.
+
+    Raises:
+        LossError: ``compile`` was given no loss and no layer adds one, or ``compute_loss`` returns more than one number.
+    """
+    own_loss = type(model).compute_loss is not keras.Model.compute_loss
+    if type(model).train_step is not keras.Model.train_step or (model.loss is not None and not own_loss):
+        return
+    added: list[bool] = []
+
+    def loss(x: Any, y: Any, sample_weight: Any) -> Any:
+        with keras.StatelessScope(collect_losses=True):  # without it, losses that layers add are dropped
+            y_pred = model(x, training=False)
+            added.append(bool(model.losses))
+            return model.compute_loss(x, y, y_pred, sample_weight) if own_loss or added[-1] else keras.ops.zeros(())
+
+    def spec(value: Any) -> Any:
+        return None if value is None else keras.KerasTensor(value.shape, keras.backend.standardize_dtype(value.dtype))
+
+    shapes = keras.tree.map_structure(spec, (x, y, sample_weight))
+    shape = tuple(_backend.compute_output_spec(loss, *shapes).shape)
+    if not own_loss and not added[-1]:
+        message = "The model was compiled without a loss, and no layer adds one; give one: model.compile(loss=..., ...)."
+        raise LossError(message)
+    if shape != ():
+        message = f"compute_loss returns a loss of shape {shape}; it must be one number: take its mean or its sum."
+        raise LossError(message)

@@ -25,7 +25,6 @@ def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) 
     """Return a rise to the rate, then a fall to almost nothing, both along half a cosine.
 
     It is :func:`lrfinder.one_cycle`, the schedule that ``finder.suggest(schedule=...)`` finds a rate for.
-
     Source: Smith & Topin 2018 (arXiv 1708.07120), section 3.
     """
     return OneCycle(rate_of(rate), iterations, warmup_part=warmup_part)
@@ -35,7 +34,6 @@ def triangular(rate: RateLike, half_cycle: int, *, base_lr: float | None = None)
     """Return a cycle from ``base_lr`` up to the rate and down again, each in ``half_cycle`` iterations, without end.
 
     ``base_lr`` is a quarter of the rate by default.
-
     Source: Smith, Cyclical learning rates for training neural networks (2017), sections 3.1 and 3.3.
     """
     return Triangular(*triangular_bounds(rate_of(rate), base_lr, half_cycle), half_cycle)
@@ -71,7 +69,7 @@ class OneCycle(_Schedule):
     def __call__(self, step: Any) -> Any:
         """Return the rate of an iteration, counted from 0."""
         top = self.iterations * self.warmup_part
-        step = _float(step)
+        step = keras.ops.cast(step, "float32")
         up = _half_cosine(self.first * self.lr, self.lr, step / top)
         down = _half_cosine(self.lr, self.last * self.lr, keras.ops.minimum((step - top) / (self.iterations - top), 1.0))
         return keras.ops.where(step < top, up, down)
@@ -92,17 +90,13 @@ class Triangular(_Schedule):
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of an iteration, counted from 0."""
-        cycles = _float(step) / (2.0 * self.half_cycle)
+        cycles = keras.ops.cast(step, "float32") / (2.0 * self.half_cycle)
         x = keras.ops.abs(2.0 * (cycles - keras.ops.floor(cycles)) - 1.0)
         return self.base_lr + (self.max_lr - self.base_lr) * (1.0 - x)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
         return {"base_lr": self.base_lr, "max_lr": self.max_lr, "half_cycle": self.half_cycle}
-
-
-def _float(step: Any) -> Any:
-    return keras.ops.cast(step, "float32")
 
 
 def _half_cosine(first: float, last: float, part: Any) -> Any:

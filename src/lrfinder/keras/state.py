@@ -1,4 +1,4 @@
-"""The state of a Keras training, copied and restored by the same walk on every backend.
+"""The state of a Keras training, its random generators included, copied and restored by the same walk on every backend.
 
 What differs is Keras's ``Variable``. PyTorch's is memory, which is written in place, gradient included; TensorFlow's is
 assigned. JAX's is an array that the compiled step consumes, so that each restore assigns a copy of its own.
@@ -7,20 +7,21 @@ assigned. JAX's is an array that the compiled step consumes, so that each restor
 from __future__ import annotations
 
 import importlib
-import operator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from lrfinder import randomness
 from lrfinder._state.object_graph import GraphSnapshot, Node
-from lrfinder.keras._framework import keras, tensorflow, torch
-from lrfinder.keras._randomness import own_generator
-from lrfinder.randomness import States, capture, restore_states
+from lrfinder.keras._framework import keras, tensorflow, torch, torch_if_loaded
+from lrfinder.randomness import RandomGenerator, States, capture, restore_states
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+_global_state: Any = importlib.import_module("keras.src.backend.common.global_state")  # no public module has it
+_SEED_GENERATOR = "global_seed_generator"
 _tracking: Any = importlib.import_module("keras.src.utils.tracking")
 
 _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
@@ -122,16 +123,79 @@ def _of_collection(collection: Any) -> Node:
         return partial(getattr(kind, name), collection) if bypass_tracking else getattr(collection, name)
 
     def restore() -> None:
-        if not _same(kind(collection), contents):
+        if _identities(kind(collection)) != _identities(contents):
             method("clear")()
             method("extend" if kind is list else "update")(contents)
 
     return Node(restore, list(contents.values() if kind is dict else contents))
 
 
-def _same(now: Any, contents: Any) -> bool:
-    return len(now) == len(contents) and all(map(operator.is_, _items(now), _items(contents)))
+def _identities(collection: Any) -> list[int]:
+    return list(map(id, [*collection, *collection.values()] if isinstance(collection, dict) else collection))
 
 
-def _items(collection: Any) -> list[object]:
-    return [*collection, *collection.values()] if isinstance(collection, dict) else list(collection)
+def global_generators() -> tuple[RandomGenerator, ...]:
+    """Return every global generator that can be read; TensorFlow's own cannot."""
+    of_keras = RandomGenerator("keras", _get_seed_generator, _set_seed_generator)
+    return (*randomness.global_generators(), of_keras, *_torch_generators())
+
+
+def has_seed_generator() -> bool:
+    """Return whether Keras's global generator exists; the first draw from it creates it."""
+    return _global_state.get_global_attribute(_SEED_GENERATOR) is not None
+
+
+def own_generator(value: object) -> RandomGenerator | None:
+    """Return the generator that ``value`` is, if it is one of Python, NumPy, Keras or PyTorch."""
+    if isinstance(value, keras.random.SeedGenerator):
+        return RandomGenerator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
+    torch = torch_if_loaded()
+    if torch is not None and isinstance(value, torch.Generator):
+        return _torch_generator(value)
+    return randomness.own_generator(value)
+
+
+def data_generators(data: object) -> tuple[RandomGenerator, ...]:
+    """Return the generators that belong to the data: those of a data set, a PyTorch loader and its samplers."""
+    inside = [keras.utils.PyDataset]
+    torch = torch_if_loaded()
+    if torch is not None:
+        inside += [torch.utils.data.DataLoader, torch.utils.data.Dataset, torch.utils.data.Sampler]
+    return randomness.data_generators(data, tuple(inside), own_generator)
+
+
+def _get_seed_generator() -> tuple[Any, bytes] | None:
+    generator = _global_state.get_global_attribute(_SEED_GENERATOR)
+    return None if generator is None else (generator, _bytes(generator))
+
+
+def _set_seed_generator(state: tuple[Any, bytes] | None) -> None:
+    _global_state.set_global_attribute(_SEED_GENERATOR, None if state is None else state[0])
+    if state is not None:
+        _set_bytes(*state)
+
+
+def _bytes(generator: Any) -> bytes:
+    return keras.ops.convert_to_numpy(generator.state).tobytes()
+
+
+def _set_bytes(generator: Any, state: bytes) -> None:
+    generator.state.assign(np.frombuffer(state, dtype=generator.state.dtype))
+
+
+def _torch_generators() -> Iterator[RandomGenerator]:
+    """Yield PyTorch's global generators, on the CPU and on accelerators in use, as a DataLoader draws from them."""
+    torch = torch_if_loaded()
+    if torch is None:
+        return
+    yield _torch_generator(torch.default_generator)
+    for accelerator in (torch.cuda, torch.xpu):
+        if accelerator.is_initialized():  # a request for its generators would start one that is not
+            yield from map(_torch_generator, accelerator.default_generators)
+
+
+def _torch_generator(generator: Any) -> RandomGenerator:
+    def restore(state: bytes) -> None:
+        generator.set_state(torch_if_loaded().from_numpy(np.frombuffer(state, dtype=np.uint8).copy()))
+
+    return RandomGenerator(f"torch {generator.device}", lambda: generator.get_state().numpy().tobytes(), restore)

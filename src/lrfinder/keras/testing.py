@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrfinder.keras._framework import keras
+from lrfinder.keras.rates import innermost_optimizer
 from lrfinder.testing import random_states
 
 
@@ -18,12 +19,13 @@ def fingerprint(model: Any) -> dict[str, object]:
     ``trainable`` of layers; the rate or schedule of the optimizer; ``stop_training``; and the global generators of Python,
     NumPy, Keras, and PyTorch if it is loaded. It shares no code with the snapshot, so that neither hides the other's faults.
     """
+    held = innermost_optimizer(model)._learning_rate
     found: dict[str, object] = {
         **random_states(),
         "Keras's generator": _seed_generator(),
         "stop_training": model.stop_training,
         "trainable": tuple(layer.trainable for layer in model._flatten_layers()),
-        "schedule": _schedule(model.optimizer),
+        "schedule": "a variable" if isinstance(held, keras.Variable) else held,
     }
     torch: Any = sys.modules.get("torch")
     if hasattr(torch, "get_rng_state"):
@@ -49,10 +51,3 @@ def _seed_generator() -> object:
 
     generator = get_global_attribute("global_seed_generator")
     return None if generator is None else _content(generator.state)
-
-
-def _schedule(optimizer: Any) -> object:
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    held = optimizer._learning_rate
-    return "a variable" if isinstance(held, keras.Variable) else held

@@ -1,4 +1,4 @@
-"""The batch sampler of the tutorial."""
+"""Tests of the batch sampler of the tutorial."""
 
 import pytest
 
