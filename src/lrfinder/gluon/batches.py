@@ -19,7 +19,7 @@ class ReplayIterator(Iterator[Any]):
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
         self._of_data = data_generators(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
-        has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not data._num_workers
+        has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not cast("Any", data)._num_workers
         source = data if has_own_memory else mapped(data, _copy)  # workers write later batches into the same arrays
         self._stream: Stream[Any] = stream(source, self.generators, replay_bytes)
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close

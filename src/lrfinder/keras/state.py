@@ -149,8 +149,8 @@ def own_generator(value: object) -> RandomGenerator | None:
     """Return the generator that ``value`` is, if it is one of Python, NumPy, Keras or PyTorch."""
     if isinstance(value, keras.random.SeedGenerator):
         return RandomGenerator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
-    torch = torch_if_loaded()
-    if torch is not None and isinstance(value, torch.Generator):
+    loaded_torch = torch_if_loaded()
+    if loaded_torch is not None and isinstance(value, loaded_torch.Generator):
         return _torch_generator(value)
     return randomness.own_generator(value)
 
@@ -158,9 +158,9 @@ def own_generator(value: object) -> RandomGenerator | None:
 def data_generators(data: object) -> tuple[RandomGenerator, ...]:
     """Return the generators that belong to the data: those of a data set, a PyTorch loader and its samplers."""
     inside = [keras.utils.PyDataset]
-    torch = torch_if_loaded()
-    if torch is not None:
-        inside += [torch.utils.data.DataLoader, torch.utils.data.Dataset, torch.utils.data.Sampler]
+    loaded_torch = torch_if_loaded()
+    if loaded_torch is not None:
+        inside += [getattr(loaded_torch.utils.data, name) for name in ("DataLoader", "Dataset", "Sampler")]
     return randomness.data_generators(data, tuple(inside), own_generator)
 
 
@@ -185,11 +185,11 @@ def _set_bytes(generator: Any, state: bytes) -> None:
 
 def _torch_generators() -> Iterator[RandomGenerator]:
     """Yield PyTorch's global generators, on the CPU and on accelerators in use, as a DataLoader draws from them."""
-    torch = torch_if_loaded()
-    if torch is None:
+    loaded_torch = torch_if_loaded()
+    if loaded_torch is None:
         return
-    yield _torch_generator(torch.default_generator)
-    for accelerator in (torch.cuda, torch.xpu):
+    yield _torch_generator(loaded_torch.default_generator)
+    for accelerator in (loaded_torch.cuda, loaded_torch.xpu):
         if accelerator.is_initialized():  # a request for its generators would start one that is not
             yield from map(_torch_generator, accelerator.default_generators)
 
