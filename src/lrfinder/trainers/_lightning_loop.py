@@ -12,25 +12,20 @@ from lrfinder._optional import require
 from lrfinder.errors import LearnerError, LossError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.batches import own_source
-from lrfinder.trainers._objects import reachable_objects
-from lrfinder.trainers._updates import BatchGroups, loss_in
+from lrfinder.trainers._learner import BatchGroups, loss_in, reachable_objects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
 
     from torch import Tensor
 
+    from lrfinder.trainers._learner import Callbacks
+
 pl = require("lightning.pytorch", "lightning")
-DummyLogger = require("lightning.pytorch.loggers.logger", "lightning").DummyLogger
-PassThroughProfiler = require("lightning.pytorch.profilers", "lightning").PassThroughProfiler
-DataFetcher = require("lightning.pytorch.loops.fetchers", "lightning")._DataFetcher
-DataSource = require("lightning.pytorch.trainer.connectors.data_connector", "lightning")._DataLoaderSource
-TrainerFn = require("lightning.pytorch.trainer.states", "lightning").TrainerFn
-CombinedLoader = require("lightning.pytorch.utilities", "lightning").CombinedLoader
+CombinedLoader = pl.utilities.CombinedLoader
 
 Trainer = Any  # a lightning.pytorch.Trainer
 Module = Any  # a lightning.pytorch.LightningModule
-Callbacks = tuple[type, ...]
 
 
 class _LossRecorder(pl.Callback):
@@ -40,16 +35,14 @@ class _LossRecorder(pl.Callback):
         self.losses: list[Tensor] = []
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (Lightning's signature)
-        """Record a loss."""
         self.losses.append(loss_in(outputs, "training_step"))
 
 
 class _Fetcher:
     """The fetcher from which Lightning's loop takes the next batch."""
 
-    def __init__(self) -> None:
-        self.batch: Any = None
-        self.done = False
+    batch: Any = None
+    done = False
 
     def __next__(self) -> tuple[Any, int, int]:
         return self.batch, 0, 0
@@ -73,11 +66,7 @@ class _PreparedError(Exception):
 
 
 def check(module: Module, trainer: Trainer) -> None:
-    """Check what a learner is created from.
-
-    Raises:
-        LearnerError: module or trainer is not one of Lightning's, or the trainer works on several devices.
-    """
+    """Raise a ``LearnerError`` for objects that are not Lightning's, and for a trainer on several devices."""
     for given, kind, name in ((module, pl.LightningModule, "LightningModule"), (trainer, pl.Trainer, "Trainer")):
         if not isinstance(given, kind):
             message = f"A {type(given).__module__}.{type(given).__name__} was given for a lightning.pytorch.{name}."
@@ -91,12 +80,13 @@ def check(module: Module, trainer: Trainer) -> None:
 def copy_of(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Trainer:
     """Return a copy of the trainer that shares nothing with it that a search could change."""
     objects: list[Any] = reachable_objects([trainer], "lightning")
-    shared = [one for one in objects if isinstance(one, (*quiet, CombinedLoader, DataFetcher))]
-    shared += [one.instance for one in objects if isinstance(one, DataSource)]
+    shared = [one for one in objects if isinstance(one, (*quiet, CombinedLoader, pl.loops.fetchers._DataFetcher))]
+    source = pl.trainer.connectors.data_connector._DataLoaderSource
+    shared += [one.instance for one in objects if isinstance(one, source)]
     shared += [module, data, trainer.datamodule, *module.parameters(), *trainer.loggers]
     shared += [*trainer.strategy.optimizers, *trainer.strategy.lr_scheduler_configs]
     memo: dict[int, Any] = {id(one): one for one in shared}
-    memo[id(trainer.profiler)] = PassThroughProfiler()
+    memo[id(trainer.profiler)] = pl.profilers.PassThroughProfiler()
     copied = copy.deepcopy(trainer, memo)
     _make_quiet(copied, quiet)
     return copied
@@ -104,7 +94,7 @@ def copy_of(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Tr
 
 def _make_quiet(trainer: Trainer, quiet: Callbacks) -> None:
     trainer.callbacks = [one for one in trainer.callbacks if not isinstance(one, quiet)]
-    trainer.loggers = [DummyLogger()] if trainer.loggers else []  # a step may call self.logger
+    trainer.loggers = [pl.loggers.logger.DummyLogger()] if trainer.loggers else []  # a step may call self.logger
     trainer.strategy.lr_scheduler_configs = []
 
 
@@ -129,15 +119,14 @@ def prepare(trainer: Trainer, module: Module, data: Any) -> None:
         source = module if data is None else data
         has_loaders = isinstance(source, (pl.LightningModule, pl.LightningDataModule))
         loaders = source.train_dataloader() if has_loaders else source
-        is_combined = isinstance(loaders, CombinedLoader)
-        loop._combined_loader = loaders if is_combined else CombinedLoader(loaders, "max_size_cycle")
+        loop._combined_loader = loaders if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders, "max_size_cycle")
         loop.reset()
         loop.on_run_start()
         loop.on_advance_start()
         raise _PreparedError
 
     loop.run = stop_before_first_batch
-    trainer.state.fn, trainer.training = TrainerFn.FITTING, True
+    trainer.state.fn, trainer.training = pl.trainer.states.TrainerFn.FITTING, True
     try:
         trainer._fit_impl(module, data)
     except _PreparedError:
@@ -182,7 +171,6 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
 
 @contextmanager
 def attached(trainer: Trainer, module: Module) -> Generator[None]:
-    """Attach the module to the trainer for the block."""
     before = [(one, one._trainer) for one in module.modules() if isinstance(one, pl.LightningModule)]
     module.trainer = trainer
     try:

@@ -1,12 +1,4 @@
-"""fastai: a ``Learner`` as a learner.
-
-::
-
-    learner = FastaiLearner(learn)
-    suggestion = lrfinder.LRFinder(learner).suggest(horizon=1000, schedule=lrfinder.one_cycle)
-    learner.set_rate(suggestion)
-    learn.fit_one_cycle(3)
-"""
+"""fastai: a ``Learner`` as a learner."""
 
 from __future__ import annotations
 
@@ -18,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lrfinder._optional import require
-from lrfinder.errors import LearnerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
-from lrfinder.trainers._lazy import LazyLearner
-from lrfinder.trainers._objects import reachable_objects
-from lrfinder.trainers._updates import grouped, mean_loss
+from lrfinder.trainers._learner import BatchGroups, LazyLearner, check_kind, mean_loss, reachable_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from torch import Tensor
 
     from lrfinder.schedules import RateLike
+    from lrfinder.trainers._learner import Callbacks
 
 __all__ = ["QUIET", "FastaiLearner"]
 
@@ -38,7 +28,6 @@ learners = require("fastai.learner", "fastai")
 callbacks = require("fastai.callback.all", "fastai")
 L = require("fastcore.foundation", "fastai").L
 
-Callbacks = tuple[type, ...]
 Learn = Any  # a fastai.learner.Learner
 
 QUIET: Callbacks = (
@@ -75,17 +64,16 @@ class FastaiLearner(LazyLearner):
     """
 
     def __init__(self, learn: Learn, *, quiet: Iterable[type] = (), replay_bytes: int = 1 << 30) -> None:
-        if not isinstance(learn, learners.Learner):
-            message = f"The learner is a {type(learn).__module__}.{type(learn).__name__}; give a fastai Learner."
-            raise LearnerError(message)
+        check_kind(learn, learners.Learner, "learner", "a fastai Learner")
         self._learn = learn
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
             copied = _prepared_copy(learn, all_quiet)
+            accumulating = [one.n_acc for one in copied.cbs if isinstance(one, callbacks.GradientAccumulation)]
             return TorchLearner.from_step(
-                lambda batches: _update(copied, batches),
-                _Passes(copied.dl, _batches_per_update(copied)),
+                lambda batches: mean_loss([_train(copied, batch) for batch in batches]),
+                _Passes(copied.dl, math.ceil(max(accumulating, default=1) / copied.dl.bs)),
                 modules=[learn.model],
                 optimizers=[getattr(copied.opt, "opt", None) or _OwnOptimizer(copied.opt)],
                 stateful=reachable_objects([copied, copied.opt, *copied.cbs], "fastai", "fastcore"),
@@ -102,9 +90,8 @@ class FastaiLearner(LazyLearner):
         """
         lr, before = rate_of(rate), self._learn.lr
         if isinstance(before, slice):
-            self._learn.lr = slice(before.start and before.start * lr / before.stop, lr)
-        else:
-            self._learn.lr = lr
+            lr = slice(before.start and before.start * lr / before.stop, lr)
+        self._learn.lr = lr
 
 
 class _OwnOptimizer(torch.optim.Optimizer):
@@ -127,7 +114,7 @@ class _Passes:
         own.fake_l.d = own.fake_l.default = own  # decides the order of a pass
         own.fake_l.dataset = own.fake_l
         # a closure, as the walk over the attributes of the data must not enter the loader
-        self._pass = lambda: grouped(_one_pass(own, self.random), size)
+        self._pass = lambda: iter(BatchGroups(_one_pass(own, self.random), size))
 
     def __iter__(self) -> Iterator[list[Any]]:
         return self._pass()
@@ -164,14 +151,6 @@ def _prepared_copy(learn: Learn, quiet: Callbacks) -> Learn:
     return copied
 
 
-def _batches_per_update(learn: Learn) -> int:
-    accumulating = [one.n_acc for one in learn.cbs if isinstance(one, callbacks.GradientAccumulation)]
-    return math.ceil(max(accumulating, default=1) / learn.dl.bs)
-
-
-def _update(learn: Learn, batches: Sequence[Any]) -> Tensor:
-    losses: list[Tensor] = []
-    for batch in batches:
-        learn.one_batch(0, batch)
-        losses.append(learn.loss.detach().clone())
-    return mean_loss(losses)
+def _train(learn: Learn, batch: Any) -> Tensor:
+    learn.one_batch(0, batch)
+    return learn.loss.detach().clone()

@@ -1,12 +1,4 @@
-"""PyTorch Ignite: an ``Engine`` as a learner.
-
-::
-
-    learner = EngineLearner(trainer, optimizer, loader)
-    suggestion = lrfinder.LRFinder(learner).suggest(horizon=1000)
-    learner.set_rate(suggestion)
-    trainer.run(loader, max_epochs=10)
-"""
+"""PyTorch Ignite: an ``Engine`` as a learner."""
 
 from __future__ import annotations
 
@@ -24,9 +16,7 @@ from lrfinder._optional import require
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._apply_rate import apply_rate
-from lrfinder.trainers._lazy import LazyLearner
-from lrfinder.trainers._updates import BatchGroups, loss_in, mean_loss
+from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, loss_in, mean_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -34,13 +24,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lrfinder.schedules import RateLike
-    from lrfinder.trainers._apply_rate import MakeScheduler
+    from lrfinder.trainers._learner import MakeScheduler
 
 __all__ = ["EngineLearner", "default_loss"]
 
-engines = require("ignite.engine", "ignite")
-handlers_of_ignite = require("ignite.handlers", "ignite")
-Events = engines.Events
+ignite = require("ignite", "ignite")
+Events = ignite.engine.Events
 
 _RUN_EVENTS = list(Events)  # compared by name: an event with a filter is not an instance of these
 _STATEFUL = (Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
@@ -91,7 +80,10 @@ class EngineLearner(LazyLearner):
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
     ) -> None:
-        _check(engine, accumulate)
+        check_kind(engine, ignite.engine.Engine, "engine", "an ignite.engine.Engine")
+        if accumulate < 1:
+            message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
+            raise LearnerError(message)
         references = list(_references(engine._process_function))
         modules = [one for one in references if isinstance(one, nn.Module)] if model is None else [model]
         _check_modules(modules, optimizer)
@@ -131,22 +123,13 @@ class EngineLearner(LazyLearner):
             OptimizerError: a handler of the engine writes rates of its own into the optimizer.
         """
         for one in _owners(self._engine):
-            is_scheduler = isinstance(one, handlers_of_ignite.ParamScheduler)
+            is_scheduler = isinstance(one, ignite.handlers.ParamScheduler)
             if is_scheduler and one.optimizer is self._optimizer and one.param_name == "lr":
                 message = f"The engine has a {type(one).__name__} that writes rates of its own; give that the rate instead."
                 raise OptimizerError(message)
         scheduler = apply_rate(self._optimizer, [], rate, schedule)
         if scheduler is not None:
             self._engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: scheduler.step())
-
-
-def _check(engine: Engine, accumulate: int) -> None:
-    if not isinstance(engine, engines.Engine):
-        message = f"The engine is a {type(engine).__module__}.{type(engine).__name__}; give an ignite.engine.Engine."
-        raise LearnerError(message)
-    if accumulate < 1:
-        message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
-        raise LearnerError(message)
 
 
 def _check_modules(modules: Sequence[nn.Module], optimizer: Optimizer) -> None:
@@ -217,5 +200,5 @@ def _owner(handler: Any) -> object:
 
 
 def _takes_part(owner: object, named: Sequence[object]) -> bool:
-    is_average = isinstance(owner, handlers_of_ignite.EMAHandler)
+    is_average = isinstance(owner, ignite.handlers.EMAHandler)
     return is_average or any(owner is getattr(one, "__self__", one) for one in named)

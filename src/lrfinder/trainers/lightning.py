@@ -1,15 +1,8 @@
-"""PyTorch Lightning: a ``LightningModule`` with its ``Trainer`` as a learner, and the search as a callback.
-
-::
-
-    learner = LightningLearner(module, trainer, loader)  # or a LightningDataModule
-    suggestion = lrfinder.LRFinder(learner).suggest(horizon=1000)
-    learner.set_rate(suggestion)
-    trainer.fit(module, loader)
-"""
+"""PyTorch Lightning: a ``LightningModule`` with its ``Trainer`` as a learner, and the search as a callback."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lrfinder import LRFinder
@@ -17,19 +10,8 @@ from lrfinder._optional import require
 from lrfinder.errors import OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._apply_rate import apply_rate
-from lrfinder.trainers._lazy import LazyLearner
-from lrfinder.trainers._lightning_loop import (
-    Callbacks,
-    Module,
-    Trainer,
-    attached,
-    check,
-    copy_of,
-    learner_of,
-    prepare,
-    quieted,
-)
+from lrfinder.trainers._learner import LazyLearner, apply_rate
+from lrfinder.trainers._lightning_loop import Module, Trainer, attached, check, copy_of, learner_of, prepare, quieted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,13 +19,12 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Suggestion
     from lrfinder.schedules import RateLike
     from lrfinder.torch import TorchLearner
-    from lrfinder.trainers._apply_rate import MakeScheduler
+    from lrfinder.trainers._learner import Callbacks, MakeScheduler
 
 __all__ = ["QUIET", "LRFind", "LightningLearner", "StartRate", "at_start", "for_remaining_steps"]
 
 pl = require("lightning.pytorch", "lightning")
 callbacks = pl.callbacks
-LRSchedulerConfig = require("lightning.pytorch.utilities.types", "lightning").LRSchedulerConfig
 
 QUIET: Callbacks = (
     callbacks.Checkpoint,
@@ -195,12 +176,8 @@ class LRFind(pl.Callback):
             return
         self._last_step = trainer.global_step
         check(pl_module, trainer)
-        with quieted(trainer, self.quiet):
-            learner = learner_of(trainer, pl_module, None, 1 << 30)
-            try:
-                suggestion = self.search(LRFinder(learner), trainer)
-            finally:
-                learner.close()
+        with quieted(trainer, self.quiet), closing(learner_of(trainer, pl_module, None, 1 << 30)) as learner:
+            suggestion = self.search(LRFinder(learner), trainer)
         self.suggestions.append(suggestion)
         if suggestion.lr is not None:
             _apply_rate(trainer, suggestion, self.schedule)
@@ -213,4 +190,4 @@ def _apply_rate(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> No
     before = [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
     scheduler = apply_rate(trainer.optimizers[0], before, rate, schedule)
     if scheduler is not None:
-        trainer.strategy.lr_scheduler_configs = [LRSchedulerConfig(scheduler, interval="step")]
+        trainer.strategy.lr_scheduler_configs = [pl.utilities.types.LRSchedulerConfig(scheduler, interval="step")]

@@ -1,12 +1,4 @@
-"""skorch: a ``NeuralNet`` with its data as a learner.
-
-::
-
-    learner = SkorchLearner(net, X, y)
-    suggestion = lrfinder.LRFinder(learner).suggest(horizon=1000)
-    learner.set_rate(suggestion)
-    net.fit(X, y)
-"""
+"""skorch: a ``NeuralNet`` with its data as a learner."""
 
 from __future__ import annotations
 
@@ -15,12 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._optional import require
-from lrfinder.errors import LearnerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._lazy import LazyLearner
-from lrfinder.trainers._objects import reachable_objects
+from lrfinder.trainers._learner import LazyLearner, check_kind, is_of_package, reachable_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +19,7 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lrfinder.schedules import RateLike
-    from lrfinder.trainers._apply_rate import MakeScheduler
+    from lrfinder.trainers._learner import Callbacks, MakeScheduler
 
 __all__ = ["TRAINING_CALLBACKS", "SkorchLearner"]
 
@@ -38,7 +28,6 @@ callbacks = require("skorch.callbacks", "skorch")
 clone = require("sklearn.base", "skorch").clone
 
 Net = Any  # a skorch.NeuralNet
-Callbacks = tuple[type, ...]
 
 TRAINING_CALLBACKS: Callbacks = (callbacks.GradientNormClipping, callbacks.InputShapeSetter, callbacks.ParamMapper)
 """skorch's callbacks that belong to training. All others of its own watch one, and a search leaves them out."""
@@ -77,9 +66,7 @@ class SkorchLearner(LazyLearner):
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
     ) -> None:
-        if not isinstance(net, skorch.NeuralNet):
-            message = f"The net is a {type(net).__module__}.{type(net).__name__}; give a skorch.NeuralNet."
-            raise LearnerError(message)
+        check_kind(net, skorch.NeuralNet, "net", "a skorch.NeuralNet")
         self._net = net
 
         def prepared() -> TorchLearner:
@@ -145,8 +132,7 @@ def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> Net:  # noqa: 
 
 
 def _takes_part(callback: object, quiet: Callbacks) -> bool:
-    own = type(callback).__module__.partition(".")[0] == "skorch"
-    return isinstance(callback, TRAINING_CALLBACKS) or not (own or isinstance(callback, quiet))
+    return isinstance(callback, TRAINING_CALLBACKS) or not (is_of_package(callback, "skorch") or isinstance(callback, quiet))
 
 
 def _train(net: Net, batch: Any) -> Tensor:

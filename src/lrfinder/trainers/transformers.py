@@ -1,12 +1,4 @@
-"""Hugging Face Transformers: a ``Trainer`` as a learner.
-
-::
-
-    learner = TrainerLearner(trainer)
-    suggestion = lrfinder.LRFinder(learner).suggest(horizon=1000)
-    learner.set_rate(suggestion)
-    trainer.train()
-"""
+"""Hugging Face Transformers: a ``Trainer`` as a learner."""
 
 from __future__ import annotations
 
@@ -21,10 +13,7 @@ from lrfinder.errors import LearnerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.schedules import set_rate
-from lrfinder.trainers._apply_rate import apply_rate
-from lrfinder.trainers._lazy import LazyLearner
-from lrfinder.trainers._objects import reachable_objects
-from lrfinder.trainers._updates import BatchGroups
+from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, is_of_package, reachable_objects
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
@@ -32,19 +21,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from lrfinder.schedules import RateLike
-    from lrfinder.trainers._apply_rate import MakeScheduler
+    from lrfinder.trainers._learner import Callbacks, MakeScheduler
 
 __all__ = ["QUIET", "TrainerLearner"]
 
 transformers = require("transformers", "transformers")
 accelerate = require("accelerate", "transformers")
-DefaultFlowCallback = require("transformers.trainer_callback", "transformers").DefaultFlowCallback
 
 Trainer = Any  # a transformers.Trainer
-Callbacks = tuple[type, ...]
 
 QUIET: Callbacks = (
-    DefaultFlowCallback,
+    transformers.trainer_callback.DefaultFlowCallback,
     transformers.EarlyStoppingCallback,
     transformers.PrinterCallback,
     transformers.ProgressCallback,
@@ -76,7 +63,14 @@ class TrainerLearner(LazyLearner):
     def __init__(
         self, trainer: Trainer, *, quiet: Iterable[type] = (), group: str | int | None = None, replay_bytes: int = 1 << 30
     ) -> None:
-        _check(trainer)
+        check_kind(trainer, transformers.Trainer, "trainer", "a transformers.Trainer")
+        devices = max(trainer.args.world_size, trainer.args.n_gpu)
+        if devices > 1 or trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
+            message = (
+                f"The trainer works on {devices} devices, or with DeepSpeed or FSDP; search on one without, with a "
+                "per_device_train_batch_size that is as many times as large."
+            )
+            raise LearnerError(message)
         self._trainer = trainer
         all_quiet = (*QUIET, *quiet)
 
@@ -117,20 +111,6 @@ class TrainerLearner(LazyLearner):
                 trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, False
 
 
-def _check(trainer: Trainer) -> None:
-    if not isinstance(trainer, transformers.Trainer):
-        message = f"The trainer is a {type(trainer).__module__}.{type(trainer).__name__}; give a transformers.Trainer."
-        raise LearnerError(message)
-    args = trainer.args
-    devices = max(args.world_size, args.n_gpu)
-    if devices > 1 or trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
-        message = (
-            f"The trainer works on {devices} devices, or with DeepSpeed or FSDP; search on one without, with a "
-            "per_device_train_batch_size that is as many times as large."
-        )
-        raise LearnerError(message)
-
-
 def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
     """Return a copy that is ready to train. It shares parameters, data and your callbacks with the trainer."""
     copied = copy.copy(trainer)
@@ -144,9 +124,9 @@ def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
     copied.lr_scheduler = None
     copied.create_optimizer()
     copied.model_wrapped, copied.optimizer = copied.accelerator.prepare(copied.model, copied.optimizer)
-    callbacks = [one for one in trainer.callback_handler.callbacks if not _is_quiet(one, quiet)]
     copied.callback_handler = handler = copy.copy(trainer.callback_handler)
-    handler.callbacks, handler.model, handler.optimizer = callbacks, copied.model, copied.optimizer
+    active = [one for one in handler.callbacks if not (isinstance(one, quiet) or is_of_package(one, "transformers"))]
+    handler.callbacks, handler.model, handler.optimizer = active, copied.model, copied.optimizer
     copied.train_loader = handler.train_dataloader = _repeatable(copied.get_train_dataloader())
     copied.accelerator._dataloaders = []  # the learner restores the position in the data
     for begin in (handler.on_train_begin, handler.on_epoch_begin):
@@ -165,10 +145,6 @@ def _repeatable(loader: Any) -> Any:
         if isinstance(one, accelerate.data_loader.SeedableRandomSampler) and cast("Any", one).generator is None:
             cast("Any", one).generator = torch.Generator()
     return loader
-
-
-def _is_quiet(callback: object, quiet: Callbacks) -> bool:
-    return isinstance(callback, quiet) or type(callback).__module__.partition(".")[0] == "transformers"
 
 
 def _update(trainer: Trainer, batches: Sequence[Any]) -> Tensor:

@@ -1,0 +1,159 @@
+"""The parts that the learners of all trainers share: their preparation, their updates, and the rate of their optimizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
+
+from lrfinder.errors import LearnerError, LossError, OptimizerError
+from lrfinder.learner import adapted
+from lrfinder.randomness import capture, restore_states
+from lrfinder.schedules import RateLike
+from lrfinder.torch._training_state import TrainingState
+from lrfinder.torch.batches import own_source
+from lrfinder.torch.schedules import set_rate
+from lrfinder.wrappers import Wrapper
+
+if TYPE_CHECKING:
+    from lrfinder.torch import TorchLearner
+
+Callbacks = tuple[type, ...]
+
+MakeScheduler = Callable[[Optimizer, RateLike], Any]
+"""A function of ``lrfinder.torch.schedules``: it sets the rate, and returns a scheduler or None."""
+
+
+class LazyLearner(Wrapper):
+    """A learner whose trainer is prepared at the first use, not when the learner is created.
+
+    The random numbers that the preparation draws are restored, those of the data included.
+
+    Args:
+        prepare: prepares the trainer and returns the learner that drives it.
+        modules: the modules that are trained, as far as they exist already.
+        data: the data, whose random generators are restored.
+    """
+
+    def __init__(self, prepare: Callable[[], TorchLearner], modules: Sequence[nn.Module], data: Iterable[Any] = ()) -> None:
+        self._prepare = prepare
+        self._modules = modules
+        self._data = data
+
+    @cached_property
+    def learner(self) -> TorchLearner:  # pyright: ignore[reportIncompatibleVariableOverride]  (not known from the start)
+        """The learner that drives the trainer's own step."""
+        before = capture(TrainingState([], [], data=self._data).generators())
+        try:
+            return self._prepare()
+        finally:
+            restore_states(before)
+
+    @cached_property
+    def _full(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  (as above)
+        return adapted(self.learner)
+
+    def parts(self) -> list[object]:
+        """Return the modules and parameters, none of which two threads may train at once."""
+        return TrainingState(self._modules, []).parts()
+
+    def close(self) -> None:
+        """Close the iterator over the data, which ends its worker processes."""
+        if "learner" in vars(self):
+            self.learner.close()
+
+
+def check_kind(given: object, kind: type, name: str, wanted: str) -> None:
+    """Raise a ``LearnerError`` that says what was given and what is ``wanted``, unless ``given`` is a ``kind``."""
+    if not isinstance(given, kind):
+        message = f"The {name} is a {type(given).__module__}.{type(given).__name__}; give {wanted}."
+        raise LearnerError(message)
+
+
+def is_of_package(value: object, *packages: str) -> bool:
+    return type(value).__module__.partition(".")[0] in packages
+
+
+def reachable_objects(roots: Iterable[object], *packages: str) -> list[object]:
+    """Return the roots and all objects of classes from ``packages`` that can be reached from them.
+
+    The search follows attributes, lists, tuples, sets and dicts. It does not enter modules and optimizers.
+    """
+    found: list[object] = []
+    pending = list(roots)
+    seen: set[int] = set()
+    ids_of_roots = set(map(id, pending))
+    while pending:
+        value = pending.pop()
+        if id(value) in seen or isinstance(value, nn.Module | Optimizer | Tensor | type):
+            continue
+        seen.add(id(value))
+        if isinstance(value, Mapping):
+            pending.extend(cast("Mapping[object, object]", value).values())
+        elif isinstance(value, list | tuple | set):
+            pending.extend(cast("list[object]", value))
+        elif hasattr(value, "__dict__") and (id(value) in ids_of_roots or is_of_package(value, *packages)):
+            found.append(value)
+            pending.extend(vars(value).values())
+    return found
+
+
+class BatchGroups:
+    """Batches in lists of ``size``, one per update. As in a trainer, the last update of a pass may have fewer."""
+
+    def __init__(self, data: Iterable[Any], size: int) -> None:
+        self.data = own_source(data)
+        self.size = size
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        batches = iter(self.data)
+        return iter(lambda: list(islice(batches, self.size)), [])
+
+
+def loss_in(output: object, source: str) -> Tensor:
+    """Return the loss in the output of ``source``, detached.
+
+    Raises:
+        LossError: the output holds none.
+    """
+    loss = cast("Mapping[str, object]", output).get("loss") if isinstance(output, Mapping) else output
+    if isinstance(loss, float):
+        return torch.tensor(loss, dtype=torch.float64)
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        message = f"{source} gave {output!s:.80}; it must give the loss as one number, or a dict with a 'loss'."
+        raise LossError(message)
+    return loss.detach()
+
+
+def mean_loss(losses: list[Tensor]) -> Tensor:
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+
+def apply_rate(optimizer: Optimizer, schedulers: Iterable[Any], rate: RateLike, schedule: MakeScheduler = set_rate) -> Any:
+    """Set the rate of an optimizer; return the scheduler from ``schedule``, if it returns one.
+
+    ``schedulers`` step the optimizer so far. They keep their shape and get the new rate as their highest.
+
+    Raises:
+        RatesError: there is no rate above 0.
+        OptimizerError: one of ``schedulers`` has rates of its own, and ``schedule`` does not replace it.
+    """
+    scheduler = schedule(optimizer, rate)
+    if scheduler is not None:
+        return scheduler
+    for before in schedulers:
+        if isinstance(before, OneCycleLR | CyclicLR):
+            message = (
+                f"The optimizer has a {type(before).__name__} that keeps rates of its own; replace it by a schedule: "
+                "schedule=lambda optimizer, rate: lrfinder.torch.schedules.one_cycle(optimizer, rate, iterations)."
+            )
+            raise OptimizerError(message)
+        if hasattr(before, "base_lrs"):
+            before.base_lrs = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
+    return None
