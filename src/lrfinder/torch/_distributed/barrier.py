@@ -7,9 +7,8 @@ from enum import Enum, StrEnum, auto
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrfinder.errors import DataEndedError, RankError
-from lrfinder.torch._distributed.channel import BROKEN, FaultReport
+from lrfinder.torch._distributed.channel import BROKEN, FaultReport, is_collective_error
 from lrfinder.torch._distributed.consistency import position_difference, settings_difference
-from lrfinder.torch._distributed.gloo import is_collective_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 
 class Phase(Enum):
-    """The state in which the ranks are."""
-
     OPEN = auto()  # they exchange messages
     ENDED = auto()  # all know of a fault that ended their sweep; the next call starts again
     BROKEN = auto()  # some wait for others in vain; the processes must end
@@ -49,10 +46,7 @@ class Message(NamedTuple):
 
 
 class RankBarrier:
-    """The exchange of messages between the ranks, and the phase that they share.
-
-    ``settings`` returns what must be equal on every rank, as texts under names.
-    """
+    """The exchange of messages between the ranks, and the phase that they share."""
 
     def __init__(self, channel: Channel, settings: Callable[[], Mapping[str, str]]) -> None:
         self.phase = Phase.OPEN
@@ -67,8 +61,16 @@ class RankBarrier:
         if self.phase is Phase.ENDED:
             self.phase = Phase.OPEN
             self._channel.drop_notes()
-        if not self._channel.is_open:
-            self._open()
+        if self._channel.is_open:
+            return
+        try:
+            self._channel.open()
+            settings = self._channel.share(self._settings())
+        except RuntimeError as error:
+            raise self._no_answer() from error
+        if difference := settings_difference(self._channel.ranks, settings):
+            self._channel.close()
+            raise RankError(difference)
 
     def wait(self, stage: Stage, *, lr: float = 0.0, loss: float = 0.0, size: float = 0.0) -> list[Message]:
         """Return the messages of all ranks, in order; raise if a rank raised, is gone, or is at another stage or rate."""
@@ -111,17 +113,6 @@ class RankBarrier:
     def close(self) -> None:
         """Shut the channel down; the next call opens it again."""
         self._channel.close()
-
-    def _open(self) -> None:
-        try:
-            self._channel.open()
-            settings = self._channel.share(self._settings())
-        except RuntimeError as error:
-            raise self._no_answer() from error
-        difference = settings_difference(self._channel.ranks, settings)
-        if difference is not None:
-            self._channel.close()
-            raise RankError(difference)
 
     def _exchange(self, message: Message) -> list[Message]:
         return [Message(*numbers) for numbers in self._channel.exchange(message)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -16,7 +17,7 @@ import torch.distributed as dist
 from torch.distributed import distributed_c10d
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
 BROKEN = "The process group is broken; end all processes and start them again."
 _NOTE_CHARACTERS = 300
@@ -91,12 +92,10 @@ class Channel:
         self._prefix = f"lrfinder/{'-'.join(map(str, self.ranks))}/{_opened[self.ranks]}"
         # new_group() would reuse the name of a closed group of these ranks, under which the store still has addresses at
         # which nobody listens any more
-        store = distributed_c10d.PrefixStore(f"{self._prefix}/gloo", _default_store())
-        position = self.ranks.index(self.rank)
-        self._group = dist.ProcessGroupGloo(store, position, len(self.ranks), timedelta(seconds=self._seconds))
+        position, seconds = self.ranks.index(self.rank), timedelta(seconds=self._seconds)
+        self._group = dist.ProcessGroupGloo(self._store("gloo"), position, len(self.ranks), seconds)
 
     def close(self) -> None:
-        """Shut the process group down."""
         if self._group is not None:
             self._group.shutdown()
         self._group = None
@@ -119,14 +118,14 @@ class Channel:
 
     def leave_note(self, error_text: str, *, is_consequence: bool) -> None:
         """Leave a note of what this rank raised. Of several notes of a rank the first counts."""
-        store, key = self._notes_store(), str(self.rank)
+        store, key = self._notes(), str(self.rank)
         if not store.check([key]):
             note = Note(store.add("raised", 1), self.rank, error_text[:_NOTE_CHARACTERS], is_consequence)
             store.set(key, json.dumps(note))
 
     def read_notes(self, ranks: Iterable[int]) -> FaultReport:
         """Return the notes of ``ranks``, which have left one."""
-        store = self._notes_store()
+        store = self._notes()
         notes = [Note(*cast("list[Any]", json.loads(store.get(str(rank))))) for rank in ranks]
         return FaultReport(tuple(sorted(notes)))
 
@@ -134,7 +133,7 @@ class Channel:
         """Return the notes of all ranks, of which each leaves one. Those that do not in time are missing."""
         keys = list(map(str, self.ranks))
         try:
-            self._notes_store().wait(keys, timedelta(seconds=2 * self._seconds))
+            self._notes().wait(keys, timedelta(seconds=2 * self._seconds))
         except dist.DistStoreError:
             keys = self._present(keys)
         present = list(map(int, keys))
@@ -142,7 +141,7 @@ class Channel:
 
     def _present(self, keys: list[str]) -> list[str]:
         """Return the keys that the store has. Halving the list spares it a request per key and rank."""
-        if self._notes_store().check(keys):
+        if self._notes().check(keys):
             return keys
         half = len(keys) // 2
         return self._present(keys[:half]) + self._present(keys[half:]) if half else []
@@ -151,10 +150,32 @@ class Channel:
         """Leave the notes behind, on every rank: later ones belong to another fault."""
         self._faults += 1
 
-    def _notes_store(self) -> Any:
-        return distributed_c10d.PrefixStore(f"{self._prefix}/{self._faults}", _default_store())
+    def _notes(self) -> Any:
+        return self._store(str(self._faults))
+
+    def _store(self, name: str) -> Any:
+        """Return a part of the store at which all processes met."""
+        store = distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (the one way)
+        return distributed_c10d.PrefixStore(f"{self._prefix}/{name}", store)
 
 
-def _default_store() -> Any:
-    """Return the store at which all processes met."""
-    return distributed_c10d._get_default_store()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
+@contextmanager
+def collective_timeout(groups: Sequence[dist.ProcessGroup], seconds: float) -> Generator[None]:
+    """Limit how long a collective of the model waits on gloo. Other backends end their processes by themselves."""
+    kind: Any = getattr(dist, "ProcessGroupGloo", ())
+    every: Any = [group._get_backend(device) for group in groups for device in group._device_types]  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  (there is no other way)
+    backends: list[Any] = [backend for backend in every if isinstance(backend, kind)]
+    before = [backend.options._timeout for backend in backends]  # noqa: SLF001  (the one that PyTorch reads)
+    try:
+        for backend, timeout in zip(backends, before, strict=True):
+            backend._set_default_timeout(min(timeout, timedelta(seconds=seconds)))  # noqa: SLF001  (as above)
+        yield
+    finally:
+        for backend, timeout in zip(backends, before, strict=True):
+            backend._set_default_timeout(timeout)  # noqa: SLF001  (as above)
+
+
+def is_collective_error(error: BaseException) -> bool:
+    """Return True where other ranks caused the error: gloo raises a ``RuntimeError``, known by its words alone."""
+    of_gloo = isinstance(error, RuntimeError) and any(words in str(error) for words in ("gloo", "pair closure"))
+    return of_gloo or isinstance(error, dist.DistError)

@@ -62,10 +62,9 @@ def settings_difference(ranks: Sequence[int], settings: Sequence[Mapping[str, st
 def position_difference(ranks: Sequence[int], stages: Sequence[str], lrs: Sequence[float]) -> str | None:
     """Return how the stages or rates of the ranks differ, None where they agree."""
     for rank, stage, lr in zip(ranks, stages, lrs, strict=True):
-        difference = f"{stages[0]}, rank {rank} {stage}" if stage != stages[0] else ""
-        if not difference and lr != lrs[0]:
-            difference = f"is at the rate {lrs[0]:.6g}, rank {rank} at {lr:.6g}"
-        if difference:
+        if (stage, lr) != (stages[0], lrs[0]):
+            rates = f"is at the rate {lrs[0]:.6g}, rank {rank} at {lr:.6g}"
+            difference = rates if stage == stages[0] else f"{stages[0]}, rank {rank} {stage}"
             return (
                 f"Rank {ranks[0]} {difference}: they were called differently. Call the finder on every rank with the same "
                 "settings (rates, iterations, stopping)."

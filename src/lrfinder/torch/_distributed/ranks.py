@@ -9,28 +9,31 @@ from __future__ import annotations
 
 import sys
 import warnings
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
+import torch
 import torch.distributed as dist
+from torch import Tensor, nn
 
 from lrfinder.errors import LRFinderWarning, ModelError
 from lrfinder.torch._distributed import sharding
 from lrfinder.torch._distributed.barrier import Phase, RankBarrier, Stage
-from lrfinder.torch._distributed.channel import Channel
-from lrfinder.torch._distributed.gloo import collective_timeout
-from lrfinder.torch._distributed.ranked_step import RankedStep
+from lrfinder.torch._distributed.channel import Channel, collective_timeout
+from lrfinder.torch.batches import batch_size
+from lrfinder.torch.step import check_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
 
-    from torch import nn
-    from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
 
-    from lrfinder.torch._distributed.ranked_step import Forward
-    from lrfinder.torch.step import Step
+    from lrfinder.torch.step import Loss, Step
+
+    Forward = Callable[[nn.Module, Any], Tensor]
+
+_UNSETTLED_UPDATES = 2  # after which a DistributedDataParallel has ordered its buckets, together with the other ranks
 
 
 def detect_ranks(
@@ -38,7 +41,7 @@ def detect_ranks(
     optimizers: Sequence[Optimizer],
     settings: Callable[[], Mapping[str, str]],
     *,
-    process_group: ProcessGroup | None,
+    process_group: dist.ProcessGroup | None,
     seconds: float,
 ) -> SingleProcess:
     """Return the ranks over which modules and optimizers are spread, or this process alone.
@@ -51,9 +54,7 @@ def detect_ranks(
     if len(ranks) <= 1:
         return SingleProcess(modules)
     barrier = RankBarrier(Channel(ranks, seconds / 4), settings)
-    return Ranks(
-        modules, barrier, RankedStep(barrier, modules, optimizers, partial(collective_timeout, groups, seconds / 4))
-    )
+    return Ranks(modules, optimizers, barrier, partial(collective_timeout, groups, seconds / 4))
 
 
 class SingleProcess:
@@ -67,15 +68,15 @@ class SingleProcess:
         self._processes = dist.get_world_size() if initialized else 1
 
     def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:  # noqa: ARG002  (for many processes)
-        """Return a forward whose loss is the mean over ranks and whose gradient is that of this rank."""
+        """Return a forward whose loss is the mean over ranks; its gradient stays that of this rank."""
         return forward
 
     def wrap_step(self, step: Step) -> Step:
-        """Return a step that ends on all ranks when it ends on one."""
+        """Return a step that raises its own exception on this rank and lets all others raise a ``RankError``."""
         return step
 
     def wrap_custom_step(self, step: Step) -> Step:
-        """Return the same for a step that calls its forward itself; its loss is the mean over ranks."""
+        """Return the same for a step that calls its forward itself; its loss is the mean over the samples of all ranks."""
         return step
 
     def snapshot(self) -> AbstractContextManager[object]:
@@ -96,7 +97,7 @@ class SingleProcess:
         return nullcontext()
 
     def close(self) -> None:
-        """End what was started for the ranks."""
+        """End what was started for the ranks; the next call starts it again."""
 
     def _refuse_late_shards(self) -> None:
         now = sharding.count_shards(self._modules)
@@ -109,22 +110,65 @@ class SingleProcess:
 
 
 class Ranks(SingleProcess):
-    """A training that several processes run together."""
+    """A training that several processes run together.
 
-    def __init__(self, modules: Sequence[nn.Module], barrier: RankBarrier, step: RankedStep) -> None:
+    Where a forward waits for other ranks, they also agree after each draw: one whose data raise keeps nobody waiting.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        barrier: RankBarrier,
+        limited_waiting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         super().__init__(modules)
         self._barrier = barrier
-        self._step = step
+        self._limited_waiting = limited_waiting
+        self._optimizers = optimizers
+        self._wrappers = sharding.data_parallel_wrappers(modules)
+        copies_buffers = any(wrapper.will_sync_module_buffers() for wrapper in self._wrappers)  # of the first rank
+        self._forward_waits = self._shards > 0 or not self._wrappers or copies_buffers
+        self._accumulate = 1
+        self._unsettled_forwards = 0
+        self._forwards = 0  # of this update
+        self._samples = 0.0  # drawn for this update
         self._handled: BaseException | None = None  # by the caller, when the last snapshot was copied
-        self.wrap_forward = step.wrap_forward
-        self.wrap_step = step.wrap_step
-        self.wrap_custom_step = step.wrap_custom_step
+
+    def wrap_forward(self, forward: Forward, accumulate: int) -> Forward:
+        """Return the forward of one rank; all but the last of ``accumulate`` leave gradients unreduced."""
+        self._accumulate = accumulate
+        self._unsettled_forwards = _UNSETTLED_UPDATES * accumulate
+
+        def ranked_forward(model: nn.Module, batch: Any) -> Tensor:
+            self._forwards += 1
+            with ExitStack() as unreduced:
+                for wrapper in self._wrappers if self._forwards % accumulate else ():
+                    unreduced.enter_context(wrapper.no_sync())
+                loss: Any = forward(model, batch)
+                loss = loss.full_tensor() if sharding.is_shard(loss) else loss
+            mean = self._mean(check_loss(loss).item(), batch_size(batch))
+            return cast("Tensor", _WithValue.apply(loss, mean))
+
+        return ranked_forward
+
+    def wrap_step(self, step: Step) -> Step:
+        def ranked_step(draw: Callable[[], Any]) -> Loss:
+            self._begin()
+            with self._barrier.announcing(), self._limited_waiting():
+                return step(lambda: self._draw(draw))
+
+        return ranked_step
+
+    def wrap_custom_step(self, step: Step) -> Step:
+        self._forward_waits = True
+        return self.wrap_step(lambda draw: self._mean(float(step(draw)), self._samples))
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Let every rank copy a snapshot, or none. The first time the ranks compare their settings."""
         self._handled = sys.exception()
-        self._step.begin()
+        self._begin()
         with self._barrier.announcing():
             self._refuse_late_shards()
             sharding.reshard(self._modules)
@@ -146,5 +190,40 @@ class Ranks(SingleProcess):
             self._barrier.announce_failure(raised)
 
     def close(self) -> None:
-        """Close the exchange between the ranks; the next call opens it again."""
         self._barrier.close()
+
+    def _begin(self) -> None:
+        if self._barrier.phase is Phase.ENDED:
+            self._unsettled_forwards = _UNSETTLED_UPDATES * self._accumulate
+        self._forwards = 0
+        self._samples = 0.0
+        self._barrier.enter()
+
+    def _draw(self, draw: Callable[[], Any]) -> Any:
+        batch = draw()
+        self._samples += batch_size(batch)
+        if self._forward_waits or self._unsettled_forwards:
+            self._barrier.wait(Stage.DRAW, lr=self._lr())
+        return batch
+
+    def _mean(self, loss: float, size: float) -> float:
+        messages = self._barrier.wait(Stage.LOSS, lr=self._lr(), loss=loss, size=size)
+        self._unsettled_forwards = max(0, self._unsettled_forwards - 1)
+        samples = sum(message.size for message in messages) or 1.0
+        return sum(message.loss * message.size for message in messages) / samples
+
+    def _lr(self) -> float:
+        """Return the sum of all rates: enough to see whether the ranks train at the same."""
+        return sum(float(group["lr"]) for optimizer in self._optimizers for group in optimizer.param_groups)
+
+
+class _WithValue(torch.autograd.Function):
+    """A loss that has the value of all ranks and the gradient of this one."""
+
+    @staticmethod
+    def forward(ctx: Any, loss: Tensor, value: float) -> Tensor:  # noqa: ARG004  (PyTorch's)
+        return torch.full_like(loss, value)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:  # noqa: ARG004  (as above)
+        return gradients[0], None

@@ -32,8 +32,7 @@ def process_groups(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]
         return []
     every = [part for module in modules for part in module.modules()]
     own = [getattr(part, "process_group", None) for part in (*every, *optimizers)]
-    meshes = {id(mesh): mesh for mesh in _meshes(modules)}
-    of_meshes = [group for mesh in meshes.values() for group in mesh.get_all_groups()]
+    of_meshes = [group for mesh in _meshes(modules) for group in mesh.get_all_groups()]
     found = [group for group in (*own, *of_meshes) if isinstance(group, dist.ProcessGroup)]
     return list({id(group): group for group in found}.values())
 
@@ -56,8 +55,8 @@ def count_shards(modules: Sequence[nn.Module]) -> int:
 
 def is_shard(tensor: object) -> bool:
     """Return True for a ``DTensor``, of which this process holds a part."""
-    kind: Any = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", None)
-    return kind is not None and isinstance(tensor, kind)
+    kind: Any = getattr(sys.modules.get("torch.distributed.tensor"), "DTensor", ())
+    return isinstance(tensor, kind)
 
 
 def local_part(tensor: Tensor) -> Tensor:
@@ -66,26 +65,11 @@ def local_part(tensor: Tensor) -> Tensor:
         return cast("Any", tensor).to_local() if is_shard(tensor) else tensor
 
 
-def full_value(loss: object) -> object:
-    """Return a loss that is spread over ranks as one number on each of them; anything else as it is."""
-    return cast("Any", loss).full_tensor() if is_shard(loss) else loss
-
-
 def reshard(modules: Sequence[nn.Module]) -> None:
     """Release the full parameters that a forward gathered, so that the next gathers them from the shards again."""
-    kind: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", None)
-    if kind is None:
-        return
-    for module in modules:
-        for part in module.modules():
-            if isinstance(part, kind):
-                cast("Any", part).reshard()
-
-
-def forward_communicates(modules: Sequence[nn.Module]) -> bool:
-    """Return True where a forward waits for other ranks: to gather shards, or to copy the buffers of the first rank."""
-    wrappers = data_parallel_wrappers(modules)
-    return count_shards(modules) > 0 or not wrappers or any(wrapper.will_sync_module_buffers() for wrapper in wrappers)
+    kind: Any = getattr(sys.modules.get("torch.distributed.fsdp"), "FSDPModule", ())
+    for part in (part for module in modules for part in module.modules() if isinstance(part, kind)):
+        cast("Any", part).reshard()
 
 
 def data_parallel_wrappers(modules: Sequence[nn.Module]) -> list[DistributedDataParallel]:
