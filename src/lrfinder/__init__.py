@@ -1,8 +1,8 @@
 """lrfinder: the learning-rate finder that leaves no trace.
 
 The core knows only :class:`Learner`. Each framework has a package with learners for it: ``lrfinder.torch``,
-``lrfinder.jax``, ``lrfinder.keras``, ``lrfinder.gluon``. All errors are in :mod:`lrfinder.errors`; those that users catch are
-here too.
+``lrfinder.jax``, ``lrfinder.keras``, ``lrfinder.gluon``. All errors are in :mod:`lrfinder.errors`; those that users
+catch are here too.
 """
 
 from importlib import import_module

@@ -86,7 +86,7 @@ class DataEndedError(DataError):
 
 
 class BusyError(LearnerError, RuntimeError):
-    """A model that another thread is sweeping. Nothing was changed."""
+    """Another thread is already sweeping the model. Nothing was changed."""
 
 
 class SnapshotError(LearnerError, OSError):

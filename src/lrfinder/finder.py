@@ -74,7 +74,7 @@ class LRFinder:
     ) -> RangeTest:
         """Run a range test: one iteration at each of rising rates, until the stopping criterion ends it.
 
-        The learner is afterwards as it was before, also after an exception, which passes through unchanged.
+        Afterwards the learner is as it was before, even after an exception, which passes through unchanged.
 
         Source: Smith 2017, section 3.3.
 
@@ -109,8 +109,8 @@ class LRFinder:
     def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
 
-        A training ends early where its loss becomes NaN or infinite, or its data end; the others continue. The learner is
-        afterwards as it was before.
+        A run ends early if its loss becomes NaN or infinite, or its data end; the others continue. Afterwards the learner is
+        as it was before.
 
         Raises:
             RatesError: there are no rates, one is not a finite number of at least 0, or ``iterations`` is below 1.
@@ -148,21 +148,21 @@ class LRFinder:
         schedule: Schedule = constant,
         on_record: OnRecord | None = None,
     ) -> Suggestion:
-        """Suggest the rate at which a training of ``horizon`` iterations ends lowest.
+        """Suggest the rate at which a run of ``horizon`` iterations ends lowest.
 
-        A sweep comes first, then probes: short trainings at a few rates, from the same start and on the same batches.
+        A sweep comes first, then probes: short runs at a few rates, from the same start and on the same batches.
 
-        The learner is afterwards as it was before, also after an exception, which passes through with a note of where it was
+        Afterwards the learner is as it was before, even after an exception, which passes through with a note of where it was
         raised.
 
         Args:
-            horizon: iterations of the training that the rate is for.
+            horizon: iterations of the training run that the rate is for.
             max_iterations: no more iterations than this for sweep and probes together; with 150 or fewer, the curve of the
                 sweep alone is read, against the losses of the same batches untrained.
             rates: the rates of the sweep, in place of its own ladder: two or more, at most half of ``max_iterations``; no
                 probe leaves their range.
-            schedule: how the rate moves through that training, a function of its progress from 0 to 1 whose highest value is
-                1; the suggestion is then the highest rate.
+            schedule: how the rate moves through that run: a function of its progress (0 to 1) with maximum value 1; the
+                suggested rate is then the peak of the schedule.
             on_record: called with each :class:`lrfinder.Record` as it is recorded.
 
         Raises:

@@ -125,7 +125,7 @@ class BaseLearner:
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
-        Another thread that sweeps one of them at the same time is refused, even through a learner of its own.
+        A second thread that sweeps any of them is refused, even if it uses another learner.
         """
         return ()
 

@@ -75,12 +75,12 @@ class Combination:
 
     @property
     def lowest(self) -> float:
-        """The lowest loss, mean over the seeds; NaN without a result."""
+        """The lowest loss, averaged over seeds; NaN if there is no result."""
         return float(np.mean([one.lowest for one in self.measures])) if self.measures else math.nan
 
     @property
     def spread(self) -> float:
-        """The standard deviation of the lowest loss over the seeds; NaN with fewer than two."""
+        """The standard deviation of the lowest loss over seeds; NaN for fewer than two."""
         return float(np.std([one.lowest for one in self.measures], ddof=1)) if len(self.measures) > 1 else math.nan
 
     @property

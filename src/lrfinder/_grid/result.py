@@ -96,7 +96,7 @@ class Grid(Result):
         return recommendation(self.combinations, missing=self.size - len(self.cells))
 
     def to_json(self, path: str | PathLike[str]) -> None:
-        """Write the grid to ``path``, a line for its axes and one for each cell; :func:`lrfinder.load` reads it back."""
+        """Write the grid to ``path``: one line for the axes, then one per cell; :func:`lrfinder.load` reads it back."""
         from lrfinder._grid.storage import save_grid
 
         save_grid(self, path)
@@ -113,7 +113,7 @@ class Grid(Result):
 
 
 def all_settings(axes: Mapping[str, Sequence[SettingValue]]) -> list[dict[str, SettingValue]]:
-    """Return the settings of every cell, the last axis moving fastest."""
+    """Return the settings of every cell, with the last axis varying fastest."""
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
 
 
@@ -125,5 +125,8 @@ def with_cells(grid: Grid, cells: Iterable[Cell]) -> Grid:
 
 
 def cell_key(settings: Mapping[str, SettingValue]) -> tuple[tuple[str, type, SettingValue], ...]:
-    """Return what identifies a cell, whatever the order of its settings; ``True`` differs from 1, and 1 equals 1.0."""
+    """Return a key that identifies a cell regardless of the order of its settings.
+
+    ``True`` differs from 1, but 1 equals 1.0.
+    """
     return tuple(sorted((name, bool if isinstance(value, bool) else object, value) for name, value in settings.items()))

@@ -34,7 +34,7 @@ def save(result: Result, path: str | PathLike[str]) -> None:
 
 
 def document_of(result: Result) -> Document:
-    """Return a result as what JSON can hold."""
+    """Return a result as JSON-compatible values."""
     return {"result": type(result).__name__, **_document(result)}
 
 
@@ -67,7 +67,7 @@ def _suggestion(result: Suggestion) -> Document:
 
 
 def probe_document(probe: Probe) -> Document:
-    """Return a probe as what JSON can hold."""
+    """Return a probe as JSON-compatible values."""
     return {"lr": probe.lr, "losses": _numbers(probe.losses), "stop": probe.stop.name}
 
 
@@ -77,12 +77,12 @@ def _numbers(values: Iterable[float]) -> list[float | str]:
 
 
 def as_lines(documents: Iterable[Document]) -> bytes:
-    """Return the documents as JSON, one a line."""
+    """Return the documents as JSON, one per line."""
     return "".join(json.dumps(document, allow_nan=False) + "\n" for document in documents).encode()
 
 
 def write_csv(columns: Mapping[str, Sequence[object]], path: str | PathLike[str]) -> None:
-    """Write a table, one line a row, with floats that read back exactly."""
+    """Write a table, one line per row, with floats that read back exactly."""
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(columns)

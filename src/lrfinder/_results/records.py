@@ -77,9 +77,9 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class Probe(BitwiseEqual):
-    """A short training at one rate: the loss of each iteration, before its update, and why it ended.
+    """A short run at one rate: the loss of each iteration, before its update, and why it ended.
 
-    Under a schedule ``lr`` is the highest rate of the training.
+    Under a schedule, ``lr`` is the highest rate of the run.
     """
 
     lr: float

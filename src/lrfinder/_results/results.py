@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 
 class Result:
-    """The methods that every result has."""
+    """The base class of results."""
 
     def to_columns(self) -> Mapping[str, Sequence[object]]:
         """Return the table of the result: columns by name, all of one length."""
@@ -283,7 +283,7 @@ class Comparison(BitwiseEqual, Result):
         return tuple(pair.lr for pair in self.against_best() if pair is not None and pair.order is Order.TIE)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
-        """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each training."""
+        """Return columns ``iteration``, ``lr``, ``loss``, with one row per iteration of each run."""
         return _long_table(zip(self.lrs.tolist(), self.losses.tolist(), strict=True))
 
 

@@ -108,7 +108,7 @@ def _wanted(evidence: Evidence, this: Round, start: float) -> list[float]:
 
 
 def _towards_signal(evidence: Evidence, this: Round, rates: list[float]) -> list[float]:
-    """Go lower where a rate does harm, higher where all are too low to have an effect, until these two are neighbors."""
+    """Return the next lower rate if one does harm, or the next higher if none has an effect; none after too many."""
     if len(rates) >= MOST_TRIALS_WITHOUT_SIGNAL:
         return []
     harmful = [lr for lr in rates if evidence.harms(lr, this.length)]

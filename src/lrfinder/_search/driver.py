@@ -29,17 +29,17 @@ def run_search(
     remote: Runner | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Suggestion:
-    """Sweep, search, conclude; the learner is restored at the end, also after an exception.
+    """Sweep, search, conclude; the learner is restored at the end, even after an exception.
 
     Args:
-        learner: trains the sweep, and the trials where no other runner does.
+        learner: runs the sweep, and the trials unless another runner does.
         settings: the settings of the search.
         on_record: called with each record of the sweep; a runner calls it with those of the trials.
         remote: trains the trials elsewhere, with learners of its own.
         checkpoint: stores the sweep and the trials until the search ends.
 
     Raises:
-        FactoryError: the learner of another process or an earlier run is a different one.
+        FactoryError: the learner in another process or an earlier run differs from this one.
     """
     with restored(learner) as start:
         stored = None if checkpoint is None else checkpoint.curve

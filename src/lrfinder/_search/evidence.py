@@ -113,7 +113,7 @@ class Evidence:
         return octaves, regrets
 
     def _change(self, lr: float, length: int) -> Losses:
-        """Return the last losses of a probe minus the untrained ones of the same batches, or minus their mean."""
+        """Return a probe's last losses minus the untrained losses of the same batches, or their mean if it is longer."""
         losses = self.runs[lr][length]
         late = max(3, round(LATE_FRACTION * len(losses)))
         paired = len(losses) <= len(self.untrained)

@@ -200,7 +200,7 @@ class Search:
         return 0 if self._stopped_early(trial.lr) else trial.length - self._with_done(trial).done
 
     def _with_done(self, trial: Trial) -> Trial:
-        """Return the trial with the iterations that it need not train again: those of the same rates."""
+        """Return the trial with ``done`` set to the iterations already run at the same rates."""
         if trial.lr not in self.kept:
             return trial
         schedule, done = self._settings.schedule, len(self._losses[trial.lr])

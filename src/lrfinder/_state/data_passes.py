@@ -40,7 +40,7 @@ class DataPasses(Generic[Batch]):
         self._is_empty = True  # as far as is known
 
     def close(self) -> None:
-        """Drop the open iterator, if another can follow it."""
+        """Drop the open iterator, unless the data can be iterated only once."""
         if not self.only_once:
             self._iterator = self.next = None
 

@@ -1,4 +1,4 @@
-"""A snapshot of everything that some objects refer to, restored into the same objects; every framework package uses it."""
+"""A snapshot of everything reachable from given objects, restored into the same objects; every framework package uses it."""
 
 from __future__ import annotations
 

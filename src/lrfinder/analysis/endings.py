@@ -61,16 +61,16 @@ def reached_end(losses: Losses) -> bool:
 
 
 def ended_above_first_tenth(losses: Losses) -> bool:
-    """Return whether the whole last tenth lies above the whole first tenth."""
+    """Return whether every loss of the last tenth lies above every loss of the first tenth."""
     window = comparison_window(len(losses))
     return bool(losses[-window:].min() > losses[:window].max())
 
 
 def ended_above_first_loss(losses: Losses) -> bool:
-    """Return whether a training ended above where it began, by more than luck with the first batch explains.
+    """Return whether a run ended above where it began, by more than a lucky first batch can explain.
 
-    The whole last tenth lies above the first loss by more than the tenth's own spread, or above the whole first tenth.
-    ``False`` for fewer than 50 losses.
+    Every loss of the last tenth exceeds the first loss by more than the tenth's own spread, or exceeds every loss of the
+    first tenth. ``False`` for fewer than 50 losses.
     """
     if len(losses) < LENGTH_WITH_NOISE:
         return False

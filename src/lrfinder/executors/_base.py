@@ -23,8 +23,8 @@ class Done(NamedTuple):
 
     Attributes:
         number: its index among the items.
-        outcome: what the work returned; ``None`` where it was lost.
-        attempts: how often it was started; ``None`` where that is not known.
+        outcome: what the work returned; ``None`` if the work was lost.
+        attempts: how often it was started; ``None`` if unknown.
         lost: why there is no outcome, in a sentence; empty where there is one.
     """
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class IsolatedState:
-    """A mark for the state of the learner in this process."""
+    """A token that stands for the learner's state in this process."""
 
 
 class Isolated(Wrapper):
@@ -62,7 +62,7 @@ class Isolated(Wrapper):
         return self._child.iteration(lr)
 
     def snapshot(self) -> IsolatedState:
-        """Return a mark; the state itself is this process."""
+        """Return a token; the state itself is this process."""
         if self._child is not None and self._states:
             message = "Iterations have followed another snapshot of this learner; snapshots of an isolated one do not nest."
             raise LearnerError(message)

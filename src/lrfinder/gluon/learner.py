@@ -176,7 +176,7 @@ class GluonLearner(BaseLearner):
         return [self.net.collect_params(), self.trainer, *of_sampler, *getattr(self, "_stateful", ())]
 
     def _initialize_deferred(self, batches: ReplayIterator) -> None:
-        """Give parameters without a value theirs by a forward in prediction mode on the next batch, which stays the next."""
+        """Initialize deferred parameters by one forward pass in prediction mode on the next batch, which stays the next."""
         if all(parameter._data is not None for parameter in self.net.collect_params().values()):
             return
         data, _ = data_and_label(batches.peek())

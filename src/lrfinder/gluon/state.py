@@ -1,4 +1,4 @@
-"""The state of a Gluon training, copied and restored: arrays in place, everything around them as the same objects."""
+"""The state of a Gluon run, copied and restored: arrays in place; the objects that hold them keep their identity."""
 
 from __future__ import annotations
 

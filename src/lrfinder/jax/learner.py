@@ -145,7 +145,7 @@ class OptaxLearner(BaseLearner):
         """Restore everything as it was at the snapshot.
 
         Raises:
-            RestoreError: an array of the state was donated since; nothing is changed then.
+            RestoreError: an array of the state has since been donated; in that case nothing is changed.
         """
         name = deleted_array(state.carry)
         if name is not None:

@@ -130,7 +130,7 @@ class _Walk:
         self.visited: dict[int, object] = {}  # holds the objects, so that no other object gets the id of one
 
     def visit(self, value: object, path: str) -> Named:
-        """Yield ``value``, or everything that it holds."""
+        """Yield ``(name, representation)`` pairs of ``value``, or of everything that it holds."""
         state = _generator_state(value)
         if isinstance(value, PLAIN):
             yield f"{self.kind}: {path}", repr(value)
@@ -150,7 +150,7 @@ class _Walk:
             yield from self.attributes(value, path)
 
     def attributes(self, value: object, path: str, excluded: Iterable[str] = ()) -> Named:
-        """Yield everything that the attributes of ``value`` hold."""
+        """Yield ``(name, representation)`` pairs of everything that the attributes of ``value`` hold."""
         of_torch = type(value).__module__.startswith("torch.")
         for name, item in list(getattr(value, "__dict__", {}).items()):
             is_setting = of_torch and (name.startswith("_") or (isinstance(item, PLAIN) and not self.tensors))

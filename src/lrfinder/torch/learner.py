@@ -127,16 +127,16 @@ class TorchLearner(BaseLearner):
         rank_timeout: float = 600.0,
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> TorchLearner:
-        """Build a learner from any other training step: several optimizers, several losses, custom precision.
+        """Build a learner from any custom training step: several optimizers, several losses, custom precision.
 
         Args:
             step: ``step(batch) -> loss`` performs the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
                 batch is on the device of the modules.
             data: as for the class.
             modules: every module that the step changes.
-            optimizers: every optimizer that it steps; the rate applies to all of them, ratios kept.
+            optimizers: every optimizer that it steps; the rate applies to all of them, with ratios kept.
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
-            group: as for the class; indices count through all optimizers.
+            group: as for the class; indices run across all optimizers' groups.
             replay_bytes: as for the class.
             process_group: as for the class.
             rank_timeout: as for the class.

@@ -105,7 +105,7 @@ def reachable_objects(roots: Iterable[object], *packages: str) -> list[object]:
 
 
 class BatchGroups:
-    """Batches in lists of ``size``, one per update. As in a trainer, the last update of a pass may have fewer."""
+    """Batches in lists of ``size``, one per update. As in a trainer, the last update of a pass may have fewer batches."""
 
     def __init__(self, data: Iterable[Any], size: int) -> None:
         self.data = own_source(data)

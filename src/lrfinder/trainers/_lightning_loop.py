@@ -29,7 +29,7 @@ Module = Any  # a lightning.pytorch.LightningModule
 
 
 class _LossRecorder(pl.Callback):
-    """Records the losses of the training step, which Lightning has divided by the number of batches per update."""
+    """A callback that records the losses of the training step, which Lightning divides by the batches per update."""
 
     def __init__(self) -> None:
         self.losses: list[Tensor] = []

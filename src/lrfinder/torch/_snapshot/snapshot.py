@@ -1,4 +1,4 @@
-"""Snapshot of the objects of a training: tensors are restored in place, everything around them as the same objects."""
+"""Snapshot of the objects of a run: tensors are restored in place; the objects that hold them keep their identity."""
 
 from __future__ import annotations
 

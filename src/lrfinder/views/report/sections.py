@@ -60,7 +60,7 @@ def _details(summary: str, content: str) -> str:
 
 
 def _scrolled(content: str, name: str) -> str:
-    """Return content that may be larger than the page, in a box that scrolls, by keyboard too."""
+    """Return content that may be larger than the page, in a scrollable box that the keyboard can scroll too."""
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{content}</div>' if content else ""
 
 
