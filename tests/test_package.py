@@ -127,9 +127,42 @@ def test_layers_of_the_core_import_downward_at_module_level(path):
         assert not ours & {"finder", "_grid", "_check", "_cli", "views"}
 
 
+ONE_LINE_METHODS = {  # of results and learners: they import inside their body, from above
+    "lrfinder._results.results": {"lrfinder.views", "lrfinder.analysis", "lrfinder._results.codec"},
+    "lrfinder._grid.result": {"lrfinder._grid.recommendation", "lrfinder._grid.storage"},
+    "lrfinder.learner": {"lrfinder.finder"},
+}
+
+
+def import_graph(*, inside_functions):
+    """The modules of the package that each module imports."""
+    return {module_of(path): MODULES & {*imports(path, inside_functions=inside_functions)} for path in FILES}
+
+
+def reachable(graph, start):
+    """Every module that ``start`` imports, directly or through others."""
+    found, pending = set(), [start]
+    while pending:
+        new = graph[pending.pop()] - found
+        found |= new
+        pending += new
+    return found
+
+
+def test_only_methods_of_results_and_learners_import_upward_inside_functions():
+    at_start, anywhere = import_graph(inside_functions=False), import_graph(inside_functions=True)
+    upward = {
+        (module, name)
+        for module, names in anywhere.items()
+        for name in names - at_start[module]
+        if module in reachable(anywhere, name) and not all(one.startswith("lrfinder.views.") for one in (module, name))
+    }
+    assert {module for module, _ in upward} == ONE_LINE_METHODS.keys()
+    assert not {(module, name) for module, name in upward if not name.startswith(tuple(ONE_LINE_METHODS[module]))}
+
+
 def test_no_module_imports_itself_through_others():
-    names = {module_of(path) for path in FILES}
-    graph = {module_of(path): {name for name in imports(path, inside_functions=False) if name in names} for path in FILES}
+    graph = import_graph(inside_functions=False)
     done, active = set(), []
 
     def visit(module):

@@ -14,12 +14,12 @@ states the law as functions that any learner can be put through.
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any, Generic, Protocol, SupportsFloat, TypeVar
 from weakref import WeakMethod
 
 from lrfinder._state.interrupts import DeferredSignals
-from lrfinder._state.model_lock import ModelLock
-from lrfinder.errors import RestoreError
+from lrfinder.errors import BusyError, RestoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -171,6 +171,36 @@ def adapted(learner: Restorable[Any]) -> Any:
     return learner if isinstance(learner, BaseLearner) else _Adapted(learner)
 
 
+_holders: dict[int, _ModelLock] = {}  # by the id of a part, the first lock on it
+
+
+class _ModelLock:
+    """A lock that reserves the parts of a model for this thread, which may lock them again.
+
+    Two sweeps of a model at once would each train on the changes of the other.
+    It is not a ``threading.Lock``, which an interrupt could leave locked: ``dict.setdefault`` tests and sets in one step.
+    """
+
+    def __init__(self, parts: Iterable[object]) -> None:
+        self._parts = {id(part): part for part in parts}  # references, so that no other object gets the same id
+        self._thread = threading.current_thread()
+
+    def acquire(self) -> None:
+        for key, part in self._parts.items():
+            thread = _holders.setdefault(key, self)._thread  # noqa: SLF001  (of another lock)
+            if thread is not self._thread:
+                message = (
+                    f"The {type(part).__name__} is being swept in the thread {thread.name!r}; wait until that sweep has "
+                    "ended, or give this finder a copy."
+                )
+                raise BusyError(message)
+
+    def release(self) -> None:
+        for key in self._parts:
+            if _holders.get(key) is self:
+                del _holders[key]
+
+
 class restored(Generic[State]):  # noqa: N801  (read as a function: ``with restored(learner) as state``)
     """Restore the learner at the end of the block, however the block ends.
 
@@ -186,7 +216,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
 
     def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
-        self._claim = ModelLock([learner, *adapted(learner).parts()])
+        self._claim = _ModelLock([learner, *adapted(learner).parts()])
         leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected
         self._signals = DeferredSignals(lambda frame: (asked := leaving()) is not None and asked(frame))
 

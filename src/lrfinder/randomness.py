@@ -58,13 +58,14 @@ def global_generators() -> tuple[RandomGenerator, ...]:
     """Return the global generators of Python and numpy."""
     python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
     numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
-    return _of_python("python", python), _of_numpy("numpy", numpy)
+    read = python_reader(python, random.getstate)
+    return RandomGenerator("python", read, random.setstate), _of_numpy("numpy", numpy)
 
 
 def own_generator(value: object) -> RandomGenerator | None:
     """Return ``value`` as a :class:`RandomGenerator` if it is a generator of Python or numpy, or ``None``."""
     if isinstance(value, random.Random):
-        return _of_python(repr(value), value)
+        return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
         write = partial(setattr, bits, "state")
@@ -106,10 +107,6 @@ class _Array(NamedTuple):
     dtype: str
     shape: tuple[int, ...]
     content: bytes
-
-
-def _of_python(name: str, value: random.Random) -> RandomGenerator:
-    return RandomGenerator(name, python_reader(value, value.getstate), value.setstate)
 
 
 def _of_numpy(name: str, value: np.random.RandomState) -> RandomGenerator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._check.report import Check, Finding, Outcome
@@ -94,20 +95,17 @@ def _try_restores(learner: Learner[Any], state: Any, lrs: Sequence[float], obser
 def _state_findings(trial: _Trial) -> tuple[Finding, ...]:
     if not trial.restored:
         return tuple(Finding(name, Outcome.NOT_ASKED, detail="restore() failed") for name in trial.start)
-    names = dict.fromkeys([*trial.start, *trial.trained, *trial.restored[0], *trial.restored[-1]])
-    return tuple(_finding(name, trial) for name in names)
+    observed = (trial.start, trial.trained, trial.restored[0], trial.restored[-1])
+    names = dict.fromkeys(chain(*observed))
+    return tuple(_finding(name, *(values.get(name, ABSENT) for values in observed)) for name in names)
 
 
-def _finding(name: str, trial: _Trial) -> Finding:
-    start, trained, first, last = (
-        observed.get(name, ABSENT) for observed in (trial.start, trial.trained, trial.restored[0], trial.restored[-1])
-    )
-    changed = trained != start
+def _finding(name: str, start: object, trained: object, first: object, last: object) -> Finding:
     if first != start:
-        return Finding(name, Outcome.BROKEN, changed, "not there before" if start is ABSENT else "")
+        return Finding(name, Outcome.BROKEN, trained != start, "not there before" if start is ABSENT else "")
     if last != start:
-        return Finding(name, Outcome.BROKEN, changed, "after a training that diverged")
-    return Finding(name, Outcome.HOLDS, changed)
+        return Finding(name, Outcome.BROKEN, trained != start, "after a training that diverged")
+    return Finding(name, Outcome.HOLDS, trained != start)
 
 
 def _determinism(trial: _Trial, found: Sequence[Finding], first_to_differ: Callable[[], str]) -> Finding:

@@ -87,7 +87,17 @@ def resumed(grid: Grid, path: str | PathLike[str]) -> Grid:
         if not isinstance(stored, Grid):
             message = f"{path} holds a {type(stored).__name__} and not a grid; give another path."
             raise ResultFileError(message)
-        _require_same(stored, grid, path)
+        differing = [
+            f"{what} {getattr(stored, what)}, not {getattr(grid, what)}"
+            for what in ("each", "factory")
+            if getattr(stored, what) != getattr(grid, what)
+        ]
+        foreign = foreign_cells(stored.cells, grid.axes)  # writing the file would lose them
+        if foreign:
+            differing.append(f"a cell at {', '.join(f'{name}={value}' for name, value in foreign[0].settings.items())}")
+        if differing:
+            message = f"{path} holds another grid ({'; '.join(differing)}); continue that one, or give another path."
+            raise GridError(message)
         grid = with_cells(grid, [cell for cell in stored.cells if cell.error is None])
     save_grid(grid, path)
     return grid
@@ -102,18 +112,3 @@ def foreign_cells(cells: Sequence[Cell], axes: Mapping[str, Sequence[SettingValu
 def _line(cell: Cell) -> Document:
     result = None if cell.result is None else document_of(cell.result)
     return {"settings": dict(cell.settings), "result": result, "error": cell.error, "attempts": cell.attempts}
-
-
-def _require_same(stored: Grid, grid: Grid, path: str | PathLike[str]) -> None:
-    """Refuse a file with cells that are not cells of this grid: writing it would lose them."""
-    differing = [
-        f"{what} {getattr(stored, what)}, not {getattr(grid, what)}"
-        for what in ("each", "factory")
-        if getattr(stored, what) != getattr(grid, what)
-    ]
-    foreign = foreign_cells(stored.cells, grid.axes)
-    if foreign:
-        differing.append(f"a cell at {', '.join(f'{name}={value}' for name, value in foreign[0].settings.items())}")
-    if differing:
-        message = f"{path} holds another grid ({'; '.join(differing)}); continue that one, or give another path."
-        raise GridError(message)

@@ -18,12 +18,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lrfinder._results.codec import SCHEMA, Document
-from lrfinder._results.records import Confidence, Probe, Record, Settings, Status, Stop
-from lrfinder._results.results import Comparison, RangeTest, Suggestion, frozen
+from lrfinder._results.records import Probe, Record, Settings, Status, Stop
+from lrfinder._results.results import Comparison, Confidence, RangeTest, Suggestion, frozen
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from os import PathLike
 
 Kind = TypeVar("Kind")
@@ -151,7 +151,7 @@ def read(path: str | PathLike[str]) -> list[Document]:
 
 
 @contextmanager
-def naming_file(path: str | PathLike[str]) -> Iterator[None]:
+def naming_file(path: str | PathLike[str]) -> Generator[None]:
     """Raise a :class:`ResultFileError`, which names the file, where the block meets a damaged document."""
     try:
         yield

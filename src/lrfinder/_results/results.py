@@ -9,23 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import combinations
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from lrfinder._optional import require
-from lrfinder._results.records import (
-    BitwiseEqual,
-    Confidence,
-    Difference,
-    Order,
-    Probe,
-    Record,
-    Settings,
-    Status,
-    Stop,
-    bits,
-)
+from lrfinder._results.records import BitwiseEqual, Difference, Order, Probe, Record, Settings, Status, Stop, bits
 from lrfinder.analysis.endings import comparison_window, final_losses
 
 if TYPE_CHECKING:
@@ -38,6 +27,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lrfinder.analysis.landmarks import Landmarks
+
+Confidence = Literal["high", "medium", "low"]
 
 
 class Result:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import Confidence, Probe
-    from lrfinder._results.results import RangeTest
+    from lrfinder._results.records import Probe
+    from lrfinder._results.results import Confidence, RangeTest
     from lrfinder._search.evidence import Evidence
     from lrfinder._search.interval import Interval
 

@@ -52,7 +52,10 @@ class GraphSnapshot:
 
     def __init__(self, roots: Iterable[object], visit: Callable[[object], Node | None]) -> None:
         self._pieces: list[tuple[object, Callable[[], object]]] = []
-        pending: list[tuple[_Path | None, object]] = [(_path_of_root(root), root) for root in roots]
+        pending: list[tuple[_Path | None, object]] = []
+        for root in roots:  # a container has no name, because its contents have keys
+            is_container = isinstance(root, dict | list | set | deque | tuple)
+            pending.append((None if is_container else _Path(None, type(root).__name__), root))
         seen: set[int] = set()
         while pending:
             path, value = pending.pop()
@@ -67,11 +70,6 @@ class GraphSnapshot:
     def restore(self) -> None:
         """Restore everything, or raise a :class:`RestoreError` that names the parts that failed."""
         restore_all(self._pieces)
-
-
-def _path_of_root(root: object) -> _Path | None:
-    """Name a root by its type; a container has no name, because its contents have keys."""
-    return None if isinstance(root, dict | list | set | deque | tuple) else _Path(None, type(root).__name__)
 
 
 def _children(path: _Path | None, children: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:

@@ -30,12 +30,8 @@ def finite_part(lrs: ArrayLike, losses: ArrayLike) -> FinitePart:
 
     Rates that are not positive and finite have no logarithm and are left out. Losses at the same rate become their mean.
 
-    Args:
-        lrs: the rates, shape ``(n,)``.
-        losses: the losses, shape ``(n,)``.
-
     Raises:
-        ValueError: the shapes differ or are not one-dimensional.
+        ValueError: the shapes are not both ``(n,)``.
     """
     rates, values = np.asarray(lrs, dtype=np.float64), np.asarray(losses, dtype=np.float64)
     if rates.shape != values.shape or rates.ndim != 1:

@@ -33,10 +33,12 @@ def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.
     reach = half_width(lrs)
     if not reach:
         return losses.copy()
+    values = losses.copy()
+    values[1:-1] = np.median([losses[:-2], losses[1:-1], losses[2:]], axis=0)  # the first and the last have one neighbor
     offset = losses[0]  # preserves a constant to the last bit
-    kernel, (_, s1, s2), determinant = _local_lines(len(losses), reach)
+    values -= offset
+    kernel, s1, s2, determinant = _local_lines(len(losses), reach)
     steps = np.arange(-reach, reach + 1.0)
-    values = _median_of_3(losses) - offset
     t0, t1 = (np.convolve(values, (kernel * steps**power)[::-1], "same") for power in (0, 1))
     return offset + (s2 * t0 - s1 * t1) / determinant
 
@@ -49,7 +51,7 @@ def spread(lrs: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = half_width(lrs)
     if not reach:
         return np.ones(len(lrs))
-    kernel, (_, s1, s2), determinant = _local_lines(len(lrs), reach)
+    kernel, s1, s2, determinant = _local_lines(len(lrs), reach)
     q0, q1, q2 = _moments(len(lrs), kernel**2)
     return np.sqrt(s2**2 * q0 - 2 * s1 * s2 * q1 + s1**2 * q2) / determinant
 
@@ -77,11 +79,11 @@ def half_width(lrs: NDArray[np.float64]) -> int:
     return int(min(max(MIN_NEIGHBORS, round(min(wanted, MAX_NEIGHBORS))), (n - 1) // 2))
 
 
-def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], tuple[NDArray[np.float64], ...], NDArray[np.float64]]:
+def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], ...]:
     steps = np.arange(-reach, reach + 1.0)
     kernel = (1 - np.abs(steps / (reach + 1)) ** 3) ** 3
     s0, s1, s2 = _moments(n, kernel)
-    return kernel, (s0, s1, s2), s0 * s2 - s1**2
+    return kernel, s1, s2, s0 * s2 - s1**2
 
 
 def _moments(n: int, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
@@ -89,10 +91,3 @@ def _moments(n: int, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], 
     reach = len(kernel) // 2
     steps = np.arange(-reach, reach + 1.0)
     return tuple(np.convolve(np.ones(n), (kernel * steps**power)[::-1], "same") for power in (0, 1, 2))
-
-
-def _median_of_3(losses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the running median; the first and the last loss, which have one neighbor, are unchanged."""
-    median = losses.copy()
-    median[1:-1] = np.median([losses[:-2], losses[1:-1], losses[2:]], axis=0)
-    return median

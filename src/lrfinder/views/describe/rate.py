@@ -11,8 +11,7 @@ from lrfinder.views.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lrfinder._results.records import Confidence
-    from lrfinder._results.results import Suggestion
+    from lrfinder._results.results import Confidence, Suggestion
 
 TRUST: dict[Confidence, str] = {
     "high": "Confidence is high: the measurements are clear, and the rate can be used as it is.",
