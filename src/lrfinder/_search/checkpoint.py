@@ -103,11 +103,9 @@ class CheckpointRunner:
 
     @property
     def extra_iterations(self) -> int:
-        """See :class:`lrfinder._search.probes.Runner`."""
         return self._runner.extra_iterations
 
     def run(self, trials: Sequence[Trial]) -> Losses:
-        """See :class:`lrfinder._search.probes.Runner`."""
         trial, stored = trials[0], self._checkpoint.losses_of(trials[0])
         if stored is not None:
             emit(trial, stored, self._schedule, self._on_record)
@@ -117,7 +115,6 @@ class CheckpointRunner:
         return losses
 
     def keep(self, lrs: Iterable[float]) -> None:
-        """See :class:`lrfinder._search.probes.Runner`."""
         self._runner.keep(lrs)
 
 

@@ -70,18 +70,15 @@ class VerifiedRunner:
 
     @property
     def extra_iterations(self) -> int:
-        """See :class:`Runner`."""
         return self._runner.extra_iterations
 
     def run(self, trials: Sequence[Trial]) -> Losses:
-        """See :class:`Runner`."""
         losses = self._runner.run(trials)
         if losses:
             self._require_same(losses[0])
         return losses
 
     def keep(self, lrs: Iterable[float]) -> None:
-        """See :class:`Runner`."""
         self._runner.keep(lrs)
 
     def _require_same(self, first: float) -> None:
@@ -114,7 +111,6 @@ class LocalRunner:
         self.extra_iterations = 0
 
     def run(self, trials: Sequence[Trial]) -> Losses:
-        """See :class:`Runner`."""
         trial = trials[0]
         if trial not in self._ahead:
             self._train_ahead(trials)
@@ -130,7 +126,6 @@ class LocalRunner:
         return losses
 
     def keep(self, lrs: Iterable[float]) -> None:
-        """See :class:`Runner`."""
         kept = set(lrs)
         self._ends = {lr: end for lr, end in self._ends.items() if lr in kept}
 

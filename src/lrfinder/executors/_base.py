@@ -61,10 +61,8 @@ class InProcess:
         return "InProcess()"
 
     def stream(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Generator[Done]:
-        """See :class:`Executor`."""
         for number, item in enumerate(items):
             yield Done(number, work(item))
 
     def runner(self, *_: object) -> AbstractContextManager[None]:
-        """See :class:`Executor`."""
         return nullcontext()

@@ -53,7 +53,6 @@ class Ray:
     runtime_env: Mapping[str, Any] | None = None
 
     def stream(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Generator[Done]:
-        """See :class:`lrfinder.executors.Executor`."""
         with self._connected() as ray:
             task: Any = ray.remote(max_retries=self.max_retries, **self._resources())(_attempt)
             shared = ray.put(work)
@@ -70,7 +69,6 @@ class Ray:
     def runner(
         self, factory: Callable[[], Learner[Any]], schedule: Schedule, on_record: OnRecord | None
     ) -> Generator[RayRunner]:
-        """See :class:`lrfinder.executors.Executor`."""
         with self._connected() as ray:
             settings = {"max_restarts": self.max_retries, "max_task_retries": self.max_retries, **self._resources()}
             actor: Any = ray.remote(**settings)(TrialWorker)
@@ -212,7 +210,6 @@ class RayRunner:
         return max(0, self._surplus + sum(length for _, length in self._running))
 
     def run(self, trials: Sequence[Trial]) -> Losses:
-        """See :class:`lrfinder._search.probes.Runner`."""
         for trial in trials:
             if trial[:2] not in self._running and (trial is trials[0] or self._idle()):
                 self._start(trial)
@@ -223,7 +220,6 @@ class RayRunner:
         return losses
 
     def keep(self, lrs: Iterable[float]) -> None:
-        """See :class:`lrfinder._search.probes.Runner`."""
         self._kept = tuple(lrs)
 
     def _start(self, trial: Trial) -> None:
