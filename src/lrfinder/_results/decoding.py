@@ -114,7 +114,7 @@ class SuggestionDocument(Struct, tag_field="result", tag="Suggestion", kw_only=T
 
 
 def convert(document: object, kind: type[Kind]) -> Kind:
-    """Return parsed JSON as ``kind``; raise ``ValueError`` where a part is missing or has another type."""
+    """Return parsed JSON as ``kind``; raise ``ValueError`` if a part is missing or has the wrong type."""
     try:
         return msgspec.convert(document, kind)
     except (msgspec.ValidationError, SystemError) as error:  # SystemError: old versions, of an integer that no float holds
@@ -122,18 +122,18 @@ def convert(document: object, kind: type[Kind]) -> Kind:
 
 
 def result_of(document: object) -> RangeTest | Comparison | Suggestion:
-    """Return the result that a document holds; raise ``ValueError`` where it does not hold one."""
+    """Return the result that a document holds; raise ``ValueError`` if it holds none."""
     kinds = cast("type[Any]", RangeTestDocument | ComparisonDocument | SuggestionDocument)
     return convert(document, kinds).result()
 
 
 def probe_of(document: object) -> Probe:
-    """Return the probe that a document holds; raise ``ValueError`` where it does not hold one."""
+    """Return the probe that a document holds; raise ``ValueError`` if it holds none."""
     return convert(document, ProbeDocument).probe()
 
 
 def read(path: str | PathLike[str]) -> list[Document]:
-    """Return the documents of a result file, one a line; refuse a file of another kind, or of a newer version."""
+    """Return the documents of a result file, one per line; refuse a file of another kind, or of a newer version."""
     try:
         documents = _documents(_content(path))
     except (ValueError, RecursionError, MemoryError) as error:
@@ -152,7 +152,7 @@ def read(path: str | PathLike[str]) -> list[Document]:
 
 @contextmanager
 def naming_file(path: str | PathLike[str]) -> Generator[None]:
-    """Raise a :class:`ResultFileError`, which names the file, where the block meets a damaged document."""
+    """Raise a :class:`ResultFileError`, which names the file, if the block finds a damaged document."""
     try:
         yield
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -182,7 +182,7 @@ def _content(path: str | PathLike[str]) -> bytes:
 
 
 def _documents(content: bytes) -> list[Any]:
-    """Parse one document, or one a line. A last line without its end was cut off, and is left out."""
+    """Parse one document, or one per line. A last line without its end was cut off, and is left out."""
     try:
         return [_json(content)]
     except ValueError:
