@@ -75,7 +75,7 @@ class Combination:
 
     @property
     def lowest(self) -> float:
-        """The lowest loss, averaged over seeds; NaN if there is no result."""
+        """The lowest loss, averaged over seeds; NaN if no cell has a result."""
         return float(np.mean([one.lowest for one in self.measures])) if self.measures else math.nan
 
     @property
