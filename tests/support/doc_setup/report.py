@@ -18,7 +18,8 @@ shutil.copy("adam.json", "sgd.json")
 os.environ["MLFLOW_ALLOW_FILE_STORE"] = "true"
 mlflow.set_tracking_uri((Path.cwd() / "runs").as_uri())
 mlflow_run = mlflow.start_run()
-wandb_run = wandb.init(mode="offline", settings=wandb.Settings(silent=True, console="off", x_disable_stats=True))
+settings = wandb.Settings(silent=True, console="off", x_disable_stats=True)
+wandb_run = wandb.init(mode="offline", dir=Path.cwd(), settings=settings)
 writer = SummaryWriter("logs")
 
 
