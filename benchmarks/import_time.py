@@ -1,4 +1,4 @@
-"""What `import lrfinder` costs over `import numpy`: medians over fresh interpreters, in turns since machines are noisy.
+"""Measure `import lrfinder` over `import numpy`: medians over fresh interpreters, in turns because machines are noisy.
 
 python benchmarks/import_time.py
 """
@@ -15,7 +15,7 @@ CLOCK = "import time; start = time.perf_counter(); import {}; print(time.perf_co
 
 
 def seconds(modules: str) -> float:
-    """Of importing ``modules`` in a fresh interpreter."""
+    """Return the seconds of importing ``modules`` in a fresh interpreter."""
     command = [sys.executable, "-c", CLOCK.format(modules)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 

@@ -159,7 +159,7 @@ def run_sweep(train: Train, recorder: SweepRecorder) -> SweepRecorder:
     return recorder
 
 
-def trainer_of(learner: BaseLearner | Any, lrs: Sequence[float]) -> Train:
+def trainer_of(learner: BaseLearner, lrs: Sequence[float]) -> Train:
     """Return the function that trains one iteration at each of ``lrs`` in turn, in the learner's fastest way."""
     losses = learner.iterations(lrs)
     return learner.iteration if losses is None else reading(losses)
@@ -179,7 +179,7 @@ def reading(losses: Iterable[SupportsFloat]) -> Train:
 
 
 def train_together(
-    learner: BaseLearner | Any, states: Sequence[Any], lrs: Sequence[Sequence[float]]
+    learner: BaseLearner, states: Sequence[Any], lrs: Sequence[Sequence[float]]
 ) -> list[tuple[list[float], Any]] | None:
     """Train from each state at the rates of its row, all at once.
 

@@ -71,7 +71,7 @@ class Learner(Restorable[State], Protocol[State]):
         ...
 
 
-class BaseLearner:
+class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
     """Defaults for the optional abilities of a learner, and the finder's methods.
 
     Subclass it to have them. A class with the four methods of :class:`Learner` alone works everywhere too.
@@ -133,19 +133,19 @@ class BaseLearner:
         """Run a range test; see :meth:`lrfinder.LRFinder.find`."""
         from lrfinder.finder import LRFinder
 
-        return LRFinder(self).find(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return LRFinder(self).find(*args, **kwargs)
 
     def suggest(self, *args: Any, **kwargs: Any) -> Suggestion:
         """Search for the best rate; see :meth:`lrfinder.LRFinder.suggest`."""
         from lrfinder.finder import LRFinder
 
-        return LRFinder(self).suggest(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return LRFinder(self).suggest(*args, **kwargs)
 
     def compare(self, *args: Any, **kwargs: Any) -> Comparison:
         """Compare trainings at a few rates; see :meth:`lrfinder.LRFinder.compare`."""
         from lrfinder.finder import LRFinder
 
-        return LRFinder(self).compare(*args, **kwargs)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return LRFinder(self).compare(*args, **kwargs)
 
 
 REQUIRED = ("iteration", "snapshot", "restore", "close")
@@ -166,9 +166,9 @@ class _Adapted(BaseLearner):
         return [self._learner, *(own() if own is not None else ())]
 
 
-def adapted(learner: Restorable[Any]) -> Any:
+def adapted(learner: Restorable[Any]) -> BaseLearner:
     """Return the learner with every optional ability: itself, if it is a :class:`BaseLearner`."""
-    return learner if isinstance(learner, BaseLearner) else _Adapted(learner)
+    return learner if isinstance(learner, BaseLearner) else _Adapted(learner)  # pyright: ignore[reportAbstractUsage]  (it has them by assignment)
 
 
 _holders: dict[int, _ModelLock] = {}  # by the id of a part, the first lock on it

@@ -130,7 +130,7 @@ def check_losses_are_kept(learner: Learner[Any], lrs: Sequence[float] = LRS, _: 
 
 def check_many_at_once(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = _nothing) -> None:
     """Check that ``iterations``, where the learner has it, trains as ``iteration`` does, and may be left before its end."""
-    many = adapted(learner).iterations
+    many: Any = adapted(learner).iterations
     with restored(learner) as state:
         if many(lrs) is None:
             return

@@ -28,7 +28,7 @@ SECONDS = 120  # that a test may take
 
 @pytest.fixture(autouse=True)
 def _within_the_time():
-    """A cluster that hangs must not keep a run for ever: it is ended, and what hung is shown."""
+    """End a cluster that hangs, and show the frames in which it hung."""
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
@@ -66,7 +66,7 @@ def noisy():
 
 
 def waiting(folder, seed):
-    """Notes where it was called, and then waits for a sign."""
+    """Note the node that called it, and wait for a sign."""
     node = ray.get_runtime_context().get_node_id()
     with (Path(folder) / f"cell-{seed}").open("a") as calls:
         calls.write(f"{node}\n")
@@ -81,13 +81,13 @@ def nodes_at_work(folder):
 
 def test_a_grid_is_the_one_of_this_process(on_ray):
     axes = {"weight_decay": [0.0, 0.1], "seed": [0, 1]}
-    told = []
-    made = lrfinder.grid(bowl, axes, executor=on_ray(), on_cell=told.append)
-    assert made == lrfinder.grid(bowl, axes)
-    assert sorted(told, key=made.cells.index) == list(made.cells)
+    cells = []
+    grid = lrfinder.grid(bowl, axes, executor=on_ray(), on_cell=cells.append)
+    assert grid == lrfinder.grid(bowl, axes)
+    assert sorted(cells, key=grid.cells.index) == list(grid.cells)
 
 
-def test_a_cell_that_fails_is_told_and_the_others_are_made(on_ray):
+def test_a_cell_that_fails_is_reported_and_the_others_finish(on_ray):
     axes = {"seed": [0, 1, 2]}
     assert lrfinder.grid(breaking, axes, executor=on_ray()) == lrfinder.grid(breaking, axes)
 
@@ -98,15 +98,15 @@ def dying(seed):
     return bowl(seed=seed)
 
 
-def test_a_cell_whose_process_dies_every_time_is_told_and_the_others_are_made(on_ray, tmp_path):
+def test_a_cell_whose_process_always_dies_is_reported_and_the_others_finish(on_ray, tmp_path):
     path = tmp_path / "grid.json"
-    made = lrfinder.grid(dying, seed=[0, 1, 2], executor=on_ray(max_retries=1), path=path)
-    assert [cell.error is None for cell in made.cells] == [True, False, True]
-    assert "lost by Ray" in made.cells[1].error
-    assert lrfinder.load(path) == made
+    grid = lrfinder.grid(dying, seed=[0, 1, 2], executor=on_ray(max_retries=1), path=path)
+    assert [cell.error is None for cell in grid.cells] == [True, False, True]
+    assert "lost by Ray" in grid.cells[1].error
+    assert lrfinder.load(path) == grid
 
 
-def test_a_worker_that_cannot_find_the_factory_s_file_is_told_so(on_ray, tmp_path):
+def test_a_worker_that_cannot_find_the_file_of_the_factory_says_so(on_ray, tmp_path):
     path = tmp_path / "train.py"
     path.write_text("def make(seed): ...")
     factory = FileFactory.named(f"{path}:make")
@@ -115,16 +115,16 @@ def test_a_worker_that_cannot_find_the_factory_s_file_is_told_so(on_ray, tmp_pat
         raise AssertionError
 
     path.unlink()
-    made = lrfinder.grid(lambda seed: factory(seed=seed), seed=[0], executor=on_ray(), each=each)
-    assert "a worker needs the file at the same path" in made.cells[0].error
+    grid = lrfinder.grid(lambda seed: factory(seed=seed), seed=[0], executor=on_ray(), each=each)
+    assert "a worker needs the file at the same path" in grid.cells[0].error
 
 
 @pytest.mark.parametrize("settings", [{}, {"horizon": 600, "max_iterations": 1500}, {"schedule": one_cycle}])
 def test_a_search_is_the_one_of_this_process(on_ray, settings):
-    told, here = [], []
-    suggestion = lrfinder.suggest(noisy, executor=on_ray(workers=2), on_record=told.append, **settings)
+    there, here = [], []
+    suggestion = lrfinder.suggest(noisy, executor=on_ray(workers=2), on_record=there.append, **settings)
     assert suggestion == LRFinder(noisy()).suggest(on_record=here.append, **settings)
-    assert told == here
+    assert there == here
 
 
 def digits(seed):
@@ -152,21 +152,21 @@ def test_a_search_with_pytorch_is_the_one_of_this_process_bit_for_bit(on_ray):
     assert there == here
 
 
-def test_a_worker_whose_learner_is_another_one_is_told(on_ray):
+def test_a_worker_with_another_learner_is_refused(on_ray):
     with pytest.raises(FactoryError, match="same learner"):
         lrfinder.suggest(lambda: Bowl(position=float(os.getpid())), executor=on_ray(workers=1))
 
 
 class Fragile(Bowl):
-    """Its process dies at the hundredth iteration, once."""
+    """A bowl whose process dies once, at the hundredth iteration."""
 
     def __init__(self, sign, parent):
         super().__init__(curvature=10.0, noise=0.05, momentum=0.5)
-        self.sign, self.parent, self.made = Path(sign), parent, 0
+        self.sign, self.parent, self.count = Path(sign), parent, 0
 
     def iteration(self, lr):
-        self.made += 1
-        if self.made == 100 and os.getpid() != self.parent and not self.sign.exists():
+        self.count += 1
+        if self.count == 100 and os.getpid() != self.parent and not self.sign.exists():
             self.sign.touch()
             os._exit(1)
         return super().iteration(lr)
@@ -197,7 +197,7 @@ def test_what_no_machine_has_is_refused_and_not_waited_for(on_ray):
         lrfinder.grid(bowl, seed=[0], executor=on_ray(num_gpus=64))
 
 
-def test_an_address_where_nothing_answers_is_told(cluster):
+def test_an_address_where_nothing_answers_is_refused(cluster):
     with pytest.raises(ExecutorError, match=r"127\.0\.0\.1:9"):
         lrfinder.grid(bowl, seed=[0], executor=Ray(address="127.0.0.1:9"))
 
@@ -227,17 +227,17 @@ def test_a_grid_survives_the_loss_of_a_machine_and_tells_it(cluster, on_ray, tmp
     killer = threading.Thread(target=kill)
     killer.start()
     path = tmp_path / "grid.json"
-    made = lrfinder.grid(functools.partial(waiting, str(tmp_path)), seed=range(4), executor=on_ray(), path=path)
+    grid = lrfinder.grid(functools.partial(waiting, str(tmp_path)), seed=range(4), executor=on_ray(), path=path)
     killer.join()
     calls = {seed: (tmp_path / f"cell-{seed}").read_text().split() for seed in range(4)}
     assert killed[0] in {node for nodes in calls.values() for node in nodes}
-    assert [cell.result for cell in made.cells] == [LRFinder(bowl(seed=seed)).find() for seed in range(4)]
-    assert {cell.seed: cell.attempts for cell in made.cells} == {seed: len(nodes) for seed, nodes in calls.items()}
+    assert [cell.result for cell in grid.cells] == [LRFinder(bowl(seed=seed)).find() for seed in range(4)]
+    assert {cell.seed: cell.attempts for cell in grid.cells} == {seed: len(nodes) for seed, nodes in calls.items()}
     assert sorted(map(len, calls.values())) == [1, 1, 1, 2]
-    assert "1 of them was restarted" in verdict(made)
-    assert lrfinder.load(path) == made
+    assert "1 of them was restarted" in verdict(grid)
+    assert lrfinder.load(path) == grid
 
 
 def test_decayed_bowls_differ_from_plain_ones():
-    """What the grids above compare is no constant."""
+    """The grids above would be equal if the cells were constant."""
     assert not np.array_equal(LRFinder(Decayed(0.1, 0.0, 0)).find().losses, LRFinder(Decayed(0.0, 0.0, 0)).find().losses)

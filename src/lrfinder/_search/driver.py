@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lrfinder._results.records import Settings
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def run_search(
-    learner: BaseLearner | Any,
+    learner: BaseLearner,
     settings: SearchSettings,
     *,
     on_record: OnRecord | None = None,
@@ -57,7 +57,7 @@ def run_search(
     return replace(search.conclude(), extra_iterations=runner.extra_iterations)
 
 
-def _sweep(learner: BaseLearner | Any, settings: SearchSettings, on_record: OnRecord | None) -> RangeTest:
+def _sweep(learner: BaseLearner, settings: SearchSettings, on_record: OnRecord | None) -> RangeTest:
     """Run the sweep that comes first."""
     stopping = RisingLoss()
     recorded = Settings(None, None, None, settings.max_iterations, stopping.smoothing, repr(stopping))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from lrfinder._results.records import Record, Stop
 from lrfinder._search.trial import SAME_LOSS, Trial, rates_of
@@ -103,7 +103,7 @@ class LocalRunner:
         on_record: called with each record that the search uses, as it is trained.
     """
 
-    def __init__(self, learner: BaseLearner | Any, start: object, schedule: Schedule, on_record: OnRecord | None) -> None:
+    def __init__(self, learner: BaseLearner, start: object, schedule: Schedule, on_record: OnRecord | None) -> None:
         self._learner, self._start = learner, start
         self._schedule, self._on_record = schedule, on_record
         self._ends: dict[float, tuple[object, Losses]] = {}  # the state after a trial, and all losses up to there
