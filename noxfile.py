@@ -1,15 +1,16 @@
 """The sessions of `make test` and `make check`: `nox --list` shows them, `nox --session tests` runs one.
 
 As many sessions run at a time as there are processors. Frameworks that can be installed together share an environment.
-Budgets in minutes on one processor, installation included; the whole run takes at most 20 minutes on two:
+Budgets in minutes on one processor, installation from a warm download cache included; on two processors the whole run takes
+at most 20:
 
-    lint             2
-    core             2 for each version of Python
-    tests            9
-    docs             5
-    jax_and_keras    6
+    tests            8
+    jax_and_keras    8
     ecosystem        6
+    docs             4
     oldest           3
+    core             2, for each version of Python
+    lint             2
     package          1
 """
 
