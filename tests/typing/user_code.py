@@ -107,8 +107,8 @@ def learners(path: Path) -> None:
     LRFinder(learner)
     LRFinder(lrfinder.Averaged(lrfinder.Validated(Bowl(), lambda: 0.0), 4))
     LRFinder(Unfinished())  # type: ignore[arg-type]
-    with lrfinder.restored(Bowl()) as state:
-        assert_type(state, float)
+    with lrfinder.restored(WithoutBase()) as state:
+        assert_type(state, Mapping[str, int])
     assert_type(lrfinder.check(Bowl()).ok, bool)
     result = lrfinder.load(path)
     assert_type(result, Result)
