@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import threading
 from typing import TYPE_CHECKING, Any, Generic, Protocol, SupportsFloat, TypeVar
-from weakref import WeakMethod
+from weakref import ref
 
 from lrfinder._state.interrupts import DeferredSignals
 from lrfinder.errors import BusyError, RestoreError
@@ -217,8 +217,9 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
     def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
         self._claim = _ModelLock([learner, *adapted(learner).parts()])
-        leaving = WeakMethod(self._leaving)  # a cycle would keep the learner, and its workers, until it is collected
-        self._signals = DeferredSignals(lambda frame: (asked := leaving()) is not None and asked(frame))
+        # weak, because a cycle would keep the learner and its workers; no WeakMethod, whose end could swallow a signal's error
+        block = ref(self)
+        self._signals = DeferredSignals(lambda frame: (this := block()) is not None and this._leaving(frame))  # noqa: SLF001
 
     def __enter__(self) -> State:
         try:
