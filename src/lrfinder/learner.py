@@ -217,7 +217,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
     def __init__(self, learner: Restorable[State]) -> None:
         self._learner = learner
         self._claim = _ModelLock([learner, *adapted(learner).parts()])
-        # weak, because a cycle would keep the learner and its workers; no WeakMethod, whose end could swallow a signal's error
+        # weak, since a cycle would keep the learner and its workers; a WeakMethod has a callback, which can swallow errors
         block = ref(self)
         self._signals = DeferredSignals(lambda frame: (this := block()) is not None and this._leaving(frame))  # noqa: SLF001
 
