@@ -49,7 +49,7 @@ def _unknown_backend(name: str) -> MissingExtraError:
 keras = _keras()
 BACKEND: str = keras.backend.backend()
 RESETS_METRICS = _version(keras) >= (3, 15)
-"""Whether ``train_on_batch`` resets the metrics first; a second reset costs a quarter of a millisecond on TensorFlow."""
+"""True where ``train_on_batch`` resets the metrics first; a second reset costs a quarter of a millisecond on TensorFlow."""
 
 torch: Any = sys.modules.get("torch") if BACKEND == "torch" else None
 tensorflow: Any = sys.modules.get("tensorflow") if BACKEND == "tensorflow" else None
