@@ -123,7 +123,7 @@ def spoil_a_parameter(training, value):
 
 
 def to_and_fro(training, loss):
-    return loss - loss.detach() + (1.0 if training._calls % 2 else -1.0)
+    return loss - loss.detach() + (1.0 if training.calls.value % 2 else -1.0)
 
 
 def replace_the_head(training, value):

@@ -96,7 +96,8 @@ class Training:
     def __init__(self, data=None, stateful=(), **settings):
         for seed in (torch.manual_seed, random.seed, np.random.seed):
             seed(7)
-        self._fault = self._calls = None
+        self._fault = None
+        self.calls = multiprocessing.Value("i", 0)  # of the fault's point; an attribute would be restored with the training
         self.countdown = multiprocessing.Value("i", 0)  # to the fault, for a worker process of the loader
         self.net = Net(self.at)
         self.optimizer = Adam(self.net.parameters(), lr=0.01)
@@ -157,16 +158,16 @@ class Training:
         """Pass on ``value`` at a point of the script; a fault that is armed there may strike and return another."""
         if self._fault is None or self._fault.point != point:
             return value
-        self._calls += 1
-        return self._fault.strike(self, value) if self._calls == self._call or self._fault.stays else value
+        self.calls.value += 1
+        return self._fault.strike(self, value) if self.calls.value == self._call or self._fault.stays else value
 
     def has_struck(self):
-        return self._calls >= self._call or self.countdown.value < 0
+        return self.calls.value >= self._call or self.countdown.value < 0
 
     @contextmanager
     def armed(self, fault, call):
         """Arm the fault, which strikes at the ``call``-th call of its point."""
-        self._fault, self._call, self._calls, self.countdown.value = fault, call, 0, call
+        self._fault, self._call, self.calls.value, self.countdown.value = fault, call, 0, call
         try:
             yield
         finally:
