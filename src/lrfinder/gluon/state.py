@@ -39,6 +39,8 @@ def visit(value: object) -> Node | None:
         array: Any = value
         return Node(partial(array.copy().copyto, array))
     if isinstance(value, mx.gluon.Parameter):
+        if value._data is not None:
+            value.var()  # the first use makes this handle and ties the arrays to it for good, so it comes before the copy
         return Node(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
     if isinstance(value, _WALKED):
         return Node(children=[vars(value)])
