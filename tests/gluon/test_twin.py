@@ -111,7 +111,12 @@ def test_a_net_in_every_state_of_its_making_trains_on_as_its_twin(name, call, ex
 @pytest.mark.parametrize("explicit", [True, False], ids=["explicit shapes", "deferred shapes"])
 @pytest.mark.parametrize(
     "settings",
-    [{"kvstore": None}, {"device": TWO}, {"device": TWO, "update_on_kvstore": True}, {"device": TWO, "update_on_kvstore": False}],
+    [
+        {"kvstore": None},
+        {"device": TWO},
+        {"device": TWO, "update_on_kvstore": True},
+        {"device": TWO, "update_on_kvstore": False},
+    ],
     ids=["no store", "two devices", "updated on the store", "updated on the devices"],
 )
 def test_a_trainer_whose_store_does_not_exist_yet_trains_on_as_its_twin(settings, explicit):
