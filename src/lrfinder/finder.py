@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
 from lrfinder._search.driver import run_search
@@ -110,7 +111,7 @@ class LRFinder:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
 
         A run ends early if its loss becomes NaN or infinite, or its data end; the others continue. Afterwards the learner is
-        as it was before.
+        as it was before. A warning says so if the losses show that the training does not repeat.
 
         Raises:
             RatesError: there are no rates, one is not a finite number of at least 0, or ``iterations`` is below 1.
@@ -134,6 +135,7 @@ class LRFinder:
                 row[: len(recorder.records)] = [record.loss for record in recorder.records]
                 assert recorder.stop is not None
                 stops.append(recorder.stop)
+            warn_unless_repeatable(learner, state, lrs, losses)
         rates = np.array(lrs)
         for array in (rates, losses):
             array.setflags(write=False)

@@ -4,18 +4,19 @@ A :class:`Stream` returns one batch after the other, without end where the sourc
 position. After a return to it the same batches follow, and each leaves the random generators as its first drawing did.
 Positions form a linked list: each leads to the batch drawn there and to the next position. So a batch is stored exactly as
 long as some mark leads to it, and nothing is stored without a mark.
+
+What is stored is a copy, and what is given out is another. A loader that writes every batch into the same memory and a step
+that changes its batch in place therefore change nothing that is replayed.
 """
 
 from __future__ import annotations
 
-import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
-import numpy as np
-
+from lrfinder._state.batch_copies import copied, digest, nbytes
 from lrfinder._state.data_passes import DataPasses, empty_data
 from lrfinder.errors import DataError, LRFinderWarning
 from lrfinder.randomness import capture, restore_states
@@ -55,7 +56,14 @@ class Stream(Protocol[Batch_co]):
         ...
 
 
-def stream(data: Iterable[Batch], generators: Generators, replay_bytes: int = 1 << 30) -> Stream[Batch]:
+def stream(
+    data: Iterable[Batch],
+    generators: Generators,
+    replay_bytes: int = 1 << 30,
+    *,
+    keep: Callable[[Any], Any] = copied,
+    give: Callable[[Any], Any] = copied,
+) -> Stream[Batch]:
     """Make data endless and replayable.
 
     Args:
@@ -64,16 +72,19 @@ def stream(data: Iterable[Batch], generators: Generators, replay_bytes: int = 1 
         generators: returns every generator that drawing a batch may use.
         replay_bytes: the memory for stored batches. Beyond it, the data are iterated again from the same states of the
             generators. An iterator cannot be: it continues with new batches, and a warning says so.
+        keep: returns the copy of a batch that is stored. The default copies arrays of numpy, containers and objects; tensors
+            of a framework pass as they are.
+        give: returns the copy of a batch that is given out, each time that it is drawn.
 
     Raises:
         DataError: ``data`` cannot be iterated.
     """
     if isinstance(data, list | tuple):
-        return _Listed(cast("list[Batch]", data))
+        return _Listed(cast("list[Batch]", data), give)
     if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):  # pyright: ignore[reportUnnecessaryIsInstance]
         message = f"The data are of type {type(data).__name__}; give an iterable of batches, such as a DataLoader or a list."
         raise DataError(message)
-    return _Streamed(data, generators, replay_bytes)
+    return _Streamed(data, generators, replay_bytes, keep, give)
 
 
 def mapped(data: Any, convert: Callable[[Any], Any]) -> Any:
@@ -97,19 +108,9 @@ def position_of(mark: object) -> object:
     return cast("_Mark[object]", mark).position if isinstance(mark, _Mark) else mark
 
 
-def nbytes(batch: object) -> int:
-    """Return the bytes of a batch: of arrays by ``nbytes``, or ``size`` and ``dtype``; through dicts, lists and tuples."""
-    size = getattr(batch, "nbytes", None)
-    if isinstance(size, int):
-        return size
-    count, dtype = getattr(batch, "size", None), getattr(batch, "dtype", None)
-    if isinstance(count, int) and dtype is not None:
-        return count * np.dtype(dtype).itemsize
-    if isinstance(batch, Mapping):
-        return sum(map(nbytes, cast("Mapping[object, object]", batch).values()))
-    if isinstance(batch, list | tuple):
-        return sum(map(nbytes, cast("list[object]", batch)))
-    return sys.getsizeof(batch)
+def unchanged(batch: Batch) -> Batch:
+    """Return the batch itself, as ``keep`` or ``give`` of a :func:`stream` that needs no copy there."""
+    return batch
 
 
 class _Mapped:
@@ -124,8 +125,8 @@ class _Mapped:
 class _Listed(Generic[Batch]):
     """The batches of a list. Indexing draws no random number, and nothing is stored."""
 
-    def __init__(self, batches: list[Batch]) -> None:
-        self._batches = batches
+    def __init__(self, batches: list[Batch], give: Callable[[Batch], Batch]) -> None:
+        self._batches, self._give = batches, give
         self._here = 0
 
     def draw(self) -> Batch:
@@ -133,7 +134,7 @@ class _Listed(Generic[Batch]):
             raise empty_data(self._batches)
         batch = self._batches[self._here % len(self._batches)]
         self._here += 1
-        return batch
+        return self._give(batch)
 
     def mark(self) -> int:
         return self._here
@@ -146,11 +147,16 @@ class _Listed(Generic[Batch]):
 
 
 class _Stored(Generic[Batch]):
-    """A batch in memory; ``total[0]`` is the sum of bytes of those that live."""
+    """A batch in memory; ``total[0]`` is the sum of bytes of those that live. The first of these has a digest."""
 
     def __init__(self, batch: Batch, size: int, total: list[int]) -> None:
         self.batch, self._size, self._total = batch, size, total
+        self._digest = None if total[0] else digest(batch)
         total[0] += size
+
+    def has_changed(self) -> bool:
+        """Return whether somebody has changed the batch since it was stored; of batches without a digest, ``False``."""
+        return self._digest is not None and self._digest != digest(self.batch)
 
     def __del__(self) -> None:
         self._total[0] -= self._size
@@ -166,6 +172,12 @@ class _Position(Generic[Batch]):
         self.place: Place | None = None  # of the batch in the data
         self.stored: _Stored[Batch] | None = None
 
+    def following(self) -> _Position[Batch]:
+        """Return the position after the batch that is drawn here."""
+        if self.next is None:
+            self.next = _Position()
+        return self.next
+
 
 class _Mark(Generic[Batch]):
     """A reference to a position; while any lives, batches are stored."""
@@ -177,14 +189,22 @@ class _Mark(Generic[Batch]):
 class _Streamed(Generic[Batch]):
     """The batches of any iterable."""
 
-    def __init__(self, data: Iterable[Batch], generators: Generators, replay_bytes: int) -> None:
+    def __init__(
+        self,
+        data: Iterable[Batch],
+        generators: Generators,
+        replay_bytes: int,
+        keep: Callable[[Batch], Batch],
+        give: Callable[[Batch], Batch],
+    ) -> None:
         self._passes = DataPasses(data, generators)
         self._replay_bytes = replay_bytes
+        self._keep, self._give = keep, give
         self._stored_bytes = [0]  # a list, which a stored batch can change without a reference to the stream
         self._marks: WeakSet[_Mark[Batch]] = WeakSet()
         self._here: _Position[Batch] = _Position()
         self._frontier: Place | None = None  # of the first batch that has never been drawn
-        self._warned = False
+        self._warned: set[str] = set()
 
     def mark(self) -> _Mark[Batch]:
         mark = _Mark(self._here)
@@ -193,15 +213,20 @@ class _Streamed(Generic[Batch]):
 
     def go(self, mark: _Mark[Batch]) -> None:
         self._here = mark.position
+        stored = mark.position.stored
+        if stored is not None and stored.has_changed():
+            self._warn(
+                "Not repeatable: a batch that was stored for replay has been changed since, so that trainings from one "
+                "state see different data. Let data set, collate function and step keep no reference to a batch."
+            )
 
     def close(self) -> None:
         self._passes.close()
 
     def draw(self) -> Batch:
         here = self._here
-        if here.next is None or here.place is None:
+        if here.place is None:
             batch = self._draw_new(here)
-            here.next = _Position()
         elif here.stored is not None:
             batch = here.stored.batch
             restore_states(here.place.source_pass.readings[here.place.number][1])
@@ -209,14 +234,14 @@ class _Streamed(Generic[Batch]):
             batch, _ = self._passes.read_next()
         else:
             batch = self._passes.read_again(here.place)
-        self._here = here.next
-        return batch
+        self._here = here.following()
+        return self._give(batch)
 
     def _draw_new(self, here: _Position[Batch]) -> Batch:
         if self._frontier is not None:
             self._passes.seek(self._frontier)
-        batch, here.place = self._passes.read_next()
-        self._frontier = self._passes.next
+        batch, place = self._passes.read_next()
+        here.place, self._frontier = place, self._passes.next
         if self._marks:
             self._store(here, batch)
         return batch
@@ -224,12 +249,15 @@ class _Streamed(Generic[Batch]):
     def _store(self, here: _Position[Batch], batch: Batch) -> None:
         size = nbytes(batch)
         if self._stored_bytes[0] + size <= self._replay_bytes:
-            here.stored = _Stored(batch, size, self._stored_bytes)
-        elif self._passes.only_once and not self._warned:
-            self._warned = True
-            message = (
+            here.stored = _Stored(self._keep(batch), size, self._stored_bytes)
+        elif self._passes.only_once:
+            self._warn(
                 f"The batches since the snapshot need more than replay_bytes={self._replay_bytes}, and the data can be "
                 "iterated only once: after a restore, later batches will be new ones. Raise replay_bytes, or give data that "
                 "can be iterated again (a DataLoader, a list)."
             )
-            warnings.warn(message, LRFinderWarning, stacklevel=2)
+
+    def _warn(self, message: str) -> None:
+        if message not in self._warned:
+            self._warned.add(message)
+            warnings.warn(message, LRFinderWarning, stacklevel=3)

@@ -15,7 +15,7 @@ from lrfinder._search.trial import SAME_LOSS
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -30,11 +30,24 @@ EXTRAPOLATED_TIMES, FAR_TIMES = 2.0, 16.0  # horizon over probe length: from the
 UNPAIRED_FACTOR = 2.0  # widens the interval to either side where probes did not see the same batches
 
 
-def repeats(curve: RangeTest, untrained: Sequence[float]) -> bool:
-    """Return whether the first loss after the restore was that of the sweep: the first duty of a learner."""
-    if not (len(curve) and len(untrained)) or math.isnan(curve[0].loss):
-        return True
-    return math.isclose(curve[0].loss, untrained[0], rel_tol=SAME_LOSS)
+def not_repeated(curve: RangeTest, starts: Mapping[float, Sequence[float]]) -> str | None:
+    """Return a note if trainings from one state have different first losses: the first duty of a learner.
+
+    Args:
+        curve: the sweep, which has lower rates than any trial that trains.
+        starts: the first losses of all trials at each rate, each list in the order in which they ran.
+    """
+    pairs = [("before it", curve[0].loss, starts.get(0.0, ()))] if len(curve) else []
+    pairs += [("of another probe at the same rate", first[0], first[1:]) for first in starts.values() if first]
+    for which, loss, others in pairs:
+        for other in others:
+            if not math.isnan(loss) and not math.isclose(loss, other, rel_tol=SAME_LOSS):
+                return (
+                    f"not repeatable: the first loss after a restore was {other:.6g}, {which} {loss:.6g}, so that "
+                    "the probes did not see the same batches and random numbers; lrfinder.check(learner) names what does "
+                    "not come back"
+                )
+    return None
 
 
 def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Suggestion:
@@ -46,16 +59,23 @@ def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Su
         horizon: length of the training that the rate is for, in iterations.
     """
     losses, batches = curve.losses, np.array(untrained)
-    if repeats(curve, untrained) and len(batches) and np.isfinite(batches).all():
+    not_repeatable = not_repeated(curve, {0.0: untrained[:1]})
+    if not_repeatable is None and len(batches) and np.isfinite(batches).all():
         losses = losses[: len(batches)] - batches[: len(losses)] + batches.mean()
     alone = suggestion_from_curve(curve.lrs[: len(losses)], losses)
-    notes = alone.notes if repeats(curve, untrained) else (*alone.notes, _not_repeatable(curve, untrained))
+    notes = alone.notes if not_repeatable is None else (*alone.notes, not_repeatable)
     iterations = len(curve) + len(untrained)
     return replace(alone, notes=notes, iterations=iterations, horizon=horizon, curve=curve)
 
 
-def conclude(
-    curve: RangeTest, evidence: Evidence, probes: Sequence[Probe], iterations: int, *, exhausted: bool
+def conclude(  # noqa: PLR0913  (what a search knows at its end)
+    curve: RangeTest,
+    evidence: Evidence,
+    probes: Sequence[Probe],
+    iterations: int,
+    not_repeatable: str | None = None,
+    *,
+    exhausted: bool,
 ) -> Suggestion:
     """Return the suggestion that the probes support.
 
@@ -64,14 +84,14 @@ def conclude(
         evidence: the losses of the probes and of the untrained model.
         probes: the same probes, each at its greatest length, by rising rate.
         iterations: how many the search used in all.
+        not_repeatable: the note of :func:`not_repeated`, if there is one.
         exhausted: whether the search ended because its iterations were used up.
     """
-    horizon, untrained = evidence.horizon, evidence.untrained.tolist()
-    not_repeatable = [] if repeats(curve, untrained) else [_not_repeatable(curve, untrained)]
+    horizon, repeat_notes = evidence.horizon, [] if not_repeatable is None else [not_repeatable]
     length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1 and evidence.regrets(n)), None)
     if length is None:
         status = _why_none(curve, evidence)
-        return Suggestion(None, None, None, "low", status, tuple(not_repeatable), iterations, horizon, curve, tuple(probes))
+        return Suggestion(None, None, None, "low", status, tuple(repeat_notes), iterations, horizon, curve, tuple(probes))
     found = interval(evidence, length)
     notes = _notes(curve, evidence, found, length)
     if exhausted and length < min(evidence.lengths[0], 2 * len(evidence.untrained)):  # cut off within the first rounds
@@ -79,7 +99,7 @@ def conclude(
     if not_repeatable:
         found = found._replace(low=found.low / UNPAIRED_FACTOR, high=found.high * UNPAIRED_FACTOR)
     confidence = "low" if not_repeatable else _confidence(found, horizon / length)
-    notes += not_repeatable
+    notes += repeat_notes
     return Suggestion(*found, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
@@ -128,10 +148,3 @@ def _changed(evidence: Evidence, lr: float, length: int) -> bool:
     losses: NDArray[np.float64] = evidence.runs[lr][length]
     both = min(len(losses), len(evidence.untrained))
     return bool((losses[:both] != evidence.untrained[:both]).any())
-
-
-def _not_repeatable(curve: RangeTest, untrained: Sequence[float]) -> str:
-    return (
-        f"not repeatable: the first loss after a restore was {untrained[0]:.6g}, before it {curve[0].loss:.6g}, so that "
-        "the probes did not see the same batches and random numbers; lrfinder.check(learner) names what does not come back"
-    )

@@ -19,7 +19,7 @@ import numpy as np
 
 from lrfinder._results.records import Probe, Stop
 from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
-from lrfinder._search.conclusion import conclude, read_curve
+from lrfinder._search.conclusion import conclude, not_repeated, read_curve
 from lrfinder._search.evidence import Evidence
 from lrfinder._search.trial import Trial, rates_of, stop_of
 from lrfinder.errors import RatesError
@@ -110,6 +110,7 @@ class Search:
         self._untrained: tuple[float, ...] = ()
         self._evidence = self._weigh()
         self._exhausted = False
+        self._starts: dict[float, list[float]] = {}  # the first losses of all trials at each rate
         self._trials = self._bracket()
         self._asked: Sequence[Trial] | None = None
 
@@ -130,6 +131,8 @@ class Search:
         stop = stop_of(losses, trial.length)
         self.iterations += len(losses) - trial.done
         self.kept = self.kept | {trial.lr} if stop is Stop.MAX_ITERATIONS else self.kept - {trial.lr}
+        if not trial.done:
+            self._starts.setdefault(trial.lr, []).extend(losses[:1])
         self._losses[trial.lr], self._stops[trial.lr] = tuple(losses), stop
         self._note_run(trial)
         self._asked = None
@@ -141,7 +144,8 @@ class Search:
             suggestion = read_curve(self._curve, self._untrained, settings.horizon)
         else:
             probes = [Probe(lr, self._losses[lr], self._stops[lr]) for lr in sorted(self._evidence.runs)]
-            suggestion = conclude(self._curve, self._evidence, probes, self.iterations, exhausted=self._exhausted)
+            again = not_repeated(self._curve, self._starts)
+            suggestion = conclude(self._curve, self._evidence, probes, self.iterations, again, exhausted=self._exhausted)
         return replace(suggestion, schedule=name_of(settings.schedule))
 
     def _bracket(self) -> Generator[Sequence[Trial]]:

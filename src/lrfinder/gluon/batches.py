@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from lrfinder._state.batch_copies import copied
 from lrfinder.errors import BatchError, DataError, EmptyDataError
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import RandomGenerator, data_generators, global_generators
-from lrfinder.replay import mapped, peek, stream
+from lrfinder.replay import mapped, peek, stream, unchanged
 
 if TYPE_CHECKING:
     from lrfinder.replay import Stream
@@ -19,9 +21,11 @@ class ReplayIterator(Iterator[Any]):
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
         self._of_data = data_generators(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
-        has_own_memory = isinstance(data, mx.gluon.data.DataLoader) and not cast("Any", data)._num_workers
-        source = data if has_own_memory else mapped(data, _copy)  # workers write later batches into the same arrays
-        self._stream: Stream[Any] = stream(source, self.generators, replay_bytes)
+        # workers write later batches into the same arrays
+        source = data if _has_own_memory(data) else mapped(data, partial(copied, leaf=_complete_copy))
+        self._stream: Stream[Any] = stream(
+            source, self.generators, replay_bytes, keep=unchanged, give=partial(copied, leaf=_copy)
+        )
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
 
     def __next__(self) -> Any:
@@ -36,12 +40,25 @@ class ReplayIterator(Iterator[Any]):
         return (*global_generators(), *self._of_data)
 
 
-def _copy(batch: Any) -> Any:
-    if isinstance(batch, mx.nd.NDArray):
-        copied = batch.copy()
-        copied.wait_to_read()
-        return copied
-    return [_copy(part) for part in batch] if isinstance(batch, list | tuple) else batch
+def _has_own_memory(data: Any) -> bool:
+    """Return whether each batch is in memory that no other batch is written to."""
+    if not isinstance(data, mx.gluon.data.DataLoader):
+        return False
+    collate = getattr(data._batchify_fn, "__module__", "").partition(".")[0]
+    return not data._num_workers and collate == "mxnet"
+
+
+def _copy(value: Any) -> Any:
+    """Return a copy of an array, or ``None`` for another value."""
+    return value.copy() if isinstance(value, mx.nd.NDArray) else None
+
+
+def _complete_copy(value: Any) -> Any:
+    """Return the same, once all of it is copied."""
+    new = _copy(value)
+    if new is not None:
+        new.wait_to_read()
+    return new
 
 
 def data_and_label(batch: Any) -> tuple[Any, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from lrfinder.errors import BatchError, DataEndedError
 from lrfinder.randomness import data_generators, global_generators
-from lrfinder.replay import mapped, stream
+from lrfinder.replay import mapped, stream, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,7 +81,8 @@ class _Streamed:
     """Batches as they come, up to as many of one shape as there are slots."""
 
     def __init__(self, data: Any, source: DataSource) -> None:
-        self._stream = stream(mapped(data, _own_arrays), source.generators, source.replay_bytes)
+        own = mapped(data, _own_arrays)  # which nobody changes: a compiled function cannot
+        self._stream = stream(own, source.generators, source.replay_bytes, keep=unchanged, give=unchanged)
         self._device_bytes = source.device_bytes
         self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close

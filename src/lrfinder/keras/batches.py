@@ -6,26 +6,30 @@ import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
+import numpy as np
+
+from lrfinder._state.batch_copies import copied
 from lrfinder.errors import BatchError
-from lrfinder.keras._framework import torch, torch_if_loaded
+from lrfinder.keras._framework import jax, torch, torch_if_loaded
 
 
 def arrays(batch: Any) -> Any:
-    """Convert tensors of TensorFlow, and of PyTorch on another backend, to NumPy, inside dicts, lists and tuples too.
+    """Return a copy of a batch in which tensors of TensorFlow, and of PyTorch on another backend, are arrays of NumPy.
 
     Every backend accepts such arrays, and replay can count their bytes.
     """
-    if type(batch) is dict:
-        return {key: arrays(value) for key, value in cast("dict[Any, Any]", batch).items()}
-    if type(batch) in {list, tuple}:
-        return type(batch)(arrays(value) for value in batch)
-    foreign_torch: Any = None if torch else torch_if_loaded()
-    if foreign_torch is not None and isinstance(batch, foreign_torch.Tensor):
-        return batch.detach().cpu().numpy()
+    return copied(batch, _array)
+
+
+def _array(value: Any) -> Any:
+    """Return the copy of a tensor, or ``None`` for another value."""
+    loaded_torch = torch_if_loaded()
+    if loaded_torch is not None and isinstance(value, loaded_torch.Tensor):
+        return value.detach().clone() if torch else value.detach().cpu().clone().numpy()
     loaded_tensorflow: Any = sys.modules.get("tensorflow")  # a tf.data.Dataset may supply any backend
-    if loaded_tensorflow is not None and isinstance(batch, loaded_tensorflow.Tensor):
-        return batch.numpy()
-    return batch
+    if loaded_tensorflow is not None and isinstance(value, loaded_tensorflow.Tensor):
+        return np.array(value.numpy())
+    return value if jax and isinstance(value, jax.Array) else None  # an array of JAX cannot change
 
 
 def input_target_weights(batch: Any) -> tuple[Any, Any, Any]:

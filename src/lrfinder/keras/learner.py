@@ -14,7 +14,7 @@ from lrfinder.keras.rates import ModelRate, innermost_optimizer
 from lrfinder.keras.state import KerasState, data_generators, global_generators, has_seed_generator, visit
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
-from lrfinder.replay import mapped, peek, stream
+from lrfinder.replay import peek, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,7 +55,7 @@ class KerasLearner(BaseLearner):
         self._rate = ModelRate(model)
         of_data = data_generators(data)
         self._generators = lambda: (*global_generators(), *of_data)
-        self._batches = stream(mapped(data, arrays), self._generators, replay_bytes)
+        self._batches = stream(data, self._generators, replay_bytes, keep=arrays, give=arrays)
         self._is_loss_checked = False
 
     def iteration(self, lr: float) -> float:
@@ -80,7 +80,7 @@ class KerasLearner(BaseLearner):
         """Copy everything that an iteration changes, to the memory of the host."""
         if not is_built(self._model):
             # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
-            self._model._symbolic_build(data_batch=input_target_weights(arrays(peek(self._batches, self._generators()))))
+            self._model._symbolic_build(data_batch=input_target_weights(peek(self._batches, self._generators())))
         memory = GraphSnapshot([self._model, *self._stateful], visit)
         return KerasState(memory, capture(self._generators()), self._batches.mark())
 
@@ -99,7 +99,7 @@ class KerasLearner(BaseLearner):
         self._batches.close()
 
     def _draw(self) -> tuple[Any, Any, Any]:
-        return input_target_weights(arrays(self._batches.draw()))
+        return input_target_weights(self._batches.draw())
 
     def _train(self, batch: tuple[Any, Any, Any]) -> float:
         x, y, sample_weight = batch

@@ -13,7 +13,7 @@ from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, restore_states
-from lrfinder.replay import stream
+from lrfinder.replay import stream, unchanged
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
 from lrfinder.torch._randomness import data_generators, global_generators
@@ -196,7 +196,9 @@ class _Scope:
         """Return the batches of ``data`` without end; the end of the block restores its generators."""
         source = own_source(data)
         generators = data_generators(source)
-        batches = stream(cast("Iterable[Batch]", source), lambda: (*global_generators(), *generators))
+        batches = stream(  # of the user's own loop, which may change them as it does without a sweep
+            cast("Iterable[Batch]", source), lambda: (*global_generators(), *generators), keep=unchanged, give=unchanged
+        )
         self._data.append((capture(generators), batches))
         return batches
 

@@ -6,17 +6,19 @@ import copy
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 
+from lrfinder._state.batch_copies import copied
 from lrfinder.errors import BatchError
+from lrfinder.replay import unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from torch import nn
+_SHARED = (nn.Module, Optimizer, Dataset, DataLoader, Sampler)  # an object in a batch may refer to one
 
 
 def own_source(data: Iterable[Any]) -> Iterable[Any]:
@@ -40,23 +42,45 @@ def device_of(modules: Sequence[nn.Module]) -> torch.device:
 
 
 def to_device(batch: Any, device: torch.device) -> Any:
-    """Move a batch to ``device``, through dicts, lists, tuples and objects with a ``to()``; other values pass unchanged.
+    """Return a copy of a batch on ``device``: of tensors and arrays in containers and objects of any kind.
 
-    Tensors and arrays are always copied, so that a step that changes its batch in place does not change a replayed one.
+    A step that changes its batch in place therefore changes neither the user's nor a replayed one. An object with a ``to()``
+    is moved by it. Modules, data sets and what cannot be copied pass unchanged.
     """
-    if isinstance(batch, Tensor):
-        return _tensor_to(batch, device)
-    kind = type(batch)
-    if kind is list or kind is tuple:
-        return kind([to_device(value, device) for value in batch])
-    if isinstance(batch, np.ndarray):
-        return cast("np.ndarray[Any, Any]", batch).copy()
-    if kind is dict:
-        return {key: to_device(value, device) for key, value in cast("dict[Any, Any]", batch).items()}
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return kind(*(to_device(value, device) for value in cast("tuple[Any, ...]", batch)))
-    to = getattr(batch, "to", None)
-    return to(device) if callable(to) else batch
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return _tensor_to(value, device)
+        moves = callable(getattr(value, "to", None)) and not isinstance(value, _SHARED)
+        return own_copy(value).to(device) if moves else _shared(value)
+
+    return copied(batch, leaf)
+
+
+def own_copy(batch: Any) -> Any:
+    """Return a copy of a batch on the same devices, to be stored for replay."""
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value if value.requires_grad else value.clone()
+        copies_itself = callable(getattr(value, "clone", None)) and callable(getattr(value, "to", None))
+        return value.clone() if copies_itself and not isinstance(value, _SHARED) else _shared(value)
+
+    return copied(batch, leaf)
+
+
+def keeper(data: Iterable[Any]) -> Callable[[Any], Any]:
+    """Return the function that copies a batch of ``data`` before it is stored.
+
+    A loader that collates samples as PyTorch does puts each batch into memory of its own; another may use it again.
+    """
+    is_fresh = type(data) is DataLoader and data.batch_sampler is not None and data.collate_fn is default_collate
+    return unchanged if is_fresh else own_copy
+
+
+def _shared(value: object) -> object:
+    """Return a value that no copy of a batch may copy, or ``None`` for any other."""
+    return value if isinstance(value, _SHARED) else None
 
 
 def _tensor_to(tensor: Tensor, device: torch.device) -> Tensor:

@@ -14,7 +14,7 @@ from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
-from lrfinder.torch.batches import device_of, own_source, to_device
+from lrfinder.torch.batches import device_of, keeper, own_source, to_device
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.step import Step, SupervisedStep, check_pair, custom_step, supervised_forward
 
@@ -171,10 +171,14 @@ class TorchLearner(BaseLearner):
         self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None
-        self._batches = stream(training.data, training.generators, replay_bytes)
-
-    def _draw(self) -> Any:
-        return to_device(self._batches.draw(), self._device)
+        device = self._device  # a reference to the learner would keep it, and its workers, alive
+        self._batches = stream(
+            training.data,
+            training.generators,
+            replay_bytes,
+            keep=keeper(training.data),
+            give=lambda batch: to_device(batch, device),
+        )
 
     def iteration(self, lr: float) -> Loss:
         """Train on the next batch at ``lr``.
@@ -188,7 +192,7 @@ class TorchLearner(BaseLearner):
             DataError: the data hold no batch, or have ended.
         """
         self._rates.write(lr)
-        return self._step(self._draw)
+        return self._step(self._batches.draw)
 
     def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:
         """Train one iteration at each rate; on an accelerator, losses arrive a few iterations late so that it never waits.
@@ -239,5 +243,4 @@ class TorchLearner(BaseLearner):
                 "The modules have uninitialized (lazy) parameters, and only the step knows their forward; run one first."
             )
             raise ModelError(message)
-        batch = peek(self._batches, self._state.generators())
-        self._state.initialize(self._forward, to_device(batch, self._device))
+        self._state.initialize(self._forward, peek(self._batches, self._state.generators()))

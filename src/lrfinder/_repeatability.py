@@ -1,0 +1,64 @@
+"""Whether trainings from one state repeat, as far as their losses show."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import suppress
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from lrfinder._search.trial import SAME_LOSS
+from lrfinder.errors import DataEndedError, LRFinderWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lrfinder.learner import BaseLearner
+
+ADVICE = "lrfinder.check(learner) names what does not come back"
+
+
+def is_same_loss(one: float, other: float) -> bool:
+    """Return whether two losses of one batch and one state are equal to rounding; both may be NaN."""
+    return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=SAME_LOSS)
+
+
+def warn_unless_repeatable(learner: BaseLearner, state: object, lrs: Sequence[float], losses: NDArray[np.float64]) -> None:
+    """Warn if trainings from ``state`` at one rate differ.
+
+    Where the first losses at different rates differ, which some steps do on purpose, one iteration is trained once more.
+
+    Args:
+        learner: the learner; it is left anywhere.
+        state: the state from which all were trained.
+        lrs: their rates.
+        losses: their losses, shape ``(rates, iterations)``.
+    """
+    found = _difference_at_one_rate(lrs, losses)
+    firsts: list[float] = losses[:, 0].tolist()
+    if found is None and not all(is_same_loss(first, firsts[0]) for first in firsts):
+        learner.restore(state)
+        with suppress(DataEndedError):
+            again = float(learner.iteration(lrs[0]))
+            if not is_same_loss(again, firsts[0]):
+                found = f"the first loss at the rate {lrs[0]:.4g} was {firsts[0]:.6g}, and after a restore {again:.6g}"
+    if found is not None:
+        message = f"Not repeatable: {found}, so that the trainings cannot be compared; {ADVICE}."
+        warnings.warn(message, LRFinderWarning, stacklevel=3)
+
+
+def _difference_at_one_rate(lrs: Sequence[float], losses: NDArray[Any]) -> str | None:
+    """Return in words where two trainings at the same rate first differ, or ``None``."""
+    for one, other in combinations(range(len(lrs)), 2):
+        if lrs[one] == lrs[other]:
+            for iteration, pair in enumerate(zip(losses[one].tolist(), losses[other].tolist(), strict=True)):
+                if not is_same_loss(*pair):
+                    return (
+                        f"two trainings at the rate {lrs[one]:.4g} have the losses {pair[0]:.6g} and {pair[1]:.6g} at "
+                        f"iteration {iteration}"
+                    )
+    return None
