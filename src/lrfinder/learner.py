@@ -129,6 +129,12 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return ()
 
+    def block_ended(self, state: Any) -> None:
+        """Undo what ``snapshot`` set up for the block of :class:`restored` that began with ``state`` and has just ended.
+
+        The learner is restored to ``state`` already. Most learners set up nothing.
+        """
+
     def find(self, *args: Any, **kwargs: Any) -> RangeTest:
         """Run a range test; see :meth:`lrfinder.LRFinder.find`."""
         from lrfinder.finder import LRFinder
@@ -156,7 +162,7 @@ class _Adapted(BaseLearner):
 
     def __init__(self, learner: Restorable[Any]) -> None:
         self._learner = learner
-        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe"):
+        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe", "block_ended"):
             ability = getattr(learner, name, None)
             if ability is not None:
                 setattr(self, name, ability)
@@ -240,7 +246,10 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
                 if isinstance(error, RestoreError):
                     error.add_note("lrfinder: the learner was restored at the end.")
             finally:
-                self._leave()
+                try:
+                    adapted(self._learner).block_ended(self._state)
+                finally:
+                    self._leave()
 
     def _snapshot(self) -> State:
         try:

@@ -49,6 +49,10 @@ class Wrapper(BaseLearner):
         """Return the inner learner and what it trains."""
         return [self.learner, *self._full.parts()]
 
+    def block_ended(self, state: object) -> None:
+        """Let the inner learner undo what it set up for the block."""
+        self._full.block_ended(state)
+
     def close(self) -> None:
         """Close the inner learner."""
         self.learner.close()

@@ -84,6 +84,7 @@ LEARNS = {
 @pytest.mark.parametrize("name", LEARNS)
 def test_time_repeats_for_every_kind_of_learner(name):
     learner = FastaiLearner(LEARNS[name]())
+    learner.observe()  # prepares the trainer until close(), not for each block
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 

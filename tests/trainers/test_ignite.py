@@ -87,6 +87,7 @@ SETTINGS = {
 def test_time_repeats_for_every_kind_of_engine(name):
     training = Training(**SETTINGS[name])
     learner = training.learner()
+    learner.observe()  # prepares the trainer until close(), not for each block
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=lambda: learner.observe() | training.fingerprint())
     learner.close()
 

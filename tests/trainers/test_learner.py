@@ -3,53 +3,119 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 import lrfinder
-from lrfinder.errors import LossError, OptimizerError
+from lrfinder.errors import LearnerError, LossError, OptimizerError
+from lrfinder.learner import restored
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, loss_in, mean_loss, reachable_objects
 
 
+class Set:
+    """An object of a user, such as a data set, with attributes that preparing changes."""
+
+    length = None
+
+
 def lazy_learner():
-    """Return a learner whose preparation draws a random number, and a list that it fills."""
+    """Return a learner, what its preparation has drawn, its model and an object; preparing changes all that it can."""
     prepared = []
     model = torch.nn.Linear(2, 1)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    data = Set()
 
     def prepare():
         prepared.append(torch.rand(1))
+        model.requires_grad_(False).weight.requires_grad_()
+        torch.nn.utils.parametrize.register_parametrization(model, "weight", torch.nn.Identity())
+        model.mean, data.mean, data.length = torch.rand(1), torch.rand(1), 3
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
         return TorchLearner(model, optimizer, torch.nn.functional.mse_loss, [(torch.ones(4, 2), torch.ones(4, 1))])
 
-    return LazyLearner(prepare, [model]), prepared
+    return LazyLearner(prepare, lambda: TrainingState([model], [], [data])), prepared, model, data
 
 
-def test_the_trainer_is_prepared_once_and_at_the_first_use():
-    learner, prepared = lazy_learner()
+def seen(model, data):
+    parameters = {name: (one.requires_grad, one.tolist()) for name, one in model.named_parameters()}
+    return type(model), sorted(vars(model)), parameters, vars(data).copy(), data.length, torch.get_rng_state().tolist()
+
+
+def test_the_trainer_is_prepared_at_the_first_use_and_once_for_a_block():
+    learner, prepared, *_ = lazy_learner()
     learner.parts()
     learner.close()
     assert prepared == []
-    lrfinder.LRFinder(learner).find(rates=[0.1, 0.2])
+    lrfinder.LRFinder(learner).suggest(30, max_iterations=200)
     assert len(prepared) == 1
 
 
-def test_the_random_numbers_of_the_preparation_are_restored():
-    learner, _ = lazy_learner()
-    before = torch.get_rng_state()
-    learner.snapshot()
-    assert torch.equal(torch.get_rng_state(), before)
+@pytest.mark.parametrize("iterations", [2, 10])
+def test_everything_that_preparing_changed_is_undone_at_the_end_of_a_search(iterations):
+    learner, _, *objects = lazy_learner()
+    before = seen(*objects)
+    for _ in range(2):
+        lrfinder.LRFinder(learner).find(rates=[0.1] * iterations)
+        assert seen(*objects) == before
+
+
+def test_a_learner_used_outside_of_a_block_is_prepared_until_it_is_closed():
+    learner, prepared, *objects = lazy_learner()
+    before = seen(*objects)
+    learner.iteration(0.1)
+    lrfinder.LRFinder(learner).find(rates=[0.1, 0.2])
+    assert len(prepared) == 1
+    assert objects[1].length == 3
+    learner.close()
+    assert seen(*objects) == before
+
+
+def test_a_block_inside_another_leaves_the_trainer_prepared():
+    learner, prepared, *_ = lazy_learner()
+    evaluated = lrfinder.Validated(learner, lambda: 1.0)
+    lrfinder.LRFinder(evaluated).find(rates=[0.1, 0.2, 0.3])
+    assert len(prepared) == 1
+
+
+def test_the_state_to_which_a_restore_returns_is_that_of_a_prepared_trainer():
+    learner, _, _, data = lazy_learner()
+    with restored(learner) as state:
+        learner.iteration(0.1)
+        learner.restore(state)
+        assert data.length == 3
 
 
 def test_time_repeats():
-    learner, _ = lazy_learner()
+    learner, *_ = lazy_learner()
+    learner.observe()  # prepares it until close(), not for each block
     lrfinder.testing.check(learner, [0.1, 0.2], observe=learner.observe)
 
 
-def test_a_preparation_that_fails_is_tried_again():
+def test_a_preparation_that_fails_is_undone_and_tried_again():
+    model = torch.nn.Linear(2, 1)
+
     def prepare():
+        model.requires_grad_(False)
         raise ValueError("not yet")
 
-    learner = LazyLearner(prepare, [])
+    learner = LazyLearner(prepare, lambda: TrainingState([model], []))
     for _ in range(2):
         with pytest.raises(ValueError, match="not yet"):
             learner.snapshot()
+        assert model.weight.requires_grad
+
+
+def test_a_preparation_whose_snapshot_fails_is_undone():
+    learner, _, *objects = lazy_learner()
+    before = seen(*objects)
+    prepare = learner._prepare
+
+    def prepare_with_a_fault():
+        prepared = prepare()
+        prepared._state.stateful.append(object())  # has no state
+        return prepared
+
+    learner._prepare = prepare_with_a_fault
+    with pytest.raises(LearnerError, match="stateful holds a object"):
+        lrfinder.LRFinder(learner).find()
+    assert seen(*objects) == before
 
 
 class Part:
@@ -84,6 +150,10 @@ def test_the_search_ends_at_cycles_and_does_not_enter_modules():
 def test_each_pass_is_grouped_from_its_start_and_its_last_group_may_be_shorter():
     groups = BatchGroups([1, 2, 3, 4, 5], 2)
     assert [*groups] == [*groups] == [[1, 2], [3, 4], [5]]
+
+
+def test_a_pass_ends_at_its_limit():
+    assert [*BatchGroups([1, 2, 3, 4, 5], 2, limit=3)] == [[1, 2], [3]]
 
 
 @pytest.mark.parametrize(

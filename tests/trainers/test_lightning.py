@@ -87,6 +87,7 @@ def test_time_repeats_for_every_kind_of_trainer(name, tmp_path):
     torch.manual_seed(0)
     module, trainer, data = LEARNERS[name](tmp_path)
     learner = LightningLearner(module, trainer, data)
+    learner.observe()  # prepares the trainer until close(), not for each block
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 

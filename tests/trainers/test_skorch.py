@@ -86,6 +86,7 @@ NETS = {
 @pytest.mark.parametrize("name", NETS)
 def test_time_repeats_for_every_kind_of_net(name):
     learner = SkorchLearner(NETS[name](), X, Y)
+    learner.observe()  # prepares the trainer until close(), not for each block
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 

@@ -87,6 +87,7 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_time_repeats_for_every_kind_of_trainer(name, tmp_path):
     learner = TrainerLearner(new_trainer(tmp_path, **SETTINGS[name]))
+    learner.observe()  # prepares the trainer until close(), not for each block
     lrfinder.testing.check(learner, lrfinder.testing.LRS[::3], observe=learner.observe)
     learner.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
@@ -14,15 +14,14 @@ from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
 from lrfinder.errors import LearnerError, LossError, OptimizerError
 from lrfinder.learner import adapted
-from lrfinder.randomness import capture, restore_states
 from lrfinder.schedules import RateLike
-from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.schedules import set_rate
 from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
     from lrfinder.torch import TorchLearner
+    from lrfinder.torch._training_state import TrainingState
 
 Callbacks = tuple[type, ...]
 
@@ -31,42 +30,84 @@ MakeScheduler = Callable[[Optimizer, RateLike], Any]
 
 
 class LazyLearner(Wrapper):
-    """A learner whose trainer is prepared at the first use, not when the learner is created.
+    """A learner whose trainer is prepared at the first use, as the trainer prepares itself before its first step.
 
-    The random numbers that the preparation draws are restored, those of the data included.
+    Preparing changes what the trainer's own start would change: layers, attributes, flags, hooks, random numbers. It is
+    undone as a whole: at the end of the block whose snapshot prepared the trainer, otherwise by :meth:`close`.
 
     Args:
         prepare: prepares the trainer and returns the learner that drives it.
-        modules: the modules that are trained, as far as they exist already.
-        data: the data, whose random generators are restored.
+        touched: returns everything of the user's that preparing may change.
     """
 
-    def __init__(self, prepare: Callable[[], TorchLearner], modules: Sequence[nn.Module], data: Iterable[Any] = ()) -> None:
+    def __init__(self, prepare: Callable[[], TorchLearner], touched: Callable[[], TrainingState]) -> None:
         self._prepare = prepare
-        self._modules = modules
-        self._data = data
+        self._touched = touched
+        self._prepared_for: object = None  # the state with which a block began
 
     @cached_property
     def learner(self) -> TorchLearner:  # pyright: ignore[reportIncompatibleVariableOverride]  (not known from the start)
         """The learner that drives the trainer's own step."""
-        before = capture(TrainingState([], [], data=self._data).generators())
+        self._undo = _undoing(self._touched())
         try:
             return self._prepare()
-        finally:
-            restore_states(before)
+        except BaseException:
+            self._undo()
+            raise
 
     @cached_property
     def _full(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  (as above)
         return adapted(self.learner)
 
     def parts(self) -> list[object]:
-        """Return the modules and parameters, none of which two threads may train at once."""
-        return TrainingState(self._modules, []).parts()
+        """Return the modules, optimizers and parameters, none of which two threads may train at once."""
+        return self._touched().parts()
+
+    def snapshot(self) -> object:
+        """Return the state of a trainer that is ready to train."""
+        if self._is_prepared():
+            return self.learner.snapshot()
+        try:
+            self._prepared_for = self.learner.snapshot()
+        except BaseException:
+            self.close()
+            raise
+        return self._prepared_for
+
+    def block_ended(self, state: object) -> None:
+        """Undo the preparation at the end of the block that caused it."""
+        if self._is_prepared() and state is self._prepared_for:
+            self.close()
 
     def close(self) -> None:
-        """Close the iterator over the data, which ends its worker processes."""
-        if "learner" in vars(self):
-            self.learner.close()
+        """Close the iterator over the data, which ends its worker processes, and undo the preparation."""
+        if not self._is_prepared():
+            return
+        learner = self.learner
+        for name in ("learner", "_full"):
+            vars(self).pop(name, None)
+        try:
+            learner.close()
+        finally:
+            self._prepared_for = None
+            self._undo()
+
+    def _is_prepared(self) -> bool:
+        return "learner" in vars(self)
+
+
+def _undoing(touched: TrainingState) -> Callable[[], None]:
+    """Return a function that restores everything as it is now, the classes of modules included."""
+    before = touched.snapshot()
+    kinds = [(part, type(part)) for module in touched.modules for part in module.modules()]
+
+    def undo() -> None:
+        for module, kind in kinds:
+            if type(module) is not kind:  # a parametrization changes it
+                module.__class__ = kind
+        touched.restore(before)
+
+    return undo
 
 
 def check_kind(given: object, kind: type, name: str, wanted: str) -> None:
@@ -105,15 +146,23 @@ def reachable_objects(roots: Iterable[object], *packages: str) -> list[object]:
 
 
 class BatchGroups:
-    """Batches in lists of ``size``, one per update. As in a trainer, the last update of a pass may have fewer batches."""
+    """Batches in lists of ``size``, one per update. As in a trainer, the last update of a pass may have fewer batches.
 
-    def __init__(self, data: Iterable[Any], size: int) -> None:
+    A pass ends after ``limit`` batches, if there is one.
+    """
+
+    def __init__(self, data: Iterable[Any], size: int, limit: int | None = None) -> None:
         self.data = own_source(data)
         self.size = size
+        self.limit = limit
 
     def __iter__(self) -> Iterator[list[Any]]:
-        batches = iter(self.data)
+        batches = islice(self.one_pass(), self.limit)
         return iter(lambda: list(islice(batches, self.size)), [])
+
+    def one_pass(self) -> Iterator[Any]:
+        """Return an iterator over the batches of a pass without a limit."""
+        return iter(self.data)
 
 
 def loss_in(output: object, source: str) -> Tensor:

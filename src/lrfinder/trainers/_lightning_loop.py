@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import copy
+import math
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, LossError
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.trainers._learner import BatchGroups, loss_in, reachable_objects
 
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 pl = require("lightning.pytorch", "lightning")
 CombinedLoader = pl.utilities.CombinedLoader
+_connector = pl.trainer.connectors.data_connector
+_modes = require("lightning.pytorch.utilities.combined_loader", "lightning")._SUPPORTED_MODES
+sized_len = require("lightning.fabric.utilities.data", "lightning").sized_len
 
 Trainer = Any  # a lightning.pytorch.Trainer
 Module = Any  # a lightning.pytorch.LightningModule
@@ -48,16 +55,17 @@ class _Fetcher:
         return self.batch, 0, 0
 
 
-class _CombinedBatches:
-    """The batches of several loaders, without the indices that Lightning's ``CombinedLoader`` adds."""
+class _CombinedGroups(BatchGroups):
+    """The batches of several loaders in lists, without the indices that Lightning's ``CombinedLoader`` adds."""
 
-    def __init__(self, loader: Any) -> None:
+    def __init__(self, loader: Any, size: int, limit: int | None) -> None:
+        super().__init__((), size, limit)
         self.flattened = [own_source(one) for one in loader.flattened]  # holds the random generators of the data
         self._loader = copy.copy(loader)
         self._loader.flattened = self.flattened
         self._loader.limits = None
 
-    def __iter__(self) -> Iterator[Any]:
+    def one_pass(self) -> Iterator[Any]:
         return (batch for batch, _, _ in copy.copy(self._loader))  # a CombinedLoader is its own iterator
 
 
@@ -78,12 +86,14 @@ def check(module: Module, trainer: Trainer) -> None:
 
 
 def copy_of(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Trainer:
-    """Return a copy of the trainer that shares nothing with it that a search could change."""
-    objects: list[Any] = reachable_objects([trainer], "lightning")
+    """Return a copy of the trainer that shares nothing with it that a search could change, except model and data."""
+    objects: list[Any] = reachable_objects([trainer, *trainer.callbacks], "lightning")
     shared = [one for one in objects if isinstance(one, (*quiet, CombinedLoader, pl.loops.fetchers._DataFetcher))]
-    source = pl.trainer.connectors.data_connector._DataLoaderSource
+    source = _connector._DataLoaderSource
     shared += [one.instance for one in objects if isinstance(one, source)]
-    shared += [module, data, trainer.datamodule, *module.parameters(), *trainer.loggers]
+    shared += [value for one in objects for value in vars(one).values() if isinstance(value, (DataLoader, Dataset, Sampler))]
+    shared += [*module.modules(), *module.parameters(), *module.buffers()]
+    shared += [data, trainer.datamodule, *trainer.loggers]
     shared += [*trainer.strategy.optimizers, *trainer.strategy.lr_scheduler_configs]
     memo: dict[int, Any] = {id(one): one for one in shared}
     memo[id(trainer.profiler)] = pl.profilers.PassThroughProfiler()
@@ -109,6 +119,13 @@ def quieted(trainer: Trainer, quiet: Callbacks) -> Generator[None]:
         trainer.callbacks, trainer.loggers, trainer.strategy.lr_scheduler_configs = before
 
 
+def touched(trainer: Trainer, module: Module, data: Any) -> TrainingState:
+    """Return what ``prepare`` may change; the trainer and its callbacks are copies."""
+    module_of_data = data if isinstance(data, pl.LightningDataModule) else trainer.datamodule
+    stateful = [] if module_of_data is None else [module_of_data]
+    return TrainingState([module], trainer.optimizers, stateful, data=() if data is None else data)
+
+
 def prepare(trainer: Trainer, module: Module, data: Any) -> None:
     """Run ``fit`` of a copied trainer up to its first batch, and leave it there."""
     loop = trainer.fit_loop
@@ -116,16 +133,13 @@ def prepare(trainer: Trainer, module: Module, data: Any) -> None:
     trainer.limit_val_batches = trainer.reload_dataloaders_every_n_epochs = 0
 
     def stop_before_first_batch() -> None:
-        source = module if data is None else data
-        has_loaders = isinstance(source, (pl.LightningModule, pl.LightningDataModule))
-        loaders = source.train_dataloader() if has_loaders else source
-        loop._combined_loader = loaders if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders, "max_size_cycle")
+        loop.setup_data()
         loop.reset()
         loop.on_run_start()
         loop.on_advance_start()
         raise _PreparedError
 
-    loop.run = stop_before_first_batch
+    loop.run, loop.setup_data = stop_before_first_batch, partial(_set_up_data, trainer)
     trainer.state.fn, trainer.training = pl.trainer.states.TrainerFn.FITTING, True
     try:
         trainer._fit_impl(module, data)
@@ -133,6 +147,29 @@ def prepare(trainer: Trainer, module: Module, data: Any) -> None:
         trainer.strategy.lr_scheduler_configs = []
     finally:
         trainer._signal_connector.teardown()
+
+
+def _set_up_data(trainer: Trainer) -> None:
+    """Do what the loop's ``setup_data`` does, without opening a pass."""
+    loop, training = trainer.fit_loop, pl.trainer.states.RunningStage.TRAINING
+    if loop._combined_loader is not None:
+        return
+    loaders = _connector._request_dataloader(loop._data_source)
+    combined = copy.copy(loaders) if isinstance(loaders, CombinedLoader) else CombinedLoader(loaders, "max_size_cycle")
+    if trainer.overfit_batches > 0:
+        _connector._resolve_overfit_batches(combined, mode=training)
+    combined.flattened = [
+        _connector._process_dataloader(trainer, pl.trainer.states.TrainerFn.FITTING, training, one)
+        for one in combined.flattened
+    ]
+    lengths = [sized_len(one) for one in combined.flattened]
+    combined.limits = [
+        _connector._parse_num_batches(training, math.inf if length is None else length, trainer.limit_train_batches)
+        for length in lengths
+    ]
+    loop._combined_loader = combined
+    one_pass = _modes[combined._mode]["iterator"](combined.flattened, combined.limits)
+    loop.max_batches = one_pass.__len__()  # infinite where a length is unknown, which len() refuses
 
 
 def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
@@ -155,18 +192,25 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
                     raise LossError(message) from None
         return torch.stack(recorder.losses).sum() * (size / len(batches))
 
-    loaders: Any = trainer.train_dataloader
-    several = isinstance(loaders, list | tuple | dict) or loaders is None
-    data: Any = _CombinedBatches(trainer.fit_loop._combined_loader) if several else loaders
     return TorchLearner.from_step(
         step,
-        BatchGroups(data, size),
+        _groups(trainer, size),
         modules=[module],
         optimizers=trainer.optimizers,
         stateful=reachable_objects([trainer, *trainer.callbacks], "lightning"),
         group=group,
         replay_bytes=replay_bytes,
     )
+
+
+def _groups(trainer: Trainer, size: int) -> BatchGroups:
+    """Return the batches of a pass of ``fit``, as many as ``limit_train_batches`` allows, in lists of one update."""
+    loaders: Any = trainer.train_dataloader
+    batches = trainer.fit_loop.max_batches
+    limit = None if batches == math.inf else int(batches)
+    if isinstance(loaders, list | tuple | dict) or loaders is None:
+        return _CombinedGroups(trainer.fit_loop._combined_loader, size, limit)
+    return BatchGroups(loaders, size, limit)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import torch
 from lrfinder._optional import require
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, check_kind, mean_loss, reachable_objects
 
 if TYPE_CHECKING:
@@ -50,9 +52,9 @@ class FastaiLearner(LazyLearner):
     An iteration is the learner's own ``one_batch``, with its callbacks (mixed precision, clipping, mixup, yours) except
     those of :data:`QUIET`. Under ``GradientAccumulation`` it takes as many batches as an update does.
 
-    All of this happens in a copy that shares the model, and the optimizer if there is one already; its ``lr`` and ``wd`` are
-    set as ``fit`` sets them. The rate is that of the group with the highest; the others keep the ratio of a ``slice`` in
-    ``learn.lr``.
+    All of this happens in a copy that shares the model, and the optimizer if there is one already. It begins as ``fit``
+    does, by the rates, ``before_fit``, ``before_epoch`` and ``before_train``; the end of the search undoes that. The rate is
+    that of the group with the highest; the others keep the ratio of a ``slice`` in ``learn.lr``.
 
     Args:
         learn: the learner.
@@ -80,7 +82,7 @@ class FastaiLearner(LazyLearner):
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(prepared, [learn.model])
+        super().__init__(prepared, partial(_touched, learn))
 
     def set_rate(self, rate: RateLike) -> None:
         """Let ``fit``, ``fit_one_cycle`` and the like use the rate: set ``learn.lr``, or the end of a slice there.
@@ -129,6 +131,13 @@ def _one_pass(loader: Any, random: Random) -> Iterator[Any]:
         yield batch
 
 
+def _touched(learn: Learn) -> TrainingState:
+    """Return what the start of ``fit`` may change of the user's objects, whose copies share what they hold."""
+    optimizer = getattr(learn.opt, "opt", None)  # PyTorch's, in fastai's wrapper
+    stateful = reachable_objects([learn, *learn.cbs, *([learn.opt] if learn.opt else [])], "fastai", "fastcore")
+    return TrainingState([learn.model], [] if optimizer is None else [optimizer], stateful)
+
+
 def _prepared_copy(learn: Learn, quiet: Callbacks) -> Learn:
     """Return a copy at the point where ``fit`` would begin to train."""
     copied = object.__new__(type(learn))
@@ -144,13 +153,12 @@ def _prepared_copy(learn: Learn, quiet: Callbacks) -> Learn:
         copied.opt.set_hypers(wd=copied.wd)
     copied.opt.set_hypers(lr=copied.lr)
     copied.n_epoch, copied.epoch, copied.dl = 1, 0, copied.dls.train
-    for event in ("before_fit", "before_epoch"):
+    for event in ("before_fit", "before_epoch", "before_train"):
         copied(event)
-    copied.n_iter = len(copied.dl)
-    copied("before_train")
+    copied.n_iter, copied.iter = len(copied.dl), -1
     return copied
 
 
 def _train(learn: Learn, batch: Any) -> Tensor:
-    learn.one_batch(0, batch)
+    learn.one_batch((learn.iter + 1) % learn.n_iter, batch)
     return learn.loss.detach().clone()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sized
 from contextlib import contextmanager
 from functools import partial
 from inspect import getclosurevars, isfunction, ismethod
@@ -15,6 +16,7 @@ from torch.optim import Optimizer
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, loss_in, mean_loss
 
@@ -32,7 +34,8 @@ ignite = require("ignite", "ignite")
 Events = ignite.engine.Events
 
 _RUN_EVENTS = list(Events)  # compared by name: an event with a filter is not an instance of these
-_STATEFUL = (Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
+_START_EVENTS = (Events.STARTED, Events.EPOCH_STARTED)
+_STATEFUL = (nn.Module, Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 
 Engine = Any  # an ignite.engine.Engine
 
@@ -45,9 +48,10 @@ def default_loss(output: Any) -> Any:
 class EngineLearner(LazyLearner):
     """An Ignite ``Engine`` that trains, as a :class:`lrfinder.Learner`.
 
-    An iteration is the engine's own: ``ITERATION_STARTED``, its function on the batch, ``ITERATION_COMPLETED``, for each of
-    ``accumulate`` batches. Most handlers log, save or stop, and are left out. Three kinds take part: ``EMAHandler``,
-    handlers of events that the function itself fires, and those named in ``handlers``. The search has its own engine state.
+    An iteration is the engine's own: the events of a batch and its function, for each of ``accumulate`` batches. Most
+    handlers log, save or stop, and are left out. Three kinds take part: ``EMAHandler``, handlers of events that the function
+    itself fires, and those named in ``handlers``. The search has its own engine state. Before its first iteration it fires
+    ``STARTED`` and ``EPOCH_STARTED``, unless the engine runs already; what handlers change then is undone at the end.
 
     Args:
         engine: a trainer, from ``create_supervised_trainer`` or written by hand.
@@ -90,18 +94,13 @@ class EngineLearner(LazyLearner):
         self._engine = engine
         self._optimizer = optimizer
         named = list(handlers)
-        state = _own_state(engine, data)
-
-        def step(batches: Sequence[Any]) -> Tensor:
-            state.iteration += -state.iteration % accumulate  # an update begins here
-            with _searching(engine, state, named):
-                return mean_loss([torch.as_tensor(loss(_iteration(engine, batch))) for batch in batches])
 
         def prepared() -> TorchLearner:
+            state = _started(engine, data, named)
             averages = [one for one in _owners(engine) if _takes_part(one, named)]
             others = [one for one in references if isinstance(one, _STATEFUL) and one is not optimizer]
             return TorchLearner.from_step(
-                step,
+                partial(_update, engine, state, named, loss, accumulate),
                 BatchGroups(data, accumulate),
                 modules=modules,
                 optimizers=[optimizer],
@@ -110,7 +109,11 @@ class EngineLearner(LazyLearner):
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(prepared, modules, data)
+        def touched() -> TrainingState:
+            averages = [one for one in _owners(engine) if _takes_part(one, named)]
+            return TrainingState(modules, [optimizer], [engine.state, engine, *averages, *stateful], data=data)
+
+        super().__init__(prepared, touched)
 
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Apply the rate to the optimizer.
@@ -153,21 +156,43 @@ def _references(function: Any) -> Iterator[object]:
         yield from vars(function).values()
 
 
-def _own_state(engine: Engine, data: Iterable[Any]) -> Any:
-    """Return a state for the search, as ``run`` has it in its first epoch."""
+def _started(engine: Engine, data: Iterable[Any], named: Sequence[object]) -> Any:
+    """Return a state for the search: that of the run if there is one, or as ``run`` has it in its first epoch."""
     state = copy.copy(engine.state)
+    if engine._dataloader_iter is not None or engine.last_event_name in _START_EVENTS:
+        return state
     state.dataloader = data
-    state.epoch = max(1, state.epoch or 0)
-    state.iteration = state.iteration or 0
+    lengths = (state.max_epochs, getattr(state, "max_iters", None))
+    if lengths == (None, None) or engine._is_done(state):
+        state.iteration, state.epoch = 0, 0
+    if state.epoch_length is None and isinstance(data, Sized):
+        state.epoch_length = len(data)
+    with _searching(engine, state, named):
+        engine.fire_event(Events.STARTED)
+        state.epoch += 1
+        engine.fire_event(Events.EPOCH_STARTED)
     return state
+
+
+def _update(  # noqa: PLR0913, PLR0917  (the fixed arguments of a step)
+    engine: Engine, state: Any, named: Sequence[object], loss: Callable[[Any], Any], accumulate: int, batches: Sequence[Any]
+) -> Tensor:
+    """Make one update; return its mean loss."""
+    state.iteration += -state.iteration % accumulate  # an update begins here
+    with _searching(engine, state, named):
+        return mean_loss([torch.as_tensor(loss(_iteration(engine, batch))) for batch in batches])
 
 
 def _iteration(engine: Engine, batch: Any) -> Any:
     """Do what ``run`` does with a batch; return the output of the engine's function."""
     state = engine.state
-    state.batch, state.iteration = batch, state.iteration + 1
+    state.batch = None
+    engine.fire_event(Events.GET_BATCH_STARTED)
+    state.batch, state.output = batch, None
+    engine.fire_event(Events.GET_BATCH_COMPLETED)
+    state.iteration += 1
     engine.fire_event(Events.ITERATION_STARTED)
-    state.output = engine._process_function(engine, batch)
+    state.output = engine._process_function(engine, state.batch)  # which a handler may have replaced
     engine.fire_event(Events.ITERATION_COMPLETED)
     output, state.batch, state.output = state.output, None, None
     return output

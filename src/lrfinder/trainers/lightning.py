@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrfinder import LRFinder
@@ -11,7 +12,17 @@ from lrfinder.errors import OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, apply_rate
-from lrfinder.trainers._lightning_loop import Module, Trainer, attached, check, copy_of, learner_of, prepare, quieted
+from lrfinder.trainers._lightning_loop import (
+    Module,
+    Trainer,
+    attached,
+    check,
+    copy_of,
+    learner_of,
+    prepare,
+    quieted,
+    touched,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,7 +102,7 @@ class LightningLearner(LazyLearner):
                 prepare(copied, module, data)
             return learner_of(copied, module, group, replay_bytes)
 
-        super().__init__(prepared, [module], data)
+        super().__init__(prepared, partial(touched, trainer, module, data))
 
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let the next ``fit`` of the trainer begin at the rate, by a callback :class:`StartRate`.

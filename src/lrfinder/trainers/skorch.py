@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lrfinder._optional import require
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, check_kind, is_of_package, reachable_objects
 
@@ -25,6 +26,7 @@ __all__ = ["TRAINING_CALLBACKS", "SkorchLearner"]
 
 skorch = require("skorch", "skorch")
 callbacks = require("skorch.callbacks", "skorch")
+get_len = require("skorch.dataset", "skorch").get_len
 clone = require("sklearn.base", "skorch").clone
 
 Net = Any  # a skorch.NeuralNet
@@ -70,20 +72,20 @@ class SkorchLearner(LazyLearner):
         self._net = net
 
         def prepared() -> TorchLearner:
-            copied = _prepared_copy(net, tuple(quiet), X, y)
-            training, _ = copied.get_split_datasets(X, y)
+            copied, batches = _prepared_copy(net, tuple(quiet), X, y)
+            modules, optimizers = _parts_of(copied)
             objects = reachable_objects([copied, *(one for _, one in copied.callbacks_)], "skorch")
             return TorchLearner.from_step(
                 lambda batch: _train(copied, batch),
-                copied.get_iterator(training, training=True),
-                modules=[getattr(copied, f"{name}_") for name in (*copied._modules, *copied._criteria)],
-                optimizers=[getattr(copied, f"{name}_") for name in copied._optimizers],
+                batches,
+                modules=modules,
+                optimizers=optimizers,
                 stateful=[*objects, *stateful],
                 group=group,
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(prepared, [], X)
+        super().__init__(prepared, partial(_touched, net, X))
 
     def parts(self) -> list[object]:
         """Return the net and, if it has a module, the parts of that; none of them may two threads train at once."""
@@ -116,8 +118,21 @@ def _scheduler(optimizer: Optimizer, *, schedule: MakeScheduler, rate: RateLike,
     return schedule(optimizer, rate)
 
 
-def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> Net:  # noqa: N803  (skorch's name)
-    """Return a net that is ready to train: an initialized clone, or a copy that shares module and optimizer."""
+def _parts_of(net: Net) -> tuple[list[Any], list[Any]]:
+    """Return the modules, criteria included, and the optimizers of an initialized net."""
+    modules = [getattr(net, f"{name}_") for name in (*net._modules, *net._criteria)]
+    return modules, [getattr(net, f"{name}_") for name in net._optimizers]
+
+
+def _touched(net: Net, X: Any) -> TrainingState:  # noqa: N803  (skorch's name)
+    """Return what the start of ``partial_fit`` may change of the user's objects; a net that is not initialized is cloned."""
+    modules, optimizers = _parts_of(net) if net.initialized_ else ([], [])
+    callbacks_of_net = [one for _, one in net.callbacks_] if net.initialized_ else []
+    return TrainingState(modules, optimizers, reachable_objects(callbacks_of_net, "skorch"), data=X)
+
+
+def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> tuple[Net, Any]:  # noqa: N803  (skorch's name)
+    """Return a net that is ready to train, an initialized clone or a copy that shares its parts, and its batches."""
     if net.initialized_:
         copied: Net = object.__new__(type(net))  # copy.copy would go through the state for pickle, and copy the module
         vars(copied).update(vars(net))
@@ -125,10 +140,14 @@ def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> Net:  # noqa: 
         copied = clone(net).initialize()
     copied.verbose = 0
     copied.callbacks_ = [(name, copy.copy(one)) for name, one in copied.callbacks_ if _takes_part(one, quiet)]
-    copied.history_ = skorch.history.History()
+    # callbacks read the number of the epoch from it; batches of earlier epochs would be copied with each snapshot
+    copied.history_ = skorch.history.History({**epoch, "batches": []} for epoch in copied.history_)
     copied.notify("on_train_begin", X=X, y=y)
-    copied.notify("on_epoch_begin", dataset_train=None, dataset_valid=None)
-    return copied
+    copied.check_data(X, y)
+    training, validation = copied.get_split_datasets(X, y)
+    batches = copied.get_iterator(training, training=True)
+    copied.notify("on_epoch_begin", dataset_train=training, dataset_valid=validation)
+    return copied, batches
 
 
 def _takes_part(callback: object, quiet: Callbacks) -> bool:
@@ -139,5 +158,7 @@ def _train(net: Net, batch: Any) -> Tensor:
     """Do what ``fit`` does with a batch; return its loss."""
     net.notify("on_batch_begin", batch=batch, training=True)
     step = net.train_step(batch)
+    net.history.record_batch("train_loss", step["loss"].item())
+    net.history.record_batch("train_batch_size", get_len(batch[0] if isinstance(batch, tuple | list) else batch))
     net.notify("on_batch_end", batch=batch, training=True, **step)
     return step["loss"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from contextlib import contextmanager
+import math
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -12,13 +14,15 @@ from lrfinder._optional import require
 from lrfinder.errors import LearnerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, is_of_package, reachable_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor
+    from torch.optim import Optimizer
 
     from lrfinder.schedules import RateLike
     from lrfinder.trainers._learner import Callbacks, MakeScheduler
@@ -82,56 +86,121 @@ class TrainerLearner(LazyLearner):
             return TorchLearner.from_step(
                 lambda batches: _update(copied, batches),
                 BatchGroups(copied.train_loader, copied.args.gradient_accumulation_steps),
-                modules=[trainer.model],
-                optimizers=[getattr(optimizer, "optimizer", optimizer)],
-                stateful=[*objects, copied.model, optimizer],
+                modules=[copied.model],
+                optimizers=[_inner(optimizer)],
+                stateful=[*objects, copied.model_wrapped, optimizer],
                 group=group,
                 replay_bytes=replay_bytes,
             )
 
-        super().__init__(prepared, [trainer.model], trainer.train_dataset)
+        super().__init__(prepared, partial(_touched, trainer, all_quiet))
 
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let ``train()`` use the rate as the highest of its ``lr_scheduler_type``, or of a schedule that you give.
 
-        ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its
-        scheduler becomes that of the trainer.
+        The optimizer gets the rate when ``train()`` has it, whoever creates it. ``schedule`` takes optimizer and rate: a
+        function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its scheduler becomes that of the trainer.
 
         Raises:
             RatesError: there is no rate above 0.
         """
-        trainer = self._trainer
-        has_optimizer = trainer.optimizer is not None
-        trainer.args.learning_rate = rate_of(rate)
-        if has_optimizer or schedule is not set_rate:
-            trainer.create_optimizer()
-            before = [] if trainer.lr_scheduler is None else [trainer.lr_scheduler]
-            scheduler = apply_rate(trainer.optimizer, before, rate, schedule)
-            if scheduler is not None:
-                trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, False
+        self._trainer.args.learning_rate = rate_of(rate)
+        self._trainer.create_scheduler = _RateAtStart(self._trainer, rate, schedule)
+
+
+@dataclass
+class _RateAtStart:
+    """The ``create_scheduler`` of a trainer to which a rate was given: it is called where ``train()`` has its optimizer."""
+
+    trainer: Trainer
+    rate: RateLike
+    schedule: MakeScheduler
+
+    def __call__(self, num_training_steps: int, optimizer: Optimizer | None = None) -> Any:
+        """Apply the rate; return the scheduler of the schedule, or the trainer's own."""
+        trainer = self.trainer
+        before = [] if trainer.lr_scheduler is None else [trainer.lr_scheduler]
+        scheduler = apply_rate(_inner(optimizer or trainer.optimizer), before, self.rate, self.schedule)
+        if scheduler is None:
+            return type(trainer).create_scheduler(trainer, num_training_steps, optimizer)
+        trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, True  # the next train() begins anew
+        return scheduler
+
+
+class _PreparedError(BaseException):
+    """Raised to leave ``train()`` of a copy before its first batch; no handler of a user's exceptions stops it."""
+
+
+def _inner(optimizer: Any) -> Any:
+    """Return the optimizer in accelerate's wrapper."""
+    return getattr(optimizer, "optimizer", optimizer)
+
+
+def _active_callbacks(trainer: Trainer, quiet: Callbacks) -> list[Any]:
+    """Return the callbacks that take part in a search."""
+    own = trainer.callback_handler.callbacks
+    return [one for one in own if not (isinstance(one, quiet) or is_of_package(one, "transformers"))]
+
+
+def _touched(trainer: Trainer, quiet: Callbacks) -> TrainingState:
+    """Return what the start of ``train()`` may change of the user's objects; the trainer and its arguments are copies."""
+    roots = [*_active_callbacks(trainer, quiet), accelerate.state.GradientState()]
+    stateful = reachable_objects(roots, "accelerate", "transformers")
+    stateful += [
+        one for part in trainer.model.modules() for one in vars(part).values() if is_of_package(one, "transformers")
+    ]
+    stateful += [one for one in (trainer.optimizer, trainer.lr_scheduler) if one is not None]
+    optimizers = [] if trainer.optimizer is None else [_inner(trainer.optimizer)]
+    return TrainingState([trainer.model], optimizers, stateful, data=trainer.train_dataset)
 
 
 def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
-    """Return a copy that is ready to train. It shares parameters, data and your callbacks with the trainer."""
+    """Return a copy whose ``train()`` stands before its first batch. It shares model, data and your callbacks."""
     copied = copy.copy(trainer)
-    copied.args = copy.copy(trainer.args)
-    copied.args.dataloader_persistent_workers = False  # a pass of these cannot be repeated
-    copied.model = copy.copy(trainer.model)  # the same parameters and layers; preparation changes its attributes
+    copied.args = _own_arguments(trainer.args)
     copied.accelerator = copy.copy(trainer.accelerator)
-    copied.accelerator._models, copied.accelerator._optimizers = [], []
-    copied.accelerator._dataloaders, copied.accelerator._schedulers = [], []
-    copied.state, copied.control = transformers.TrainerState(), transformers.TrainerControl()
-    copied.lr_scheduler = None
-    copied.create_optimizer()
-    copied.model_wrapped, copied.optimizer = copied.accelerator.prepare(copied.model, copied.optimizer)
+    copied._memory_tracker = transformers.trainer_utils.TrainerMemoryTracker(skip_memory_metrics=True)
+    if isinstance(vars(copied).get("create_scheduler"), _RateAtStart):
+        copied.create_scheduler = replace(copied.create_scheduler, trainer=copied)
+    copied.create_scheduler = partial(_keep_rates, copied, copied.create_scheduler)
     copied.callback_handler = handler = copy.copy(trainer.callback_handler)
-    active = [one for one in handler.callbacks if not (isinstance(one, quiet) or is_of_package(one, "transformers"))]
-    handler.callbacks, handler.model, handler.optimizer = active, copied.model, copied.optimizer
-    copied.train_loader = handler.train_dataloader = _repeatable(copied.get_train_dataloader())
-    copied.accelerator._dataloaders = []  # the learner restores the position in the data
-    for begin in (handler.on_train_begin, handler.on_epoch_begin):
-        copied.control = begin(copied.args, copied.state, copied.control)
-    return copied
+    handler.callbacks = _active_callbacks(trainer, quiet)
+    begin_epoch = handler.on_epoch_begin
+
+    def stop_before_first_batch(*args: Any) -> None:
+        copied.control = begin_epoch(*args)
+        raise _PreparedError
+
+    handler.on_epoch_begin = stop_before_first_batch
+    try:
+        copied.train()
+    except _PreparedError:
+        loader = copied.train_loader = handler.train_dataloader = _repeatable(handler.train_dataloader)
+        sized = transformers.trainer_utils.has_length(loader)
+        copied.batches_of_pass = len(loader) if sized else copied.state.max_steps * copied.args.gradient_accumulation_steps
+        copied.batches_done = 0
+        return copied
+    message = "train() ended before its first step; give a trainer with steps and data to train on."
+    raise LearnerError(message)
+
+
+def _own_arguments(args: Any) -> Any:
+    """Return a copy of the arguments with which nothing is evaluated, debugged or left open."""
+    own = copy.copy(args)
+    vars(own).update({name: copy.deepcopy(value) for name, value in vars(args).items() if isinstance(value, dict | list)})
+    own.dataloader_persistent_workers = False  # a pass of these cannot be repeated
+    own.eval_on_start, own.debug = False, []
+    return own
+
+
+def _keep_rates(trainer: Trainer, create: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Create the scheduler, and keep the rates before its warm-up: a search has rates of its own."""
+    groups = _inner(trainer.optimizer).param_groups
+    rates = [copy.deepcopy(group["lr"]) for group in groups]
+    scheduler = create(*args, **kwargs)
+    for group, rate in zip(groups, rates, strict=True):
+        group["lr"] = rate
+    return scheduler
 
 
 def _repeatable(loader: Any) -> Any:
@@ -139,6 +208,8 @@ def _repeatable(loader: Any) -> Any:
 
     The loader no longer adds its passes, which may stay open for long, to accelerate's list of open passes.
     """
+    if hasattr(loader, "set_epoch"):
+        loader.set_epoch(0)
     if hasattr(loader, "begin"):
         loader.begin = loader.end = lambda: None
     for one in reachable_objects([loader], "accelerate", "torch"):
@@ -152,34 +223,22 @@ def _update(trainer: Trainer, batches: Sequence[Any]) -> Tensor:
     args, state, handler, model = trainer.args, trainer.state, trainer.callback_handler, trainer.model_wrapped
     batches, items = trainer.get_batch_samples(iter(batches), len(batches), args.device)
     trainer.current_gradient_accumulation_steps = len(batches)
-    control = handler.on_step_begin(args, state, trainer.control)
     losses: list[Tensor] = []
-    with _neftune_noise(trainer):
-        for k, batch in enumerate(batches, start=1):
-            trainer.accelerator.gradient_state._set_sync_gradients(k == len(batches))
-            losses.append(trainer.training_step(model, batch, items))
-            if k < len(batches):
-                control = handler.on_substep_end(args, state, control)
-    if args.max_grad_norm > 0:
-        trainer.accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm)
-    control = handler.on_pre_optimizer_step(args, state, control)
+    for k, batch in enumerate(batches, start=1):
+        trainer.accelerator.gradient_state._set_sync_gradients(k == len(batches))
+        if k == 1:
+            trainer.control = handler.on_step_begin(args, state, trainer.control)
+        losses.append(trainer.training_step(model, batch, items))
+        if k < len(batches):
+            trainer.control = handler.on_substep_end(args, state, trainer.control)
+    trainer.accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm if args.max_grad_norm > 0 else math.inf)
+    trainer.control = handler.on_pre_optimizer_step(args, state, trainer.control)
     trainer.optimizer.step()
-    control = handler.on_optimizer_step(args, state, control)
+    trainer.control = handler.on_optimizer_step(args, state, trainer.control)
     model.zero_grad()
     state.global_step += 1
-    trainer.control = handler.on_step_end(args, state, control)
+    trainer.batches_done += len(batches)
+    epoch, last = divmod(trainer.batches_done - 1, trainer.batches_of_pass)
+    state.epoch = epoch + (last + 1) / trainer.batches_of_pass
+    trainer.control = handler.on_step_end(args, state, trainer.control)
     return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-
-
-@contextmanager
-def _neftune_noise(trainer: Trainer) -> Generator[None]:
-    """Add the noise on embeddings of ``neftune_noise_alpha`` in the block, by the hook that ``train()`` sets."""
-    if trainer.neftune_noise_alpha is None:
-        yield
-        return
-    neftune = require("transformers.integrations.neftune", "transformers")
-    hook = neftune.activate_neftune(trainer.model, trainer.neftune_noise_alpha, trainer.accelerator)
-    try:
-        yield
-    finally:
-        neftune.deactivate_neftune(trainer.model, hook, trainer.accelerator)
