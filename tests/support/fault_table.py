@@ -174,7 +174,7 @@ def find_in_another_thread(training, value):
 
 def raise_and_refuse(training, value):
     """Let the iteration raise, and then the restore."""
-    training.net.history.at = lambda point: raising(MemoryError)(training, None)
+    training.refuses.value = True
     raise MyError("mine")
 
 
@@ -300,13 +300,13 @@ FAULTS: dict[str, Fault] = {
     ),
     # the restore
     "memory runs out in the middle of the restore": Fault(
-        "restore", raising(MemoryError), Loses({"history"}, r"Net\.history \(MemoryError: mine\)"), RESTORE, stays=True
+        "restore", raising(MemoryError), Loses({"history"}, r"History \(MemoryError: mine\)"), RESTORE, stays=True
     ),
     "an iteration raises and then the restore does": Fault(
-        "forward", raise_and_refuse, Loses({"history"}, r"Net\.history \(MemoryError: mine\)", MyError)
+        "forward", raise_and_refuse, Loses({"history"}, r"History \(MemoryError: mine\)", MyError)
     ),
     "a restore between two rates fails": Fault(
-        "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two rates": 1}, COMPARISONS
+        "restore", raising(MemoryError), LosesForAWhile("History"), {"the restore between two rates": 1}, COMPARISONS
     ),
     "a stateful object refuses its state": given(
         Loses({"Refusing"}, r"Refusing \(MyError: mine\)"), moments=RESTORE, verbs=ALONE, stateful=[Refusing()]
@@ -374,7 +374,7 @@ FAULTS |= {
         "snapshot", raising(MemoryError), Raises(MemoryError, note=None), {"a probe": 2}, ("suggest",)
     ),
     "a restore between two probes fails": Fault(
-        "restore", raising(MemoryError), LosesForAWhile(r"Net\.history"), {"the restore between two probes": 2}, ("suggest",)
+        "restore", raising(MemoryError), LosesForAWhile("History"), {"the restore between two probes": 2}, ("suggest",)
     ),
     "the stream ends early, in suggest": given(Ends(Stop.DATA_ENDED), verbs=("suggest",), data=three_batches_and_no_more),
 }

@@ -49,18 +49,31 @@ class _Through(torch.autograd.Function):
         return ctx.at("backward", gradient), None
 
 
-class History(list):
-    """A list in the model; copying it and restoring it are two more points."""
+def history(at):
+    """Return a record that has no attributes, only a state; copying it and restoring it are two more points."""
+    rows = []
 
-    at = None
+    class History:
+        __slots__ = ()
 
-    def __copy__(self):
-        self.at("snapshot")
-        return list(self)
+        def append(self, row):
+            rows.append(row)
 
-    def __setitem__(self, index, values):
-        self.at("restore")
-        super().__setitem__(index, values)
+        def __len__(self):
+            return len(rows)
+
+        def __iter__(self):
+            return iter(rows)
+
+        def state_dict(self):
+            at("snapshot")
+            return list(rows)
+
+        def load_state_dict(self, state):
+            at("restore")
+            rows[:] = state
+
+    return History()
 
 
 class Net(nn.Module):
@@ -69,8 +82,7 @@ class Net(nn.Module):
         self.body = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), Point(at), nn.ReLU(), nn.Dropout(0.3))
         self.head = nn.Linear(8, 2)
         self.register_buffer("calls", torch.zeros(1), persistent=False)
-        self.history = History()
-        self.history.at = at
+        self.history = history(at)
 
     def forward(self, x):
         self.calls += 1
@@ -98,6 +110,7 @@ class Training:
             seed(7)
         self._fault = None
         self.calls = multiprocessing.Value("i", 0)  # of the fault's point; an attribute would be restored with the training
+        self.refuses = multiprocessing.Value("b", 0)  # a restore, as long as it is not 0
         self.countdown = multiprocessing.Value("i", 0)  # to the fault, for a worker process of the loader
         self.net = Net(self.at)
         self.optimizer = Adam(self.net.parameters(), lr=0.01)
@@ -107,7 +120,7 @@ class Training:
         self.samples = TensorDataset(inputs, (inputs.sum(1) > 0).long())
         self.loader = DataLoader(self.samples, 8, shuffle=True, collate_fn=self.collate)
         data = self.loader if data is None else data(self)
-        stateful = [self.scheduler, *stateful]
+        stateful = [self.scheduler, self.net.history, *stateful]
         self.learner = TorchLearner(self.net, self.optimizer, self.loss_fn, data, stateful=stateful, **settings)
         self.finder = LRFinder(self.learner)
         self.losses = []
@@ -156,6 +169,8 @@ class Training:
 
     def at(self, point, value=None):
         """Pass on ``value`` at a point of the script; a fault that is armed there may strike and return another."""
+        if point == "restore" and self.refuses.value:
+            raise MemoryError("mine")
         if self._fault is None or self._fault.point != point:
             return value
         self.calls.value += 1
@@ -171,7 +186,7 @@ class Training:
         try:
             yield
         finally:
-            self._fault, self.countdown.value = None, 0
+            self._fault, self.countdown.value, self.refuses.value = None, 0, 0
 
     # --- observation -------------------------------------------------------------------------------------------------
 
