@@ -1,4 +1,4 @@
-"""What find, suggest and compare say of trainings that do not repeat."""
+"""Reports by find, suggest and compare of trainings that do not repeat."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""Whether trainings from one state repeat, as far as their losses show."""
+"""Warnings of trainings from one state that do not repeat, as far as their losses show."""
 
 from __future__ import annotations
 

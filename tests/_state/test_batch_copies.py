@@ -67,9 +67,9 @@ class Numbers(tuple):  # noqa: SLOT001
 
 
 def numbers(x, y):
-    made = Numbers([x])
-    made.y = y
-    return made
+    new = Numbers([x])
+    new.y = y
+    return new
 
 
 def default(x, y):
@@ -158,7 +158,7 @@ def test_a_class_that_can_copy_itself_does():
     assert copied([Own()])[0].copies == 1
 
 
-def test_a_copy_of_a_framework_is_taken_where_it_knows_the_value():
+def test_the_copy_by_a_framework_is_taken_where_there_is_one():
     assert copied({"x": [1.5, "a"], "y": X}, lambda value: value + 1 if isinstance(value, np.ndarray) else None)["y"][0] == 1
 
 
