@@ -1,4 +1,4 @@
-"""What the first update of a training computes, whoever runs its loop: to compare a search with the trainer's own loop."""
+"""The first update of a training, whoever runs its loop: to compare a search with the trainer's own loop."""
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +19,20 @@ class Update:
     calls: list = field(default_factory=list)
     has_stepped: bool = False
 
+    def note_step(self, parameters):
+        if not self.has_stepped:
+            self.gradients = [None if one.grad is None else digest(one.grad) for one in parameters]
+            self.has_stepped = True
+
+
+_active = []
+
+
+def note_step(parameters):
+    """Note the step of an optimizer that is not PyTorch's."""
+    for update in _active:
+        update.note_step(list(parameters))
+
 
 @contextmanager
 def first_update():
@@ -35,20 +49,19 @@ def first_update():
             flags = [parameter.requires_grad for parameter in module.parameters(recurse=False)]
             update.calls.append((type(module).__name__, module.training, flags))
 
-    def note_step(optimizer, *_):
-        if not update.has_stepped:
-            parameters = [one for group in optimizer.param_groups for one in group["params"]]
-            update.gradients = [None if one.grad is None else digest(one.grad) for one in parameters]
-            update.has_stepped = True
+    def note_torch_step(optimizer, *_):
+        update.note_step([one for group in optimizer.param_groups for one in group["params"]])
 
+    _active.append(update)
     hooks = [
-        register_optimizer_step_pre_hook(note_step),
+        register_optimizer_step_pre_hook(note_torch_step),
         register_module_forward_pre_hook(note_call),
     ]
     try:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             yield update
     finally:
+        _active.remove(update)
         for hook in hooks:
             hook.remove()
 

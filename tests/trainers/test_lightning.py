@@ -257,6 +257,28 @@ def test_fit_continues_with_the_rate_that_was_found_inside_it(tmp_path):
     assert rates.rates[-1] == pytest.approx([suggestion.lr / 4, suggestion.lr / 2])  # halved once at the end of a pass
 
 
+class EpochMeans(Callback):
+    """A callback that records what Lightning reports at the end of each epoch, which schedulers and early stopping read."""
+
+    def __init__(self):
+        self.means = []
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.means.append({name: float(value) for name, value in trainer.callback_metrics.items()})
+
+
+# Lightning keeps the running sums in attributes and values of a subclass of dict, `_ResultCollection`
+@pytest.mark.xfail(reason="the snapshot does not follow the attributes of a subclass of dict yet")
+@pytest.mark.parametrize("step", [3, 7, 20])
+def test_a_search_in_the_middle_of_an_epoch_leaves_the_means_of_the_epoch(step, tmp_path):
+    find = LRFind(suggest_from_curve, when=lambda trainer: trainer.global_step == step, schedule=lambda *_: None)
+    means, again = EpochMeans(), EpochMeans()
+    fitted_with(tmp_path, means)
+    fitted_with(tmp_path, find, again)
+    assert len(find.suggestions) == 1
+    assert again.means == means.means
+
+
 def test_the_search_inside_fit_is_for_its_remaining_steps(tmp_path):
     find = LRFind(when=lambda trainer: trainer.global_step == 4)
     fitted_with(tmp_path, find)

@@ -160,8 +160,8 @@ COMBINATIONS = [combination(seed) for seed in range(8)]
 def build(names, path):
     torch.manual_seed(0)
     module, callbacks, settings, data = names
-    made = [BackboneFinetuning(5) if name == "finetuning" else CALLBACKS[name]() for name in callbacks]
-    trainer = quiet_trainer(path, callbacks=made, **SETTINGS[settings])
+    chosen = [BackboneFinetuning(5) if name == "finetuning" else CALLBACKS[name]() for name in callbacks]
+    trainer = quiet_trainer(path, callbacks=chosen, **SETTINGS[settings])
     return MODULES[module](), trainer, Standardizing() if data == "a data module" else loader()
 
 

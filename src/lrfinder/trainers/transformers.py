@@ -123,7 +123,7 @@ class _RateAtStart:
         scheduler = apply_rate(_inner(optimizer or trainer.optimizer), before, self.rate, self.schedule)
         if scheduler is None:
             return type(trainer).create_scheduler(trainer, num_training_steps, optimizer)
-        trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, True  # the next train() begins anew
+        trainer.lr_scheduler, trainer._created_lr_scheduler = scheduler, True  # so that the next train() creates another
         return scheduler
 
 
