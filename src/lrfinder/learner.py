@@ -122,6 +122,14 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return {}
 
+    def unrestored(self) -> Mapping[str, object]:
+        """Return what the training can read and a restore leaves as it is, such as a global number; as ``observe()`` does.
+
+        Where a training does not repeat although everything observed is restored, :func:`lrfinder.check` names those of
+        these values that it changed.
+        """
+        return {}
+
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
@@ -162,7 +170,7 @@ class _Adapted(BaseLearner):
 
     def __init__(self, learner: Restorable[Any]) -> None:
         self._learner = learner
-        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe", "block_ended"):
+        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe", "unrestored", "block_ended"):
             ability = getattr(learner, name, None)
             if ability is not None:
                 setattr(self, name, ability)

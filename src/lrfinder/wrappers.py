@@ -45,6 +45,10 @@ class Wrapper(BaseLearner):
         """Return what can be compared of the inner learner."""
         return self._full.observe()
 
+    def unrestored(self) -> Mapping[str, object]:
+        """Return what a restore of the inner learner leaves as it is."""
+        return self._full.unrestored()
+
     def parts(self) -> Iterable[object]:
         """Return the inner learner and what it trains."""
         return [self.learner, *self._full.parts()]

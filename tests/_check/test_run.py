@@ -124,6 +124,87 @@ def test_a_training_that_is_not_deterministic_is_reported_as_such():
     assert set(outcomes(check.law).values()) == {Outcome.NOT_ASKED}
 
 
+class Noted(Seen):
+    """A bowl whose loss depends on something that ``observe()`` does not hold."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.calls, self.history, self.note = 0, [], ""
+
+    def iteration(self, lr):
+        self.calls += 1
+        self.history.append(self.calls)
+        self.note = f"call {self.calls}"
+        return super().iteration(lr) + self.hidden()
+
+    def hidden(self):
+        return 0.0
+
+
+class OfANumber(Noted):
+    def hidden(self):
+        return 0.01 * self.calls
+
+    def unrestored(self):
+        return {"attribute: global calls of step": self.calls, "attribute: global limit of step": 7}
+
+
+class OfAList(Noted):
+    def hidden(self):
+        return 0.01 * len(self.history)
+
+    def unrestored(self):
+        return {f"attribute: closure history[{k}] of step": one for k, one in enumerate(self.history)}
+
+
+class OfAText(Noted):
+    def hidden(self):
+        return 0.01 * len(self.note)
+
+    def unrestored(self):
+        return {"attribute: note of step": self.note}
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (OfANumber, "attribute: global calls of step"),
+        (OfAList, "attribute: closure history[0] of step"),
+        (OfAText, "attribute: note of step"),
+    ],
+)
+def test_a_value_that_no_restore_brings_back_is_named_and_the_training_is_not_blamed(cls, name):
+    check = lrfinder.check(seen(cls))
+    assert name in check.lost
+    assert "attribute: global limit of step" not in check.lost
+    assert check.deterministic.outcome is Outcome.NOT_ASKED
+    assert "draws" not in str(check)
+    assert "not deterministic" not in str(check)
+    assert "in stateful" in next(finding.detail for finding in check.state if finding.what == name)
+
+
+def test_a_value_that_no_restore_brings_back_is_not_named_where_the_losses_repeat():
+    class Counts(OfANumber):
+        def hidden(self):
+            return 0.0
+
+    assert lrfinder.check(seen(Counts)).ok
+
+
+def test_a_training_that_depends_on_what_nobody_sees_is_not_called_indeterminate():
+    class Hidden(OfANumber):
+        def unrestored(self):
+            return {}
+
+    check = lrfinder.check(seen(Hidden))
+    assert "either the training depends on something that is not observed" in check.deterministic.detail
+    assert "not deterministic" not in str(check)
+
+
+def test_what_is_beside_the_state_of_a_learner_inside_a_wrapper_is_named():
+    assert "attribute: global calls of step" in lrfinder.check(Averaged(seen(OfANumber), 2)).lost
+
+
 def test_the_values_that_differ_first_are_named():
     class Jumps(Seen):
         def iteration(self, lr):

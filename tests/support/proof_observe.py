@@ -98,6 +98,7 @@ class _Walk:
         self.values[name] = (content(tensor), tensor.requires_grad, tensor.is_leaf, tensor.is_inference())
         if tensor.layout is torch.strided:
             self.places[f"{name}, address"] = tensor.data_ptr()
+            self.values[f"{name}, resizable"] = tensor.untyped_storage().resizable()
         hooks = tensor._backward_hooks
         self.values[f"{name}, hooks"] = None if hooks is None else len(hooks)
         if tensor.is_leaf:
@@ -110,7 +111,8 @@ def content(tensor):
     tensor = tensor.detach()
     if tensor.layout is torch.sparse_coo:
         return "sparse", tensor.is_coalesced(), content(tensor._indices()), content(tensor._values())
-    data = tensor.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
+    copied = tensor.contiguous().to("cpu", copy=True)  # numpy() would make the memory of the tensor itself not resizable
+    data = copied.reshape(-1).view(torch.uint8).numpy()
     return digest(data), tuple(tensor.shape), tensor.stride(), str(tensor.dtype), str(tensor.device)
 
 

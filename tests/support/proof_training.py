@@ -149,7 +149,7 @@ class Training:
 
     def draw(self):
         given, target = next(self.batches)
-        self.drawn.append(hashlib.blake2b(given.numpy().tobytes() + target.numpy().tobytes()).hexdigest())
+        self.drawn.append(hashlib.blake2b(given.clone().numpy().tobytes() + target.clone().numpy().tobytes()).hexdigest())
         return given.to(self.case.device), target.to(self.case.device)
 
     def loss(self, model, batch):

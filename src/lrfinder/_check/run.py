@@ -1,4 +1,4 @@
-"""``lrfinder.check``: what of a learner is restored, whether its training repeats, and whether it obeys the law."""
+"""``lrfinder.check``: what of a learner is restored, whether its training repeats, and whether a finder can rely on it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 DETERMINISTIC = "two trainings from one state give the same losses"
 MOST_NAMED = 3  # values that differ first
+LEFT_ALONE = "keep it in an object in stateful"
 
 
 def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe | None = None) -> Check:
-    """Check by short trainings whether a learner obeys the law, and report by name what is not restored.
+    """Check by short trainings whether everything is restored, and report by name what is not.
 
-    It does not raise for a learner that breaks the law (:func:`lrfinder.testing.check` does). An exception of the user's own
+    It does not raise where something is not restored (:func:`lrfinder.testing.check` does). An exception of the user's own
     code passes through, with a note. Afterwards the learner is as it was, as far as its ``restore()`` allows.
 
     Args:
@@ -33,10 +34,13 @@ def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe | 
         observe: returns what is compared in addition to the losses: names to values that compare with ``==``. The default is
             the learner's own ``observe()``, which ``TorchLearner`` for example has.
     """
-    look: Observe = observe or adapted(learner).observe
+    full = adapted(learner)
+    look: Observe = observe or full.observe
     with _undone(learner) as state:
-        trial = _try_restores(learner, state, lrs, look)
+        trial = _try_restores(learner, state, lrs, look, full.unrestored)
         found = _state_findings(trial)
+        if trial.difference is not None and all(finding.outcome is Outcome.HOLDS for finding in found):
+            found += _left_alone(trial)
         deterministic = _determinism(trial, found, lambda: _first_to_differ(learner, state, lrs, look))
         if trial.difference is None:
             broken = {finding.what for finding in found if finding.outcome is not Outcome.HOLDS}
@@ -53,6 +57,7 @@ class _Trial(NamedTuple):
     trained: Mapping[str, object]
     restored: tuple[Mapping[str, object], ...]  # after each restore
     difference: str | None  # between the losses of the two
+    beside: tuple[Mapping[str, object], ...]  # what no restore brings back, at the start and after each restore
 
 
 @contextmanager
@@ -74,14 +79,17 @@ def _undone(learner: Learner[Any]) -> Generator[Any]:
         restore_states(randomness)
 
 
-def _try_restores(learner: Learner[Any], state: Any, lrs: Sequence[float], observe: Observe) -> _Trial:
-    start = observe()
+def _try_restores(
+    learner: Learner[Any], state: Any, lrs: Sequence[float], observe: Observe, observe_beside: Observe
+) -> _Trial:
+    start, beside = observe(), [observe_beside()]
     first, trained = losses(learner, lrs), observe()
     after: list[Mapping[str, object]] = []
     difference: str | None = None
     try:
         learner.restore(state)
         after.append(observe())
+        beside.append(observe_beside())
         difference = first_difference(losses(learner, lrs), first)
         learner.restore(state)
         diverge(learner)
@@ -89,7 +97,7 @@ def _try_restores(learner: Learner[Any], state: Any, lrs: Sequence[float], obser
         after.append(observe())
     except RestoreError as error:
         difference = f"restore() failed: {error}"
-    return _Trial(start, trained, tuple(after), difference)
+    return _Trial(start, trained, tuple(after), difference, tuple(beside))
 
 
 def _state_findings(trial: _Trial) -> tuple[Finding, ...]:
@@ -108,6 +116,13 @@ def _finding(name: str, start: object, trained: object, first: object, last: obj
     return Finding(name, Outcome.HOLDS, trained != start)
 
 
+def _left_alone(trial: _Trial) -> tuple[Finding, ...]:
+    """Return a finding for each value that no restore brings back and that the first training changed."""
+    start, *after = trial.beside
+    changed = dict.fromkeys(chain.from_iterable(differing(one, start) for one in after))
+    return tuple(Finding(name, Outcome.BROKEN, changed=True, detail=LEFT_ALONE) for name in changed)
+
+
 def _determinism(trial: _Trial, found: Sequence[Finding], first_to_differ: Callable[[], str]) -> Finding:
     if trial.difference is None:
         return Finding(DETERMINISTIC, Outcome.HOLDS)
@@ -117,8 +132,8 @@ def _determinism(trial: _Trial, found: Sequence[Finding], first_to_differ: Calla
     if any(finding.outcome is not Outcome.HOLDS for finding in found):
         return Finding(DETERMINISTIC, Outcome.NOT_ASKED, detail="what is not restored may be the reason")
     detail = (
-        f"everything observed is restored, and yet {trial.difference}{first_to_differ()}; "
-        "something draws or computes differently each time, or depends on what is not observed"
+        f"everything observed is restored, and yet {trial.difference}{first_to_differ()}; either the training depends on "
+        "something that is not observed, or it draws or computes differently each time"
     )
     return Finding(DETERMINISTIC, Outcome.BROKEN, detail=detail)
 
@@ -153,7 +168,7 @@ def _law_findings(learner: Learner[Any], lrs: Sequence[float], observe: Observe)
 def _law_of_different_losses(difference: str, deterministic: Finding) -> tuple[Finding, ...]:
     """Return the findings of the law where losses differ already, so that its other parts would only repeat it."""
     by_itself = deterministic.outcome is Outcome.BROKEN
-    why = "the training does not repeat by itself" if by_itself else "time does not repeat"
+    why = "two trainings from one state differ"
     findings = [Finding(sentence, Outcome.NOT_ASKED, detail=why) for sentence, _ in LAWS[:-1]]
     if not by_itself:
         findings[0] = Finding(findings[0].what, Outcome.BROKEN, detail=difference)

@@ -1,56 +1,99 @@
 """Inspection of a PyTorch training: its state as values that compare with ``==``, under names that a user knows.
 
-:func:`observe` serves :func:`lrfinder.check`. It looks further than a snapshot, into objects of unknown classes too, because
-it is meant to find what a snapshot leaves out. :func:`fingerprint` is the ``observe`` of :mod:`lrfinder.testing` for modules
-and optimizers. Neither shares code with the snapshot, so that the one cannot hide a fault of the other.
+:func:`observe` serves :func:`lrfinder.check`. It looks at everything that the snapshot should restore, and further. It finds
+what the loss and the step keep too. :func:`fingerprint` is the ``observe`` of :mod:`lrfinder.testing` for modules and
+optimizers. Neither shares code with the snapshot, so that the one cannot hide a fault of the other.
 """
 
 from __future__ import annotations
 
-import random
-import sys
-from collections import deque
-from collections.abc import Iterator, Sequence
-from enum import Enum
-from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, cast
+from collections import Counter
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lrfinder.torch._inspection.callables import FUNCTIONS, reached
+from lrfinder.torch._inspection.objects import DATA, Path, attributes_of, dictionary_of, has_state_dict
+from lrfinder.torch._inspection.training_walk import TrainingWalk
+from lrfinder.torch._inspection.values import PLAIN, digest, global_generators
+from lrfinder.torch._inspection.walk import MAX_OBJECTS, Found, Part, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-Named = Iterator[tuple[str, object]]
+__all__ = ["Inspection", "digest", "fingerprint", "observe"]
 
-PLAIN = (bool, int, float, complex, str, bytes, type(None), Enum)
-MODULE_ATTRIBUTES = set(vars(nn.Module()))  # observed by name already, or not part of the state of a training
-MAX_ITEMS = 1000  # a longer list holds data rather than the state of a training
-KNOWN = (nn.Module, Optimizer, LRScheduler, torch.amp.GradScaler, DataLoader, Dataset, Sampler)
+NONE: Mapping[str, object] = MappingProxyType({})
+
+
+class Inspection:
+    """The look at one training; of what functions reach, the first look decides what counts as state.
+
+    An object counts that holds a tensor, an array or a generator at the first look, or has a ``state_dict()``. A list that
+    was empty then, and that a ``forward`` fills, stays a record of the user.
+
+    Args:
+        modules: the modules.
+        optimizers: the optimizers.
+        others: further objects that the training changes.
+        data: the data. Of a data set, generators, numbers, texts and indices are included: its tensors are not trained.
+        callables: the functions of the training by the names of their arguments (``"loss_fn"``); None for one not given.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        others: Iterable[object] = (),
+        data: object = (),
+        callables: Mapping[str, object] = NONE,
+    ) -> None:
+        self._modules, self._optimizers, self._others = modules, optimizers, list(others)
+        self._data, self._callables = data, callables
+        self._counts: dict[str, bool] = {}  # by the name of what a function reaches
+
+    def observe(self) -> dict[str, object]:
+        """Return everything that the training could change and a restore should bring back; names are ``"kind: name"``."""
+        look = self._look()
+        return dict(global_generators()) | _named(look.found)
+
+    def unrestored(self) -> dict[str, object]:
+        """Return what the functions reach and a restore leaves as it is: nothing in it was state at the first look."""
+        look = self._look()
+        too_large: dict[str, object] = {
+            f"more than {MAX_OBJECTS:,} objects: {name}": object() for name in look.walk.too_large
+        }  # equal to nothing, since nobody knows
+        return _named(look.beside) | too_large
+
+    def visited(self) -> list[tuple[str, object]]:
+        """Return the mutable objects of the training that a look visits, each with its name, without those of the data."""
+        visits = [visit for _, visit in self._look().walk.visited.values() if visit is not None and _is_restored(visit)]
+        dictionaries = [(str(visit.path), dictionary_of(visit.value)) for visit in visits]
+        objects = [(str(visit.path), visit.value) for visit in visits]
+        return objects + [(name, one) for name, one in dictionaries if one is not None]
+
+    def _look(self) -> _Look:
+        look = _Look(self._counts, is_first=not self._counts)
+        look.at_modules(self._modules)
+        look.at_optimizers(self._optimizers)
+        look.at_others(self._others)
+        look.at_callables(self._callables, self._data)
+        look.at_data(self._data)
+        self._counts.setdefault("", True)  # from now on, no look is the first
+        return look
 
 
 def observe(
-    modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], others: Iterable[object] = (), data: object = ()
+    modules: Sequence[nn.Module],
+    optimizers: Sequence[Optimizer],
+    others: Iterable[object] = (),
+    data: object = (),
+    callables: Mapping[str, object] = NONE,
 ) -> dict[str, object]:
-    """Return everything that a training of these objects could change; names are ``"kind: name"``.
-
-    Of the data, only generators, numbers and texts are included: its tensors may be many and are not trained.
-    """
-    observed = dict(_training_state(modules, optimizers))
-    walk = _Walk(tensors=True)
-    walk.visited.update((id(one), one) for module in modules for one in module.modules())
-    for module in modules:
-        for name, one in module.named_modules():
-            observed.update(walk.attributes(one, name or type(module).__name__, MODULE_ATTRIBUTES))
-    for k, one in enumerate(others):
-        inside = one.state_dict() if isinstance(one, LRScheduler | torch.amp.GradScaler) else one
-        observed.update(walk.visit(inside, f"{type(one).__name__} {k}"))
-    observed.update(_Walk(tensors=False).visit(data, "data"))
-    return observed
+    """Return the first look of an :class:`Inspection`."""
+    return Inspection(modules, optimizers, others, data, callables).observe()
 
 
 def fingerprint(*objects: Any) -> dict[str, object]:
@@ -59,144 +102,115 @@ def fingerprint(*objects: Any) -> dict[str, object]:
     With the modules included, two trainings in the same state have the same fingerprint. Attributes of modules that are
     neither parameters nor buffers do not count.
     """
-    modules = [one for one in objects if isinstance(one, nn.Module)]
-    optimizers = [one for one in objects if isinstance(one, Optimizer)]
-    observed = dict(_training_state(modules, optimizers))
+    look = _Look({}, is_first=True)
+    look.at_state_of([one for one in objects if isinstance(one, nn.Module)])
+    look.at_optimizers([one for one in objects if isinstance(one, Optimizer)])
     for k, one in enumerate(objects):
         if not isinstance(one, nn.Module | Optimizer):
-            observed.update(_Walk(tensors=True).visit(one.state_dict(), f"{type(one).__name__} {k}"))
-    return observed
+            look.found += look.walk.tree(Visit(one.state_dict(), Path(f"{type(one).__name__} {k}")))
+    return dict(global_generators()) | _named(look.found)
 
 
-def digest(tensor: Tensor) -> tuple[object, ...]:
-    """Return the digest of a tensor's memory, as far as it is on this rank, with its shape and dtype."""
-    tensor = tensor.detach()
-    tensor = getattr(tensor, "to_local", lambda: tensor)()
-    dense = tensor.to_dense() if tensor.layout is not torch.strided else tensor
-    memory = dense.contiguous().cpu().reshape(-1).view(torch.uint8).numpy()
-    return blake2b(memory.data, digest_size=16).digest(), tuple(tensor.shape), tensor.dtype
+class _Look:
+    """One look: what it found, and what it found beside that, which no restore brings back."""
 
+    def __init__(self, counts: dict[str, bool], *, is_first: bool) -> None:
+        self.walk = TrainingWalk()
+        self.found: list[Found] = []
+        self.beside: list[Found] = []
+        self._counts = counts
+        self._is_first = is_first
+        self._followed: dict[int, object] = {}
+        self._times = Counter[str]()
 
-def _global_generators() -> Named:
-    yield "generator: python", random.getstate()
-    yield "generator: numpy", _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the one that users draw from)
-    yield "generator: torch", digest(torch.get_rng_state())
-    if torch.cuda.is_initialized():
-        for k, state in enumerate(torch.cuda.get_rng_state_all()):
-            yield f"generator: cuda {k}", digest(state)
+    def at_state_of(self, modules: Sequence[nn.Module]) -> list[Visit]:
+        """Look at parameters, buffers and modes; return the modules to look at further."""
+        inside: list[Visit] = []
+        for k, module in enumerate(modules):
+            before = "" if len(modules) == 1 else f"{type(module).__name__} {k}: "
+            for name, one in module.named_modules():
+                attributes = Path(before + (name or type(module).__name__))
+                inside.append(Visit(one, attributes))
+                self.walk.mark(inside[-1])
+                for step in self.walk.module_state(one, Path(before + name), attributes):
+                    self.found += [step] if isinstance(step, Found) else self.walk.tree(step)
+        return inside
 
+    def at_modules(self, modules: Sequence[nn.Module]) -> None:
+        for module in self.at_state_of(modules):
+            for visit in self.walk.module_attributes(module):
+                self.found += self.walk.tree(visit)
 
-def _training_state(modules: Sequence[nn.Module], optimizers: Sequence[Optimizer]) -> Named:
-    yield from _global_generators()
-    names: dict[int, str] = {}
-    for k, module in enumerate(modules):
-        before = "" if len(modules) == 1 else f"{type(module).__name__} {k}: "
-        names.update((id(one), before + name) for name, one in module.named_parameters())
-        yield from _module_state(module, before)
-    for k, optimizer in enumerate(optimizers):
-        of = "" if len(optimizers) == 1 else f" of {type(optimizer).__name__} {k}"
-        yield from _optimizer_state(optimizer, names, of)
+    def at_optimizers(self, optimizers: Sequence[Optimizer]) -> None:
+        for k, optimizer in enumerate(optimizers):
+            path = Path("") if len(optimizers) == 1 else Path(f"{type(optimizer).__name__} {k}")
+            self.found += self.walk.tree(Visit(optimizer, path))
 
-
-def _module_state(module: nn.Module, before: str) -> Named:
-    for name, parameter in module.named_parameters():
-        yield f"parameter: {before}{name}", (*digest(parameter), parameter.requires_grad)
-        yield f"gradient: {before}{name}", None if parameter.grad is None else digest(parameter.grad)
-    for name, buffer in module.named_buffers():
-        yield f"buffer: {before}{name}", digest(buffer)
-    for name, submodule in module.named_modules():
-        yield f"mode: {before}{name or type(module).__name__}", submodule.training
-
-
-def _optimizer_state(optimizer: Optimizer, names: Mapping[int, str], of: str) -> Named:
-    walk = _Walk(tensors=True, kind="optimizer state")
-    for k, (parameter, state) in enumerate(cast("dict[object, dict[str, object]]", optimizer.state).items()):
-        for key, value in state.items():
-            yield from walk.visit(value, f"{key} of {names.get(id(parameter), f'parameter {k}')}{of}")
-    for k, group in enumerate(optimizer.param_groups):
-        for key, value in group.items():
-            if key == "params":
-                yield f"group value: params of group {k}{of}", tuple(names.get(id(one), id(one)) for one in value)
+    def at_others(self, others: Sequence[object]) -> None:
+        for k, one in enumerate(others):
+            path = Path(f"{type(one).__name__} {k}")
+            if isinstance(one, DATA):  # the user lists it, so its tensors count
+                roots = [Visit(value, path.attribute(name)) for name, value in attributes_of(one).items()]
             else:
-                yield from _Walk(tensors=True, kind="group value").visit(value, f"{key} of group {k}{of}")
+                roots = [Visit(one, path)]
+            self.found += self.walk.tree(*roots)
 
+    def at_callables(self, callables: Mapping[str, object], data: object) -> None:
+        """Look at what functions reach: those given, and those found so far."""
+        self.walk.enters_data = False
+        given = [Visit(one, Path(name)) for name, one in callables.items() if one is not None]
+        found, self.walk.functions = self.walk.functions, []
+        self._follow([*given, *found], {id(data)})
+        self.walk.enters_data = True
 
-class _Walk:
-    """Walk through containers and objects, which visits each of them once; ``tensors`` includes tensors and arrays."""
+    def at_data(self, data: object) -> None:
+        self.found += self.walk.tree(Visit(data, Path("data"), part=Part.DATA_SET))
+        found, self.walk.functions = self.walk.functions, []
+        self._follow(found, set())
 
-    def __init__(self, *, tensors: bool, kind: str = "attribute") -> None:
-        self.tensors = tensors
-        self.kind = kind
-        self.visited: dict[int, object] = {}  # holds the objects, so that no other object gets the id of one
+    def _follow(self, functions: list[Visit], never: set[int]) -> None:
+        while functions:
+            function = functions.pop(0)
+            for path, value in reached(function.value, _name_of(function), self._followed):
+                if id(value) not in never:
+                    self._consider(function._replace(value=value, path=path, kind="attribute"))
+            functions += self.walk.functions
+            self.walk.functions = []
 
-    def visit(self, value: object, path: str) -> Named:
-        """Yield ``(name, representation)`` pairs of ``value``, or of everything that it holds."""
-        state = _generator_state(value)
-        if isinstance(value, PLAIN):
-            yield f"{self.kind}: {path}", repr(value)
-        elif id(value) in self.visited:
-            return
-        elif state is not None:
-            self.visited[id(value)] = value
-            yield f"generator: {path}", state
-        elif isinstance(value, Tensor | np.ndarray):
-            if self.tensors and not isinstance(value, nn.Parameter):
-                yield f"{self.kind}: {path}", _tensor_or_array(value)
-        elif isinstance(value, dict | list | tuple | set | deque):
-            self.visited[id(value)] = value
-            yield from self._items(cast("Any", value), path)
-        elif _may_hold_state(value):
-            self.visited[id(value)] = value
-            yield from self.attributes(value, path)
-
-    def attributes(self, value: object, path: str, excluded: Iterable[str] = ()) -> Named:
-        """Yield ``(name, representation)`` pairs of everything that the attributes of ``value`` hold."""
-        of_torch = type(value).__module__.startswith("torch.")
-        for name, item in list(getattr(value, "__dict__", {}).items()):
-            is_setting = of_torch and (name.startswith("_") or (isinstance(item, PLAIN) and not self.tensors))
-            if name not in excluded and not is_setting:
-                yield from self.visit(item, f"{path}.{name}")
-
-    def _items(self, value: Any, path: str) -> Named:
-        if len(value) > MAX_ITEMS:
-            yield f"{self.kind}: length of {path}", len(value)
-        elif isinstance(value, set):
-            plain = [repr(one) for one in cast("set[object]", value) if isinstance(one, PLAIN)]
-            yield f"{self.kind}: {path}", frozenset(plain)
+    def _consider(self, visit: Visit) -> None:
+        """Look at one value that a function reaches; it counts only if it is state."""
+        walk, name = self.walk, str(visit.path)
+        self._times[name] += 1
+        if self._times[name] > 1:  # of another function with the same name
+            name += f" ({self._times[name]})"
+        is_known, before = id(visit.value) in walk.visited, len(walk.visited)
+        found = walk.tree(visit)
+        if self._is_first and name not in self._counts:
+            is_state = is_known or any(one.is_state for one in found)
+            self._counts[name] = is_state or (not isinstance(visit.value, PLAIN) and has_state_dict(visit.value))
+        if self._counts.get(name, False):
+            self.found += found
         else:
-            pairs = cast("dict[object, object]", value).items() if isinstance(value, dict) else enumerate(value)
-            for k, (key, item) in enumerate(list(pairs)):
-                yield from self.visit(item, f"{path}[{key if isinstance(key, PLAIN) else k!r}]")
+            self.beside += found
+            walk.forget_since(before)
 
 
-def _generator_state(value: object) -> object:
-    if isinstance(value, torch.Generator):
-        return digest(value.get_state())
-    if isinstance(value, random.Random):
-        return value.getstate()
-    if isinstance(value, np.random.Generator):
-        return _comparable(value.bit_generator.state)
-    return _comparable(value.get_state(legacy=False)) if isinstance(value, np.random.RandomState) else None
+def _name_of(function: Visit) -> str:
+    own_name = getattr(function.value, "__name__", "") if isinstance(function.value, FUNCTIONS) else ""
+    is_argument = not function.path.of and "." not in function.path.text
+    return str(function.path) if is_argument or own_name in {"", "<lambda>"} else own_name
 
 
-def _comparable(state: object) -> object:
-    if isinstance(state, np.ndarray):
-        return cast("np.ndarray[Any, Any]", state).tobytes()
-    if not isinstance(state, dict):
-        return state
-    return {key: _comparable(item) for key, item in cast("dict[str, object]", state).items()}
+def _is_restored(visit: Visit) -> bool:
+    return visit.part is Part.TRAINING and not isinstance(visit.value, tuple | frozenset)
 
 
-def _tensor_or_array(value: Tensor | np.ndarray[Any, Any]) -> object:
-    if isinstance(value, Tensor):
-        return digest(value)
-    return (value.tobytes(), value.shape, value.dtype.str) if value.dtype != object else value.shape
-
-
-def _may_hold_state(value: object) -> bool:
-    """Return whether to look inside: known objects of PyTorch, and all whose class is not from a standard library."""
-    if isinstance(value, KNOWN):
-        return True
-    kind = cast("type[object]", value if isinstance(value, type) else type(value))
-    library = kind.__module__.partition(".")[0]
-    return kind is not value and library not in {*sys.stdlib_module_names, "torch", "numpy"} and hasattr(value, "__dict__")
+def _named(found: Iterable[Found]) -> dict[str, object]:
+    """Return the values by their names; things that would have the same name are numbered."""
+    named: dict[str, object] = {}
+    for name, value, _ in found:
+        unique, number = name, 2
+        while unique in named:
+            unique, number = f"{name} ({number})", number + 1
+        named[unique] = value
+    return named

@@ -9,12 +9,12 @@ from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
 from lrfinder.replay import peek, position_of, stream
-from lrfinder.torch import inspection
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
+from lrfinder.torch.inspection import Inspection
 from lrfinder.torch.rates import Rates
 from lrfinder.torch.step import Step, SupervisedStep, check_pair, custom_step, supervised_forward
 
@@ -179,6 +179,7 @@ class TorchLearner(BaseLearner):
             keep=keeper(training.data),
             give=lambda batch: to_device(batch, device),
         )
+        self._inspection = Inspection(training.modules, training.optimizers, training.stateful, data)
 
     def iteration(self, lr: float) -> Loss:
         """Train on the next batch at ``lr``.
@@ -225,9 +226,11 @@ class TorchLearner(BaseLearner):
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under names that users know; see :func:`lrfinder.check`."""
-        training = self._state
-        observed = inspection.observe(training.modules, training.optimizers, training.stateful, self._data)
-        return observed | {"position in the data": position_of(self._batches.mark())}
+        return self._inspection.observe() | {"position in the data": position_of(self._batches.mark())}
+
+    def unrestored(self) -> Mapping[str, object]:
+        """Return what the loss and the step reach and a restore leaves as it is; see :func:`lrfinder.check`."""
+        return self._inspection.unrestored()
 
     def close(self) -> None:
         """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""

@@ -1,10 +1,11 @@
-"""The answers of the commands ``check`` and ``doctor`` as rich prints them."""
+"""The answers of the commands ``check`` and ``doctor`` as rich prints them, and a check as plain text."""
 
 from __future__ import annotations
 
+from io import StringIO
 from typing import TYPE_CHECKING
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -17,23 +18,66 @@ if TYPE_CHECKING:
     from lrfinder._check.report import Check
     from lrfinder._cli.doctor import Examination
 
-    Line = tuple[Text, Text, Text]
+    Row = tuple[Outcome, str, str]
 
-MOST_NAMES = 4
+WIDTH = 80
+MOST_BROKEN = 8  # rows of things that are not restored
+MOST_NAMES = 4  # in one row
+MOST_CHARACTERS = 32  # of these
 MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Outcome.NOT_ASKED: ("-", "dim")}
 
 
 def check_view(check: Check) -> Group:
-    """Return what is restored, whether the training is deterministic, what a finder relies on, and the answer."""
+    """Return the answer of a check and its table; what a cell has no place for stands below."""
+    below = check.deterministic.detail if _needs_words(check) else ""
     return Group(
-        Text("State after a restore", style="bold"),
-        _table(_of_state(check.state)) if check.state else Text("it cannot be inspected: only losses are compared"),
-        Text("\nDeterminism of the training", style="bold"),
-        _table([_line(check.deterministic)]),
-        Text("\nWhat a finder relies on", style="bold"),
-        _table(map(_line, check.law)),
-        Text(f"\n{answer(check)}"),
+        Text(answer(check), style="bold"),
+        Text(""),
+        _table(_styled(row) for row in check_rows(check)),
+        *([Text(f"\n{printable(below[:1].upper() + below[1:])}.")] if below else []),
     )
+
+
+def check_text(check: Check) -> str:
+    """Return the same as plain text of 80 columns."""
+    console = Console(file=StringIO(), width=WIDTH, color_system=None)
+    with console.capture() as printed:
+        console.print(check_view(check))
+    return "\n".join(line.rstrip() for line in printed.get().rstrip().splitlines())
+
+
+def check_rows(check: Check) -> list[Row]:
+    """Return the rows of the table: by name what is not restored, and by kind what is."""
+    broken = [finding for finding in check.state if finding.outcome is Outcome.BROKEN]
+    rows: list[Row] = [(Outcome.BROKEN, finding.what, finding.detail) for finding in broken[:MOST_BROKEN]]
+    if len(broken) > MOST_BROKEN:
+        rows.append((Outcome.BROKEN, f"and {len(broken) - MOST_BROKEN} more", "see check.lost"))
+    for outcome in (Outcome.NOT_ASKED, Outcome.HOLDS):
+        kinds: dict[str, list[Finding]] = {}
+        for finding in check.state:
+            if finding.outcome is outcome:
+                kinds.setdefault(finding.what.partition(": ")[0], []).append(finding)
+        rows += [(outcome, _names(kind, found), _changes(found)) for kind, found in kinds.items()]
+    if not check.state:
+        rows.append((Outcome.NOT_ASKED, "its state", "it cannot be inspected: only losses are compared"))
+    rows.append((check.deterministic.outcome, "the training repeats", ""))
+    return [*rows, *_rows_of_law(check)]
+
+
+def _rows_of_law(check: Check) -> list[Row]:
+    """Return rows for what a finder relies on; faults are named, unless they only follow from what is not restored."""
+    broken = [] if check.lost else [one for one in check.law if one.outcome is Outcome.BROKEN]
+    rows: list[Row] = [(one.outcome, one.what, one.detail) for one in broken]
+    for outcome in Outcome:
+        same = [one for one in check.law if one.outcome is outcome and one not in broken]
+        if same:
+            rows.append((outcome, f"tests of the learner: {len(same)} of {len(check.law)}", ""))
+    return rows
+
+
+def _needs_words(check: Check) -> bool:
+    """Return whether to print why the training does not repeat, or why nobody knows."""
+    return check.deterministic.outcome is Outcome.BROKEN or not (check.state or check.ok)
 
 
 def answer(check: Check) -> str:
@@ -41,13 +85,13 @@ def answer(check: Check) -> str:
     if check.ok and check.state:
         return "Everything is restored: a finder leaves no trace in this training."
     if check.ok:
-        return "As far as the losses show, everything is restored."
+        return "Everything is restored, as far as the losses show."
     if check.lost:
         count = f"{len(check.lost)} thing is" if len(check.lost) == 1 else f"{len(check.lost)} things are"
         more = ", …" if len(check.lost) > MOST_NAMES else ""
         return f"{count} not restored: {printable(', '.join(check.lost[:MOST_NAMES]))}{more}."
     if check.deterministic.outcome is Outcome.BROKEN:
-        return "The training is not deterministic; until it is, nobody can tell whether a finder leaves a trace in it."
+        return "Everything observed is restored, and yet two trainings from one state differ."
     return "Not everything is restored: after a restore, the training does not repeat as it should."
 
 
@@ -67,38 +111,26 @@ def examination_view(found: Examination) -> Group:
     )
 
 
-def _of_state(state: Sequence[Finding]) -> list[Line]:
-    """Return a line for each thing that is not restored, then one for each kind of those that are.
-
-    The kind is the part of a name before its colon.
-    """
-    broken = [_line(finding) for finding in state if finding.outcome is not Outcome.HOLDS]
-    kinds: dict[str, list[Finding]] = {}
-    for finding in state:
-        if finding.outcome is Outcome.HOLDS:
-            kinds.setdefault(finding.what.partition(": ")[0], []).append(finding)
-    kept = [Finding(_names(kind, found), Outcome.HOLDS, detail=_changes(found)) for kind, found in kinds.items()]
-    return [*broken, *map(_line, kept)]
-
-
 def _names(kind: str, found: Sequence[Finding]) -> str:
     if len(found) == 1:
         return found[0].what
-    if len(found) <= MOST_NAMES:
-        return f"{kind}: " + ", ".join(finding.what.partition(": ")[2] for finding in found)
-    return f"{kind}: {len(found)}"
+    names = ", ".join(finding.what.partition(": ")[2] for finding in found)
+    return f"{kind}: {names if len(found) <= MOST_NAMES and len(names) <= MOST_CHARACTERS else len(found)}"
 
 
 def _changes(found: Sequence[Finding]) -> str:
+    if found[0].outcome is Outcome.NOT_ASKED:
+        return found[0].detail
     count = sum(finding.changed for finding in found)
     if not count:
         return "not changed by the training"
     return "changed by the training" if count == len(found) else f"{count} of {len(found)} changed by the training"
 
 
-def _line(finding: Finding) -> Line:
-    sign, style = MARKS[finding.outcome]
-    return Text(f"  {sign}", style=style), Text(printable(finding.what)), Text(printable(finding.detail), style="dim")
+def _styled(row: Row) -> tuple[Text, Text, Text]:
+    outcome, what, detail = row
+    sign, style = MARKS[outcome]
+    return Text(f"  {sign}", style=style), Text(printable(what)), Text(printable(detail), style="dim")
 
 
 def _state_of(name: str, versions: Mapping[str, str | None]) -> str:

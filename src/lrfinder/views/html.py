@@ -7,13 +7,14 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lrfinder.views.describe import describe
+from lrfinder.views.describe.description import Table
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from lrfinder._check.report import Check
     from lrfinder._results.results import Result
-    from lrfinder.views.describe.description import Table
 
 
 def html(result: Result) -> str:
@@ -25,6 +26,16 @@ def html(result: Result) -> str:
     png = b64encode(picture(result, "png")).decode("ascii")
     image = f'<img src="data:image/png;base64,{png}" alt="{words}" style="max-width: 100%">'
     return f'<div class="lrfinder"><p style="max-width: 45em">{words}</p>{image}{tables(shown.tables())}</div>'
+
+
+def check_html(check: Check) -> str:
+    """Return the answer of a check and its table as one ``<div>``."""
+    from lrfinder.views.diagnosis import MARKS, answer, check_rows
+
+    rows = [(MARKS[outcome][0], what, detail) for outcome, what, detail in check_rows(check)]
+    below = check.deterministic.detail and f'<p style="max-width: 45em">{escaped(check.deterministic.detail)}</p>'
+    table = tables([Table(("restored", "what", ""), rows)])
+    return f'<div class="lrfinder"><p><strong>{escaped(answer(check))}</strong></p>{table}{below}</div>'
 
 
 def escaped(text: object) -> str:

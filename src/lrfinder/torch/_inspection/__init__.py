@@ -1,0 +1,1 @@
+"""The parts of :mod:`lrfinder.torch.inspection`, which share no code with the snapshot."""

@@ -1,0 +1,182 @@
+"""Values that compare with ``==``: tensors, arrays, random generators and lists of numbers, looked at without a trace.
+
+``Tensor.numpy()`` marks the memory of a tensor as not resizable for good. It is called here on copies alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.parameter import is_lazy
+
+if TYPE_CHECKING:
+    from array import array
+
+Named = Iterator[tuple[str, object]]
+
+PLAIN = (
+    *(bool, int, float, complex, str, bytes, type(None), Enum, np.generic, range, slice, itertools.count),
+    *(torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size, np.dtype),
+)
+GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+CHUNK = 1 << 24  # bytes that are copied at a time, so that a large model is not copied as a whole
+MAX_NUMBERS = 1_000_000  # a longer list holds data rather than the state of a training
+MAX_DEPTH = 8  # of lists in lists
+SHORT = 100  # characters of a text that is kept as it is
+
+SPARSE_PARTS = {
+    torch.sparse_coo: ("_indices", "_values"),
+    torch.sparse_csr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_csc: ("ccol_indices", "row_indices", "values"),
+    torch.sparse_bsr: ("crow_indices", "col_indices", "values"),
+    torch.sparse_bsc: ("ccol_indices", "row_indices", "values"),
+}
+
+
+def digest(tensor: Tensor) -> tuple[object, ...]:
+    """Return the digest of what a tensor holds, as far as it is on this rank, with its shape and dtype.
+
+    A tensor that wraps others is the digest of these. One that has no data (``meta``, lazy) is its shape and dtype.
+    """
+    with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        if is_lazy(tensor):
+            return "uninitialized", tensor.dtype
+        parts = [(name, digest(part)) for name, part in inner_tensors(tensor)]
+        contents = tuple(parts) if parts or tensor.is_meta else _digest_of_memory(tensor.detach())
+        is_ragged = tensor.is_nested and tensor.layout is torch.strided  # it has sizes instead of a shape
+        return contents, () if is_ragged else tuple(tensor.shape), tensor.dtype
+
+
+def inner_tensors(tensor: Tensor) -> list[tuple[str, Tensor]]:
+    """Return the tensors that a tensor is made of, by name; none for a plain one."""
+    if callable(getattr(type(tensor), "__tensor_flatten__", None)):
+        names: list[str] = cast("Any", tensor).__tensor_flatten__()[0]
+        return [(name, getattr(tensor, name)) for name in names]
+    if tensor.is_nested and tensor.layout is torch.strided:
+        return [("values", tensor.values()), ("sizes", cast("Any", tensor)._nested_tensor_size())]  # noqa: SLF001
+    detached = tensor.detach() if tensor.layout in SPARSE_PARTS else tensor
+    return [(name, getattr(detached, name)()) for name in SPARSE_PARTS.get(tensor.layout, ())]
+
+
+def _digest_of_memory(tensor: Tensor) -> object:
+    hashed = blake2b(digest_size=16)
+    if tensor.is_quantized:
+        hashed.update(repr(_scales(tensor)).encode())
+        tensor = tensor.int_repr()
+    if tensor.layout is not torch.strided:
+        tensor = tensor.to_dense()
+    for piece in _pieces(tensor):
+        own = torch.empty(piece.shape, dtype=piece.dtype, device="cpu").copy_(piece)
+        hashed.update(own.view(-1).view(torch.uint8).numpy().data)
+    return hashed.digest()
+
+
+def _scales(tensor: Tensor) -> tuple[object, ...]:
+    if tensor.qscheme() in {torch.per_tensor_affine, torch.per_tensor_symmetric}:
+        return tensor.q_scale(), tensor.q_zero_point()
+    return digest(tensor.q_per_channel_scales()), digest(tensor.q_per_channel_zero_points()), tensor.q_per_channel_axis()
+
+
+def _pieces(tensor: Tensor) -> Iterator[Tensor]:
+    """Yield the parts of a tensor in order, each of at most ``CHUNK`` bytes."""
+    size = tensor.numel() * tensor.element_size()
+    if size <= CHUNK:
+        yield tensor
+    elif tensor.dim() == 1:
+        yield from tensor.split(CHUNK // tensor.element_size())
+    elif tensor.is_contiguous():
+        yield from _pieces(tensor.view(-1))
+    else:
+        rows = max(1, CHUNK * len(tensor) // size)
+        for part in tensor.split(rows):
+            yield from _pieces(part[0]) if len(part) == 1 else [part]
+
+
+def array_digest(value: np.ndarray[Any, Any] | bytearray | array[Any]) -> object:
+    """Return the digest of an array or a bytearray, with its type; of an array of objects, its shape alone."""
+    if not isinstance(value, np.ndarray):
+        return blake2b(value, digest_size=16).digest(), getattr(value, "typecode", "bytes")
+    if value.dtype.hasobject:
+        return value.shape, value.dtype.str
+    return blake2b(np.ascontiguousarray(value).data, digest_size=16).digest(), value.shape, value.dtype.str
+
+
+def generator_state(value: object) -> object:
+    """Return the state of a random generator."""
+    if isinstance(value, torch.Generator):
+        return digest(value.get_state())
+    if isinstance(value, random.Random):
+        return value.getstate()
+    if isinstance(value, np.random.RandomState):
+        return _comparable(value.get_state(legacy=False))
+    return _comparable(cast("Any", getattr(value, "bit_generator", value)).state)
+
+
+def global_generators() -> Named:
+    """Yield the states of the generators of Python, numpy and torch that everyone shares, by name."""
+    yield "generator: python", random.getstate()
+    yield "generator: numpy", _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the one that users draw from)
+    yield "generator: torch", digest(torch.get_rng_state())
+    if torch.cuda.is_initialized():
+        for k, state in enumerate(torch.cuda.get_rng_state_all()):
+            yield f"generator: cuda {k}", digest(state)
+
+
+def shared_generators() -> list[object]:
+    """Return the objects of :func:`global_generators`."""
+    of_python = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
+    of_numpy = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
+    of_cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
+    return [of_python, of_numpy, torch.default_generator, *of_cuda]
+
+
+def _comparable(state: object) -> object:
+    if isinstance(state, np.ndarray):
+        return cast("np.ndarray[Any, Any]", state).tobytes()
+    if not isinstance(state, dict):
+        return state
+    return {key: _comparable(item) for key, item in cast("dict[str, object]", state).items()}
+
+
+def plain_text(value: object) -> object:
+    """Return a text for a plain value, or for a container that holds nothing but these; None for other values."""
+    if isinstance(value, PLAIN):
+        return _shortened(repr(value))
+    if isinstance(value, set | frozenset):
+        items = cast("set[object]", value)
+        return _shortened(repr(sorted(map(repr, items)))) if _count_plain(items) is not None else None
+    if not isinstance(value, list | tuple | deque) or _count_plain(cast("list[object]", value)) is None:
+        return None
+    return _shortened(repr([*cast("list[object]", value)]))
+
+
+def _count_plain(items: Any, depth: int = 0) -> int | None:
+    """Return how many plain values a container of plain values and of such containers holds; None for others."""
+    if len(items) > MAX_NUMBERS or depth > MAX_DEPTH:
+        return None
+    total = 0
+    for one in items:
+        if isinstance(one, PLAIN):
+            total += 1
+            continue
+        inside: Any = list(cast("dict[Any, Any]", one).items()) if type(one) is dict else one
+        count = _count_plain(inside, depth + 1) if type(inside) in {list, tuple} else None
+        if count is None:
+            return None
+        total += count
+    return total if total <= MAX_NUMBERS else None
+
+
+def _shortened(text: str) -> object:
+    return (
+        text if len(text) <= SHORT else (len(text), blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest())
+    )
