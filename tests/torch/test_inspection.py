@@ -354,7 +354,7 @@ class Wrapped(torch.Tensor):
 
 
 class Opaque(Wrapped):
-    __tensor_flatten__ = None
+    __tensor_flatten__ = None  # pyright: ignore[reportAssignmentType]
 
 
 @pytest.mark.parametrize("part", ["codes", "scale"])
