@@ -166,7 +166,7 @@ class TorchLearner(BaseLearner):
     ) -> None:
         """Build the parts that both constructors share."""
         self._step, self._ranks, self.rank = step, ranks, ranks.rank
-        self._state, self._data = training, data
+        self._state = training
         self._rates = Rates(training.optimizers, group)
         self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
