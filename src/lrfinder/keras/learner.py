@@ -10,6 +10,7 @@ from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, input_target_weights
+from lrfinder.keras.first_use import FirstUse
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
 from lrfinder.keras.state import KerasState, data_generators, global_generators, has_seed_generator, visit
 from lrfinder.learner import BaseLearner
@@ -51,9 +52,11 @@ class KerasLearner(BaseLearner):
     ) -> None:
         check_compiled(model)
         self._model = model
-        self._stateful = [vars(one) for one in stateful]
+        self._others = {f"{type(one).__name__} {k}": one for k, one in enumerate(stateful)}
+        self._stateful = [vars(one) for one in self._others.values()]
         self._rate = ModelRate(model)
-        of_data = data_generators(data)
+        self._first_use = FirstUse(model)
+        self._of_data = of_data = data_generators(data)
         self._generators = lambda: (*global_generators(), *of_data)
         self._batches = stream(data, self._generators, replay_bytes, keep=arrays, give=arrays)
         self._is_loss_checked = False
@@ -70,6 +73,7 @@ class KerasLearner(BaseLearner):
         if not self._is_loss_checked:
             check_loss(self._model, *batch)
             self._is_loss_checked = True
+        self._first_use.show()
         self._rate.write(lr)
         optimizer = innermost_optimizer(self._model)
         if optimizer is self._model.optimizer and not optimizer.gradient_accumulation_steps:
@@ -78,10 +82,12 @@ class KerasLearner(BaseLearner):
 
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""
+        self._first_use.begin()
         if not is_built(self._model):
             # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
             self._model._symbolic_build(data_batch=input_target_weights(peek(self._batches, self._generators())))
         memory = GraphSnapshot([self._model, *self._stateful], visit)
+        self._first_use.hide()
         return KerasState(memory, capture(self._generators()), self._batches.mark())
 
     def restore(self, state: KerasState) -> None:
@@ -93,6 +99,22 @@ class KerasLearner(BaseLearner):
         if had_seed_generator and not has_seed_generator():
             self._rate.forget()  # steps compiled since the snapshot draw from the generator that is gone
         self._rate.settle()
+        self._first_use.hide()
+
+    def parts(self) -> list[object]:
+        """Return the model, its layers, variables and optimizer, none of which two threads may train at once."""
+        return [*self._model._flatten_layers(), *self._model.variables, self._model.optimizer]
+
+    def observe(self) -> dict[str, object]:
+        """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
+        from lrfinder.keras.inspection import observe
+
+        was_hidden = self._first_use.is_hidden
+        self._first_use.show()
+        found = observe(self._model, self._others, self._of_data)
+        if was_hidden:
+            self._first_use.hide()
+        return found
 
     def close(self) -> None:
         """Drop the iterator of the data, and so the worker processes that it started."""
