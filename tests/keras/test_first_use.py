@@ -1,4 +1,4 @@
-"""A search before a training has begun: what Keras makes at the first step stays unmade, or is what the training would make."""
+"""A search before a training has begun: it leaves a model that was never trained."""
 
 import random
 

@@ -128,13 +128,14 @@ def _look(value: Any, packages: frozenset[str]) -> Look:
         inside |= {f".{name}": one for name, one in attributes(value).items()}
         called = getattr(type(value), "__call__", None)  # noqa: B004  (its code, not whether it can be called)
         inside |= {"()": MethodType(called, value)} if isinstance(called, FunctionType) else {}
-    plain = isinstance(value, set | frozenset) and all(isinstance(one, PLAIN) for one in cast("set[object]", value))
-    return Look(content=frozenset(map(repr, value)) if plain else None, inside=inside)
+    items = [*cast("set[object]", value)] if isinstance(value, set | frozenset) else [value]
+    return Look(content=frozenset(map(repr, items)) if all(isinstance(one, PLAIN) for one in items) else None, inside=inside)
 
 
 def array_digest(array: np.ndarray[Any, Any]) -> tuple[object, ...]:
     """Return the digest of an array with its shape and dtype."""
-    return blake2b(np.ascontiguousarray(array).view(np.uint8) if array.size else b"").digest(), array.shape, str(array.dtype)
+    memory = cast("Any", np.ascontiguousarray(array).view(np.uint8) if array.size else b"")
+    return blake2b(memory, digest_size=16).digest(), array.shape, str(array.dtype)
 
 
 def attributes(value: object) -> dict[str, object]:
@@ -171,9 +172,10 @@ def _generator_state(value: object) -> object:
     if isinstance(value, random.Random):
         return value.getstate()
     if isinstance(value, np.random.RandomState):
-        return repr([*map(str, value.get_state(legacy=True)[1])]), value.get_state(legacy=True)[2:]
+        state: Any = value.get_state(legacy=True)
+        return state[1].tobytes(), state[2:]
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        return repr(getattr(value, "bit_generator", value).state)
+        return repr(cast("Any", getattr(value, "bit_generator", value)).state)
     return None
 
 

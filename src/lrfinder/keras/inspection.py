@@ -1,4 +1,4 @@
-"""The state of a Keras training as values that compare with ``==``, under names that a user knows, for :func:`lrfinder.check`.
+"""The state of a Keras training as values that compare with ``==``, by readable names, for :func:`lrfinder.check`.
 
 It looks further than a snapshot needs to, and shares no code with it, so that neither hides the other's faults. Nothing is
 looked at but copies: ``Tensor.numpy()`` marks memory of PyTorch as not resizable for good.
@@ -29,7 +29,7 @@ OBJECTS = (
 )
 
 
-def observe(model: Any, others: Mapping[str, object] = {}, generators: Iterable[Any] = ()) -> dict[str, object]:  # noqa: B006
+def observe(model: Any, others: Mapping[str, object], generators: Iterable[Any]) -> dict[str, object]:
     """Return everything that a training of a compiled model could change; names are ``"kind: name"``.
 
     Args:
