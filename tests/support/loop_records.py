@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from lrfinder.torch.inspection import digest
 
@@ -52,14 +52,17 @@ def first_update():
     def note_torch_step(optimizer, *_):
         update.note_step([one for group in optimizer.param_groups for one in group["params"]])
 
+    # after the step, as some trainers compute the gradients inside of it
     _active.append(update)
     hooks = [
-        register_optimizer_step_pre_hook(note_torch_step),
+        register_optimizer_step_post_hook(note_torch_step),
         register_module_forward_pre_hook(note_call),
     ]
     try:
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             yield update
+        assert update.kept_bytes
+        assert any(update.gradients)
     finally:
         _active.remove(update)
         for hook in hooks:

@@ -131,7 +131,8 @@ def seen(learn):
 
 @pytest.mark.parametrize("names", COMBINATIONS, ids=str)
 def test_the_first_iteration_is_that_of_fit(names):
-    with restored(learner := FastaiLearner(build(*names))), first_update() as searched:
+    learner = FastaiLearner(build(*names))
+    with first_update() as searched, restored(learner):
         learner.iteration(0.01)
     learn = build(*names)
     with first_update() as own:

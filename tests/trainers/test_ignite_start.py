@@ -102,7 +102,8 @@ COMBINATIONS = [combination(seed) for seed in range(6)]
 
 @pytest.mark.parametrize(("names", "accumulate"), COMBINATIONS, ids=str)
 def test_the_first_iteration_is_that_of_run(names, accumulate):
-    with restored(learner := Training(names, accumulate).learner()), first_update() as searched:
+    learner = Training(names, accumulate).learner()
+    with first_update() as searched, restored(learner):
         loss = float(learner.iteration(0.01))
     with first_update() as own:
         (training := Training(names, accumulate)).run()

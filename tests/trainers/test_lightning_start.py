@@ -173,7 +173,7 @@ def fit(module, trainer, data):
 def test_the_first_iteration_is_that_of_fit(names, tmp_path):
     module, trainer, data = build(names, tmp_path)
     learner = LightningLearner(module, trainer, data)
-    with restored(learner), first_update() as searched:
+    with first_update() as searched, restored(learner):
         loss = float(learner.iteration(0.01))
     module, trainer, data = build(names, tmp_path)
     with first_update() as own:

@@ -118,7 +118,8 @@ def seen(net):
 
 @pytest.mark.parametrize("names", COMBINATIONS, ids=str)
 def test_the_first_iteration_is_that_of_partial_fit(names):
-    with restored(learner := SkorchLearner(build(*names), X, Y)), first_update() as searched:
+    learner = SkorchLearner(build(*names), X, Y)
+    with first_update() as searched, restored(learner):
         loss = float(learner.iteration(0.01))
     net = build(*names)
     done = len(losses_of(net)) if net.initialized_ else 0

@@ -203,7 +203,8 @@ def seen(trainer):
 def test_the_first_iteration_is_that_of_train(names, tmp_path):
     trainer = build(names, tmp_path)
     rate = 0.02 if names[1] == "own optimizer" else trainer.args.learning_rate
-    with restored(learner := TrainerLearner(trainer)), first_update() as searched:
+    learner = TrainerLearner(trainer)
+    with first_update() as searched, restored(learner):
         learner.iteration(rate)
     trainer = build(names, tmp_path)
     with first_update() as own:
@@ -233,7 +234,8 @@ def test_a_training_after_a_search_is_that_of_its_twin(names, tmp_path):
 
 def kept_bytes(settings, path):
     names = ("llama", "usual", (), settings, ())
-    with restored(learner := TrainerLearner(build(names, path))), first_update() as searched:
+    learner = TrainerLearner(build(names, path))
+    with first_update() as searched, restored(learner):
         learner.iteration(0.01)
     return searched.kept_bytes
 
