@@ -9,7 +9,13 @@ pytest.importorskip("lightning", reason="Lightning is not installed")
 
 import torch
 from lightning.pytorch import LightningDataModule
-from lightning.pytorch.callbacks import BackboneFinetuning, Callback, StochasticWeightAveraging
+from lightning.pytorch.callbacks import (
+    BackboneFinetuning,
+    Callback,
+    EarlyStopping,
+    ModelCheckpoint,
+    StochasticWeightAveraging,
+)
 from lightning_nets import Net, loader, pairs, quiet_trainer
 from loop_records import first_update, flags
 from torch import nn
@@ -56,10 +62,10 @@ class Standardizing(LightningDataModule):
 
     def on_before_batch_transfer(self, batch, dataloader_idx):
         assert self.trainer.training
-        return [batch[0] - self.mean, batch[1]]
+        return [batch[0] - self.mean.to(batch[0]), batch[1]]
 
     def on_after_batch_transfer(self, batch, dataloader_idx):
-        return [batch[0] / self.std, batch[1]]
+        return [batch[0] / self.std.to(batch[0]), batch[1]]
 
 
 class Freezing(Callback):
@@ -154,7 +160,11 @@ def combination(seed):
     return module, callbacks, settings, draw.choice(["a data module", "a loader"])
 
 
-COMBINATIONS = [combination(seed) for seed in range(8)]
+COMBINATIONS = [
+    *map(combination, range(6)),
+    ("backbone", ["finetuning"], "true bfloat16", "a data module"),
+    ("layers of configure_model", ["averaging"], "the same batches", "a data module"),
+]
 
 
 def build(names, path):
@@ -247,6 +257,23 @@ def test_a_callback_that_holds_parts_of_the_model_acts_on_the_model(tmp_path):
     trainer = quiet_trainer(tmp_path, callbacks=[Clamping(module.layers[1])])
     LRFinder(LightningLearner(module, trainer, loader())).find(rates=[0.01, 0.02])
     assert all(one is module.layers[1].running_mean for one in means)
+
+
+def test_quiet_callbacks_of_the_module_are_not_called(tmp_path):
+    counts = []
+
+    class Counting(Callback):
+        def on_train_batch_end(self, *_):
+            counts.append(1)
+
+    class WithCallbacks(Net):
+        def configure_callbacks(self):
+            return [ModelCheckpoint(tmp_path / "checkpoints", every_n_train_steps=1), EarlyStopping("loss"), Counting()]
+
+    trainer = quiet_trainer(tmp_path)
+    before = list(trainer.callbacks)
+    LRFinder(LightningLearner(WithCallbacks(), trainer, loader())).find(rates=[0.01, 0.02])
+    assert (len(counts), list(tmp_path.iterdir()), trainer.callbacks) == (2, [], before)
 
 
 def test_a_preparation_that_fails_is_undone(tmp_path):

@@ -23,9 +23,10 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.trainer_pt_utils import LayerWiseDummyOptimizer
 
 from lrfinder import LRFinder
-from lrfinder.errors import LearnerError
+from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.learner import restored
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
@@ -154,8 +155,9 @@ SETTINGS = {
     "by length": {"train_sampling_strategy": "group_by_length"},
     "no clipping": {"max_grad_norm": 0.0},
     "warm-up": {"lr_scheduler_type": "cosine", "warmup_steps": 3},
-    "full determinism": {"adam_beta1": 0.8, "optim": "adafactor"},
+    "another optimizer": {"adam_beta1": 0.8, "optim": "adafactor"},
 }
+COMPILED = {"compiled": {"torch_compile": True, "torch_compile_backend": "eager", "learning_rate": 1e-30}}
 EXTRAS = ["model_init", "tokens", "compute_loss_func"]
 
 
@@ -174,7 +176,7 @@ COMBINATIONS = [combination(seed) for seed in range(12)]
 def build(names, path):
     model, kind, callbacks, settings, extras = names
     torch.manual_seed(0)
-    arguments = {name: value for one in settings for name, value in SETTINGS[one].items()}
+    arguments = {name: value for one in settings for name, value in (SETTINGS | COMPILED)[one].items()}
     silent = {"report_to": [], "use_cpu": True, "disable_tqdm": True, "save_strategy": "no", "logging_strategy": "no"}
     given = {
         "args": TrainingArguments(path / "out", per_device_train_batch_size=8, max_steps=8, **silent, **arguments),
@@ -324,6 +326,27 @@ def test_a_model_that_classifies_trains_as_in_train(tmp_path):
             run(trainer)
         records.append(record)
     assert records[0] == records[1]
+
+
+def test_an_optimizer_that_steps_inside_of_the_backward_is_refused_and_nothing_remains(tmp_path):
+    trainer = build(("llama", "usual", ("freezing",), ("checkpointing",), ()), tmp_path)
+    trainer.optimizer = LayerWiseDummyOptimizer(optimizer_dict={})
+    before = seen(trainer)
+    with pytest.raises(OptimizerError, match="steps each layer by an optimizer of its own"):
+        LRFinder(TrainerLearner(trainer)).find()
+    assert seen(trainer) == before
+
+
+def test_a_compiled_model_trains_as_in_train(tmp_path):
+    def losses(run):
+        trainer = build(("llama", "usual", ("freezing",), ("compiled",), ()), tmp_path)
+        heard = []
+        step = trainer.training_step
+        trainer.training_step = lambda *args: heard.append(float(loss := step(*args))) or loss
+        run(trainer)
+        return heard
+
+    assert losses(lambda one: TrainerLearner(one).find(rates=[0.0] * 4)) == losses(lambda one: one.train())[:4]
 
 
 def test_a_training_without_a_step_is_refused(tmp_path):

@@ -102,8 +102,12 @@ def copy_of(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Tr
     return copied
 
 
+def _taking_part(trainer: Trainer, quiet: Callbacks) -> list[Any]:
+    return [one for one in trainer.callbacks if not isinstance(one, quiet)]
+
+
 def _make_quiet(trainer: Trainer, quiet: Callbacks) -> None:
-    trainer.callbacks = [one for one in trainer.callbacks if not isinstance(one, quiet)]
+    trainer.callbacks = _taking_part(trainer, quiet)
     trainer.loggers = [pl.loggers.logger.DummyLogger()] if trainer.loggers else []  # a step may call self.logger
     trainer.strategy.lr_scheduler_configs = []
 
@@ -126,9 +130,10 @@ def touched(trainer: Trainer, module: Module, data: Any) -> TrainingState:
     return TrainingState([module], trainer.optimizers, stateful, data=() if data is None else data)
 
 
-def prepare(trainer: Trainer, module: Module, data: Any) -> None:
+def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> None:
     """Run ``fit`` of a copied trainer up to its first batch, and leave it there."""
-    loop = trainer.fit_loop
+    loop, connector = trainer.fit_loop, trainer._callback_connector
+    attach = connector._attach_model_callbacks
     loop._combined_loader = None  # of an earlier fit
     trainer.limit_val_batches = trainer.reload_dataloaders_every_n_epochs = 0
 
@@ -139,6 +144,11 @@ def prepare(trainer: Trainer, module: Module, data: Any) -> None:
         loop.on_advance_start()
         raise _PreparedError
 
+    def attach_callbacks_of_module() -> None:
+        attach()
+        trainer.callbacks = _taking_part(trainer, quiet)
+
+    connector._attach_model_callbacks = attach_callbacks_of_module
     loop.run, loop.setup_data = stop_before_first_batch, partial(_set_up_data, trainer)
     trainer.state.fn, trainer.training = pl.trainer.states.TrainerFn.FITTING, True
     try:

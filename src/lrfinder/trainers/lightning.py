@@ -99,7 +99,7 @@ class LightningLearner(LazyLearner):
         def prepared() -> TorchLearner:
             copied = copy_of(trainer, module, data, all_quiet)
             with attached(copied, module):
-                prepare(copied, module, data)
+                prepare(copied, module, data, all_quiet)
             return learner_of(copied, module, group, replay_bytes)
 
         super().__init__(prepared, partial(touched, trainer, module, data))

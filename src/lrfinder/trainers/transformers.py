@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from lrfinder._optional import require
-from lrfinder.errors import LearnerError
+from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._training_state import TrainingState
@@ -175,6 +175,7 @@ def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
     try:
         copied.train()
     except _PreparedError:
+        _check_optimizer(copied)
         loader = copied.train_loader = handler.train_dataloader = _repeatable(handler.train_dataloader)
         sized = transformers.trainer_utils.has_length(loader)
         copied.batches_of_pass = len(loader) if sized else copied.state.max_steps * copied.args.gradient_accumulation_steps
@@ -182,6 +183,16 @@ def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
         return copied
     message = "train() ended before its first step; give a trainer with steps and data to train on."
     raise LearnerError(message)
+
+
+def _check_optimizer(trainer: Trainer) -> None:
+    """Refuse the optimizers that step inside of the backward: those that the trainer steps are dummies."""
+    if isinstance(_inner(trainer.optimizer), transformers.trainer_pt_utils.LayerWiseDummyOptimizer):
+        message = (
+            f"optim={trainer.args.optim!s} steps each layer by an optimizer of its own, whose rate a search cannot set; "
+            "search with the optimizer that is not layerwise."
+        )
+        raise OptimizerError(message)
 
 
 def _own_arguments(args: Any) -> Any:
