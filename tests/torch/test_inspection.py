@@ -625,18 +625,39 @@ def test_a_variable_that_is_not_assigned_yet_is_passed_over():
     assert set(observed(callables={"step": late()})) == set(observed())
 
 
-def test_a_list_that_a_forward_fills_with_tensors_stays_a_record():
-    losses, bank = [], [torch.zeros(1)]
+def test_what_a_forward_appends_to_a_list_is_a_record():
+    losses, rates, bank = [], [0.1], [torch.zeros(1)]
 
     def forward(model, batch):
         losses.append(torch.ones(1))
+        rates.append(0.2)
         bank.append(torch.ones(1))
 
     inspection = Inspection([], [], callables={"forward": forward})
-    before = inspection.observe()
+    before, beside = inspection.observe(), inspection.unrestored()
     forward(None, None)
-    assert differing(inspection.observe(), before) == ["attribute: closure bank[1] of forward"]
-    assert "attribute: closure losses[0] of forward" in inspection.unrestored()
+    assert differing(inspection.observe(), before) == []
+    assert set(differing(inspection.unrestored(), beside)) == {
+        f"length of closure {name} of forward" for name in ("bank", "losses", "rates")
+    }
+    moved(bank[0])
+    assert differing(inspection.observe(), before) == ["attribute: closure bank[0] of forward"]
+
+
+def test_a_value_that_becomes_a_tensor_later_is_no_state():
+    center, cache = None, {}
+
+    def step(batch):
+        nonlocal center
+        center = torch.ones(1)
+        cache["key"] = torch.ones(1)
+
+    inspection = Inspection([], [], callables={"step": step})
+    before = inspection.observe()
+    inspection.unrestored()
+    step(None)
+    assert differing(inspection.observe(), before) == []
+    assert {"attribute: closure center of step", "attribute: closure cache['key'] of step"} <= set(inspection.unrestored())
 
 
 def test_more_objects_than_anyone_can_look_at_are_named():
@@ -665,7 +686,7 @@ def test_plain_values_that_functions_reach_are_seen_beside_the_state():
     step(None)
     assert set(differing(inspection.unrestored(), before)) == {
         "attribute: closure calls of step",
-        "attribute: closure history of step",
+        "length of closure history of step",
         "attribute: closure settings.decay of step",
     }
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 DETERMINISTIC = "two trainings from one state give the same losses"
 MOST_NAMED = 3  # values that differ first
-LEFT_ALONE = "keep it in an object in stateful"
+LEFT_ALONE = "never part of a restore"
+WHAT_TO_DO = "if the training reads what is not restored, keep it in an object that is listed in stateful"
 
 
 def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe | None = None) -> Check:
@@ -130,7 +131,10 @@ def _determinism(trial: _Trial, found: Sequence[Finding], first_to_differ: Calla
         detail = "this learner cannot be inspected: give it a method observe(), or pass check(observe=...)"
         return Finding(DETERMINISTIC, Outcome.NOT_ASKED, detail=detail)
     if any(finding.outcome is not Outcome.HOLDS for finding in found):
-        return Finding(DETERMINISTIC, Outcome.NOT_ASKED, detail="what is not restored may be the reason")
+        alone = any(finding.detail == LEFT_ALONE for finding in found)
+        return Finding(
+            DETERMINISTIC, Outcome.NOT_ASKED, detail=WHAT_TO_DO if alone else "what is not restored may be the reason"
+        )
     detail = (
         f"everything observed is restored, and yet {trial.difference}{first_to_differ()}; either the training depends on "
         "something that is not observed, or it draws or computes differently each time"

@@ -8,8 +8,9 @@ optimizers. Neither shares code with the snapshot, so that the one cannot hide a
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 from torch.optim import Optimizer
@@ -31,8 +32,8 @@ NONE: Mapping[str, object] = MappingProxyType({})
 class Inspection:
     """The look at one training; of what functions reach, the first look decides what counts as state.
 
-    An object counts that holds a tensor, an array or a generator at the first look, or has a ``state_dict()``. A list that
-    was empty then, and that a ``forward`` fills, stays a record of the user.
+    An object counts that holds a tensor, an array or a generator at the first look, or has a ``state_dict()``. What a
+    ``forward`` appends to a list is a record of the user, and no state.
 
     Args:
         modules: the modules.
@@ -52,7 +53,7 @@ class Inspection:
     ) -> None:
         self._modules, self._optimizers, self._others = modules, optimizers, list(others)
         self._data, self._callables = data, callables
-        self._counts: dict[str, bool] = {}  # by the name of what a function reaches
+        self._first = _FirstLook()
 
     def observe(self) -> dict[str, object]:
         """Return everything that the training could change and a restore should bring back; names are ``"kind: name"``."""
@@ -75,13 +76,13 @@ class Inspection:
         return objects + [(name, one) for name, one in dictionaries if one is not None]
 
     def _look(self) -> _Look:
-        look = _Look(self._counts, is_first=not self._counts)
+        look = _Look(self._first)
         look.at_modules(self._modules)
         look.at_optimizers(self._optimizers)
         look.at_others(self._others)
         look.at_callables(self._callables, self._data)
         look.at_data(self._data)
-        self._counts.setdefault("", True)  # from now on, no look is the first
+        self._first.is_over = True
         return look
 
 
@@ -102,7 +103,7 @@ def fingerprint(*objects: Any) -> dict[str, object]:
     With the modules included, two trainings in the same state have the same fingerprint. Attributes of modules that are
     neither parameters nor buffers do not count.
     """
-    look = _Look({}, is_first=True)
+    look = _Look(_FirstLook())
     look.at_state_of([one for one in objects if isinstance(one, nn.Module)])
     look.at_optimizers([one for one in objects if isinstance(one, Optimizer)])
     for k, one in enumerate(objects):
@@ -111,15 +112,23 @@ def fingerprint(*objects: Any) -> dict[str, object]:
     return dict(global_generators()) | _named(look.found)
 
 
+@dataclass
+class _FirstLook:
+    """What the first look decides, by the names of what functions reach: whether it counts, and the lengths of lists."""
+
+    counts: dict[str, bool] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)
+    is_over: bool = False
+
+
 class _Look:
     """One look: what it found, and what it found beside that, which no restore brings back."""
 
-    def __init__(self, counts: dict[str, bool], *, is_first: bool) -> None:
+    def __init__(self, first: _FirstLook) -> None:
         self.walk = TrainingWalk()
         self.found: list[Found] = []
         self.beside: list[Found] = []
-        self._counts = counts
-        self._is_first = is_first
+        self._first = first
         self._followed: dict[int, object] = {}
         self._times = Counter[str]()
 
@@ -179,20 +188,31 @@ class _Look:
 
     def _consider(self, visit: Visit) -> None:
         """Look at one value that a function reaches; it counts only if it is state."""
-        walk, name = self.walk, str(visit.path)
+        walk, first, name = self.walk, self._first, str(visit.path)
         self._times[name] += 1
         if self._times[name] > 1:  # of another function with the same name
             name += f" ({self._times[name]})"
         is_known, before = id(visit.value) in walk.visited, len(walk.visited)
-        found = walk.tree(visit)
-        if self._is_first and name not in self._counts:
+        found = walk.tree(self._without_appended(visit, name))
+        if not first.is_over and name not in first.counts:
             is_state = is_known or any(one.is_state for one in found)
-            self._counts[name] = is_state or (not isinstance(visit.value, PLAIN) and has_state_dict(visit.value))
-        if self._counts.get(name, False):
+            first.counts[name] = is_state or (not isinstance(visit.value, PLAIN) and has_state_dict(visit.value))
+        if first.counts.get(name, False):
             self.found += found
         else:
             self.beside += found
             walk.forget_since(before)
+
+    def _without_appended(self, visit: Visit, name: str) -> Visit:
+        """Return a list as long as it was at the first look: what is appended is a record of the user."""
+        if type(visit.value) is not list or id(visit.value) in self.walk.visited:
+            return visit
+        items = cast("list[object]", visit.value)
+        length = self._first.lengths.setdefault(name, len(items))
+        self.walk.mark(visit)
+        if len(items) != length:
+            self.beside.append(Found(f"length of {visit.path}", len(items)))
+        return visit._replace(value=items[:length])
 
 
 def _name_of(function: Visit) -> str:

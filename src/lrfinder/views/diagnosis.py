@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Row = tuple[Outcome, str, str]
 
 WIDTH = 80
-MOST_BROKEN = 8  # rows of things that are not restored
+MOST_BROKEN = 7  # rows of things that are not restored
 MOST_NAMES = 4  # in one row
 MOST_CHARACTERS = 32  # of these
 MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Outcome.NOT_ASKED: ("-", "dim")}
@@ -29,7 +29,7 @@ MARKS = {Outcome.HOLDS: ("yes", "green"), Outcome.BROKEN: ("NO", "bold red"), Ou
 
 def check_view(check: Check) -> Group:
     """Return the answer of a check and its table; what a cell has no place for stands below."""
-    below = check.deterministic.detail if _needs_words(check) else ""
+    below = check.deterministic.detail if check.deterministic.outcome is not Outcome.HOLDS else ""
     return Group(
         Text(answer(check), style="bold"),
         Text(""),
@@ -60,7 +60,8 @@ def check_rows(check: Check) -> list[Row]:
         rows += [(outcome, _names(kind, found), _changes(found)) for kind, found in kinds.items()]
     if not check.state:
         rows.append((Outcome.NOT_ASKED, "its state", "it cannot be inspected: only losses are compared"))
-    rows.append((check.deterministic.outcome, "the training repeats", ""))
+    if not check.lost:
+        rows.append((check.deterministic.outcome, "the training repeats", ""))
     return [*rows, *_rows_of_law(check)]
 
 
@@ -68,16 +69,11 @@ def _rows_of_law(check: Check) -> list[Row]:
     """Return rows for what a finder relies on; faults are named, unless they only follow from what is not restored."""
     broken = [] if check.lost else [one for one in check.law if one.outcome is Outcome.BROKEN]
     rows: list[Row] = [(one.outcome, one.what, one.detail) for one in broken]
-    for outcome in Outcome:
+    for outcome in (Outcome.HOLDS, Outcome.BROKEN) if check.lost else Outcome:
         same = [one for one in check.law if one.outcome is outcome and one not in broken]
         if same:
             rows.append((outcome, f"tests of the learner: {len(same)} of {len(check.law)}", ""))
     return rows
-
-
-def _needs_words(check: Check) -> bool:
-    """Return whether to print why the training does not repeat, or why nobody knows."""
-    return check.deterministic.outcome is Outcome.BROKEN or not (check.state or check.ok)
 
 
 def answer(check: Check) -> str:
