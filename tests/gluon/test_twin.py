@@ -30,13 +30,13 @@ class Recurrent(mx.gluon.Block):
 
 
 class Shared(mx.gluon.HybridBlock):
-    """A net with a constant, a parameter of its own and a layer that is called twice."""
+    """A net with parameters of its own, one without a gradient, and a layer that is called twice."""
 
     def __init__(self, *, explicit):
         super().__init__()
         self.body = nn.Dense(36, in_units=36 if explicit else 0)
         self.shift = mx.gluon.Parameter("shift", shape=(36,), init="zeros")
-        self.scale = mx.gluon.Constant([0.5])
+        self.scale = mx.gluon.Parameter("scale", shape=(36,), init="ones", grad_req="null")
         self.head = nn.Dense(2, in_units=36 if explicit else 0)
 
     def forward(self, x):

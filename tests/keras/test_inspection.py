@@ -1,4 +1,4 @@
-"""What a check of a Keras learner sees, and what two threads may not train at once."""
+"""Checks of a Keras learner, and threads that would train one model at once."""
 
 import threading
 

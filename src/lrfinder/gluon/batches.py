@@ -20,7 +20,9 @@ class ReplayIterator(Iterator[Any]):
     """The endless, replayable iterator over a loader."""
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
-        self._of_data = data_generators(data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler))
+        self.generators_of_data = data_generators(
+            data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler)
+        )
         # workers write later batches into the same arrays
         source = data if _has_own_memory(data) else mapped(data, partial(copied, leaf=_complete_copy))
         self._stream: Stream[Any] = stream(
@@ -37,7 +39,7 @@ class ReplayIterator(Iterator[Any]):
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use and that can be read."""
-        return (*global_generators(), *self._of_data)
+        return (*global_generators(), *self.generators_of_data)
 
 
 def _has_own_memory(data: Any) -> bool:

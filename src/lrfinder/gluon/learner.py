@@ -11,7 +11,7 @@ from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import detach_schedule, write_rate
-from lrfinder.gluon.state import GluonState, visit, write_to_store
+from lrfinder.gluon.state import GluonState, blocks_alone, visit, write_to_store
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
 
@@ -138,6 +138,14 @@ class GluonLearner(BaseLearner):
         """Return the net, the trainer and the parameters, none of which two threads may train at once."""
         return [self.net, self.trainer, *self.net.collect_params().values()]
 
+    def observe(self) -> dict[str, object]:
+        """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
+        from lrfinder.gluon.inspection import observe
+
+        others = {f"stateful {k}": one for k, one in enumerate(getattr(self, "_stateful", ()))}
+        generators = self._batches().generators_of_data
+        return observe(self.net, self.trainer, getattr(self, "loss_fn", None), others, generators)
+
     def close(self) -> None:
         """End the loader's iterator and its workers; a loader with workers cannot be iterated afterwards."""
         self._batches().close()
@@ -173,15 +181,19 @@ class GluonLearner(BaseLearner):
     def _roots(self) -> list[object]:
         sampler = getattr(getattr(self, "data_loader", None), "_batch_sampler", None)
         of_sampler = [vars(sampler)] if hasattr(sampler, "__dict__") else []  # with rollover, it stores indices left over
-        return [self.net.collect_params(), self.trainer, *of_sampler, *getattr(self, "_stateful", ())]
+        parameters = self.net.collect_params()  # first, so that they have their usual names
+        loss_fn = getattr(self, "loss_fn", None)
+        return [parameters, self.trainer, self.net, loss_fn, *of_sampler, *getattr(self, "_stateful", ())]
 
     def _initialize_deferred(self, batches: ReplayIterator) -> None:
         """Initialize deferred parameters by one forward pass in prediction mode on the next batch, which stays the next."""
         if all(parameter._data is not None for parameter in self.net.collect_params().values()):
             return
         data, _ = data_and_label(batches.peek())
+        blocks = blocks_alone(self.net)
         for part in to_devices(data, _as_list(getattr(self, "device", None) or _default_device(self.net))):
             self.net(part)
+        blocks.restore()
 
 
 def _check_pair(net: Any, trainer: Any) -> None:

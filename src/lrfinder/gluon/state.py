@@ -10,6 +10,7 @@ from lrfinder.gluon._framework import mx
 from lrfinder.randomness import States, capture, own_generator, restore_states
 
 _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
+    mx.gluon.Block,
     mx.gluon.Trainer,
     mx.optimizer.Optimizer,
     mx.optimizer.Updater,
@@ -39,13 +40,19 @@ def visit(value: object) -> Node | None:
         array: Any = value
         return Node(partial(array.copy().copyto, array))
     if isinstance(value, mx.gluon.Parameter):
-        if value._data is not None:
-            value.var()  # the first use makes this handle and ties the arrays to it for good, so it comes before the copy
+        parameter: Any = value
+        if parameter._data is not None:
+            parameter.var()  # the first use makes this handle and ties the arrays to it for good, so it comes before the copy
         return Node(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
     if isinstance(value, _WALKED):
         return Node(children=[vars(value)])
     generator = own_generator(value)
     return None if generator is None else Node(partial(restore_states, capture([generator])))
+
+
+def blocks_alone(net: Any) -> GraphSnapshot:
+    """Return a copy of what the blocks of a network hold, without its parameters."""
+    return GraphSnapshot([net], lambda value: Node() if isinstance(value, mx.gluon.Parameter) else visit(value))
 
 
 def _fresh_grads(parameter: Any) -> list[tuple[Any, bool]]:

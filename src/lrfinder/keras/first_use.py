@@ -1,4 +1,4 @@
-"""What Keras makes at the first step of a training: the compiled step, and the variables of the optimizer.
+"""State that Keras makes at the first step of a training: the compiled step, and the variables of the optimizer.
 
 Both fit the layers that are trainable at that moment. A training that has not begun may still freeze or unfreeze layers
 after a search, and then needs neither to exist.
