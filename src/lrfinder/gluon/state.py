@@ -42,7 +42,7 @@ def visit(value: object) -> Node | None:
     if isinstance(value, mx.gluon.Parameter):
         parameter: Any = value
         if parameter._data is not None:
-            parameter.var()  # the first use makes this handle and ties the arrays to it for good, so it comes before the copy
+            parameter.var()  # its first use ties the arrays to this handle for good, so it comes before the copy
         return Node(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
     if isinstance(value, _WALKED):
         return Node(children=[vars(value)])
