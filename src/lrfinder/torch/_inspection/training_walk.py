@@ -121,9 +121,10 @@ class TrainingWalk(Walk):
         of = f" of {path}" if path.text else ""
         numbers = count()
         for k, group in enumerate(optimizer.param_groups):
-            names = [self.names.setdefault(id(one), f"parameter {next(numbers)}{of}") for one in group["params"]]
+            parameters = group.get("params", ())  # fastai's groups have settings alone
+            names = [self.names.setdefault(id(one), f"parameter {next(numbers)}{of}") for one in parameters]
             yield Found(f"group value: params of group {k}{of}", tuple(names))
-            yield from (Visit(one, Path(name), "parameter") for one, name in zip(group["params"], names, strict=True))
+            yield from (Visit(one, Path(name), "parameter") for one, name in zip(parameters, names, strict=True))
             rest = ((key, value) for key, value in group.items() if key != "params")
             yield from (Visit(value, Path(str(key), f" of group {k}{of}"), "group value") for key, value in rest)
         for key, state in optimizer.state.items():
