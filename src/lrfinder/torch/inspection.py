@@ -114,7 +114,7 @@ def fingerprint(*objects: Any) -> dict[str, object]:
 
 @dataclass
 class _FirstLook:
-    """What the first look decides, by the names of what functions reach: whether it counts, and the lengths of lists."""
+    """Decisions of the first look, by the names of what functions reach: whether it counts, and the lengths of lists."""
 
     counts: dict[str, bool] = field(default_factory=dict)
     lengths: dict[str, int] = field(default_factory=dict)
