@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from lrfinder._state.data_attributes import NUMPY, DataAttributes
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
 from lrfinder._state.rollback import restore_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from lrfinder._state.data_attributes import ArrayKind
 
 
 class RandomGenerator(NamedTuple):
@@ -22,11 +25,13 @@ class RandomGenerator(NamedTuple):
         name: its name in error messages.
         get: returns its state, which compares with ``==``.
         set: sets its state.
+        glance: returns the state at a lower price, but may miss a small change; by default there is none.
     """
 
     name: str
     get: Callable[[], Any]
     set: Callable[[Any], object]
+    glance: Callable[[], Any] | None = None
 
 
 States = tuple[tuple[RandomGenerator, Any], ...]
@@ -38,6 +43,11 @@ def capture(generators: Iterable[RandomGenerator]) -> States:
     return tuple([(generator, generator.get()) for generator in generators])  # runs per batch, where a list is faster
 
 
+def glimpse(generators: Iterable[RandomGenerator]) -> States:
+    """Return each generator with its present state as far as ``glance`` shows it."""
+    return tuple([(generator, (generator.glance or generator.get)()) for generator in generators])  # as above
+
+
 def restore_states(states: States) -> None:
     """Set each generator to its state.
 
@@ -47,10 +57,10 @@ def restore_states(states: States) -> None:
     restore_all((f"generator {generator.name}", partial(generator.set, state)) for generator, state in states)
 
 
-def changed(states: States, others: States) -> States:
-    """Return those of ``states`` that differ from ``others``, for two captures of the same generators."""
-    pairs = zip(states, others, strict=True)  # mostly of identical objects: an unchanged state is not read again
-    return tuple([one for one, other in pairs if one[1] is not other[1] and one[1] != other[1]])
+def changed(states: States, *others: States) -> States:
+    """Return those of ``states`` that differ from any of ``others``, for captures of the same generators."""
+    rows = zip(states, *others, strict=True)  # mostly of identical objects: an unchanged state is not read again
+    return tuple([one for one, *more in rows if any(one[1] is not other[1] and one[1] != other[1] for other in more)])
 
 
 @cache
@@ -76,29 +86,51 @@ def own_generator(value: object) -> RandomGenerator | None:
 
 
 def data_generators(
-    data: object, inside: tuple[type, ...], own: Callable[[object], RandomGenerator | None] = own_generator
+    data: object,
+    inside: tuple[type, ...],
+    own: Callable[[object], RandomGenerator | None] = own_generator,
+    arrays: Sequence[ArrayKind] = (),
 ) -> tuple[RandomGenerator, ...]:
-    """Return the generators that belong to the data.
+    """Return the random generators in ``data``, and in its loaders, samplers and data sets.
+
+    Attributes with plain values (an epoch number, a counter) and the numbers in containers (the index list of a sampler)
+    count as one more generator: replaying a batch leaves them as drawing it did. Call this once for each data, because the
+    generators remember what they have read.
 
     Args:
         data: an iterable of batches, whose attributes are searched.
-        inside: types of attributes that are searched too.
+        inside: types of attributes that are searched too, and in lists, tuples and dicts. Samplers are in any case.
         own: returns the generator that a value is, or ``None``.
+        arrays: the classes of a framework's arrays that may hold indices, besides numpy's.
     """
     found: list[RandomGenerator] = []
+    owners: list[tuple[object, bool]] = []
     seen: set[int] = set()
-    pending = [data]
+    pending: list[tuple[str, object]] = [("", data)]
     while pending:
-        value = pending.pop()
+        name, value = pending.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
         generator = own(value)
         if generator is not None:
             found.append(generator)
-        elif value is data or isinstance(value, inside):
-            pending.extend(getattr(value, "__dict__", {}).values())
-    return tuple(found)
+        elif hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or "sampler" in name):
+            owners.append((value, hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")))
+            pending.extend(vars(value).items())
+        else:
+            pending.extend(("", member) for member in _members(value, inside))
+    if not owners:
+        return tuple(found)
+    place = DataAttributes(owners, (NUMPY, *arrays))
+    return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
+
+
+def _members(value: object, inside: tuple[type, ...]) -> Iterable[object]:
+    """Return the data sets in a list, a tuple or a dict, as ``ConcatDataset`` and similar classes hold them."""
+    items: Any = cast("dict[object, object]", value).values() if isinstance(value, dict) else value
+    first = next(iter(items), None) if isinstance(value, list | tuple | dict) else None
+    return items if isinstance(first, inside) else ()
 
 
 class _Array(NamedTuple):

@@ -158,7 +158,7 @@ def test_a_class_that_can_copy_itself_does():
     assert copied([Own()])[0].copies == 1
 
 
-def test_the_copy_by_a_framework_is_taken_where_there_is_one():
+def test_a_framework_may_copy_its_own_values():
     assert copied({"x": [1.5, "a"], "y": X}, lambda value: value + 1 if isinstance(value, np.ndarray) else None)["y"][0] == 1
 
 

@@ -1,12 +1,16 @@
 """Tests of the batch sampler of the tutorial."""
 
+import random
+
+import numpy as np
 import pytest
 
+import lrfinder.testing
 from lrfinder import LRFinder
 from lrfinder.errors import DataError, EmptyDataError
 
 pytest.importorskip("mxnet", reason="the session oldest has it")
-from gluon_nets import X, Y, make_net, mx
+from gluon_nets import X, Y, make_net, make_trainer, mx, seeded
 
 from lrfinder.gluon import ContinuousBatchSampler, GluonLearner
 
@@ -44,3 +48,66 @@ def test_a_loader_accepts_the_sampler():
     sampler = ContinuousBatchSampler(mx.gluon.data.RandomSampler(len(data)), 32)
     learner = GluonLearner(make_net(), mx.gluon.data.DataLoader(data, batch_sampler=sampler))
     assert len(LRFinder(learner).find(rates=[1e-3] * 12)) == 12
+
+
+class ShufflingInPlace:
+    """A batch sampler that shuffles its own list of batches in place, and an array in it."""
+
+    def __init__(self):
+        self.batches = [list(range(k, k + 30)) for k in range(0, 150, 30)]
+        self.order = np.arange(30)
+
+    def __iter__(self):
+        random.shuffle(self.batches)
+        np.random.shuffle(self.order)
+        for batch in self.batches:
+            yield [batch[k] for k in self.order[:20]]
+
+    def __len__(self):
+        return len(self.batches)
+
+
+@pytest.mark.parametrize("replay_bytes", [1 << 30, 10_000])
+def test_a_sampler_that_shuffles_its_lists_in_place_comes_back(replay_bytes):
+    random.seed(0)
+    seeded()
+    sampler = ShufflingInPlace()
+    data = mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(X, Y), batch_sampler=sampler)
+    net = make_net()
+    learner = GluonLearner(net, data, trainer=make_trainer(net), replay_bytes=replay_bytes)
+    lrfinder.testing.check_time_repeats(learner, [1e-3] * 12)
+    before = [list(batch) for batch in sampler.batches], sampler.order.tolist()
+    LRFinder(learner).find(rates=[1e-3] * 12)
+    assert (sampler.batches, sampler.order.tolist()) == before
+
+
+class SameMemory:
+    """Data that write each batch into the same arrays."""
+
+    def __iter__(self):
+        x, y = mx.np.zeros((30, *X.shape[1:])), mx.np.zeros(30, dtype="int32")
+        for k in range(0, 150, 30):
+            x[:], y[:] = mx.np.array(X[k : k + 30]), mx.np.array(Y[k : k + 30])
+            yield x, y
+
+
+class InPlace(GluonLearner):
+    """A learner whose step changes its batch in place."""
+
+    def _backward(self, data, label):
+        losses = super()._backward(data, label)
+        data[:] = 0
+        return losses
+
+
+@pytest.mark.parametrize("kind", [GluonLearner, InPlace])
+def test_memory_that_is_used_again_and_batches_changed_in_place_change_nothing(kind):
+    found = []
+    own = [(mx.np.array(X[k : k + 30]), mx.np.array(Y[k : k + 30])) for k in range(0, 150, 30)]
+    for data, one in ((own, GluonLearner), (SameMemory(), kind), (own, kind)):
+        seeded()
+        net = make_net()
+        learner = one(net, data, trainer=make_trainer(net))
+        compared = LRFinder(learner).compare([0.01, 0.01, 0.1], 8)
+        found.append(compared.losses.tolist())
+    assert found[0] == found[1] == found[2]

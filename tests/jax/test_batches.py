@@ -1,5 +1,7 @@
 """Data of every form, and data that are refused."""
 
+import random
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax_nets import bowl, refused
 
+import lrfinder.testing
 from lrfinder import LRFinder, Stop
 from lrfinder.errors import BatchError, DataError, EmptyDataError
 from lrfinder.jax import OptaxLearner
@@ -46,3 +49,32 @@ def test_data_must_be_iterable():
 @pytest.mark.parametrize("data", [[(np.zeros(2), "a word")], iter([(np.zeros(2), "a word")])])
 def test_a_batch_that_holds_a_word_is_refused(data):
     refused(lambda w, batch: bowl(w, batch[0]), data, r"str at batch\[1\]", BatchError)
+
+
+class Reordered:
+    """Data that shuffle their own order in place, pop from a list, and write each batch into the same memory."""
+
+    def __init__(self):
+        self.order = np.arange(5)
+        self.left = [0.5, 0.25]
+
+    def __iter__(self):
+        np.random.shuffle(self.order)
+        batch = np.empty(1)
+        for k in self.order:
+            if not self.left:
+                self.left += [random.random() for _ in range(3)]
+            batch[:] = k + self.left.pop()
+            yield {"x": batch}
+
+
+@pytest.mark.parametrize("replay_bytes", [1 << 30, 16])
+def test_data_that_keep_their_place_in_arrays_and_lists_come_back(replay_bytes):
+    random.seed(0)
+    np.random.seed(0)
+    data = Reordered()
+    learner = OptaxLearner(lambda w, batch: bowl(w, batch["x"]), jnp.zeros(()), optax.sgd, data, replay_bytes=replay_bytes)
+    lrfinder.testing.check(learner)
+    before = data.order.tolist(), list(data.left)
+    LRFinder(learner).find(rates=[1e-3] * 12)
+    assert (data.order.tolist(), data.left) == before

@@ -59,6 +59,41 @@ class Shuffled(keras.utils.PyDataset):
         return x, (x.sum(1) > 0).astype("int32")
 
 
+class Reordered(keras.utils.PyDataset):
+    """A data set that shuffles its own indices in place after its last batch, and counts its passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.indices = np.arange(4)
+        self.lists = [3, 1, 2, 0]
+        self.passes = 0
+
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, k):
+        x, y = batches(4)[self.indices[k]]
+        shift = np.float32(self.lists[k] + 0.1 * self.passes)
+        if k == 3:
+            self.on_epoch_end()
+        return x + shift, y
+
+    def on_epoch_end(self):
+        np.random.shuffle(self.indices)
+        random.shuffle(self.lists)
+        self.passes += 1
+
+
+class SameMemory:
+    """Data that write each batch into the same arrays."""
+
+    def __iter__(self):
+        x, y = (np.empty_like(one) for one in batches(5)[0])
+        for one, target in batches(5):
+            x[:], y[:] = one, target
+            yield x, y
+
+
 class Drawing:
     """Data that draw from every global generator."""
 
@@ -85,6 +120,8 @@ DATA = {
     "a generator": lambda: (batch for batch in batches(200)),
     "a generator that ends": lambda: (batch for batch in batches(9)),
     "a PyDataset": Shuffled,
+    "a PyDataset that reorders itself": Reordered,
+    "data in the same memory": SameMemory,
     "data that draw": Drawing,
     "a tf.data.Dataset": of_tensorflow,
     "a DataLoader": of_torch,
@@ -186,3 +223,13 @@ def test_a_learner_that_leaves_out_one_kind_of_state_breaks_the_law(kind):
     training = Everything(forgetting(kind))
     with pytest.raises(LawError):
         lrfinder.testing.check_time_repeats(training.learner, FEW[:3], lambda: fingerprint(training.model))
+
+
+def test_a_data_set_that_shuffles_its_indices_in_place_is_as_it_was_after_a_search():
+    random.seed(0)
+    np.random.seed(0)
+    data = Reordered()
+    data.on_epoch_end()
+    before = data.indices, data.indices.tolist(), list(data.lists), data.passes
+    KerasLearner(net("sgd"), data).find(rates=[1e-3] * 10)
+    assert (data.indices, data.indices.tolist(), data.lists, data.passes) == before

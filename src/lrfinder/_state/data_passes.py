@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
-from lrfinder.randomness import RandomGenerator, States, capture, changed, restore_states
+from lrfinder.randomness import RandomGenerator, States, capture, changed, glimpse, restore_states
 
 Batch = TypeVar("Batch")
 Generators = Callable[[], tuple[RandomGenerator, ...]]
@@ -47,7 +47,7 @@ class DataPasses(Generic[Batch]):
     def read_next(self) -> tuple[Batch, Place]:
         """Return the next batch of the open pass or of a new one, and its place; record the states that it changed."""
         generators = self._generators()
-        start = before = capture(generators)
+        start = before = glimpse(generators)
         for _ in range(3):  # the open pass, a new one, and another: a loader that resumes at its end is empty at first
             if self._iterator is None or self.next is None:
                 opening = capture(generators)
@@ -57,9 +57,11 @@ class DataPasses(Generic[Batch]):
                 before = capture(generators)
             batch = self._advance(self._iterator)
             if batch is not _END:
-                after = capture(generators)
+                after = glimpse(generators)
                 unchanged = start == before == after
-                place.source_pass.readings.append(((), ()) if unchanged else (changed(before, after), changed(after, start)))
+                # starting the pass may have changed what this reading uses, and a seek returns from
+                reading = ((), ()) if unchanged else (changed(before, after, start), changed(after, start))
+                place.source_pass.readings.append(reading)
                 self.next, self._is_empty = Place(place.source_pass, place.number + 1), False
                 return cast("Batch", batch), place
             if self.only_once:

@@ -30,16 +30,16 @@ class Slots(NamedTuple):
     length: int
 
 
-class DataSource(NamedTuple):
+class DataSource:
     """The data of a learner, and the bytes of batches that may be cached for replay and on the device."""
 
-    data: Any
-    replay_bytes: int
-    device_bytes: int
+    def __init__(self, data: Any, replay_bytes: int, device_bytes: int) -> None:
+        self.data, self.replay_bytes, self.device_bytes = data, replay_bytes, device_bytes
+        self._of_data = data_generators(data, ())
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""
-        return (*global_generators(), *data_generators(self.data, ()))
+        return (*global_generators(), *self._of_data)
 
     def open(self) -> SlotStream:
         """Return a list of equal batches that fits on the device as one array there, all other data as a stream."""
