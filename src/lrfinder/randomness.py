@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder._state.data_attributes import NUMPY, DataAttributes
+from lrfinder._state.data_attributes import DataAttributes
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
+from lrfinder._state.place_numbers import NUMPY
 from lrfinder._state.rollback import restore_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from lrfinder._state.data_attributes import ArrayKind
+    from lrfinder._state.place_numbers import ArrayKind
 
 
 class RandomGenerator(NamedTuple):

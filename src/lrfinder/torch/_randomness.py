@@ -1,4 +1,4 @@
-"""State that changes as random numbers and batches are drawn: generators, and plain attributes of loaders and samplers."""
+"""Random generators of PyTorch, and what in its loaders, samplers and data sets changes as batches are drawn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder import randomness
-from lrfinder._state.data_attributes import ArrayKind
+from lrfinder._state.place_numbers import ArrayKind
 from lrfinder.randomness import RandomGenerator
 
 if TYPE_CHECKING:
