@@ -760,6 +760,16 @@ PLACES = {
 }
 
 
+def test_a_generator_in_the_closure_of_a_function_of_the_data_is_seen():
+    rng, table = np.random.default_rng(0), torch.zeros(3)
+
+    def collate(batch):
+        return torch.utils.data.default_collate(batch), rng.random(), table
+
+    data = DataLoader(pairs(), collate_fn=collate)
+    assert names_that_change(lambda: observed(data=data), rng.random) == {"generator: closure rng of collate"}
+
+
 @pytest.mark.parametrize("kind", PLACES)
 def test_lists_and_arrays_of_numbers_in_samplers_are_one_thing_each(kind):
     make, change, name = PLACES[kind]

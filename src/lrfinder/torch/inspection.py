@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lrfinder.torch._inspection.callables import FUNCTIONS, reached
@@ -71,7 +71,8 @@ class Inspection:
     def visited(self) -> list[tuple[str, object]]:
         """Return the mutable objects of the training that a look visits, each with its name, without those of the data."""
         visits = [visit for _, visit in self._look().walk.visited.values() if visit is not None and _is_restored(visit)]
-        dictionaries = [(str(visit.path), dictionary_of(visit.value)) for visit in visits]
+        objects_with_attributes = [visit for visit in visits if not isinstance(visit.value, Tensor)]
+        dictionaries = [(str(visit.path), dictionary_of(visit.value)) for visit in objects_with_attributes]
         objects = [(str(visit.path), visit.value) for visit in visits]
         return objects + [(name, one) for name, one in dictionaries if one is not None]
 
@@ -80,8 +81,8 @@ class Inspection:
         look.at_modules(self._modules)
         look.at_optimizers(self._optimizers)
         look.at_others(self._others)
-        look.at_callables(self._callables, self._data)
         look.at_data(self._data)
+        look.at_callables(self._callables, self._data)
         self._first.is_over = True
         return look
 
@@ -170,12 +171,9 @@ class _Look:
         given = [Visit(one, Path(name)) for name, one in callables.items() if one is not None]
         found, self.walk.functions = self.walk.functions, []
         self._follow([*given, *found], {id(data)})
-        self.walk.enters_data = True
 
     def at_data(self, data: object) -> None:
         self.found += self.walk.tree(Visit(data, Path("data"), part=Part.DATA_SET))
-        found, self.walk.functions = self.walk.functions, []
-        self._follow(found, set())
 
     def _follow(self, functions: list[Visit], never: set[int]) -> None:
         while functions:

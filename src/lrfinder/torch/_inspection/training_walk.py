@@ -44,7 +44,7 @@ class TrainingWalk(Walk):
         self.mark(visit)
         inside = getattr(visit.value, "bit_generator", None)
         if inside is not None:
-            self.mark(visit._replace(value=inside))
+            self.visited[id(inside)] = inside, None
         yield Found(f"generator: {visit.path}", generator_state(visit.value), is_state=True)
 
     def _tensor(self, visit: Visit) -> Iterator[Found | Visit]:
