@@ -5,7 +5,8 @@ from collections import OrderedDict, deque
 import pytest
 
 from lrfinder import RestoreError
-from lrfinder._state.object_graph import GraphSnapshot, Node
+from lrfinder._state.nodes import Node
+from lrfinder._state.object_graph import Framework, GraphSnapshot
 
 
 def nothing(value):
@@ -16,7 +17,7 @@ def nothing(value):
 def test_a_container_is_restored_as_the_same_object_with_the_same_contents(container):
     root = {"held": container}
     before = list(container)
-    snapshot = GraphSnapshot([root], nothing)
+    snapshot = GraphSnapshot([root], Framework(nothing))
     container.clear()
     root["held"] = None
     snapshot.restore()
@@ -27,7 +28,7 @@ def test_a_container_is_restored_as_the_same_object_with_the_same_contents(conta
 def test_a_container_that_contains_itself_is_restored():
     root = []
     root.append(root)
-    snapshot = GraphSnapshot([root], nothing)
+    snapshot = GraphSnapshot([root], Framework(nothing))
     root.clear()
     snapshot.restore()
     assert root[0] is root
@@ -43,6 +44,6 @@ def test_a_value_of_a_graph_is_named_by_the_path_to_it():
     def visit(value):
         return Node(fail) if isinstance(value, Failing) else None
 
-    snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Failing()}]}}], visit)
+    snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Failing()}]}}], Framework(visit))
     with pytest.raises(RestoreError, match=r"^net\.1\.weight \(ValueError: no\) could"):
         snapshot.restore()

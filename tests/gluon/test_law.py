@@ -13,7 +13,7 @@ pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import OPTIMIZERS, TWO, fingerprint, make_learner, make_loader, make_net, make_trainer, mx, seeded
 
 from lrfinder.gluon import GluonLearner
-from lrfinder.gluon.state import visit
+from lrfinder.gluon.state import FRAMEWORK
 
 LRS = [1e-3 * 1.3**k for k in range(12)]
 
@@ -89,7 +89,7 @@ class Forgetful(GluonLearner):
             "optimizer state": [self.trainer._updaters],
             "counters": [self.trainer.optimizer._all_index_update_counts],
         }.get(self.forgets, [])
-        after = GraphSnapshot([one._data if hasattr(one, "_data") else one for one in forgotten], visit)
+        after = GraphSnapshot([one._data if hasattr(one, "_data") else one for one in forgotten], FRAMEWORK)
         position = self.data_loader_iter.mark()
         super().restore(state)
         after.restore()

@@ -2,28 +2,64 @@
 
 from __future__ import annotations
 
-import copy
 import operator
-from collections import OrderedDict, deque
+from collections import deque
 from functools import partial
-from itertools import chain
+from math import inf
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import numpy as np
+
+from lrfinder._state.attributes import attributes_of, is_entered
+from lrfinder._state.callables import is_function, reached
+from lrfinder._state.nodes import IMMUTABLE, Node, builtin_node, has_state_dict, is_iterator, items, object_node
 from lrfinder._state.rollback import restore_all
+from lrfinder.errors import LRFinderError, SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-_IMMUTABLE = {type(None), bool, int, float, str, bytes}
-_PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
-_EMPTY: dict[object, object] = {}
+    from lrfinder._state.callables import Reached
+
+MAX_OBJECTS = 100_000  # to which one object of an unknown class may lead
 
 
-class Node(NamedTuple):
-    """The function that restores one value itself, and the values to visit next, which the keys of a dict name in errors."""
+class Framework(NamedTuple):
+    """What a walk knows of the values of one framework.
 
-    restore: Callable[[], object] = lambda: None
-    children: Iterable[object] = ()
+    Attributes:
+        visit: returns the node of a value of the framework, or ``None`` for one that it does not know.
+        is_state: returns whether a value is state of the framework: an array, a layer, an optimizer, a generator.
+        packages: the names of the packages whose other objects are not entered.
+        data: classes of data sets and loaders, which are not entered.
+    """
+
+    visit: Callable[[object], Node | None]
+    is_state: Callable[[object], bool] = lambda _: False
+    packages: frozenset[str] = frozenset()
+    data: tuple[type, ...] = ()
+
+    def enters(self, value: object) -> bool:
+        """Return whether to look into the attributes of an object of an unknown class."""
+        return is_entered(type(value), self.packages) and not isinstance(value, self.data)
+
+    def holds_state(self, value: object) -> bool | None:
+        """Return whether state can be reached from a value; None where there are more than :data:`MAX_OBJECTS` objects."""
+        pending, seen = [value], dict[int, object]()
+        while pending:
+            value = pending.pop()
+            if id(value) in seen or type(value) in IMMUTABLE or isinstance(value, self.data):
+                continue
+            if len(seen) == MAX_OBJECTS:
+                return None
+            seen[id(value)] = value
+            if self.is_state(value) or isinstance(value, np.ndarray) or has_state_dict(value):
+                return True
+            pending.extend(items(value))
+            if self.enters(value):
+                pending.extend(attributes_of(value).values())
+        return False
 
 
 class _Path(NamedTuple):
@@ -42,66 +78,185 @@ class _Path(NamedTuple):
         return ".".join([step for step in steps[:-1] if not step.startswith("_")] + steps[-1:])
 
 
+Place = tuple[_Path | None, object]
+"""The path to a value, and the value; a container among the roots has no path."""
+
+Piece = tuple[object, Any]
+"""A path, and the function that restores what is there."""
+
+
 class GraphSnapshot:
     """A copy of everything that can be reached from ``roots`` and that training changes.
 
-    Dicts, lists, sets, deques and tuples are visited here: a container is restored as the same object with the same
-    contents. For every other value, ``visit`` returns the node of a value of its framework, or ``None`` for one that it does
-    not know. Such an object is restored as the same object; its attributes are not visited.
+    Containers, arrays of numpy and objects of any class are restored as the same objects with the same contents and
+    attributes; ``framework`` says which are not entered. What ``callables`` reach by their own names is restored where it
+    holds state of the framework, an array or a ``state_dict()``, at the snapshot or at the restore.
+
+    Args:
+        roots: the objects.
+        framework: what the walk knows of the framework.
+        callables: functions and callable objects, by names for messages; None for one that was not given.
+        data: objects that belong to the data, which are not entered.
+
+    Attributes:
+        skipped: the names of what leads to more than :data:`MAX_OBJECTS` objects, and was not copied.
+        iterators: the names of iterators that ``callables`` reach, which cannot return to where they were.
     """
 
-    def __init__(self, roots: Iterable[object], visit: Callable[[object], Node | None]) -> None:
-        self._pieces: list[tuple[object, Callable[[], object]]] = []
-        pending: list[tuple[_Path | None, object]] = []
-        for root in roots:  # a container has no name, because its contents have keys
-            is_container = isinstance(root, dict | list | set | deque | tuple)
-            pending.append((None if is_container else _Path(None, type(root).__name__), root))
-        seen: set[int] = set()
-        while pending:
-            path, value = pending.pop()
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            node = visit(value) or _container(value)
-            if node is not None:
-                self._pieces.append((path, node.restore))
-                pending.extend(_children(path, node.children))
+    def __init__(
+        self,
+        roots: Iterable[object],
+        framework: Framework,
+        callables: Mapping[str, object] = MappingProxyType({}),
+        data: Iterable[object] = (),
+    ) -> None:
+        walk = _Walk(framework, data)
+        walk.visit_roots(roots)
+        walk.visit_callables(callables)
+        self._pieces, self.skipped, self.iterators = walk.pieces, walk.skipped, walk.iterators
 
     def restore(self) -> None:
         """Restore everything, or raise a :class:`RestoreError` that names the parts that failed."""
         restore_all(self._pieces)
 
 
-def _children(path: _Path | None, children: Iterable[object]) -> Iterable[tuple[_Path | None, object]]:
+class _Walk:
+    """The walk of a snapshot. It visits each object once; those that are known first, which thus have their usual names."""
+
+    def __init__(self, framework: Framework, data: Iterable[object]) -> None:
+        self.pieces: list[Piece] = []
+        self.skipped: list[str] = []
+        self.iterators: list[str] = []
+        self._framework = framework
+        self._data = list(data)  # references, so that no other object gets the id of one
+        self._seen = set(map(id, self._data))
+        self._strangers: deque[Place] = deque()  # objects of unknown classes
+        self._functions: deque[tuple[str, object]] = deque()
+
+    def visit_roots(self, roots: Iterable[object]) -> None:
+        """Visit objects that were given, and all that they hold."""
+        self._visit([_named(root) for root in roots], self._postpone)
+        while self._strangers:
+            path, value = self._strangers.popleft()
+            was_given = path is None or path.parent is None
+            self._visit([(path, value)], self._enter, inf if was_given else MAX_OBJECTS)
+
+    def visit_callables(self, callables: Mapping[str, object]) -> None:
+        """Visit what functions reach, those included that were found so far; what holds state first."""
+        self._functions.extend((name, function) for name, function in callables.items() if function is not None)
+        others: list[Reached] = []
+        while self._functions:
+            name, function = self._functions.popleft()
+            for one in reached(function, name, self._framework.packages):
+                self._visit_reached(one, others)
+        for one in others:
+            self._visit_undecided(one)
+
+    def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
+        holds = self._framework.holds_state(one.value)
+        if one.binding is not None:
+            self.pieces.append((one.name, partial(_rebind, self._framework, one, was_state=bool(holds))))
+        if holds:
+            path, value = _Path(None, one.name), one.value
+            if type(value) is list and id(value) not in self._seen:
+                self._seen.add(id(value))
+                record = cast("list[object]", value)
+                self.pieces.append((path, partial(_restore_unless_appended, record, list(record))))
+                value = tuple(record)
+            self._visit([(path, value)], self._enter, MAX_OBJECTS)
+        elif holds is None:
+            self.skipped.append(one.name)
+        elif self._framework.enters(one.value):
+            others.append(one)
+        elif is_iterator(one.value):
+            self.iterators.append(one.name)
+
+    def _visit_undecided(self, one: Reached) -> None:
+        """Copy an object without state, to be restored if it holds some then: it may create its arrays later."""
+        first = len(self.pieces)
+        self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
+        undecided = self.pieces[first:]
+        self.pieces[first:] = [(one.name, partial(_restore_if_state, self._framework, one.value, undecided))]
+
+    def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
+        """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None."""
+        visit, seen = self._framework.visit, self._seen
+        start, first = pending[:1], len(self.pieces)
+        while pending:
+            path, value = place = pending.pop()
+            if id(value) in seen or type(value) in IMMUTABLE:
+                continue
+            seen.add(id(value))
+            try:
+                node = visit(value) or builtin_node(value) or stranger(place)
+            except LRFinderError:
+                raise
+            except Exception as error:
+                raise _copy_error(place, error) from error
+            if node is None:
+                continue
+            if node.restore is not None:
+                self.pieces.append((path, node.restore))
+            pending.extend(_children(path, node.children))
+            if len(self.pieces) - first > limit:
+                del self.pieces[first:]
+                self.skipped.append(str(start[0][0]))
+                return
+
+    def _postpone(self, place: Place) -> None:
+        """Note a function or an object of an unknown class for later."""
+        path, value = place
+        if is_function(value):
+            self._functions.append((str(path), value))
+        elif self._framework.enters(value):
+            self._seen.remove(id(value))
+            self._strangers.append(place)
+
+    def _enter(self, place: Place) -> Node | None:
+        """Return the node of an object of an unknown class; note a function for later."""
+        path, value = place
+        if is_function(value):
+            self._functions.append((str(path), value))
+        return object_node(value) if self._framework.enters(value) else None
+
+
+def _named(root: object) -> Place:
+    is_container = isinstance(root, dict | list | set | deque | tuple)  # it has no name, because its contents have keys
+    return None if is_container else _Path(None, type(root).__name__), root
+
+
+def _children(path: _Path | None, children: Iterable[object]) -> Iterable[Place]:
     if isinstance(children, dict):
-        items = cast("dict[object, object]", children).items()
-        return [(_Path(path, key), value) for key, value in items if type(value) not in _IMMUTABLE]
-    return [(path, value) for value in children]
+        held = cast("dict[object, object]", children).items()
+        return [(_Path(path, key), value) for key, value in held if type(value) not in IMMUTABLE]
+    return [(path, value) for value in children if type(value) not in IMMUTABLE]
 
 
-def _container(value: object) -> Node | None:
-    if isinstance(value, tuple):
-        return Node(children=dict(enumerate(cast("tuple[object, ...]", value))))
-    if not isinstance(value, dict | list | set | deque):
-        return None
-    if type(value) in _PLAIN_CONTAINERS and not value:  # as most of a module's are
-        return Node(partial(_restore_contents, value, _EMPTY))
-    contents = copy.copy(cast("list[object]", value))
-    children = cast("dict[object, object]", value) if isinstance(value, dict) else enumerate(contents)
-    return Node(partial(_restore_contents, value, contents), dict(children))
+def _copy_error(place: Place, error: Exception) -> SnapshotError:
+    path, value = place
+    kind = type(value)
+    message = (
+        f"{path}, a {kind.__module__}.{kind.__qualname__}, could not be copied ({type(error).__name__}: {error}). "
+        "Nothing was changed."
+    )
+    return SnapshotError(message)
 
 
-def _restore_contents(container: Any, contents: Any) -> None:
-    if contents is _EMPTY and not container:
-        return
-    if isinstance(container, dict):
-        now = cast("dict[object, object]", container)
-        same_length = len(now) == len(contents)
-        if not same_length or any(map(operator.is_not, chain(now, now.values()), chain(contents, contents.values()))):
-            now.clear()
-            now.update(contents)
-    elif isinstance(container, list):
-        cast("list[object]", container)[:] = contents
-    else:
-        container.clear()
-        (container.update if isinstance(container, set) else container.extend)(contents)
+def _rebind(framework: Framework, one: Reached, *, was_state: bool) -> None:
+    """Bind a name to the value that it had, if that holds state or the present one does."""
+    assert one.binding is not None
+    read, write = one.binding
+    now = read()
+    if now is not one.value and (was_state or framework.holds_state(now)):
+        write(one.value)
+
+
+def _restore_unless_appended(record: list[object], contents: list[object]) -> None:
+    """Restore a list that a function reaches by name, unless it only appended: then the list is a record for its user."""
+    if len(record) < len(contents) or any(map(operator.is_not, record, contents)):
+        record[:] = contents
+
+
+def _restore_if_state(framework: Framework, value: object, pieces: list[Piece]) -> None:
+    if framework.holds_state(value):
+        restore_all(pieces)

@@ -11,7 +11,11 @@ from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import detach_schedule, write_rate
+<<<<<<< HEAD
 from lrfinder.gluon.state import GluonState, blocks_alone, visit, write_to_store
+=======
+from lrfinder.gluon.state import FRAMEWORK, GluonState, write_to_store
+>>>>>>> bce2ff5 (A snapshot enters objects of any class, and what the loss, the forward, clipping and the step reach)
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
 
@@ -116,7 +120,7 @@ class GluonLearner(BaseLearner):
         self._initialize_deferred(batches)
         seed = int(mx.np.random.randint(0, 2**31 - 1).item())
         mx.random.seed(seed)
-        return GluonState(GraphSnapshot(self._roots(), visit), capture(batches.generators()), seed, batches.mark())
+        return GluonState(GraphSnapshot(self._roots(), FRAMEWORK), capture(batches.generators()), seed, batches.mark())
 
     def restore(self, state: GluonState) -> None:
         """Restore everything as it was at the snapshot, arrays in place.

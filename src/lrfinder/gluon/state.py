@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from lrfinder._state.object_graph import GraphSnapshot, Node
+from lrfinder._state.nodes import Node
+from lrfinder._state.object_graph import Framework, GraphSnapshot
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import States, capture, own_generator, restore_states
 
@@ -50,9 +51,19 @@ def visit(value: object) -> Node | None:
     return None if generator is None else Node(partial(restore_states, capture([generator])))
 
 
+def _is_state(value: object) -> bool:
+    return isinstance(value, (mx.nd.NDArray, mx.gluon.Parameter, *_WALKED)) or own_generator(value) is not None
+
+
+FRAMEWORK = Framework(
+    visit, _is_state, frozenset({"mxnet"}), (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler)
+)
+
+
 def blocks_alone(net: Any) -> GraphSnapshot:
     """Return a copy of what the blocks of a network hold, without its parameters."""
-    return GraphSnapshot([net], lambda value: Node() if isinstance(value, mx.gluon.Parameter) else visit(value))
+    outer = FRAMEWORK._replace(visit=lambda value: Node() if isinstance(value, mx.gluon.Parameter) else visit(value))
+    return GraphSnapshot([net], outer)
 
 
 def _fresh_grads(parameter: Any) -> list[tuple[Any, bool]]:

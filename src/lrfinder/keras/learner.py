@@ -12,7 +12,7 @@ from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, input_target_weights
 from lrfinder.keras.first_use import FirstUse
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
-from lrfinder.keras.state import KerasState, data_generators, global_generators, has_seed_generator, visit
+from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
 from lrfinder.replay import peek, stream
@@ -86,7 +86,7 @@ class KerasLearner(BaseLearner):
         if not is_built(self._model):
             # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
             self._model._symbolic_build(data_batch=input_target_weights(peek(self._batches, self._generators())))
-        memory = GraphSnapshot([self._model, *self._stateful], visit)
+        memory = GraphSnapshot([self._model, *self._stateful], FRAMEWORK)
         self._first_use.hide()
         return KerasState(memory, capture(self._generators()), self._batches.mark())
 

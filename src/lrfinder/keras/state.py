@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder import randomness
-from lrfinder._state.object_graph import GraphSnapshot, Node
+from lrfinder._state.nodes import Node
+from lrfinder._state.object_graph import Framework, GraphSnapshot
 from lrfinder.keras._framework import keras, tensorflow, torch, torch_if_loaded
 from lrfinder.randomness import RandomGenerator, States, capture, restore_states
 
@@ -69,6 +70,16 @@ def _of_backend(value: Any) -> Node | None:
     if tensorflow and isinstance(value, tensorflow.random.Generator):
         return Node(children=[value.state])
     return None
+
+
+def _is_state(value: object) -> bool:
+    of_backend = ((torch.Tensor,) if torch else ()) + ((tensorflow.Variable,) if tensorflow else ())
+    return isinstance(value, (keras.Variable, *_WALKED, *of_backend)) or own_generator(value) is not None
+
+
+FRAMEWORK = Framework(
+    visit, _is_state, frozenset({"keras", "tensorflow", "jax", "jaxlib", "torch"}), (keras.utils.PyDataset,)
+)
 
 
 def _restore_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> None:

@@ -50,6 +50,11 @@ def _with_bytes(name: str, get: Callable[[], Tensor], set_to: Callable[[Tensor],
     return RandomGenerator(name, lambda: get().numpy().tobytes(), lambda state: set_to(as_tensor(bytearray(state))))
 
 
+def data_objects(data: object) -> list[object]:
+    """Return the data with their data set and samplers, of any class."""
+    return [data, *(getattr(data, name, None) for name in ("dataset", "sampler", "batch_sampler"))]
+
+
 def data_generators(data: object) -> tuple[RandomGenerator, ...]:
     """Return the generators and the place of ``data``; see :func:`lrfinder.randomness.data_generators`."""
     return randomness.data_generators(data, _KINDS, own_generator, [_TENSORS])

@@ -109,7 +109,10 @@ class TorchLearner(BaseLearner):
         wrapped = ranks.wrap_forward(self._forward, accumulate)
         step = SupervisedStep(model, optimizer, wrapped, autocast=autocast, scaler=scaler, accumulate=accumulate, clip=clip)
         others = stateful if scaler is None else [*stateful, scaler]
-        training = TrainingState([model], [optimizer], others, data=own_source(data), snapshot_dir=snapshot_dir)
+        callables = {"loss_fn": loss_fn, "forward": forward, "clip": clip}
+        training = TrainingState(
+            [model], [optimizer], others, data=own_source(data), callables=callables, snapshot_dir=snapshot_dir
+        )
         self._adopt(ranks.wrap_step(step), ranks, training, data, group=group, replay_bytes=replay_bytes)
 
     @classmethod
@@ -149,7 +152,9 @@ class TorchLearner(BaseLearner):
         settings = partial(describe_settings, modules, optimizers, data, {})
         ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
         wrapped = ranks.wrap_custom_step(custom_step(step))
-        training = TrainingState(modules, optimizers, stateful, data=own_source(data), snapshot_dir=snapshot_dir)
+        training = TrainingState(
+            modules, optimizers, stateful, data=own_source(data), callables={"step": step}, snapshot_dir=snapshot_dir
+        )
         learner = cls.__new__(cls)
         learner._adopt(wrapped, ranks, training, data, group=group, replay_bytes=replay_bytes)  # noqa: SLF001  (a constructor)
         return learner
@@ -179,7 +184,7 @@ class TorchLearner(BaseLearner):
             keep=keeper(training.data),
             give=lambda batch: to_device(batch, device),
         )
-        self._inspection = Inspection(training.modules, training.optimizers, training.stateful, data)
+        self._inspection = Inspection(training.modules, training.optimizers, training.stateful, data, training.callables)
 
     def iteration(self, lr: float) -> Loss:
         """Train on the next batch at ``lr``.

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lrfinder import RestoreError
+from lrfinder import RestoreError, SnapshotError
 from lrfinder.torch._snapshot.snapshot import Snapshot
 
 
@@ -48,19 +48,36 @@ def test_a_gradient_is_restored_even_if_the_parameter_was_given_another_shape():
 
 
 class Refusing(torch.Tensor):
-    """A tensor that cannot be written to."""
+    """A tensor that cannot be written to, once its class refuses."""
+
+    refuses = True
 
     @classmethod
     def __torch_function__(cls, function, types, arguments=(), keywords=None):
-        if function is torch.Tensor.copy_:
+        if function is torch.Tensor.copy_ and cls.refuses:
             raise MemoryError("no memory")
         return super().__torch_function__(function, types, arguments, keywords or {})
 
 
-def test_a_tensor_that_fails_is_named_and_the_others_are_restored():
+@pytest.fixture
+def refusing_later(monkeypatch):
+    """Return the function after which tensors refuse what they accepted at the snapshot."""
+    monkeypatch.setattr(Refusing, "refuses", False)
+    return lambda: monkeypatch.setattr(Refusing, "refuses", True)
+
+
+def test_a_tensor_that_could_not_be_restored_is_refused_at_the_snapshot():
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    model[1].register_buffer("mine", torch.ones(2).as_subclass(Refusing))
+    with pytest.raises(SnapshotError, match=r"^Sequential\.1\.mine could not be restored .*no memory.* Nothing was changed"):
+        Snapshot([model])
+
+
+def test_a_tensor_that_fails_is_named_and_the_others_are_restored(refusing_later):
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     model[1].register_buffer("mine", torch.ones(2).as_subclass(Refusing))
     snapshot = Snapshot([model])
+    refusing_later()
     before = model[0].weight.tolist()
     model[0].weight.data.zero_()
     with pytest.raises(RestoreError, match=r"^Sequential\.1\.mine \(MemoryError: no memory\) could not be restored"):
@@ -68,12 +85,14 @@ def test_a_tensor_that_fails_is_named_and_the_others_are_restored():
     assert model[0].weight.tolist() == before
 
 
-def test_every_tensor_that_fails_is_named():
+def test_every_tensor_that_fails_is_named(refusing_later):
     model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 2))
     for part in model:
         part.register_buffer("mine", torch.ones(2).as_subclass(Refusing))
+    snapshot = Snapshot([model])
+    refusing_later()
     with pytest.raises(RestoreError) as caught:
-        Snapshot([model]).restore()
+        snapshot.restore()
     assert {name for name, _ in caught.value.failures} == {"Sequential.0.mine", "Sequential.1.mine"}
 
 

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lrfinder._state.object_graph import Node
+from lrfinder._state.nodes import Node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -15,12 +15,13 @@ from torch import Tensor
 from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from os import PathLike
 
 Key = TypeVar("Key")
 
 MIN_FREE_RATIO = 16  # free bytes of an accelerator over the bytes of a copy; ``suggest`` holds at most seven copies
+_CHUNK_BYTES = 1 << 24  # written to disk at a time
 _ALIGNED_BYTES = 64  # also a multiple of every dtype's size
 
 
@@ -145,6 +146,15 @@ def _views(memory: Tensor, sources: Sequence[Tensor], dtypes: list[tuple[torch.d
     return [views[k] for k in range(len(sources))]
 
 
+def _chunks(sources: Sequence[Tensor]) -> Iterator[memoryview]:
+    """Yield the bytes of tensors through a buffer, because memory can no longer be resized after ``numpy()`` of a tensor."""
+    buffer = torch.empty(min(_CHUNK_BYTES, max(source.nbytes for source in sources)), dtype=torch.uint8)
+    for source in sources:
+        for chunk in source.view(torch.uint8).split(_CHUNK_BYTES):
+            buffer[: chunk.numel()].copy_(chunk)
+            yield buffer.numpy()[: chunk.numel()].data
+
+
 def _free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
@@ -187,7 +197,7 @@ def _write(sources: Sequence[Tensor], folder: Path) -> list[Tensor]:
     if not any(lengths):  # which no system maps
         return [torch.empty(0, dtype=torch.uint8) for _ in sources]
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.writelines(source.view(torch.uint8).cpu().numpy().data for source in sources)
+        file.writelines(_chunks(sources))
         file.flush()
         memory = torch.frombuffer(mmap.mmap(file.fileno(), 0), dtype=torch.uint8)  # which holds the map
     return list(memory.split(lengths))

@@ -1,0 +1,136 @@
+"""Values that every walk knows: containers, arrays of numpy, and the attributes of objects of any class."""
+
+from __future__ import annotations
+
+import copy
+import io
+import operator
+from array import array
+from collections import OrderedDict, deque
+from functools import partial
+from itertools import chain
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from lrfinder._state.attributes import attributes_of, has_slots, restore_attributes, restore_dictionary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+IMMUTABLE = {type(None), bool, int, float, complex, str, bytes}
+_MUTABLE_CONTAINERS = (dict, list, set, deque)
+_PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
+_IMMUTABLE_CONTAINERS = (tuple, frozenset)
+
+
+class Node(NamedTuple):
+    """The function that restores one value itself, if it needs one, and the values to visit next.
+
+    The keys of ``children`` name these in errors, if it is a dict.
+    """
+
+    restore: Callable[[], object] | None = None
+    children: Iterable[object] = ()
+
+
+def builtin_node(value: object) -> Node | None:
+    """Return the node of a container or an array, with its attributes if its class is a subclass; None for other values."""
+    kind = type(value)
+    if kind in _PLAIN_CONTAINERS:
+        container: Any = value
+        return _container(container, kind) if container else Node(partial(_empty, container))  # as most of a module's are
+    if isinstance(value, _MUTABLE_CONTAINERS):
+        base = next(base for base in (OrderedDict, *_MUTABLE_CONTAINERS) if base in kind.__mro__)
+        contents, attributes = _container(value, base), object_node(value)
+        restores = [one.restore for one in (contents, attributes) if one.restore is not None]
+        return Node(partial(_call_all, restores), [contents.children, *attributes.children])
+    if isinstance(value, _IMMUTABLE_CONTAINERS):
+        return Node(children=dict(enumerate(cast("tuple[object, ...]", value))))
+    if isinstance(value, MappingProxyType):
+        return Node(children=dict(cast("MappingProxyType[object, object]", value)))
+    return _array(value)
+
+
+def object_node(value: object) -> Node:
+    """Return the node of an object: its attributes, or its ``state_dict()`` if it has none."""
+    attributes = attributes_of(value)
+    if attributes.dictionary is not None and not has_slots(value):
+        return Node(partial(restore_dictionary, value, attributes.dictionary), [attributes.dictionary])
+    if attributes.dictionary is None and not attributes.slots and has_state_dict(value):
+        loading: Any = value
+        state = copy.deepcopy(loading.state_dict())
+        return Node(lambda: loading.load_state_dict(copy.deepcopy(state)))
+    inside = [] if attributes.dictionary is None else [attributes.dictionary]
+    return Node(partial(restore_attributes, value, attributes), [*inside, attributes.slots])
+
+
+def items(value: object) -> Iterable[object]:
+    """Return what a container holds, the values of a dict; nothing for other values."""
+    if isinstance(value, dict | MappingProxyType):
+        return cast("dict[object, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, (*_MUTABLE_CONTAINERS, *_IMMUTABLE_CONTAINERS)) else ()
+
+
+def has_state_dict(value: object) -> bool:
+    """Return whether the class of an object gives and loads its state."""
+    return hasattr(type(value), "state_dict") and hasattr(type(value), "load_state_dict")
+
+
+def is_iterator(value: object) -> bool:
+    """Return whether a value is an iterator and not a file."""
+    return hasattr(type(value), "__next__") and not isinstance(value, io.IOBase)
+
+
+def _call_all(functions: list[Callable[[], object]]) -> None:
+    for function in functions:
+        function()
+
+
+def _container(value: Any, base: type) -> Node:
+    """Return the node of the contents, read and written by the methods of ``base``, which a subclass may have replaced."""
+    contents: Any = base(base.__iter__(value)) if base is not dict and base is not OrderedDict else dict(base.items(value))
+    children = cast("dict[object, object]", contents) if isinstance(contents, dict) else dict(enumerate(contents))
+    return Node(partial(_restore_contents, value, contents, base), children)
+
+
+def _empty(container: Any) -> None:
+    if container:
+        container.clear()
+
+
+def _restore_contents(container: Any, contents: Any, base: Any) -> None:
+    if not contents and not base.__len__(container):
+        return
+    if issubclass(base, dict):
+        now, then = chain(base.keys(container), base.values(container)), chain(contents, contents.values())
+        if base.__len__(container) != len(contents) or any(map(operator.is_not, now, then)):
+            base.clear(container)
+            for key, item in contents.items():
+                base.__setitem__(container, key, item)
+    elif base is list:
+        list.__setitem__(container, slice(None), list(contents))
+    else:
+        base.clear(container)
+        (base.update if base is set else base.extend)(container, contents)
+
+
+def _array(value: object) -> Node | None:
+    """Return the node of an array; one that cannot be written, and a map of a file, keep their contents."""
+    if isinstance(value, bytearray | array):
+        return Node(partial(operator.setitem, value, slice(None), copy.copy(value)))
+    if not isinstance(value, np.ndarray):
+        return None
+    found = cast("np.ndarray[Any, Any]", value)
+    if not found.flags.writeable or isinstance(found, np.memmap):
+        return Node()
+    if found.dtype.hasobject:
+        return Node(partial(np.copyto, found, found.copy()), dict(enumerate(found.ravel().tolist())))
+    return Node(partial(_restore_array, found, found.copy()))
+
+
+def _restore_array(value: np.ndarray[Any, Any], saved: np.ndarray[Any, Any]) -> None:
+    if value.shape != saved.shape:
+        value.resize(saved.shape, refcheck=False)
+    np.copyto(value, saved)
