@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrfinder._state.object_graph import GraphSnapshot, Node
+from lrfinder._state.nodes import Node
+from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.keras._framework import keras
-from lrfinder.keras.state import visit
+from lrfinder.keras.state import FRAMEWORK, visit
 
 
 class FirstUse:
@@ -66,7 +67,8 @@ class FirstUse:
 
 def _structure(optimizer: Any) -> GraphSnapshot:
     """Return a copy of what an optimizer holds, without the values of its variables."""
-    return GraphSnapshot([optimizer], lambda value: Node() if isinstance(value, keras.Variable) else visit(value))
+    outer = FRAMEWORK._replace(visit=lambda value: Node() if isinstance(value, keras.Variable) else visit(value))
+    return GraphSnapshot([optimizer], outer)
 
 
 def _settings(model: Any) -> list[object]:
