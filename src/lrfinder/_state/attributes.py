@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+import weakref
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +23,7 @@ _NEVER_ENTERED_MODULES = {  # of the standard library; what their classes hold b
     *("_thread", "threading", "concurrent", "asyncio", "multiprocessing", "subprocess", "_socket", "socket", "ssl"),
     *("weakref", "contextvars", "_contextvars", "enum"),
 }
+_WEAK_TABLES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 _ENTERED_MODULES = {"__main__", "collections", "types", "argparse"}  # as UserDict and SimpleNamespace hold users' values
 
 
@@ -40,9 +42,12 @@ def is_entered(kind: type, frameworks: frozenset[str]) -> bool:
     """Return whether to look into the attributes of objects of a class.
 
     Never entered are objects of ``frameworks`` (names of packages), of numpy, of lrfinder and of most of the standard
-    library; and modules, classes, functions, files, loggers, threads, weak references and exceptions, of whichever class.
+    library, of which tables of weak references are; and modules, classes, functions, files, loggers, threads, weak
+    references and exceptions, of whichever class.
     """
     package = package_of(kind)
+    if issubclass(kind, _WEAK_TABLES):
+        return True
     if package in frameworks or package in {"lrfinder", "numpy"} or issubclass(kind, _NEVER_ENTERED):
         return False
     if package in sys.stdlib_module_names and package not in _ENTERED_MODULES:

@@ -9,12 +9,12 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodT
 from typing import TYPE_CHECKING, NamedTuple
 
 from lrfinder._state.attributes import package_of
+from lrfinder._state.nodes import PASSED_OVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _EMPTY_CELL = object()
-_CODE = (FunctionType, MethodType, BuiltinFunctionType, staticmethod, classmethod, property, type)
 
 
 class Reached(NamedTuple):
@@ -54,8 +54,7 @@ def reached(function: object, name: str, frameworks: frozenset[str]) -> Iterator
             if is_function(one.value):
                 pending.append((one.value, one.name))
             elif isinstance(one.value, type):
-                if _is_followed(package_of(one.value), frameworks):
-                    yield from _of_class(one.value)
+                yield from class_values(one.value, frameworks)
             elif not isinstance(one.value, BuiltinFunctionType):
                 yield one
             elif not isinstance(one.value.__self__, ModuleType):  # a method of a list or of a generator
@@ -71,10 +70,7 @@ def _directly(function: object, name: str, frameworks: frozenset[str]) -> Iterat
     else:
         owner = function.__self__ if isinstance(function, MethodType) else function
         yield Reached(name, owner)
-        kind = owner if isinstance(owner, type) else type(owner)
-        own_classes = [one for one in kind.__mro__ if _is_followed(package_of(one), frameworks)]
-        yield from (one for own_class in own_classes for one in _of_class(own_class))
-        called = [function.__func__] if isinstance(function, MethodType) else _called(kind)
+        called = [function.__func__] if isinstance(function, MethodType) else _called(type(owner))
         yield from (Reached(name, code) for code in called)
 
 
@@ -89,12 +85,14 @@ def _is_followed(package: str, frameworks: frozenset[str]) -> bool:
     return not (standard or package in {*frameworks, "numpy", "lrfinder"})
 
 
-def _of_class(kind: type) -> Iterator[Reached]:
-    """Yield the values that a class keeps for all its objects."""
-    for attribute, value in list(vars(kind).items()):
-        if not (attribute.startswith("__") or isinstance(value, _CODE) or hasattr(type(value), "__get__")):
-            binding = partial(getattr, kind, attribute), partial(setattr, kind, attribute)
-            yield Reached(f"{kind.__name__}.{attribute}", value, binding)
+def class_values(kind: type, frameworks: frozenset[str]) -> Iterator[Reached]:
+    """Yield the values that a class and its bases keep for all their objects, as far as they are the user's."""
+    for one in kind.__mro__:
+        if _is_followed(package_of(one), frameworks):
+            for attribute, value in list(vars(one).items()):
+                if type(value) not in PASSED_OVER and not (attribute.startswith("__") or hasattr(type(value), "__get__")):
+                    binding = partial(vars(one).get, attribute), partial(setattr, one, attribute)
+                    yield Reached(f"{one.__name__}.{attribute}", value, binding)
 
 
 def _of_function(function: FunctionType, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:

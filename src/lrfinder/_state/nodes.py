@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import operator
+import weakref
 from array import array
 from collections import OrderedDict, deque
 from functools import partial
@@ -19,7 +20,7 @@ from lrfinder._state.attributes import attributes_of, has_slots, restore_attribu
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMMUTABLE = {type(None), bool, int, float, complex, str, bytes}
+PASSED_OVER = {type(None), bool, int, float, complex, str, bytes, *weakref.ProxyTypes, weakref.ReferenceType}
 _MUTABLE_CONTAINERS = (dict, list, set, deque)
 _PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
 _IMMUTABLE_CONTAINERS = (tuple, frozenset)
@@ -68,9 +69,14 @@ def object_node(value: object) -> Node:
 
 def items(value: object) -> Iterable[object]:
     """Return what a container holds, the values of a dict; nothing for other values."""
-    if isinstance(value, dict | MappingProxyType):
-        return cast("dict[object, object]", value).values()
-    return cast("list[object]", value) if isinstance(value, (*_MUTABLE_CONTAINERS, *_IMMUTABLE_CONTAINERS)) else ()
+    if isinstance(value, MappingProxyType):
+        return cast("MappingProxyType[object, object]", value).values()
+    if isinstance(value, dict):
+        return dict.values(cast("dict[object, object]", value))
+    for base in (*_MUTABLE_CONTAINERS, *_IMMUTABLE_CONTAINERS):  # whose methods a subclass may have replaced
+        if isinstance(value, base):
+            return list(cast("Any", base).__iter__(value))
+    return ()
 
 
 def has_state_dict(value: object) -> bool:
@@ -131,6 +137,7 @@ def _array(value: object) -> Node | None:
 
 
 def _restore_array(value: np.ndarray[Any, Any], saved: np.ndarray[Any, Any]) -> None:
+    value.setflags(write=True)
     if value.shape != saved.shape:
         value.resize(saved.shape, refcheck=False)
     np.copyto(value, saved)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections import deque
 from functools import partial
 from math import inf
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder._state.attributes import attributes_of, is_entered
-from lrfinder._state.callables import is_function, reached
-from lrfinder._state.nodes import IMMUTABLE, Node, builtin_node, has_state_dict, is_iterator, items, object_node
+from lrfinder._state.callables import class_values, is_function, reached
+from lrfinder._state.nodes import PASSED_OVER, Node, builtin_node, has_state_dict, is_iterator, items, object_node
 from lrfinder._state.rollback import restore_all
-from lrfinder.errors import LRFinderError, SnapshotError
+from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +48,7 @@ class Framework(NamedTuple):
         pending, seen = [value], dict[int, object]()
         while pending:
             value = pending.pop()
-            if id(value) in seen or type(value) in IMMUTABLE or isinstance(value, self.data):
+            if id(value) in seen or type(value) in PASSED_OVER or isinstance(value, self.data):
                 continue
             if len(seen) == MAX_OBJECTS:
                 return None
@@ -57,8 +56,11 @@ class Framework(NamedTuple):
             if self.is_state(value) or isinstance(value, np.ndarray) or has_state_dict(value):
                 return True
             pending.extend(items(value))
-            if self.enters(value):
+            if is_function(value):
+                pending.extend(one.value for one in reached(value, "", self.packages))
+            elif self.enters(value):
                 pending.extend(attributes_of(value).values())
+                pending.extend(one.value for one in class_values(type(value), self.packages))
         return False
 
 
@@ -132,6 +134,8 @@ class _Walk:
         self._seen = set(map(id, self._data))
         self._strangers: deque[Place] = deque()  # objects of unknown classes
         self._functions: deque[tuple[str, object]] = deque()
+        self._reached: deque[Reached] = deque()  # by functions, and by the classes of what was visited
+        self._kinds: set[type] = set()
 
     def visit_roots(self, roots: Iterable[object]) -> None:
         """Visit objects that were given, and all that they hold."""
@@ -142,14 +146,19 @@ class _Walk:
             self._visit([(path, value)], self._enter, inf if was_given else MAX_OBJECTS)
 
     def visit_callables(self, callables: Mapping[str, object]) -> None:
-        """Visit what functions reach, those included that were found so far; what holds state first."""
-        self._functions.extend((name, function) for name, function in callables.items() if function is not None)
-        others: list[Reached] = []
-        while self._functions:
-            name, function = self._functions.popleft()
-            for one in reached(function, name, self._framework.packages):
-                self._visit_reached(one, others)
-        for one in others:
+        """Visit callable objects that were given, and what functions reach, those included that were found so far."""
+        given = [(name, function) for name, function in callables.items() if function is not None]
+        objects = [(_Path(None, name), one) for name, one in given if not (is_function(one) or isinstance(one, type))]
+        self._visit(objects, self._enter)
+        self._functions.extend(given)
+        undecided: list[Reached] = []
+        while self._functions or self._reached:
+            if self._functions:
+                name, function = self._functions.popleft()
+                self._reached.extend(reached(function, name, self._framework.packages))
+            while self._reached:
+                self._visit_reached(self._reached.popleft(), undecided)
+        for one in undecided:
             self._visit_undecided(one)
 
     def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
@@ -157,13 +166,7 @@ class _Walk:
         if one.binding is not None:
             self.pieces.append((one.name, partial(_rebind, self._framework, one, was_state=bool(holds))))
         if holds:
-            path, value = _Path(None, one.name), one.value
-            if type(value) is list and id(value) not in self._seen:
-                self._seen.add(id(value))
-                record = cast("list[object]", value)
-                self.pieces.append((path, partial(_restore_unless_appended, record, list(record))))
-                value = tuple(record)
-            self._visit([(path, value)], self._enter, MAX_OBJECTS)
+            self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
         elif holds is None:
             self.skipped.append(one.name)
         elif self._framework.enters(one.value):
@@ -184,17 +187,19 @@ class _Walk:
         start, first = pending[:1], len(self.pieces)
         while pending:
             path, value = place = pending.pop()
-            if id(value) in seen or type(value) in IMMUTABLE:
+            if id(value) in seen or type(value) in PASSED_OVER:
                 continue
             seen.add(id(value))
             try:
-                node = visit(value) or builtin_node(value) or stranger(place)
-            except LRFinderError:
-                raise
-            except Exception as error:
+                node = visit(value)
+            except (RuntimeError, TypeError, NotImplementedError) as error:  # as tensors of unusual classes raise
                 raise _copy_error(place, error) from error
+            node = node or builtin_node(value) or stranger(place)
             if node is None:
                 continue
+            if type(value) not in self._kinds:
+                self._kinds.add(type(value))
+                self._reached.extend(class_values(type(value), self._framework.packages))
             if node.restore is not None:
                 self.pieces.append((path, node.restore))
             pending.extend(_children(path, node.children))
@@ -228,8 +233,8 @@ def _named(root: object) -> Place:
 def _children(path: _Path | None, children: Iterable[object]) -> Iterable[Place]:
     if isinstance(children, dict):
         held = cast("dict[object, object]", children).items()
-        return [(_Path(path, key), value) for key, value in held if type(value) not in IMMUTABLE]
-    return [(path, value) for value in children if type(value) not in IMMUTABLE]
+        return [(_Path(path, key), value) for key, value in held if type(value) not in PASSED_OVER]
+    return [(path, value) for value in children if type(value) not in PASSED_OVER]
 
 
 def _copy_error(place: Place, error: Exception) -> SnapshotError:
@@ -249,12 +254,6 @@ def _rebind(framework: Framework, one: Reached, *, was_state: bool) -> None:
     now = read()
     if now is not one.value and (was_state or framework.holds_state(now)):
         write(one.value)
-
-
-def _restore_unless_appended(record: list[object], contents: list[object]) -> None:
-    """Restore a list that a function reaches by name, unless it only appended: then the list is a record for its user."""
-    if len(record) < len(contents) or any(map(operator.is_not, record, contents)):
-        record[:] = contents
 
 
 def _restore_if_state(framework: Framework, value: object, pieces: list[Piece]) -> None:

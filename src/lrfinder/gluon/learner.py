@@ -11,11 +11,7 @@ from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import detach_schedule, write_rate
-<<<<<<< HEAD
-from lrfinder.gluon.state import GluonState, blocks_alone, visit, write_to_store
-=======
-from lrfinder.gluon.state import FRAMEWORK, GluonState, write_to_store
->>>>>>> bce2ff5 (A snapshot enters objects of any class, and what the loss, the forward, clipping and the step reach)
+from lrfinder.gluon.state import FRAMEWORK, GluonState, blocks_alone, write_to_store
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
 

@@ -100,7 +100,7 @@ class SavedTensor:
         self._attributes = vars(tensor).copy() or _NO_ATTRIBUTES
         self._requires_grad = tensor.requires_grad
         self._grad = tensor.grad if tensor.is_leaf else None
-        self.flat = _flat(self._alias) if type(part) in _COPIED_TOGETHER else None
+        self.flat = _flat(self._alias) if type(part) in _COPIED_TOGETHER and not part.is_inference() else None
         self.copy = None if self.flat is not None else self._writable_part().detach().to("cpu", copy=True)
         self.is_placed = False
 
@@ -124,20 +124,22 @@ class SavedTensor:
             target, source = self.flat_pair()
             target.copy_(source)
         elif self._alias.layout is torch.strided:
-            self._writable_part().copy_(self.copy)
+            with torch.inference_mode(self._alias.is_inference()):  # outside of it, such a tensor cannot be written
+                self._writable_part().copy_(self.copy)
         else:
             self._tensor.copy_(self.copy.clone())  # a sparse tensor keeps the memory that is copied into it
 
     @property
     def kind(self) -> Hashable:
-        """Class, layout and dtype, which decide whether a restore is possible."""
-        return type(self._tensor), self._alias.layout, self._alias.dtype
+        """Class, layout, dtype and mode, which decide whether a restore is possible."""
+        return type(self._tensor), self._alias.layout, self._alias.dtype, self._alias.is_inference()
 
     def rehearse(self) -> None:
         """Write the copy into another copy."""
         assert self.copy is not None
         if self._alias.layout is torch.strided:
-            self._writable_part().clone().copy_(self.copy)
+            with torch.inference_mode(self._alias.is_inference()):
+                self._writable_part().clone().copy_(self.copy)
         else:
             self._tensor.detach().clone().copy_(self.copy.clone())
 
@@ -156,6 +158,8 @@ class SavedTensor:
 
     def _restore_memory(self) -> None:
         tensor, alias = self._tensor, self._alias
+        if alias.is_quantized:  # no comparison of memory is known for these
+            return
         if tensor.dtype is not alias.dtype or not tensor.is_set_to(alias):
             tensor.data = alias  # the step had given it other memory, or another shape
         if alias.untyped_storage().nbytes() < self._nbytes:
