@@ -368,7 +368,7 @@ def in_a_weak_table():
     return loss
 
 
-def made_for_inference():
+def of_an_inference_tensor():
     with torch.inference_mode():
         center = torch.zeros(2)
 
@@ -386,7 +386,7 @@ LOSSES = {
     "a function in a tuple": in_a_tuple,
     "a function in an object without state": in_an_object_without_state,
     "a table of weak references": in_a_weak_table,
-    "a tensor made for inference": made_for_inference,
+    "an inference tensor": of_an_inference_tensor,
     "a module": Center,
     "a method": lambda: Trainer().loss,
     "an object that creates its state": Late,

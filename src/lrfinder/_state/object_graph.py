@@ -25,7 +25,7 @@ MAX_OBJECTS = 100_000  # to which one object of an unknown class may lead
 
 
 class Framework(NamedTuple):
-    """What a walk knows of the values of one framework.
+    """The knowledge that a walk has of the values of one framework.
 
     Attributes:
         visit: returns the node of a value of the framework, or ``None`` for one that it does not know.
@@ -148,7 +148,7 @@ class _Walk:
     def visit_callables(self, callables: Mapping[str, object]) -> None:
         """Visit callable objects that were given, and what functions reach, those included that were found so far."""
         given = [(name, function) for name, function in callables.items() if function is not None]
-        objects = [(_Path(None, name), one) for name, one in given if not (is_function(one) or isinstance(one, type))]
+        objects: list[Place] = [(_Path(None, name), one) for name, one in given if not (is_function(one) or isinstance(one, type))]
         self._visit(objects, self._enter)
         self._functions.extend(given)
         undecided: list[Reached] = []
