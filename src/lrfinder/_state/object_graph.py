@@ -148,8 +148,8 @@ class _Walk:
     def visit_callables(self, callables: Mapping[str, object]) -> None:
         """Visit callable objects that were given, and what functions reach, those included that were found so far."""
         given = [(name, function) for name, function in callables.items() if function is not None]
-        objects: list[Place] = [(_Path(None, name), one) for name, one in given if not (is_function(one) or isinstance(one, type))]
-        self._visit(objects, self._enter)
+        objects = [(name, one) for name, one in given if not (is_function(one) or isinstance(one, type))]
+        self._visit([(_Path(None, name), one) for name, one in objects], self._enter)
         self._functions.extend(given)
         undecided: list[Reached] = []
         while self._functions or self._reached:
