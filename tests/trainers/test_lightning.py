@@ -268,7 +268,6 @@ class EpochMeans(Callback):
 
 
 # Lightning keeps the running sums in attributes and values of a subclass of dict, `_ResultCollection`
-@pytest.mark.xfail(reason="the snapshot does not follow the attributes of a subclass of dict yet")
 @pytest.mark.parametrize("step", [3, 7, 20])
 def test_a_search_in_the_middle_of_an_epoch_leaves_the_means_of_the_epoch(step, tmp_path):
     find = LRFind(suggest_from_curve, when=lambda trainer: trainer.global_step == step, schedule=lambda *_: None)
