@@ -1,11 +1,14 @@
 """Objects beyond parameters that a Gluon training changes: what blocks and losses hold."""
 
+from functools import partial
+
 import pytest
 
 import lrfinder
 from lrfinder import LRFinder
 
 pytest.importorskip("mxnet", reason="the session oldest has it")
+import numpy as np
 from gluon_nets import X, Y, make_learner, make_loader, make_trainer, mx, nn, seeded
 
 from lrfinder.gluon import GluonLearner
@@ -27,15 +30,49 @@ class Dense(mx.gluon.Block):
         return self.dense(x) + 0.01 * float(self.counter.calls)
 
 
-class Counter(mx.gluon.Block):
-    """A counter in an array of a block."""
+class Plain:
+    """A counter in an object of an unknown class."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def count(self):
+        self.calls += 1
+
+
+class Slotted:
+    """A counter in a slot."""
+
+    __slots__ = ("calls",)
+
+    def __init__(self):
+        self.calls = 0
+
+    def count(self):
+        self.calls += 1
+
+
+class OfArray(dict):
+    """A counter in an array, an attribute of a dict."""
 
     def __init__(self):
         super().__init__()
         self.calls = mx.np.zeros(())
 
     def count(self):
-        self.calls = self.calls + 1
+        self.calls += 1
+        self["last"] = float(self.calls)
+
+
+class Drawing:
+    """A counter that draws."""
+
+    def __init__(self):
+        self.generator = np.random.default_rng(3)
+        self.calls = 0.0
+
+    def count(self):
+        self.calls = self.generator.random()
 
 
 class Centered(mx.gluon.loss.Loss):
@@ -50,7 +87,49 @@ class Centered(mx.gluon.loss.Loss):
         return cross_entropy(output - self.center, label)
 
 
-LOSSES = {"a block": Centered}
+def of_closure():
+    center = mx.np.zeros(2)
+
+    def loss(output, label):
+        center[:] = 0.9 * center + 0.1 * mx.np.mean(output.detach(), axis=0)
+        return cross_entropy(output - center, label)
+
+    return loss
+
+
+def of_partial():
+    def loss(center, output, label):
+        center["mean"] = 0.9 * center["mean"] + 0.1 * mx.np.mean(output.detach(), axis=0)
+        return cross_entropy(output - center["mean"], label)
+
+    return partial(loss, {"mean": mx.np.zeros(2)})
+
+
+center = mx.np.zeros(2)
+
+
+def of_global():
+    center[:] = 0
+
+    def loss(output, label):
+        global center  # noqa: PLW0603  (as in a script)
+        center = 0.9 * center + 0.1 * mx.np.mean(output.detach(), axis=0)
+        return cross_entropy(output - center, label)
+
+    return loss
+
+
+class Cross:
+    """A callable object that draws noise from a generator of its own."""
+
+    def __init__(self):
+        self.noise = np.random.RandomState(2)
+
+    def __call__(self, output, label):
+        return cross_entropy(output + mx.np.array(self.noise.standard_normal(2)), label)
+
+
+LOSSES = {"a block": Centered, "a closure": of_closure, "a partial": of_partial, "a global": of_global, "an object": Cross}
 
 
 def trained(make_net, loss_fn, search):
@@ -80,7 +159,7 @@ def nothing(_):
 
 
 @pytest.mark.parametrize("in_units", [36, 0], ids=["explicit shapes", "deferred shapes"])
-@pytest.mark.parametrize("counter", [Counter])
+@pytest.mark.parametrize("counter", [Plain, Slotted, OfArray, Drawing])
 def test_what_a_block_holds_is_restored(counter, in_units):
     plain, searched = (trained(lambda: Dense(counter(), in_units), cross_entropy, search) for search in (nothing, find))
     assert searched == plain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from lrfinder._state.attributes import package_of
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError, OptimizerError
@@ -82,7 +83,7 @@ class GluonLearner(BaseLearner):
         _check_pair(net, trainer)
         self.trainer = trainer
         self.iteration_loss: float | None = None
-        self._stateful = [vars(one) for one in stateful]
+        self._stateful = list(stateful)
 
     def iteration(self, lr: float | None = None, take_step: bool = True) -> float:  # noqa: FBT001, FBT002  (the tutorial's)
         """Train on the next batch at ``lr``, or at the trainer's own rate; return its mean loss before the update.
@@ -116,7 +117,8 @@ class GluonLearner(BaseLearner):
         self._initialize_deferred(batches)
         seed = int(mx.np.random.randint(0, 2**31 - 1).item())
         mx.random.seed(seed)
-        return GluonState(GraphSnapshot(self._roots(), FRAMEWORK), capture(batches.generators()), seed, batches.mark())
+        memory = GraphSnapshot(self._roots(), FRAMEWORK, self._functions(), [getattr(self, "data_loader", None)])
+        return GluonState(memory, capture(batches.generators()), seed, batches.mark())
 
     def restore(self, state: GluonState) -> None:
         """Restore everything as it was at the snapshot, arrays in place.
@@ -184,6 +186,14 @@ class GluonLearner(BaseLearner):
         parameters = self.net.collect_params()  # first, so that they have their usual names
         loss_fn = getattr(self, "loss_fn", None)
         return [parameters, self.trainer, self.net, loss_fn, *of_sampler, *getattr(self, "_stateful", ())]
+
+    def _functions(self) -> dict[str, object]:
+        blocks: list[Any] = []
+        self.net.apply(blocks.append)
+        own = [block for block in blocks if package_of(type(block)) != "mxnet"]
+        forwards = {f"forward of {type(block).__name__}": block.forward for block in own}
+        iteration = type(self).iteration
+        return {**forwards, "loss_fn": getattr(self, "loss_fn", None), "iteration": iteration}
 
     def _initialize_deferred(self, batches: ReplayIterator) -> None:
         """Initialize deferred parameters by one forward pass in prediction mode on the next batch, which stays the next."""

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError
+from lrfinder._state.object_graph import GraphSnapshot
+from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
 from lrfinder.jax.batches import DataSource, SlotStream
 from lrfinder.jax.rates import build_optimizer, optimizer_at
-from lrfinder.jax.state import JaxState, check_params, copied, deleted_array, stacked, unstacked
+from lrfinder.jax.state import FRAMEWORK, JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
 from lrfinder.learner import BaseLearner
@@ -81,6 +82,7 @@ class OptaxLearner(BaseLearner):
         self._source = DataSource(data, replay_bytes, device_bytes)
         self._opened: SlotStream | None = None
         self._donate = donate
+        self._functions = {"loss_fn": loss_fn, "tx": tx if callable(tx) else None}
         self._own_carry: Carry | None = None  # the result of the last iteration, as long as no snapshot holds it
         self._chunking = Chunking()
 
@@ -134,12 +136,21 @@ class OptaxLearner(BaseLearner):
             return None
         self._chunking.compiled_for.add(len(states))
         randomness, position = capture(self._source.generators()), self._batches().mark()
-        return losses, [JaxState(carry, randomness, position) for carry in unstacked(carries)]
+        return losses, [JaxState(carry, before.reached, randomness, position) for carry in unstacked(carries)]
 
     def snapshot(self) -> JaxState:
-        """Return all that an iteration changes: arrays, states of the generators, position in the data."""
+        """Return all that an iteration changes: arrays, states of the generators, position in the data.
+
+        Raises:
+            SnapshotError: an array was donated or deleted, and could not be restored; nothing is changed.
+        """
         self._own_carry = None
-        return JaxState(self._carry(), capture(self._source.generators()), self._batches().mark())
+        carry = self._carry()
+        name = deleted_array(carry)
+        if name is not None:
+            message = f"{name} was donated to another computation or deleted; give the learner the present arrays."
+            raise SnapshotError(message)
+        return JaxState(carry, self._reached(), capture(self._source.generators()), self._batches().mark())
 
     def restore(self, state: JaxState) -> None:
         """Restore everything as it was at the snapshot.
@@ -156,6 +167,7 @@ class OptaxLearner(BaseLearner):
             raise RestoreError(message)
         self.params, self.opt_state, self.state = state.carry
         self._own_carry = None
+        state.reached.restore()
         restore_states(state.randomness)
         self._batches().go(state.position)
 
@@ -194,6 +206,10 @@ class OptaxLearner(BaseLearner):
         arrays = [leaf for leaf in jax.tree.leaves(self.params) if isinstance(leaf, jax.Array)]
         platform = next(iter(arrays[0].devices())).platform if arrays else jax.default_backend()
         return self._chunking.is_faster_together(trainings, iterations, platform)
+
+    def _reached(self) -> GraphSnapshot:
+        """Copy generators and objects that the functions reach; while JAX traces a function, it may draw or count."""
+        return GraphSnapshot([], FRAMEWORK, self._functions, [self._source.data])
 
     def _carry(self) -> Carry:
         return Carry(self.params, self.opt_state, self.state)

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lrfinder._state.nodes import Node
+from lrfinder._state.object_graph import Framework
 from lrfinder.errors import ModelError
+from lrfinder.randomness import capture, own_generator, restore_states
 
 if TYPE_CHECKING:
+    from lrfinder._state.object_graph import GraphSnapshot
     from lrfinder.jax.step import Carry
     from lrfinder.randomness import States
 
 
 class JaxState(NamedTuple):
-    """The arrays themselves, the states of the generators, and the position in the data."""
+    """The arrays themselves, what functions reach, the states of the generators, and the position in the data."""
 
     carry: Carry
+    reached: GraphSnapshot
     randomness: States
     position: Any
+
+
+def _visit(value: object) -> Node | None:
+    """Return how to restore a generator; arrays of JAX never change."""
+    generator = own_generator(value)
+    return None if generator is None else Node(partial(restore_states, capture([generator])))
+
+
+FRAMEWORK = Framework(
+    _visit,
+    lambda value: isinstance(value, jax.Array) or own_generator(value) is not None,
+    frozenset({"jax", "jaxlib", "optax", "flax", "equinox", "chex", "haiku"}),
+)
 
 
 def deleted_array(carry: Carry) -> str | None:

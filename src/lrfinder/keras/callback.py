@@ -11,7 +11,7 @@ from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
 from lrfinder.keras.learner import check_compiled, is_built, loss_in
 from lrfinder.keras.rates import ModelRate
-from lrfinder.keras.state import FRAMEWORK, global_generators
+from lrfinder.keras.state import FRAMEWORK, functions_of, global_generators
 from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ class LRRangeTest(keras.callbacks.Callback):
             )
             raise LearnerError(message)
         self._was_built = is_built(self.model)
-        self._memory = GraphSnapshot([self.model], FRAMEWORK)
+        self._memory = GraphSnapshot([self.model], FRAMEWORK, functions_of(self.model))
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)
         self._sweep = SweepRecorder.of(self._plan)

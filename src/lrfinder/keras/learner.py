@@ -12,7 +12,7 @@ from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, input_target_weights
 from lrfinder.keras.first_use import FirstUse
 from lrfinder.keras.rates import ModelRate, innermost_optimizer
-from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, global_generators, has_seed_generator
+from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
 from lrfinder.replay import peek, stream
@@ -52,8 +52,8 @@ class KerasLearner(BaseLearner):
     ) -> None:
         check_compiled(model)
         self._model = model
-        self._others = {f"{type(one).__name__} {k}": one for k, one in enumerate(stateful)}
-        self._stateful = [vars(one) for one in self._others.values()]
+        self._data = data
+        self._stateful = list(stateful)
         self._rate = ModelRate(model)
         self._first_use = FirstUse(model)
         self._of_data = of_data = data_generators(data)
@@ -86,7 +86,7 @@ class KerasLearner(BaseLearner):
         if not is_built(self._model):
             # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
             self._model._symbolic_build(data_batch=input_target_weights(peek(self._batches, self._generators())))
-        memory = GraphSnapshot([self._model, *self._stateful], FRAMEWORK)
+        memory = GraphSnapshot([self._model, *self._stateful], FRAMEWORK, functions_of(self._model), [self._data])
         self._first_use.hide()
         return KerasState(memory, capture(self._generators()), self._batches.mark())
 
@@ -111,7 +111,8 @@ class KerasLearner(BaseLearner):
 
         was_hidden = self._first_use.is_hidden
         self._first_use.show()
-        found = observe(self._model, self._others, self._of_data)
+        others = {f"{type(one).__name__} {k}": one for k, one in enumerate(self._stateful)}
+        found = observe(self._model, others, self._of_data)
         if was_hidden:
             self._first_use.hide()
         return found

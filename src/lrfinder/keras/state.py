@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder import randomness
+from lrfinder._state.attributes import package_of
 from lrfinder._state.nodes import Node
 from lrfinder._state.object_graph import Framework, GraphSnapshot
-from lrfinder.keras._framework import keras, tensorflow, torch, torch_if_loaded
+from lrfinder.keras._framework import keras, torch, torch_if_loaded
+from lrfinder.keras.backend_values import backend_node, is_backend_state
 from lrfinder.randomness import RandomGenerator, States, capture, restore_states
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
 _TRACKED = tuple(kind for name, kind in vars(_tracking).items() if name.startswith("Tracked"))  # older ones have fewer
 _COMPILED = {"train_function", "test_function", "predict_function"}  # a restore leaves these, so nothing compiles twice
 _MISSING = object()
+_PACKAGES = frozenset({"keras", "tensorflow", "jax", "jaxlib", "torch"})
+_METHODS = ("train_step", "compute_loss", "call", "update_state", "update_step")
 
 
 class KerasState(NamedTuple):
@@ -55,31 +59,26 @@ def visit(value: object) -> Node | None:
     if isinstance(value, _WALKED):
         attributes = vars(value)
         return Node(partial(_restore_attributes, attributes, dict(attributes)), attributes.values())
-    if isinstance(value, dict | list | set) and type(cast("object", value)) not in {dict, list, set}:
+    if isinstance(value, dict | list | set) and package_of(type(cast("object", value))) in _PACKAGES:
         return _of_collection(cast("Any", value))
     generator = own_generator(value)
-    return _of_backend(value) if generator is None else Node(partial(restore_states, capture([generator])))
-
-
-def _of_backend(value: Any) -> Node | None:
-    """Return the same for an object of PyTorch or TensorFlow that a layer holds itself."""
-    if torch and isinstance(value, torch.Tensor):
-        return _of_tensor(value)
-    if tensorflow and isinstance(value, tensorflow.Variable):
-        return Node(partial(value.assign, np.array(value.numpy())))
-    if tensorflow and isinstance(value, tensorflow.random.Generator):
-        return Node(children=[value.state])
-    return None
+    return backend_node(value) if generator is None else Node(partial(restore_states, capture([generator])))
 
 
 def _is_state(value: object) -> bool:
-    of_backend = ((torch.Tensor,) if torch else ()) + ((tensorflow.Variable,) if tensorflow else ())
-    return isinstance(value, (keras.Variable, *_WALKED, *of_backend)) or own_generator(value) is not None
+    return isinstance(value, (keras.Variable, *_WALKED)) or is_backend_state(value) or own_generator(value) is not None
 
 
-FRAMEWORK = Framework(
-    visit, _is_state, frozenset({"keras", "tensorflow", "jax", "jaxlib", "torch"}), (keras.utils.PyDataset,)
-)
+FRAMEWORK = Framework(visit, _is_state, _PACKAGES, (keras.utils.PyDataset,))
+
+
+def functions_of(model: Any) -> dict[str, object]:
+    """Return the methods that users have written for a training step, of the model and of each object inside it."""
+    objects = [*model._flatten_layers(), *model.metrics, model.optimizer]
+    own = {one.name: one for one in objects if package_of(type(one)) not in _PACKAGES}
+    return {
+        f"{name}.{method}": getattr(one, method) for name, one in own.items() for method in _METHODS if hasattr(one, method)
+    }
 
 
 def _restore_attributes(attributes: dict[str, Any], saved: dict[str, Any]) -> None:
@@ -104,24 +103,6 @@ def _of_variable(variable: Any) -> Node:
         variable.trainable = trainable
 
     return Node(restore)
-
-
-def _of_tensor(tensor: Any) -> Node:
-    grad = tensor.grad if tensor.is_leaf else None
-    alias = tensor.detach()  # the same memory, which nobody else can replace
-    saved = alias.to("cpu", copy=True)
-    requires_grad = tensor.requires_grad
-
-    def restore() -> None:
-        if tensor.data_ptr() != alias.data_ptr():
-            tensor.data = alias
-        alias.copy_(saved)
-        if tensor.is_leaf:
-            tensor.requires_grad_(requires_grad)
-            if tensor.grad is not grad:
-                tensor.grad = grad
-
-    return Node(restore, [grad])
 
 
 def _of_collection(collection: Any) -> Node:
@@ -187,7 +168,8 @@ def _set_seed_generator(state: tuple[Any, bytes] | None) -> None:
 
 
 def _bytes(generator: Any) -> bytes:
-    return keras.ops.convert_to_numpy(generator.state).tobytes()
+    state = generator.state.value.detach().clone() if torch else generator.state  # numpy() marks memory as not resizable
+    return keras.ops.convert_to_numpy(state).tobytes()
 
 
 def _set_bytes(generator: Any, state: bytes) -> None:
