@@ -39,13 +39,14 @@ def warn_unless_repeatable(learner: BaseLearner, state: object, lrs: Sequence[fl
         losses: their losses, shape ``(rates, iterations)``.
     """
     found = _difference_at_one_rate(lrs, losses)
-    firsts: list[float] = losses[:, 0].tolist()
-    if found is None and not all(is_same_loss(first, firsts[0]) for first in firsts):
+    firsts = [(lr, first) for lr, first in zip(lrs, losses[:, 0].tolist(), strict=True) if math.isfinite(first)]
+    if found is None and not all(is_same_loss(first, firsts[0][1]) for _, first in firsts):
         learner.restore(state)
         with suppress(DataEndedError):
-            again = float(learner.iteration(lrs[0]))
-            if not is_same_loss(again, firsts[0]):
-                found = f"the first loss at the rate {lrs[0]:.4g} was {firsts[0]:.6g}, and after a restore {again:.6g}"
+            lr, first = firsts[0]
+            again = float(learner.iteration(lr))
+            if not is_same_loss(again, first):
+                found = f"the first loss at the rate {lr:.4g} was {first:.6g}, and after a restore {again:.6g}"
     if found is not None:
         message = f"Not repeatable: {found}, so that the trainings cannot be compared; {ADVICE}."
         warnings.warn(message, LRFinderWarning, stacklevel=3)

@@ -6,6 +6,7 @@ import signal
 import tempfile
 import time
 from contextlib import contextmanager
+from itertools import chain, repeat
 from pathlib import Path
 
 import torch
@@ -44,15 +45,14 @@ def three_batches(training):
 
 
 class Passes:
-    """Data whose passes have the given lengths; the last length repeats."""
+    """Data whose passes have the given lengths; the last length repeats. A list of them would be restored."""
 
     def __init__(self, training, *lengths):
         self.batches = in_order(training)
-        self.lengths = list(lengths)
+        self.lengths = chain(lengths, repeat(lengths[-1]))
 
     def __iter__(self):
-        length = self.lengths.pop(0) if len(self.lengths) > 1 else self.lengths[0]
-        return iter(self.batches[:length])
+        return iter(self.batches[: next(self.lengths)])
 
 
 def shrinking(training):
