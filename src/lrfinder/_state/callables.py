@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 from functools import cache, partial
+from itertools import count
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -90,7 +91,9 @@ def class_values(kind: type, frameworks: frozenset[str]) -> Iterator[Reached]:
     for one in kind.__mro__:
         if _is_followed(package_of(one), frameworks):
             for attribute, value in list(vars(one).items()):
-                if type(value) not in PASSED_OVER and not (attribute.startswith("__") or hasattr(type(value), "__get__")):
+                if type(value) in PASSED_OVER or isinstance(value, count):  # a count of a class numbers its objects
+                    continue
+                if not (attribute.startswith("__") or hasattr(type(value), "__get__")):
                     binding = partial(vars(one).get, attribute), partial(setattr, one, attribute)
                     yield Reached(f"{one.__name__}.{attribute}", value, binding)
 
