@@ -6,7 +6,8 @@ import traceback
 
 import pytest
 from fault_outcomes import Outcome, numbers
-from fault_table import FAULTS, VERBS
+from fault_table import VERBS
+from fault_table_of_objects import ALL as FAULTS
 from faulty_training import STEPS_AFTER, comparable, twin
 
 CASES = {

@@ -41,7 +41,7 @@ from faulty_surroundings import (
 from faulty_training import ITERATIONS, SWEEP_OF_SUGGEST, Training
 from torch import nn
 
-from lrfinder import BusyError, LRFinder, RestoreError, Stop
+from lrfinder import BusyError, LRFinder, RestoreError, SnapshotError, Stop
 from lrfinder.errors import BatchError, EmptyDataError, LossError, OptimizerError
 from lrfinder.torch import TorchLearner
 
@@ -314,8 +314,8 @@ FAULTS: dict[str, Fault] = {
     "a generator of the model refuses its state": Fault(
         None,
         None,
-        Loses({"numbers"}, r"generator RefusingGenerator \(MyError: mine\)"),
-        RESTORE,
+        Raises(SnapshotError, "numbers.*MyError: mine", note=None),
+        SNAPSHOT,
         ALONE,
         training=generator_refuses,
     ),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from fault_table import FAULTS
+from fault_table_of_objects import ALL as FAULTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "faults.md"
 

@@ -102,10 +102,11 @@ class Adam(torch.optim.Adam):
 class Training:
     """A script's own loop in the middle of an epoch of a shuffling loader, and a learner of the same model.
 
-    The learner has the loader of the script, unless ``data(training)`` returns other data.
+    The learner has the loader of the script, unless ``data(training)`` returns other data. The loss uses the object that
+    ``attach(training)`` returns.
     """
 
-    def __init__(self, data=None, stateful=(), **settings):
+    def __init__(self, data=None, stateful=(), attach=None, **settings):
         for seed in (torch.manual_seed, random.seed, np.random.seed):
             seed(7)
         self._fault = None
@@ -123,9 +124,11 @@ class Training:
         stateful = [self.scheduler, self.net.history, *stateful]
         self.learner = TorchLearner(self.net, self.optimizer, self.loss_fn, data, stateful=stateful, **settings)
         self.finder = LRFinder(self.learner)
-        self.losses = []
+        self.losses, self.extra = [], None
         self._batches = self._epochs()
         self.train(STEPS_BEFORE)
+        if attach is not None:
+            self.extra = attach(self)
 
     def _epochs(self):
         while True:
@@ -135,6 +138,7 @@ class Training:
         return self.at("batch", default_collate(samples))
 
     def loss_fn(self, output, target):
+        getattr(self.extra, "see", bool)()
         return self.at("loss", nn.functional.cross_entropy(output, target))
 
     def train(self, steps):
@@ -197,6 +201,7 @@ class Training:
         gradients = [parameter.grad for parameter in self.net.parameters()]
         return fingerprint(self.net, self.optimizer, self.scheduler) | {
             "history": copy.deepcopy(list(self.net.history)),
+            "extra": getattr(self.extra, "seen", bool)(),
             "objects": list(map(id, [*tensors, *moments, self.net.history, self.optimizer.param_groups[0]])),
             "memory": [None if one is None else one.data_ptr() for one in [*tensors, *moments, *gradients]],
         }
@@ -222,4 +227,4 @@ def twin():
 
 def comparable(state):
     """Return the part of :meth:`Training.state` that is equal in every equal training."""
-    return {name: value for name, value in state.items() if name not in {"objects", "memory"}}
+    return {name: value for name, value in state.items() if name not in {"objects", "memory", "extra"}}

@@ -4,6 +4,7 @@ import argparse
 import collections
 import datetime as dt
 import gc
+import itertools
 import operator
 import os
 import platform
@@ -18,7 +19,7 @@ import hypothesis
 import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase
-from proof_strategies import cases
+from proof_strategies import cases, new_kinds
 from proof_twin import RefusedError, prove
 
 KINDS = (
@@ -37,6 +38,12 @@ KINDS = (
     "compiled",
     "accumulate",
     "clip",
+    "loss",
+    "given",
+    "stateful",
+    "container",
+    "use",
+    "on_disk",
     "hooks",
     "close",
 )
@@ -108,6 +115,12 @@ def counts(log, kind):
     return ", ".join(f"{name} {count}" for name, count in sorted(counted.items()))
 
 
+def new_counts(log):
+    """Return how many cases have each of the new kinds, and how many have any."""
+    counted = [new_kinds(case) for case in (*log.proved, *log.lost)]
+    return collections.Counter(itertools.chain(*counted)), sum(map(bool, counted))
+
+
 def settings_counts(log):
     run = [*log.proved, *log.lost]
     counted = collections.Counter(f"{case.optimizer} {name}={value}" for case in run for name, value in case.settings)
@@ -118,6 +131,7 @@ def report(log, commit, seed, minutes):
     count = len(log.proved) + len(log.lost)
     system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}, numpy {np.__version__}"
+    of_new_kinds, with_new_kind = new_counts(log)
     lines = [
         "# Fuzzing",
         "",
@@ -127,6 +141,10 @@ def report(log, commit, seed, minutes):
         "",
         f"{count:,} cases were run, and **{len(log.lost)} of them lost anything.** Any two of them differ in at least",
         f"{MIN_DIFFERENCES} of the choices that are counted below.",
+        "",
+        f"{with_new_kind:,} of them have state that only objects of the user hold: in the loss, the clipping, an",
+        "environment, objects in the net or in the optimizer, tensors that wrap others, containers of batches, lists of a",
+        "sampler, memory that every batch is written into.",
         "",
         f"Run on {dt.datetime.now(dt.UTC):%Y-%m-%d}, at commit `{commit}`, seed {seed}; {system}, {versions},",
         f"hypothesis {hypothesis.__version__}; one process, {minutes:.0f} minutes.",
@@ -139,7 +157,9 @@ def report(log, commit, seed, minutes):
         "",
     ]
     lines += [f"- **{kind}**: {counts(log, kind)}" for kind in KINDS if kind != "settings"]
-    lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## What the step raised", ""]
+    lines += [f"- **settings of optimizers**: {settings_counts(log)}", "", "## State that only objects of the user hold", ""]
+    lines += [f"- {name}: {count}" for name, count in sorted(of_new_kinds.items())]
+    lines += ["", "## What the step raised", ""]
     lines += [f"- {name}: {count}" for name, count in log.raised.most_common() if count] or ["- nothing"]
     lines += ["", "## What PyTorch refused", ""]
     lines += [f"- {count}: {why}" for why, count in log.refused.most_common()] or ["- nothing"]

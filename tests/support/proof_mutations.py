@@ -189,19 +189,17 @@ KINDS = {
     "position of a stateful loader": (Case(feed="stateful loader"), *attribute("feed", "position")),
     "position in the data": (
         Case(what=("find", "find")),
-        lambda t: t.watched._batches.mark(),
-        lambda t, mark: t.watched._batches.go(mark),
+        lambda t: t.watched()._batches.mark(),
+        lambda t, mark: t.watched()._batches.go(mark),
     ),
 }
 
 
-def forgetting(kind):
-    """Return a learner class whose restore leaves out one kind of state."""
-    _, read, write = KINDS[kind]
+def forgetting(read, write):
+    """Return a learner class whose restore leaves out what ``read`` reads."""
 
     class Forgetful(TorchLearner):
         def restore(self, state):
-            self.training.watched = self
             as_it_is = read(self.training)
             super().restore(state)
             write(self.training, as_it_is)
@@ -221,6 +219,11 @@ def move_weights(training, _):
 def move_gradients(training, _):
     for parameter in training.model.parameters():
         parameter.grad = None if parameter.grad is None else parameter.grad.clone()
+
+
+def move_codes(training, _):
+    moment = training.optimizer.state[training.model[0].weight]["moment"]
+    moment.codes = moment.codes.clone()
 
 
 def leave_a_thread(_, stack):
@@ -276,7 +279,16 @@ LEFT = {
         dict(training.optimizer.param_groups.pop())
     ),
     "a seen attribute": lambda training, _: setattr(training.model, "seen_by_a_finder", True),
+    "a storage that cannot be resized": lambda training, _: training.model[0].weight.detach().numpy(),
+    "a filled slot": lambda training, _: setattr(training.criterion, "unset", 1),
+    "a seen attribute of the loss": lambda training, _: setattr(training.criterion, "seen_by_a_finder", True),
+    "another tensor in a slot": lambda training, _: setattr(training.criterion, "center", training.criterion.center.clone()),
+    "part of a wrapper at another address": move_codes,
+    "a batch of the user's list that is changed": lambda training, _: training.feed[0]["given"].add_(1),
+    "a batch of the user's list that is emptied": lambda training, _: training.feed[0].pop("given"),
 }
+# state in objects, for the traces that can be left there
+LEFT_IN = Case(moment="between backward and step", loss="slots and a dict", optimizer="EightBit", container="OrderedDict")
 
 
 def leaving(what, stack):

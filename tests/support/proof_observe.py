@@ -1,5 +1,6 @@
 """Observation of a training and of the process around it, without any code of the snapshot."""
 
+import functools
 import hashlib
 import os
 import random
@@ -16,9 +17,25 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader
 
+PARTS = (
+    "model",
+    "forward",
+    "optimizer",
+    "scheduler",
+    "scaler",
+    "average",
+    "counter",
+    "environment",
+    "criterion",
+    "clipper",
+    "feed",
+)
 PLAIN = (type(None), bool, int, float, complex, str, bytes, torch.dtype, torch.device, torch.layout, type)
-CODE = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.ModuleType, weakref.ref, property)
+CODE = (types.BuiltinFunctionType, types.ModuleType, weakref.ref, property, types.GeneratorType)
 STRANGERS = ("multiprocessing", "threading", "_thread", "torch._dynamo", "torch._C", "concurrent")
+OURS = "proof_"  # the modules of these tests, which stand for the user's
+GROWS = "grows"  # the attribute of a tensor that the training itself moves as it grows
+SCRATCH = "scratch"  # an attribute that is written in full before each use
 
 
 class Observation(NamedTuple):
@@ -31,7 +48,7 @@ class Observation(NamedTuple):
 def observe(training):
     """Return everything that can be reached from the training's objects through attributes, and the random generators."""
     walk = _Walk()
-    for name in ("model", "forward", "optimizer", "scheduler", "scaler", "average", "counter", "feed"):
+    for name in PARTS:
         walk.at(name, getattr(training, name))
     walk.values.update(generators())
     return Observation(walk.values, walk.places)
@@ -55,7 +72,7 @@ class _Walk:
             self.places[name] = id(value)
         self.inside(name, value)
 
-    def inside(self, name, value):  # noqa: C901  (one line for each kind of object)
+    def inside(self, name, value):  # noqa: C901, PLR0912  (one branch for each kind of object)
         if isinstance(value, torch.Tensor):
             self.tensor(name, value)
         elif isinstance(value, torch.Generator):
@@ -65,30 +82,67 @@ class _Walk:
         elif isinstance(value, np.random.Generator):
             self.values[name] = repr(value.bit_generator.state)
         elif isinstance(value, np.ndarray):
-            self.values[name] = digest(value)
-        elif isinstance(value, dict):
+            self.array(name, value)
+        elif isinstance(value, (types.FunctionType, types.MethodType, functools.partial)):
+            self.callable(name, value)
+        elif isinstance(value, (dict, types.MappingProxyType)):
             keys = [self.key(key) for key in value]
             if name.endswith("hooks"):  # numbered throughout the process
                 keys, self.places[f"{name}, keys"] = list(range(len(keys))), keys
             self.values[f"{name}, keys"] = keys
             for key, item in zip(keys, value.values(), strict=True):
                 self.at(f"{name}[{key}]", item)
+            self.attributes(name, value)
         elif isinstance(value, (list, tuple, deque)):
             self.values[f"{name}, length"] = len(value)
             for k, item in enumerate(value):
                 self.at(f"{name}[{k}]", item)
+            self.attributes(name, value)
         elif isinstance(value, (set, frozenset)):
             self.values[name] = sorted(map(repr, value))
         elif not isinstance(value, CODE) and not type(value).__module__.startswith(STRANGERS):
             self.attributes(name, value)
 
     def attributes(self, name, value):
-        for key, item in getattr(value, "__dict__", {}).items():
+        for key, item in [*getattr(value, "__dict__", {}).items(), *slots(value)]:
             open_pass = isinstance(value, DataLoader) and key == "_iterator"  # its own processes, which continue
-            if not (open_pass or key.startswith("_dynamo")):  # a mark of compiled code on a parameter
+            if not (open_pass or key == SCRATCH or key.startswith("_dynamo")):  # a mark of compiled code on a parameter
                 self.at(f"{name}.{key}", item)
 
+    def callable(self, name, value):
+        """Walk into what a function of these tests reaches, and into partials and bound methods."""
+        if isinstance(value, functools.partial):
+            self.at(f"{name}.function", value.func)
+            for key, item in [*enumerate(value.args), *value.keywords.items()]:
+                self.at(f"{name}({key})", item)
+        elif isinstance(value, types.MethodType):
+            if type(value.__self__).__module__.startswith(OURS):
+                self.at(f"{name}.owner", value.__self__)
+        elif (value.__module__ or "").startswith(OURS):
+            self.attributes(name, value)
+            self.at(f"{name}.defaults", value.__defaults__)
+            cells = zip(value.__code__.co_freevars, value.__closure__ or (), strict=True)
+            of_module = {key: value.__globals__[key] for key in value.__code__.co_names if key in value.__globals__}
+            for key, item in [*((key, cell.cell_contents) for key, cell in cells), *of_module.items()]:
+                if not isinstance(item, type):
+                    self.at(f"{name}:{key}", item)
+
+    def array(self, name, array):
+        if array.dtype == object:
+            for k, item in enumerate(array.flat):
+                self.at(f"{name}[{k}]", item)
+        self.values[name] = (
+            digest(array) if array.dtype != object else "",
+            array.dtype.str,
+            array.shape,
+            array.flags.writeable,
+        )
+        self.places[f"{name}, address"] = array.__array_interface__["data"][0]
+
     def key(self, key):
+        key = key() if isinstance(key, weakref.ref) else key
+        if isinstance(key, torch.nn.Module):
+            return self.names.get(id(key), "module")
         return self.names.get(id(key), f"tensor of {tuple(key.shape)}") if isinstance(key, torch.Tensor) else repr(key)
 
     def tensor(self, name, tensor):
@@ -96,8 +150,9 @@ class _Walk:
             self.values[name] = "uninitialized"
             return
         self.values[name] = (content(tensor), tensor.requires_grad, tensor.is_leaf, tensor.is_inference())
-        if tensor.layout is torch.strided:
-            self.places[f"{name}, address"] = tensor.data_ptr()
+        if tensor.layout is torch.strided and not hasattr(tensor, "__tensor_flatten__"):
+            if not hasattr(tensor, GROWS):
+                self.places[f"{name}, address"] = tensor.data_ptr()
             self.values[f"{name}, resizable"] = tensor.untyped_storage().resizable()
         hooks = tensor._backward_hooks
         self.values[f"{name}, hooks"] = None if hooks is None else len(hooks)
@@ -108,12 +163,24 @@ class _Walk:
 
 def content(tensor):
     """Return a tensor bit for bit, with shape, strides and dtype; of a sparse one, its indices and values."""
+    if hasattr(tensor, "__tensor_flatten__"):  # its parts are attributes
+        return type(tensor).__name__, tuple(tensor.shape), str(tensor.dtype)
     tensor = tensor.detach()
+    if tensor.is_meta:
+        return "no data", tuple(tensor.shape), tensor.stride(), str(tensor.dtype)
     if tensor.layout is torch.sparse_coo:
         return "sparse", tensor.is_coalesced(), content(tensor._indices()), content(tensor._values())
     copied = tensor.contiguous().to("cpu", copy=True)  # numpy() would make the memory of the tensor itself not resizable
     data = copied.reshape(-1).view(torch.uint8).numpy()
     return digest(data), tuple(tensor.shape), tensor.stride(), str(tensor.dtype), str(tensor.device)
+
+
+def slots(value):
+    """Return the names and values of the slots of these tests' objects."""
+    names = [
+        name for cls in type(value).__mro__ if cls.__module__.startswith(OURS) for name in vars(cls).get("__slots__", ())
+    ]
+    return [(name, getattr(value, name)) for name in names if hasattr(value, name)]
 
 
 def digest(data):

@@ -1,16 +1,18 @@
-"""Every optimizer of ``torch.optim``, found by introspection, with the settings that its constructor accepts."""
+"""Every optimizer of ``torch.optim``, found by introspection, with the settings of its constructor, and foreign ones."""
 
 import functools
 import inspect
 
 import torch
+from proof_foreign import FOREIGN
 from torch import nn
 
-OPTIMIZERS = {
+OF_TORCH = {
     name: cls
     for name, cls in sorted(vars(torch.optim).items())
     if inspect.isclass(cls) and issubclass(cls, torch.optim.Optimizer) and cls is not torch.optim.Optimizer
 }
+OPTIMIZERS = OF_TORCH | FOREIGN
 REFUSED = {"Rprop"}  # by the learner, since it ignores its rate
 
 # `differentiable` is left out: its updates are for a backward through the optimizer, and no ordinary loop can run it

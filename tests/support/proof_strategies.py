@@ -2,12 +2,20 @@
 
 import proof_optimizers
 from hypothesis import strategies as st
+from proof_batches import CONTAINERS, USES
 from proof_case import Case
-from proof_feeds import FEEDS, WITH_WORKERS
-from proof_nets import NETS, SPARSE
+from proof_environments import ENVIRONMENTS
+from proof_feeds import WITH_WORKERS
+from proof_foreign import FOREIGN
+from proof_losses import CLIPS, LOSSES
+from proof_nets import SPARSE
+from proof_objects import ALL as NETS
+from proof_objects import WITH_OBJECTS
 from proof_optimizers import OPTIMIZERS, REFUSED, needs_closure
+from proof_passes import IN_PAIRS, WITHOUT_WORKERS
+from proof_samplers import IN_THE_SAME_MEMORY, WITH_LISTS
 from proof_schedulers import SCHEDULERS
-from proof_training import AVERAGES, COMPILED, GROUPS, MODES, MOMENTS, PRECISIONS
+from proof_training import AVERAGES, COMPILED, GIVEN, GROUPS, MODES, MOMENTS, PRECISIONS
 
 WHAT = (
     ("find",),
@@ -22,6 +30,9 @@ WHAT = (
     ("suggest with probes",),
     ("find", "suggest", "compare"),
     ("suggest", "compare"),
+    ("compare equal rates",),
+    ("check",),
+    ("find", "check"),
 )
 ACCEPT_SPARSE = ("SGD", "Adagrad", "SparseAdam")
 
@@ -46,10 +57,32 @@ def settings(draw, name):
     return accepted
 
 
+def new_kinds(case):
+    """Return which kinds of state the case has that only their objects know."""
+    kinds = {
+        f"loss: {case.loss}": case.loss != "none",
+        f"clip: {case.clip}": case.clip not in {"no", "norm"},
+        f"environment: {case.stateful}": case.stateful != "none",
+        f"container: {case.container}": case.container != "pair",
+        f"batch: the step {case.use}": case.use != "reads",
+        f"net: {case.net}": case.net in WITH_OBJECTS,
+        f"optimizer: {case.optimizer}": case.optimizer in FOREIGN,
+        f"feed: {case.feed}": case.feed in WITH_LISTS or case.feed in IN_THE_SAME_MEMORY,
+    }
+    return {name for name, present in kinds.items() if present}
+
+
 def nets_for(name):
     if name == "SparseAdam":
         return sorted(SPARSE)
     return [net for net in NETS if net not in SPARSE or name in ACCEPT_SPARSE]
+
+
+def uses(feed, container, closure):
+    """Return what a step may do to a batch; one that it empties cannot be read again."""
+    if feed in IN_THE_SAME_MEMORY or container == "pair":
+        return USES[:1]
+    return [use for use in USES if use != "empties" or not (closure or feed in {"list", "tuple"})]
 
 
 @st.composite
@@ -62,7 +95,9 @@ def cases(draw, rare=250):
     optimizer = draw(st.sampled_from([name for name in OPTIMIZERS if name not in REFUSED]))
     closure = needs_closure(optimizer)
     form = draw(st.sampled_from(["class", "step"]))
-    feeds = WITH_WORKERS if rarely() else FEEDS
+    feed = draw(st.sampled_from(sorted(WITH_WORKERS if rarely() else WITHOUT_WORKERS)))
+    container = "pair" if feed in IN_PAIRS else draw(mostly(*CONTAINERS, times=len(CONTAINERS)))
+    given = draw(mostly(*GIVEN[form]))
     return Case(
         net=draw(st.sampled_from(nets_for(optimizer))),
         optimizer=optimizer,
@@ -70,16 +105,22 @@ def cases(draw, rare=250):
         groups="one" if closure else draw(mostly(*GROUPS)),
         scheduler=draw(mostly(*SCHEDULERS, times=8)),
         precision=draw(mostly(*(PRECISIONS[:2] if closure else PRECISIONS), times=4)),
-        accumulate=draw(mostly(1, 2)) if form == "class" else 1,
-        clip=draw(st.booleans()),
+        accumulate=draw(mostly(1, 2)) if form == "class" and feed not in IN_THE_SAME_MEMORY else 1,
+        clip=draw(mostly("no", *CLIPS)) if form == "class" or draw(st.booleans()) else "no",
+        loss=draw(mostly(*LOSSES, times=len(LOSSES))),
+        given="method" if given == "loss function" and container != "pair" else given,
+        stateful=draw(mostly(*ENVIRONMENTS, times=len(ENVIRONMENTS))),
         average=draw(mostly(*AVERAGES)),
         compiled=draw(st.sampled_from(COMPILED[1:])) if rarely() else "no",
-        feed=draw(st.sampled_from(sorted(feeds))),
+        feed=feed,
+        container=container,
+        use=draw(st.sampled_from(uses(feed, container, closure))),
         moment=draw(st.sampled_from(list(MOMENTS))),
         mode=draw(mostly(*MODES)),
         form=form,
         hooks=draw(st.booleans()),
         what=draw(st.sampled_from(WHAT)),
+        on_disk=draw(mostly(False, True)),
         close=draw(st.booleans()),
         seed=draw(st.integers(0, 99)),
     )

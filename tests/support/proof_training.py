@@ -3,17 +3,22 @@
 # These tests add attributes to the objects of frameworks.
 # pyright: reportAttributeAccessIssue=false
 
+import functools
 import hashlib
 import random
+import tempfile
+import weakref
 from contextlib import nullcontext
 
 import numpy as np
-import proof_feeds
+import proof_batches
+import proof_objects
 import proof_optimizers
 import proof_schedulers
 import torch
-from proof_nets import NETS
-from torch import nn
+from proof_environments import ENVIRONMENTS
+from proof_losses import CLIPS, LOSSES
+from proof_passes import FEEDS_OF_ALL_KINDS
 from torch.nn.parameter import is_lazy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -31,6 +36,7 @@ PRECISIONS = ("float32", "bfloat16", "scaler", "bfloat16 and scaler")
 AVERAGES = ("none", "equal", "exponential with buffers")
 MODES = ("training", "evaluation", "mixed")
 COMPILED = ("no", "eager", "aot_eager")
+GIVEN = {"class": ("method", "loss function", "object", "partial", "closure"), "step": ("method", "bound method", "partial")}
 
 
 class Counter:
@@ -47,6 +53,21 @@ class Counter:
         self.norms = [*self.norms[-3:], sum(len(group["params"]) for group in optimizer.param_groups) + self.steps]
 
 
+def compute(criterion, container, use, model, batch):
+    given, target = proof_batches.take(container, use, batch)
+    return criterion(model(given), target)
+
+
+class Forward:
+    """The forward of a script as an object, which holds the loss and nothing else of the training."""
+
+    def __init__(self, criterion, container, use):
+        self.criterion, self.container, self.use = criterion, container, use
+
+    def __call__(self, model, batch):
+        return compute(self.criterion, self.container, self.use, model, batch)
+
+
 class Training:
     """Model, optimizer, scheduler, scaler, averaged model, hooks and data feed of a case, and the loop over them."""
 
@@ -55,7 +76,9 @@ class Training:
         np.random.seed(case.seed)
         torch.manual_seed(case.seed)
         self.case = case
-        self.model = NETS[case.net]().to(case.device)
+        self.model = proof_objects.ALL[case.net]()
+        if case.device != "cpu":  # tensors without data refuse even the device of the others
+            self.model.to(case.device)
         self.was_lazy = self.is_lazy()
         if case.form == "step" or case.average != "none":
             self.first_forward()  # before that, only the script could initialize or copy it
@@ -67,10 +90,14 @@ class Training:
         self.scaler = torch.amp.GradScaler(case.device, init_scale=64.0, growth_interval=5) if scaled else None
         self.autocast = torch.bfloat16 if "bfloat16" in case.precision else None
         self.average = self.averaged()
-        self.counter = Counter()
+        self.counter, self.environment = Counter(), ENVIRONMENTS[case.stateful]()
+        self.criterion, self.clipper = LOSSES[case.loss](), CLIPS[case.clip]()
         if case.hooks:
             self.hook()
-        self.feed = proof_feeds.ALL[case.feed]()
+        if self.environment is not None:
+            env = self.environment
+            self.model.register_forward_hook(lambda module, inputs, output: output + 0.01 * env.step())
+        self.feed = proof_batches.contained(FEEDS_OF_ALL_KINDS[case.feed](), case.container)
         self.batches = self.endless()
         self.losses, self.drawn = [], []
         self.set_modes()
@@ -148,13 +175,16 @@ class Training:
             self.losses.append(loss.item())
 
     def draw(self):
-        given, target = next(self.batches)
-        self.drawn.append(hashlib.blake2b(given.clone().numpy().tobytes() + target.clone().numpy().tobytes()).hexdigest())
-        return given.to(self.case.device), target.to(self.case.device)
+        batch = next(self.batches)
+        parts = proof_batches.read(self.case.container, batch)
+        self.drawn.append(
+            hashlib.blake2b(b"".join(torch.as_tensor(part).clone().numpy().tobytes() for part in parts)).hexdigest()
+        )
+        return [part.to(self.case.device) for part in batch] if self.case.device != "cpu" else batch
 
     def loss(self, model, batch):
-        given, target = batch
-        return nn.functional.cross_entropy(model(given).float(), target) + 1e-4 * self.counter.forwards
+        counted = 1e-4 * self.counter.forwards if self.case.given == "method" else 0  # the others do not reach the counter
+        return compute(self.criterion, self.case.container, self.case.use, model, batch) + counted
 
     def gradients(self, batches):
         self.optimizer.zero_grad()
@@ -166,9 +196,6 @@ class Training:
             loss = loss / len(batches)
             (loss if self.scaler is None else self.scaler.scale(loss)).backward()
         return torch.stack(losses).mean()
-
-    def clip(self, parameters):
-        nn.utils.clip_grad_norm_(parameters, 1.0)
 
     def update(self, batches):
         """Run one update, including the scheduler and the average."""
@@ -189,38 +216,62 @@ class Training:
             self.average.update_parameters(self.model)
         return loss
 
+    def update_one(self, batch):
+        return self.update([batch])
+
     def clip_if_configured(self):
-        if self.case.clip:
-            self.clip([one for group in self.optimizer.param_groups for one in group["params"]])
+        if self.clipper is not None:
+            self.clipper([one for group in self.optimizer.param_groups for one in group["params"]])
 
     # --- the learner ---
 
     def learner(self, cls=TorchLearner):
         """Return the learner that a user would build; it holds the training, for learners that forget a part of it."""
         learner = self.learner_from_step(cls) if self.case.form == "step" else self.learner_from_class(cls)
-        learner.training = self
+        learner.training, self.watched = self, weakref.ref(learner)  # a learner that is not closed must end with its case
         return learner
 
     def learner_from_step(self, cls):
-        others = [self.scheduler, self.scaler, self.average, self.counter]
+        others = [self.scheduler, self.scaler, self.average, self.counter, self.environment]
+        steps = {
+            "method": lambda batch: self.update([batch]),
+            "bound method": self.update_one,
+            "partial": functools.partial(Training.update_one, self),
+        }
         return cls.from_step(
-            lambda batch: self.update([batch]),
+            steps[self.case.given],
             self.feed,
             modules=[self.forward],
             optimizers=[self.optimizer],
             stateful=[one for one in others if one is not None],
+            snapshot_dir=self.folder(),
         )
 
     def learner_from_class(self, cls):
         return cls(
             self.forward,
             self.optimizer,
-            None,
+            self.criterion if self.case.given == "loss function" else None,
             self.feed,
-            forward=self.loss,
+            forward=self.loss_of_the_learner(),
             autocast=self.autocast,
             scaler=self.scaler,
             accumulate=self.case.accumulate,
-            clip=self.clip if self.case.clip else None,
-            stateful=[self.counter],
+            clip=self.clipper,
+            stateful=[self.counter] if self.environment is None else [self.counter, self.environment],
+            snapshot_dir=self.folder(),
         )
+
+    def folder(self):
+        return tempfile.gettempdir() if self.case.on_disk else None
+
+    def loss_of_the_learner(self):
+        criterion, container, use = how = self.criterion, self.case.container, self.case.use
+        forwards = {
+            "method": self.loss,
+            "loss function": None,
+            "object": Forward(*how),
+            "partial": functools.partial(compute, *how),
+            "closure": lambda model, batch: compute(criterion, container, use, model, batch),
+        }
+        return forwards[self.case.given]

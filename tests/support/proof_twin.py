@@ -11,21 +11,47 @@ from pathlib import Path
 
 import torch
 from proof_feeds import WITH_WORKERS
-from proof_observe import observe, process
+from proof_observe import SCRATCH, observe, process
+from proof_samplers import IN_OWN_MEMORY
 from proof_training import Training
 
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderError, LRFinderWarning
+from lrfinder._check.report import Outcome
 from lrfinder.torch import TorchLearner
 
 STEPS = 20
+NEVER_OF_A_RATE = (AttributeError, KeyError, NameError, NotImplementedError, TypeError)  # no rate is too high for these
 ACTIONS = {
     "find": lambda finder: finder.find(1e-5, 2.0, lr_end=1e3, max_iterations=25),
     "suggest": lambda finder: finder.suggest(horizon=4, max_iterations=50),  # the smallest budget allowed
     "suggest with probes": lambda finder: finder.suggest(horizon=10, max_iterations=200),
     "compare": lambda finder: finder.compare([1e-3, 0.3], iterations=6),
+    "compare equal rates": lambda finder: equal_rates(finder),
+    "check": lambda finder: checked(finder),
     "law": lambda finder: lrfinder.testing.check_time_repeats(finder.learner, lrs=[1e-3, 1e-2, 0.1, 1.0]),
 }
+
+
+def equal_rates(finder):
+    """Compare a rate with itself, which must give the same losses twice."""
+    result = finder.compare([0.05, 0.05], iterations=6)
+    one, other = (list(map(float.hex, losses)) for losses in result.losses)
+    if one != other:
+        message = f"Two trainings at one rate differ: {one} and {other}."
+        raise TraceError(message)
+    return result
+
+
+def checked(finder):
+    """Run the check, which must not report that anything is lost."""
+    report = lrfinder.check(finder.learner)
+    findings = [*report.state, report.deterministic, *report.law]
+    lost = [one.what for one in findings if one.outcome is not Outcome.HOLDS and SCRATCH not in one.what]
+    if lost:
+        message = f"The check reports {lost}; {report.deterministic.detail}."
+        raise TraceError(message)
+    return report
 
 
 class TraceError(AssertionError):
@@ -48,7 +74,7 @@ def prove(case, cls=TorchLearner, patience=5.0):
         TraceError: something was not restored, or the training continued differently.
         RefusedError: the training does not run, with or without a finder.
     """
-    with empty_folders(), quiet():
+    with empty_folders(), quiet(itself="error" if cls is TorchLearner else "ignore"):
         try:
             return compare(case, cls, patience)
         finally:  # garbage of this case must not be collected in the middle of the next
@@ -63,7 +89,7 @@ def compare(case, cls, patience):
     training.reach()
     collect(case)
     before, around = observe(training), process()
-    raised = run(training, cls)
+    raised, results = run(training, cls)
     same(settled(around, patience), around, "around the training")
     after = observe(training)
     same(after.values, at_moment, "in the training")
@@ -71,7 +97,18 @@ def compare(case, cls, patience):
         same(after.places, before.places, "among its objects and addresses")
     training.train(STEPS)
     same(outcome(training), end, f"in the {STEPS} steps that followed")
+    if case.feed in IN_OWN_MEMORY:
+        same(results, of_own_memory(case, cls), "in the results, of which the others had batches in memory of their own")
     return raised
+
+
+def of_own_memory(case, cls):
+    """Return the results of the case if no batch is written into the memory of another."""
+    training = Training(case)
+    training.feed = IN_OWN_MEMORY[case.feed]()
+    training.batches = training.endless()
+    training.reach()
+    return run(training, cls)[1]
 
 
 def without_finder(case):
@@ -100,7 +137,7 @@ def run(training, cls):
         for action in training.case.what:
             try:
                 result = ACTIONS[action](finder)
-            except LRFinderError:
+            except (LRFinderError, LRFinderWarning, TraceError, *NEVER_OF_A_RATE):
                 raise
             except Exception as error:  # noqa: BLE001  (from the user's step, at a rate too high for any step)
                 raised = type(error).__name__
@@ -109,7 +146,7 @@ def run(training, cls):
             if results.setdefault(action, whole) != whole:
                 message = f"{action} gave another result the second time."
                 raise TraceError(message)
-    return raised
+    return raised, results
 
 
 def settled(around, patience):
@@ -147,11 +184,11 @@ def empty_folders():
 
 
 @contextmanager
-def quiet():
-    """Ignore PyTorch's warnings to the script, and raise the finder's own."""
+def quiet(itself):
+    """Ignore PyTorch's warnings to the script; the finder's own are as ``itself`` says."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", LRFinderWarning)
+        warnings.simplefilter(itself, LRFinderWarning)
         yield
 
 
