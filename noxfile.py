@@ -30,6 +30,7 @@ os.environ["PATH"] = os.pathsep.join([os.environ["PATH"], *map(str, sorted(PYENV
 
 TORCH = "torch==2.13.0"
 JAX = ("jax==0.10.2", "optax==0.2.8")
+FOREIGN_STATE = ("torchao==0.18.0", "pytorch_optimizer==4.1.0", "peft==0.21.2")  # state in classes of their own
 TESTING = ("pytest>=8", "hypothesis>=6.100")
 PAGES = "tests/docs"  # a session runs those pages of the documentation that need its packages
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # the networks of tests are so small that a second thread slows them down
@@ -74,7 +75,7 @@ def jax_and_keras(session: nox.Session) -> None:
 def ecosystem(session: nox.Session) -> None:
     """Test the trainers on PyTorch, and ranks and Ray in several processes of this machine."""
     trainers = ("-r", "benchmarks/trainers/requirements.txt", "torch-lr-finder==0.2.2")  # the last for a page
-    install(session, "-e", ".[accelerate,ray]", TORCH, *trainers, *TESTING)
+    install(session, "-e", ".[accelerate,ray]", TORCH, *trainers, *FOREIGN_STATE, *TESTING)
     install(session, "--no-deps", "fastai==2.8.12", "fastdownload", "fastprogress==1.0.3")
     session.run("pytest", *SEVERAL_PROCESSES, PAGES, *session.posargs, env=ONE_THREAD)
 

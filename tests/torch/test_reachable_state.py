@@ -16,11 +16,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from proof_nets import NETS
 from torch import nn
 from torch_nets import cross_entropy, loader, net, sgd
 
 from lrfinder import LRFinder, LRFinderWarning
+from lrfinder._state.object_graph import Walk
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._randomness import data_objects
+from lrfinder.torch._snapshot.snapshot import FRAMEWORK
 
 pytestmark = pytest.mark.usefixtures("seed")
 STEPS = 6
@@ -486,6 +490,49 @@ def test_state_of_a_step_and_its_hooks_is_restored():
         return TorchLearner.from_step(step, loader(), modules=[model], optimizers=[optimizer])
 
     continues_as_its_twin(make)
+
+
+def kept(learner):
+    """Return the ids of what a snapshot of the learner visits."""
+    training = learner._state
+    walk = Walk(FRAMEWORK, data_objects(training.data))
+    walk.visit_roots([*training.modules, *training.optimizers, *training.stateful])
+    walk.visit_callables(training.callables)
+    return walk.seen
+
+
+def missing(learner):
+    """Return the names of what the check looks at and a snapshot does not hold."""
+    seen = kept(learner)
+    return [name for name, one in learner._inspection.visited() if id(one) not in seen]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in LOSSES if not kind.startswith("a keyword")])
+def test_a_snapshot_holds_all_that_the_check_looks_at_in_a_loss_with(kind):
+    model = net()
+    learner = TorchLearner(model, sgd(model), LOSSES[kind](), loader())
+    learner.iteration(0.05)
+    assert missing(learner) == []
+
+
+@pytest.mark.parametrize("kind", OBJECTS)
+def test_a_snapshot_holds_all_that_the_check_looks_at_in_an_object_that_is_a(kind):
+    model = Holding(kind())
+    learner = TorchLearner(
+        model, Projected(model.parameters(), kind), cross_entropy, loader(), stateful=[SimpleNamespace(held=kind())]
+    )
+    learner.iteration(0.05)
+    assert missing(learner) == []
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NETS)
+def test_a_snapshot_holds_all_that_the_check_looks_at_in_the_net(name):
+    model = NETS[name]()
+    with torch.no_grad():
+        model(torch.ones(4, 6))  # which initializes a lazy one
+    learner = TorchLearner(model, sgd(model), cross_entropy, loader())
+    assert missing(learner) == []
 
 
 # --- what is left alone ---------------------------------------------------------------------------------------------------

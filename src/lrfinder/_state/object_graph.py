@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from functools import partial
 from math import inf
@@ -14,7 +15,7 @@ from lrfinder._state.attributes import attributes_of, is_entered
 from lrfinder._state.callables import class_values, is_function, reached
 from lrfinder._state.nodes import PASSED_OVER, Node, builtin_node, has_state_dict, is_iterator, items, object_node
 from lrfinder._state.rollback import restore_all
-from lrfinder.errors import SnapshotError
+from lrfinder.errors import LRFinderWarning, SnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -100,9 +101,8 @@ class GraphSnapshot:
         callables: functions and callable objects, by names for messages; None for one that was not given.
         data: objects that belong to the data, which are not entered.
 
-    Attributes:
-        skipped: the names of what leads to more than :data:`MAX_OBJECTS` objects, and was not copied.
-        iterators: the names of iterators that ``callables`` reach, which cannot return to where they were.
+    A warning names what leads to more than :data:`MAX_OBJECTS` objects and was not copied, and iterators that ``callables``
+    reach, which cannot return to where they were.
     """
 
     def __init__(
@@ -112,18 +112,26 @@ class GraphSnapshot:
         callables: Mapping[str, object] = MappingProxyType({}),
         data: Iterable[object] = (),
     ) -> None:
-        walk = _Walk(framework, data)
+        walk = Walk(framework, data)
         walk.visit_roots(roots)
         walk.visit_callables(callables)
-        self._pieces, self.skipped, self.iterators = walk.pieces, walk.skipped, walk.iterators
+        self._pieces = walk.pieces
+        _warn(walk)
 
     def restore(self) -> None:
         """Restore everything, or raise a :class:`RestoreError` that names the parts that failed."""
         restore_all(self._pieces)
 
 
-class _Walk:
-    """The walk of a snapshot. It visits each object once; those that are known first, which thus have their usual names."""
+class Walk:
+    """The walk of a snapshot. It visits each object once; those that are known first, which thus have their usual names.
+
+    Attributes:
+        pieces: what was copied.
+        seen: the ids of all objects that were visited.
+        skipped: the names of what leads to more than :data:`MAX_OBJECTS` objects, and was not copied.
+        iterators: the names of iterators that functions reach.
+    """
 
     def __init__(self, framework: Framework, data: Iterable[object]) -> None:
         self.pieces: list[Piece] = []
@@ -131,7 +139,7 @@ class _Walk:
         self.iterators: list[str] = []
         self._framework = framework
         self._data = list(data)  # references, so that no other object gets the id of one
-        self._seen = set(map(id, self._data))
+        self.seen = set(map(id, self._data))
         self._strangers: deque[Place] = deque()  # objects of unknown classes
         self._functions: deque[tuple[str, object]] = deque()
         self._reached: deque[Reached] = deque()  # by functions, and by the classes of what was visited
@@ -183,7 +191,7 @@ class _Walk:
 
     def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
         """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None."""
-        visit, seen = self._framework.visit, self._seen
+        visit, seen = self._framework.visit, self.seen
         start, first = pending[:1], len(self.pieces)
         while pending:
             path, value = place = pending.pop()
@@ -214,7 +222,7 @@ class _Walk:
         if is_function(value):
             self._functions.append((str(path), value))
         elif self._framework.enters(value):
-            self._seen.remove(id(value))
+            self.seen.remove(id(value))
             self._strangers.append(place)
 
     def _enter(self, place: Place) -> Node | None:
@@ -223,6 +231,13 @@ class _Walk:
         if is_function(value):
             self._functions.append((str(path), value))
         return object_node(value) if self._framework.enters(value) else None
+
+
+def _warn(walk: Walk) -> None:
+    too_many = f"leads to more than {MAX_OBJECTS:,} objects; list those that the training changes in stateful"
+    once = "is an iterator, which cannot return to where it was; draw from the learner's data instead"
+    for name, reason in (dict.fromkeys(walk.skipped, too_many) | dict.fromkeys(walk.iterators, once)).items():
+        warnings.warn(f"The {name} is not restored: it {reason}.", LRFinderWarning, stacklevel=2)
 
 
 def _named(root: object) -> Place:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from itertools import chain
 from types import MappingProxyType
@@ -11,9 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch.nn.parameter import is_lazy
 
-from lrfinder._state.object_graph import MAX_OBJECTS
 from lrfinder._state.rollback import restore_all
-from lrfinder.errors import LRFinderWarning
 from lrfinder.randomness import States, capture, restore_states
 from lrfinder.torch._randomness import data_generators, data_objects, global_generators
 from lrfinder.torch._snapshot.snapshot import Snapshot
@@ -60,7 +57,6 @@ class TrainingState:
         self.stateful = [*stateful, *(one for one in of_accelerate if one is not None)]
         self.data = data
         self.callables = callables
-        self._warned: set[str] = set()
         self._of_data = data_generators(data)
         self._store = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
 
@@ -87,18 +83,7 @@ class TrainingState:
         """Copy everything; one of ``stateful`` without attributes and ``state_dict()`` raises a ``LearnerError``."""
         roots = [*self.modules, *self.optimizers, *self.stateful]
         objects = Snapshot(roots, self._store, callables=self.callables, data=data_objects(self.data))
-        self._warn(objects)
         return TrainingSnapshot(objects, capture(self.generators()))
-
-    def _warn(self, objects: Snapshot) -> None:
-        """Name, once, what the callables reach and the snapshot does not hold."""
-        too_many = f"leads to more than {MAX_OBJECTS:,} objects; list those that the training changes in stateful"
-        once = "is an iterator, which cannot return to where it was; draw from the learner's data instead"
-        skipped = [*((name, too_many) for name in objects.skipped), *((name, once) for name in objects.iterators)]
-        for name, reason in skipped:
-            if name not in self._warned:
-                self._warned.add(name)
-                warnings.warn(f"The {name} is not restored: it {reason}.", LRFinderWarning, stacklevel=2)
 
     def restore(self, snapshot: TrainingSnapshot) -> None:
         """Restore everything, tensors in place; a ``RestoreError`` names the parts that could not be restored."""

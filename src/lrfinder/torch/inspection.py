@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -32,8 +32,8 @@ NONE: Mapping[str, object] = MappingProxyType({})
 class Inspection:
     """The look at one training; of what functions reach, the first look decides what counts as state.
 
-    An object counts that holds a tensor, an array or a generator at the first look, or has a ``state_dict()``. What a
-    ``forward`` appends to a list is a record of the user, and no state.
+    An object counts that was given itself, or that holds a tensor, an array or a generator at the first look, or has a
+    ``state_dict()``. A list that was empty then, or held numbers, is a record of the user.
 
     Args:
         modules: the modules.
@@ -115,10 +115,9 @@ def fingerprint(*objects: Any) -> dict[str, object]:
 
 @dataclass
 class _FirstLook:
-    """Decisions of the first look, by the names of what functions reach: whether it counts, and the lengths of lists."""
+    """Decisions of the first look: whether what functions reach counts, by its name."""
 
     counts: dict[str, bool] = field(default_factory=dict)
-    lengths: dict[str, int] = field(default_factory=dict)
     is_over: bool = False
 
 
@@ -169,6 +168,7 @@ class _Look:
         """Look at what functions reach: those given, and those found so far."""
         self.walk.enters_data = False
         given = [Visit(one, Path(name)) for name, one in callables.items() if one is not None]
+        self.found += self.walk.tree(*(visit for visit in given if not isinstance(visit.value, (*FUNCTIONS, type))))
         found, self.walk.functions = self.walk.functions, []
         self._follow([*given, *found], {id(data)})
 
@@ -191,7 +191,7 @@ class _Look:
         if self._times[name] > 1:  # of another function with the same name
             name += f" ({self._times[name]})"
         is_known, before = id(visit.value) in walk.visited, len(walk.visited)
-        found = walk.tree(self._without_appended(visit, name))
+        found = walk.tree(visit)
         if not first.is_over and name not in first.counts:
             is_state = is_known or any(one.is_state for one in found)
             first.counts[name] = is_state or (not isinstance(visit.value, PLAIN) and has_state_dict(visit.value))
@@ -200,17 +200,6 @@ class _Look:
         else:
             self.beside += found
             walk.forget_since(before)
-
-    def _without_appended(self, visit: Visit, name: str) -> Visit:
-        """Return a list as long as it was at the first look: what is appended is a record of the user."""
-        if type(visit.value) is not list or id(visit.value) in self.walk.visited:
-            return visit
-        items = cast("list[object]", visit.value)
-        length = self._first.lengths.setdefault(name, len(items))
-        self.walk.mark(visit)
-        if len(items) != length:
-            self.beside.append(Found(f"length of {visit.path}", len(items)))
-        return visit._replace(value=items[:length])
 
 
 def _name_of(function: Visit) -> str:

@@ -55,7 +55,7 @@ class Snapshot(GraphSnapshot):
         roots = list(roots)
         for root in roots:
             _check_root(root)
-        super().__init__(roots, _FRAMEWORK, callables, data)
+        super().__init__(roots, FRAMEWORK, callables, data)
         rehearse(self._pieces)
         flat = {saved: saved.flat for _, saved in self.tensors() if saved.flat is not None}
         copies, self._owner = (InMemory() if store is None else store).store(list(flat.values()))
@@ -106,11 +106,11 @@ def _visit(value: object) -> Node | None:
     if isinstance(value, _STATEFUL):
         return object_node(value) if has_slots(value) else Node(children=[vars(value)])
     generator = own_generator(value)
-    return None if generator is None else Node(SavedGenerator(generator, type(value)))
+    return None if generator is None else Node(SavedGenerator(generator, type(value)), [getattr(value, "__dict__", None)])
 
 
 def _is_state(value: object) -> bool:
     return isinstance(value, (Tensor, *_STATEFUL)) or own_generator(value) is not None
 
 
-_FRAMEWORK = Framework(_visit, _is_state, frozenset({"torch"}), _DATA)
+FRAMEWORK = Framework(_visit, _is_state, frozenset({"torch"}), _DATA)
