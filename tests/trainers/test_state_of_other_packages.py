@@ -58,10 +58,10 @@ def losses_after(learner, find):
 def test_an_optimizer_continues_as_its_twin(name, moment):
     def learner():
         model = network()
-        made = TorchLearner(model, OPTIMIZERS[name](model), nn.CrossEntropyLoss(), batches())
+        later = TorchLearner(model, OPTIMIZERS[name](model), nn.CrossEntropyLoss(), batches())
         for _ in range(0 if moment == "fresh" else 4):
-            made.iteration(0.01)
-        return made
+            later.iteration(0.01)
+        return later
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
