@@ -5,12 +5,15 @@ import random
 import signal
 import tempfile
 import time
+import warnings
 from contextlib import contextmanager
 from itertools import chain, repeat
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader, default_collate
+
+from lrfinder import LRFinderWarning
 
 # --- data: each function returns data for the learner ---------------------------------------------------------------
 
@@ -151,6 +154,14 @@ def deterministic():
         assert torch.are_deterministic_algorithms_enabled()
     finally:
         torch.use_deterministic_algorithms(mode=False)
+
+
+@contextmanager
+def without_a_warning():
+    """Ignore that a training that a fault changes once does not repeat."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Not repeatable", LRFinderWarning)
+        yield
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from proof_mutations import attribute, of_numpy, of_torch, tensors
 from lrfinder.replay import position_of
 from lrfinder.torch import TorchLearner
 
-MIDDLE = {"moment": "in the middle of an epoch", "what": ("find", "compare")}
+MIDDLE = {"moment": "in the middle of an epoch"}
 
 
 def item(find, *keys):
