@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
+from lrfinder._state.attributes import attributes_of, is_entered
+from lrfinder._state.callables import is_function, reached
 from lrfinder._state.data_attributes import DataAttributes
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
+from lrfinder._state.nodes import has_state_dict, items
 from lrfinder._state.place_numbers import NUMPY
 from lrfinder._state.rollback import restore_all
 
@@ -17,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from lrfinder._state.place_numbers import ArrayKind
+
+
+_FRAMEWORKS = frozenset({"torch", "keras", "tensorflow", "jax", "jaxlib", "mxnet"})  # whose other objects are not entered
+_MAX_MEMBERS = 1000  # of a container that is searched; a longer one holds samples
+_MAX_OBJECTS = 10_000  # in which generators are searched
 
 
 class RandomGenerator(NamedTuple):
@@ -94,6 +102,7 @@ def data_generators(
 ) -> tuple[RandomGenerator, ...]:
     """Return the random generators in ``data``, and in its loaders, samplers and data sets.
 
+    Generators count wherever these lead: in transforms and functions that make a batch of samples, of any class.
     Attributes with plain values (an epoch number, a counter) and the numbers in containers (the index list of a sampler)
     count as one more generator: replaying a batch leaves them as drawing it did. Call this once for each data, because the
     generators remember what they have read.
@@ -116,10 +125,10 @@ def data_generators(
         generator = own(value)
         if generator is not None:
             found.append(generator)
-        elif hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or "sampler" in name):
+        elif hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or _holds_place(name, value)):
             owners.append((value, hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")))
             pending.extend(vars(value).items())
-        else:
+        elif len(seen) < _MAX_OBJECTS:
             pending.extend(("", member) for member in _members(value, inside))
     if not owners:
         return tuple(found)
@@ -127,11 +136,21 @@ def data_generators(
     return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
 
 
+def _holds_place(name: str, value: object) -> bool:
+    """Return whether the numbers of an object in an attribute of a loader count: samplers and collators."""
+    return "sampler" in name or (name == "collate_fn" and not is_function(value) and is_entered(type(value), _FRAMEWORKS))
+
+
 def _members(value: object, inside: tuple[type, ...]) -> Iterable[object]:
-    """Return the data sets in a list, a tuple or a dict, as ``ConcatDataset`` and similar classes hold them."""
-    items: Any = cast("dict[object, object]", value).values() if isinstance(value, dict) else value
-    first = next(iter(items), None) if isinstance(value, list | tuple | dict) else None
-    return items if isinstance(first, inside) else ()
+    """Return what a value leads to where a generator may be: attributes, short containers, and what a function reaches."""
+    if is_function(value):
+        return [one.value for one in reached(value, "", _FRAMEWORKS)]
+    if isinstance(value, list | tuple | dict):
+        held = items(cast("list[object]", value))
+        is_short = len(cast("list[object]", value)) <= _MAX_MEMBERS
+        return held if is_short or isinstance(next(iter(held)), inside) else ()  # as ConcatDataset holds many data sets
+    is_trained = has_state_dict(value)
+    return attributes_of(value).values() if is_entered(type(value), _FRAMEWORKS) and not is_trained else ()
 
 
 class _Array(NamedTuple):
