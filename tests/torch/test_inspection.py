@@ -141,11 +141,11 @@ class Noisy(Dataset):
         return inputs + float(self.transform.rng.random()), target
 
 
-def test_state_of_an_object_inside_the_data_set_is_reported():
+def test_of_an_object_inside_the_data_set_a_generator_is_restored_and_a_counter_is_reported():
     data = torch.utils.data.DataLoader(Noisy(), batch_size=8, shuffle=True)
-    lost = lrfinder.check(learner(net(), data=data)).lost
-    assert "attribute: data.dataset.transform.total" in lost
-    assert "generator: data.dataset.transform.rng" in lost
+    check = lrfinder.check(learner(net(), data=data))
+    assert check.lost == ("attribute: data.dataset.transform.total",)
+    assert "generator: data.dataset.transform.rng" in {finding.what for finding in check.state if finding.changed}
 
 
 class Chance(nn.Module):
@@ -681,7 +681,7 @@ def test_plain_values_that_functions_reach_are_seen_beside_the_state():
     step(None)
     assert set(differing(inspection.unrestored(), before)) == {
         "attribute: closure calls of step",
-        "length of closure history of step",
+        "attribute: closure history of step",
         "attribute: closure settings.decay of step",
     }
 
