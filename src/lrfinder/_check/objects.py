@@ -10,11 +10,13 @@ import logging
 import random
 import sys
 import threading
+from array import array
 from collections import deque
+from contextlib import suppress
 from enum import Enum
 from functools import partial
 from hashlib import blake2b
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -117,37 +119,47 @@ class _Walk:
 
 
 def _look(value: Any, packages: frozenset[str]) -> Look:
-    if isinstance(value, np.ndarray):
-        array = cast("np.ndarray[Any, Any]", value)
-        return Look(content=array.shape if array.dtype.hasobject else array_digest(array), is_state=True)
-    state = _generator_state(value)
+    if isinstance(value, np.ndarray | bytearray | array):
+        return Look(content=array_digest(cast("Any", value)), is_state=True)
+    state = generator_state(value)
     if state is not None:
         return Look("generator", state, is_state=True)
     inside = dict(_items(value))
     if not isinstance(value, NEVER) and not _is_foreign(type(value), packages):
-        inside |= {f".{name}": one for name, one in attributes(value).items()}
+        inside |= {f".{name}": one for name, one in attributes_of(value).items()}
         called = getattr(type(value), "__call__", None)  # noqa: B004  (its code, not whether it can be called)
         inside |= {"()": MethodType(called, value)} if isinstance(called, FunctionType) else {}
     items = [*cast("set[object]", value)] if isinstance(value, set | frozenset) else [value]
     return Look(content=frozenset(map(repr, items)) if all(isinstance(one, PLAIN) for one in items) else None, inside=inside)
 
 
-def array_digest(array: np.ndarray[Any, Any]) -> tuple[object, ...]:
-    """Return the digest of an array with its shape and dtype."""
-    memory = cast("Any", np.ascontiguousarray(array).view(np.uint8) if array.size else b"")
-    return blake2b(memory, digest_size=16).digest(), array.shape, str(array.dtype)
+def array_digest(value: np.ndarray[Any, Any] | bytearray | array[Any]) -> object:
+    """Return the digest of an array or a bytearray, with its type; of an array of objects, its shape and dtype alone."""
+    if not isinstance(value, np.ndarray):
+        return blake2b(value, digest_size=16).digest(), getattr(value, "typecode", "bytes")
+    if value.dtype.hasobject:
+        return value.shape, value.dtype.str
+    memory = cast("Any", np.ascontiguousarray(value).view(np.uint8) if value.size else b"")
+    return blake2b(memory, digest_size=16).digest(), value.shape, value.dtype.str
 
 
-def attributes(value: object) -> dict[str, object]:
-    """Return what is stored in the dictionary and in the slots of an object."""
-    slots = [name for kind in type(value).__mro__ for name in _slots(kind) if name not in {"__dict__", "__weakref__"}]
-    found = {name: getattr(value, name) for name in slots if hasattr(value, name)}
-    return found | dict(getattr(value, "__dict__", {}))
+def attributes_of(value: object) -> dict[str, object]:
+    """Return what an object stores in its dictionary and in slots; no property is read."""
+    found: dict[str, object] = {}
+    members = [item for kind in reversed(type(value).__mro__) if "__slots__" in vars(kind) for item in vars(kind).items()]
+    for name, member in members:
+        if isinstance(member, MemberDescriptorType):
+            with suppress(AttributeError):  # never set
+                found[name] = member.__get__(value)
+    return found | (dictionary_of(value) or {})
 
 
-def _slots(kind: type) -> Iterable[str]:
-    declared = vars(kind).get("__slots__", ())
-    return [declared] if isinstance(declared, str) else declared
+def dictionary_of(value: object) -> dict[str, object] | None:
+    """Return the dictionary of an object's attributes, if it has one."""
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return None
 
 
 def _items(value: Any) -> Iterator[tuple[str, object]]:
@@ -168,15 +180,29 @@ def _is_foreign(kind: type, packages: frozenset[str]) -> bool:
     return package in {*packages, "numpy", "lrfinder", *(sys.stdlib_module_names - OF_USERS)}
 
 
-def _generator_state(value: object) -> object:
+def generator_state(value: object) -> object:
+    """Return the state of a generator of Python or numpy; None for another value."""
     if isinstance(value, random.Random):
         return value.getstate()
     if isinstance(value, np.random.RandomState):
-        state: Any = value.get_state(legacy=True)
-        return state[1].tobytes(), state[2:]
+        return _comparable(value.get_state(legacy=False))
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        return repr(cast("Any", getattr(value, "bit_generator", value)).state)
+        return _comparable(cast("Any", getattr(value, "bit_generator", value)).state)
     return None
+
+
+def _comparable(state: object) -> object:
+    if isinstance(state, np.ndarray):
+        return cast("np.ndarray[Any, Any]", state).tobytes()
+    if not isinstance(state, dict):
+        return state
+    return {key: _comparable(item) for key, item in cast("dict[str, object]", state).items()}
+
+
+def global_generators() -> dict[str, object]:
+    """Return the states of the generators of Python and numpy that everyone shares, by name."""
+    of_numpy: object = np.random.get_state(legacy=False)  # noqa: NPY002  (the one that users draw from)
+    return {"generator: python": random.getstate(), "generator: numpy": _comparable(of_numpy)}
 
 
 def _reached(name: str, function: Any, packages: set[str]) -> Iterator[tuple[str, object]]:

@@ -5,12 +5,9 @@ It shares no code with the snapshot, so that neither hides the other's faults. M
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lrfinder._check.objects import Look, array_digest, attributes, observed
+from lrfinder._check.objects import Look, array_digest, attributes_of, global_generators, observed
 from lrfinder.gluon._framework import mx
 
 if TYPE_CHECKING:
@@ -33,8 +30,7 @@ def observe(
         others: further objects, by name.
         generators: generators of the data, each with a ``name`` and a ``get()``.
     """
-    keys: Any = np.random.get_state()  # noqa: NPY002  (the one that users draw from)
-    found: dict[str, object] = {"generator: python": random.getstate(), "generator: numpy": (keys[1].tobytes(), keys[2:])}
+    found = global_generators()
     found |= {f"generator: {one.name} of the data": one.get() for one in generators}
     parameters = net.collect_params()
     for name, parameter in parameters.items():
@@ -73,7 +69,7 @@ def _look(value: Any) -> Look | None:
     if isinstance(value, mx.gluon.Parameter):
         return Look(inside={f"[{k}]": array for k, array in enumerate(value._data or [])}, is_state=True)
     if isinstance(value, (mx.gluon.Block, *CLASSES)):
-        return Look(inside={f".{name}": one for name, one in attributes(value).items() if name not in _settings()})
+        return Look(inside={f".{name}": one for name, one in attributes_of(value).items() if name not in _settings()})
     return None
 
 

@@ -6,13 +6,12 @@ looked at but copies: ``Tensor.numpy()`` marks memory of PyTorch as not resizabl
 
 from __future__ import annotations
 
-import random
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfinder._check.objects import PLAIN, Look, array_digest, attributes, observed
+from lrfinder._check.objects import PLAIN, Look, array_digest, attributes_of, global_generators, observed
 from lrfinder.keras._framework import jax, keras, tensorflow, torch
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def observe(model: Any, others: Mapping[str, object], generators: Iterable[Any])
         generators: generators of the data, each with a ``name`` and a ``get()``.
     """
     known: list[object] = []
-    found: dict[str, object] = dict(_global_generators())
+    found: dict[str, object] = global_generators() | dict(_further_generators())
     found |= {f"generator: {one.name} of the data": one.get() for one in generators}
     for kind, variables in _variables(model).items():
         known += variables
@@ -74,7 +73,7 @@ def _rate(optimizer: Any) -> object:
 
 def _own(value: Any) -> dict[str, object]:
     """Return the attributes of an object of Keras that are not Keras's own settings and caches."""
-    found = {name: one for name, one in attributes(value).items() if name not in _settings()}
+    found = {name: one for name, one in attributes_of(value).items() if name not in _settings()}
     if type(value).__module__.partition(".")[0] not in PACKAGES:
         return found
     return {name: one for name, one in found.items() if not (name.startswith("_") or isinstance(one, PLAIN))}
@@ -133,10 +132,7 @@ def _content(variable: Any) -> object:
     return array_digest(np.asarray(keras.ops.convert_to_numpy(variable.value))), variable.dtype
 
 
-def _global_generators() -> Iterator[tuple[str, object]]:
-    yield "generator: python", random.getstate()
-    keys: Any = np.random.get_state()  # noqa: NPY002  (the one that users draw from)
-    yield "generator: numpy", (keys[1].tobytes(), keys[2:])
+def _further_generators() -> Iterator[tuple[str, object]]:
     loaded: Any = sys.modules.get("torch")
     if hasattr(loaded, "get_rng_state"):
         yield "generator: torch", loaded.get_rng_state().numpy().tobytes()

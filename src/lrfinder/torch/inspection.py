@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lrfinder._check.objects import attributes_of, dictionary_of
 from lrfinder.torch._inspection.callables import FUNCTIONS, reached
-from lrfinder.torch._inspection.objects import DATA, Path, attributes_of, dictionary_of, has_state_dict
+from lrfinder.torch._inspection.objects import DATA, Path, has_state_dict
 from lrfinder.torch._inspection.training_walk import TrainingWalk
 from lrfinder.torch._inspection.values import PLAIN, digest, global_generators
 from lrfinder.torch._inspection.walk import MAX_OBJECTS, Found, Part, Visit
@@ -58,7 +59,7 @@ class Inspection:
     def observe(self) -> dict[str, object]:
         """Return everything that the training could change and a restore should bring back; names are ``"kind: name"``."""
         look = self._look()
-        return dict(global_generators()) | _named(look.found)
+        return global_generators() | _named(look.found)
 
     def unrestored(self) -> dict[str, object]:
         """Return what the functions reach and a restore leaves as it is: nothing in it was state at the first look."""
@@ -110,7 +111,7 @@ def fingerprint(*objects: Any) -> dict[str, object]:
     for k, one in enumerate(objects):
         if not isinstance(one, nn.Module | Optimizer):
             look.found += look.walk.tree(Visit(one.state_dict(), Path(f"{type(one).__name__} {k}")))
-    return dict(global_generators()) | _named(look.found)
+    return global_generators() | _named(look.found)
 
 
 @dataclass

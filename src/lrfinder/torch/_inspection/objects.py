@@ -69,36 +69,6 @@ def has_state_dict(value: object) -> bool:
     return any("state_dict" in vars(one) for one in type(value).__mro__)
 
 
-def attributes_of(value: object) -> dict[str, object]:
-    """Return what an object stores in its dictionary and in slots; no property is read."""
-    found: dict[str, object] = {}
-    for one in type(value).__mro__:
-        if is_own(one):
-            found.update(_in_slots(value, one))
-    return found | (dictionary_of(value) or {})
-
-
-def dictionary_of(value: object) -> dict[str, object] | None:
-    """Return the dictionary of an object's attributes, if it has one."""
-    try:
-        return object.__getattribute__(value, "__dict__")
-    except AttributeError:
-        return None
-
-
-def _in_slots(value: object, kind: type) -> dict[str, object]:
-    found: dict[str, object] = {}
-    if "__slots__" not in vars(kind):
-        return found
-    for name, member in list(vars(kind).items()):
-        if isinstance(member, types.MemberDescriptorType):
-            try:
-                found[name] = member.__get__(value)
-            except AttributeError:  # never set
-                continue
-    return found
-
-
 def class_attributes(kind: type) -> dict[str, object]:
     """Return the values that a class of the user keeps for all its objects; methods and properties are not among them."""
     values = cast("dict[str, object]", dict(vars(kind)))

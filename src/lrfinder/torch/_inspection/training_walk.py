@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from lrfinder.torch._inspection.objects import Path, attributes_of
-from lrfinder.torch._inspection.values import GENERATORS, PLAIN, array_digest, digest, generator_state, inner_tensors
+from lrfinder._check.objects import array_digest, attributes_of
+from lrfinder.torch._inspection.objects import Path
+from lrfinder.torch._inspection.values import GENERATORS, PLAIN, digest, generator_state, inner_tensors
 from lrfinder.torch._inspection.walk import MAX_INDICES, Found, Part, Visit, Walk, is_setting
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import random
 from collections import deque
-from collections.abc import Iterator
 from enum import Enum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, cast
@@ -18,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-if TYPE_CHECKING:
-    from array import array
+from lrfinder._check import objects
 
-Named = Iterator[tuple[str, object]]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PLAIN = (
     *(bool, int, float, complex, str, bytes, type(None), Enum, np.generic, range, slice, itertools.count),
@@ -101,34 +100,19 @@ def _pieces(tensor: Tensor) -> Iterator[Tensor]:
             yield from _pieces(part[0]) if len(part) == 1 else [part]
 
 
-def array_digest(value: np.ndarray[Any, Any] | bytearray | array[Any]) -> object:
-    """Return the digest of an array or a bytearray, with its type; of an array of objects, its shape alone."""
-    if not isinstance(value, np.ndarray):
-        return blake2b(value, digest_size=16).digest(), getattr(value, "typecode", "bytes")
-    if value.dtype.hasobject:
-        return value.shape, value.dtype.str
-    return blake2b(np.ascontiguousarray(value).data, digest_size=16).digest(), value.shape, value.dtype.str
-
-
 def generator_state(value: object) -> object:
     """Return the state of a random generator."""
-    if isinstance(value, torch.Generator):
-        return digest(value.get_state())
-    if isinstance(value, random.Random):
-        return value.getstate()
-    if isinstance(value, np.random.RandomState):
-        return _comparable(value.get_state(legacy=False))
-    return _comparable(cast("Any", getattr(value, "bit_generator", value)).state)
+    return digest(value.get_state()) if isinstance(value, torch.Generator) else objects.generator_state(value)
 
 
-def global_generators() -> Named:
-    """Yield the states of the generators of Python, numpy and torch that everyone shares, by name."""
-    yield "generator: python", random.getstate()
-    yield "generator: numpy", _comparable(np.random.get_state(legacy=False))  # noqa: NPY002  (the one that users draw from)
-    yield "generator: torch", digest(torch.get_rng_state())
-    if torch.cuda.is_initialized():
-        for k, state in enumerate(torch.cuda.get_rng_state_all()):
-            yield f"generator: cuda {k}", digest(state)
+def global_generators() -> dict[str, object]:
+    """Return the states of the generators of Python, numpy and torch that everyone shares, by name."""
+    of_cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+    return {
+        **objects.global_generators(),
+        "generator: torch": digest(torch.get_rng_state()),
+        **{f"generator: cuda {k}": digest(state) for k, state in enumerate(of_cuda)},
+    }
 
 
 def shared_generators() -> list[object]:
@@ -137,14 +121,6 @@ def shared_generators() -> list[object]:
     of_numpy = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
     of_cuda = torch.cuda.default_generators if torch.cuda.is_initialized() else ()
     return [of_python, of_numpy, torch.default_generator, *of_cuda]
-
-
-def _comparable(state: object) -> object:
-    if isinstance(state, np.ndarray):
-        return cast("np.ndarray[Any, Any]", state).tobytes()
-    if not isinstance(state, dict):
-        return state
-    return {key: _comparable(item) for key, item in cast("dict[str, object]", state).items()}
 
 
 def plain_text(value: object) -> object:

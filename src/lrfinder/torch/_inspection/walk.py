@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lrfinder._check.objects import attributes_of
 from lrfinder.torch._inspection.callables import FUNCTIONS
-from lrfinder.torch._inspection.objects import DATA, Path, attributes_of, has_contents, has_state_dict
+from lrfinder.torch._inspection.objects import DATA, Path, has_contents, has_state_dict
 from lrfinder.torch._inspection.values import PLAIN, plain_text, shared_generators
 
 MAX_OBJECTS = 100_000  # that one object may lead to
