@@ -47,3 +47,18 @@ def test_a_value_of_a_graph_is_named_by_the_path_to_it():
     snapshot = GraphSnapshot([{"net": {"_parts": [0, {"weight": Failing()}]}}], Framework(visit))
     with pytest.raises(RestoreError, match=r"^net\.1\.weight \(ValueError: no\) could"):
         snapshot.restore()
+
+
+def test_a_slot_that_a_subclass_declares_again_is_restored():
+    class Base:
+        __slots__ = ("value",)
+
+    class Derived(Base):
+        __slots__ = ("value",)
+
+    held = Derived()
+    held.value = 1
+    snapshot = GraphSnapshot([held], Framework(nothing))
+    held.value = 2
+    snapshot.restore()
+    assert held.value == 1

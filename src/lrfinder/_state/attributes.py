@@ -41,9 +41,9 @@ class Attributes(NamedTuple):
 def is_entered(kind: type, frameworks: frozenset[str]) -> bool:
     """Return whether to look into the attributes of objects of a class.
 
-    Never entered are objects of ``frameworks`` (names of packages), of numpy, of lrfinder and of most of the standard
-    library, of which tables of weak references are; and modules, classes, functions, files, loggers, threads, weak
-    references and exceptions, of whichever class.
+    Objects of ``frameworks`` (names of packages), of numpy and of lrfinder are not entered. Of the standard library, only
+    simple holders of values and tables of weak references are. Modules, classes, functions, files, loggers, threads, weak
+    references and exceptions are never entered, subclasses of the user included.
     """
     package = package_of(kind)
     if issubclass(kind, _WEAK_TABLES):
@@ -66,12 +66,12 @@ def attributes_of(value: object) -> Attributes:
         dictionary = object.__getattribute__(value, "__dict__")
     except AttributeError:
         dictionary = None
-    return Attributes(dictionary if type(dictionary) is dict else None, _slots_of(value))
+    return Attributes(dictionary if type(dictionary) is dict else None, _filled_slots(value))
 
 
 def has_slots(value: object) -> bool:
     """Return whether the class of an object declares slots."""
-    return bool(_slots(type(value)))
+    return bool(slots_of(type(value)))
 
 
 def restore_dictionary(value: object, dictionary: dict[str, Any]) -> None:
@@ -84,16 +84,16 @@ def restore_attributes(value: object, saved: Attributes) -> None:
     """Put back the dictionary itself and the values of slots; the contents of the dictionary are restored by others."""
     if saved.dictionary is not None:
         restore_dictionary(value, saved.dictionary)
-    for name, slot in _slots(type(value)).items():
+    for name, slot in slots_of(type(value)).items():
         if name in saved.slots:
             slot.__set__(value, saved.slots[name])
-        elif name in _slots_of(value):
+        elif name in _filled_slots(value):
             slot.__delete__(value)
 
 
-def _slots_of(value: object) -> dict[str, Any]:
+def _filled_slots(value: object) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, slot in _slots(type(value)).items():
+    for name, slot in slots_of(type(value)).items():
         try:
             found[name] = slot.__get__(value)
         except AttributeError:  # it has no value
@@ -102,8 +102,8 @@ def _slots_of(value: object) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _slots(kind: type) -> dict[str, Any]:
-    """Return the descriptors of the slots that a class and its bases declare in Python."""
-    declaring = [one for one in kind.__mro__ if "__slots__" in vars(one)]
+def slots_of(kind: type) -> dict[str, Any]:
+    """Return the descriptors of the slots that a class and its bases declare in Python, by name."""
+    declaring = [one for one in reversed(kind.__mro__) if "__slots__" in vars(one)]  # a subclass replaces a slot of its base
     members = [(name, slot) for one in declaring for name, slot in vars(one).items()]
     return {name: cast("Any", slot) for name, slot in members if type(slot) is types.MemberDescriptorType}

@@ -11,11 +11,12 @@ import copy
 import sys
 import zlib
 from collections import deque
-from functools import cache
-from types import MappingProxyType, MemberDescriptorType, ModuleType
+from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from lrfinder._state.attributes import has_slots, slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -117,7 +118,7 @@ def _can_be_copied(value: object) -> bool:
     """Return whether the value has contents; functions, classes, modules and other callables are no part of a batch."""
     if callable(value) or isinstance(value, ModuleType):
         return False
-    return isinstance(value, _CONTAINERS) or hasattr(value, "__dict__") or bool(_slots(type(value)))
+    return isinstance(value, _CONTAINERS) or hasattr(value, "__dict__") or has_slots(value)
 
 
 def _copy_attributes(value: Any, new: Any, leaf: Leaf, copies: _Copies) -> None:
@@ -126,19 +127,12 @@ def _copy_attributes(value: Any, new: Any, leaf: Leaf, copies: _Copies) -> None:
     if isinstance(attributes, dict):
         contents = cast("dict[str, Any]", attributes)
         new.__dict__.update({name: _copied(item, leaf, copies) for name, item in contents.items()})
-    for slot in _slots(type(value)):
+    for slot in slots_of(type(value)).values():
         try:
             item = slot.__get__(value)
         except AttributeError:  # not set
             continue
         slot.__set__(new, _copied(item, leaf, copies))
-
-
-@cache
-def _slots(kind: type) -> tuple[MemberDescriptorType, ...]:
-    """Return the slots of a class written in Python and of its bases."""
-    with_slots = [vars(base) for base in kind.__mro__ if "__slots__" in vars(base)]
-    return tuple([one for names in with_slots for one in names.values() if isinstance(one, MemberDescriptorType)])
 
 
 def nbytes(batch: object) -> int:
@@ -196,7 +190,7 @@ def _parts(value: Any) -> Iterable[object] | None:
     if _array_bytes(value) is not None:
         return None
     own = list(getattr(value, "__dict__", {}).values())
-    own += [getattr(value, slot.__name__) for slot in _slots(type(value)) if hasattr(value, slot.__name__)]
+    own += [getattr(value, name) for name in slots_of(type(value)) if hasattr(value, name)]
     if isinstance(value, dict | MappingProxyType):
         return [*cast("dict[object, object]", value).values(), *own]
     if isinstance(value, list | tuple | deque):

@@ -58,7 +58,7 @@ class SavedShell:
     A call restores everything that it has: attributes, ``requires_grad``, and the gradient or its absence.
     """
 
-    __slots__ = ("_attributes", "_grad", "_requires_grad", "_tensor")
+    __slots__ = ("_attributes", "_grad", "_requires_grad", "_tensor")  # because a large model has many tensors
 
     def __init__(self, tensor: Tensor) -> None:
         self._tensor = tensor
@@ -75,6 +75,9 @@ class SavedShell:
     def __call__(self) -> None:
         """Restore attributes, ``requires_grad``, and the gradient or its absence."""
         _restore_attributes(self._tensor, self._attributes)
+        self._restore_gradient()
+
+    def _restore_gradient(self) -> None:
         if self._tensor.is_leaf:
             if self._tensor.requires_grad != self._requires_grad:
                 self._tensor.requires_grad_(self._requires_grad)
@@ -82,24 +85,20 @@ class SavedShell:
                 self._tensor.grad = self._grad
 
 
-class SavedTensor:
-    """One tensor; a call restores everything except its contents, which :meth:`fill` restores afterwards.
+class SavedTensor(SavedShell):
+    """A tensor with memory; a call restores everything except its contents, which :meth:`fill` restores afterwards.
 
     ``flat`` is its memory, 1-D, or None if it cannot be copied together with others. Whoever copies many tensors together
     sets ``copy``, as bytes or in their dtype. After a call that succeeds, ``is_placed``: the contents can be restored.
     """
 
-    # slots, because a large model has many of these
-    __slots__ = ("_alias", "_attributes", "_grad", "_nbytes", "_requires_grad", "_tensor", "copy", "flat", "is_placed")
+    __slots__ = ("_alias", "_nbytes", "copy", "flat", "is_placed")
 
     def __init__(self, tensor: Tensor, part: Tensor | None = None) -> None:
+        super().__init__(tensor)
         part = tensor if part is None else part
-        self._tensor = tensor
         self._alias = part.detach()  # the same memory, under a name that nobody else can redirect
         self._nbytes = self._alias.untyped_storage().nbytes() if part.layout is torch.strided else 0
-        self._attributes = vars(tensor).copy() or _NO_ATTRIBUTES
-        self._requires_grad = tensor.requires_grad
-        self._grad = tensor.grad if tensor.is_leaf else None
         self.flat = _flat(self._alias) if type(part) in _COPIED_TOGETHER and not part.is_inference() else None
         self.copy = None if self.flat is not None else self._writable_part().detach().to("cpu", copy=True)
         self.is_placed = False
@@ -149,12 +148,6 @@ class SavedTensor:
         assert self.copy is not None
         as_bytes = self.copy.dtype is not self.flat.dtype
         return self.flat.view(self.copy.dtype) if as_bytes else self.flat, self.copy
-
-    def _restore_gradient(self) -> None:
-        if self._tensor.is_leaf:
-            self._tensor.requires_grad_(self._requires_grad)
-            if self._tensor.grad is not self._grad:
-                self._tensor.grad = self._grad
 
     def _restore_memory(self) -> None:
         tensor, alias = self._tensor, self._alias
