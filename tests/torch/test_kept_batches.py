@@ -86,8 +86,6 @@ def refilled(x, y):
 def emptied(batch):
     batch = batch.store if isinstance(batch, Moving) else batch
     for name in ("x", "y"):
-        if isinstance(batch, MappingProxyType | tuple):
-            return
         if hasattr(batch, "keys"):
             batch.pop(name)
         elif hasattr(batch, "pop"):
@@ -102,6 +100,7 @@ def counted(batch):
     x.data = x.data + 1  # where the container holds the same tensor, it holds another value
 
 
+CANNOT_BE_EMPTIED = {"named tuple", "mapping proxy"}
 WAYS = {"tensors in place": lambda batch: refilled(*parts(batch)), "contents removed": emptied, "rows and data": counted}
 
 
@@ -158,8 +157,10 @@ def expected():
     return answers(learner_of(SameMemory("own")))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("container", CONTAINERS)
+@pytest.mark.parametrize(
+    ("container", "way"),
+    [(one, way) for one in CONTAINERS for way in WAYS if way != "contents removed" or one not in CANNOT_BE_EMPTIED],
+)
 def test_a_step_that_changes_its_batch_in_place_changes_nothing_that_is_replayed(container, way, expected):
     data = batches_in(container)
     for feed in (data, Stored(data), iter([batch for _ in range(80) for batch in data])):
