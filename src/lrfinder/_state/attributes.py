@@ -81,7 +81,7 @@ def restore_dictionary(value: object, dictionary: dict[str, Any]) -> None:
 
 
 def restore_attributes(value: object, saved: Attributes) -> None:
-    """Put back the dictionary itself and the values of slots; the contents of the dictionary are restored by others."""
+    """Put back the dictionary itself and the values of slots; the dictionary's contents have a node of their own."""
     if saved.dictionary is not None:
         restore_dictionary(value, saved.dictionary)
     for name, slot in slots_of(type(value)).items():

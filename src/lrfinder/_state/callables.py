@@ -40,9 +40,9 @@ def is_function(value: object) -> bool:
 def reached(function: object, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:
     """Yield what a function reaches, and what the functions that it reaches do; each function is followed once.
 
-    These are the object of a bound method or a callable object, the arguments of a ``partial``, default values, the cells
-    of a closure, and the globals that the code names. Functions of lrfinder are not followed. Those of ``frameworks``,
-    numpy and the standard library are followed into their closures alone, as a decorator's.
+    These are the object of a method, the arguments of a ``partial``, default values, the cells of a closure, and the globals
+    that the code names. Functions of lrfinder are not followed. Those of ``frameworks``, numpy and the standard library are
+    followed into their closures alone, where a decorator keeps the function that it wraps.
     """
     pending: list[tuple[object, str]] = [(function, name)]
     followed: set[int] = set()

@@ -66,7 +66,7 @@ class Framework(NamedTuple):
 
 
 class _Path(NamedTuple):
-    """The path to a value: its key in the value at ``parent``. It becomes text only where a restore fails."""
+    """The path to a value: its key in the value at ``parent``. It becomes text only in messages."""
 
     parent: _Path | None
     key: object
@@ -92,8 +92,8 @@ class GraphSnapshot:
     """A copy of everything that can be reached from ``roots`` and that training changes.
 
     Containers, arrays of numpy and objects of any class are restored as the same objects with the same contents and
-    attributes; ``framework`` says which are not entered. What ``callables`` reach by their own names is restored where it
-    holds state of the framework, an array or a ``state_dict()``, at the snapshot or at the restore.
+    attributes; ``framework`` says which are not entered. What ``callables`` reach by their own names is restored if it holds
+    state at the snapshot or at the restore: values of the framework, an array, or a ``state_dict()``.
 
     Args:
         roots: the objects.
@@ -101,8 +101,8 @@ class GraphSnapshot:
         callables: functions and callable objects, by names for messages; None for one that was not given.
         data: objects that belong to the data, which are not entered.
 
-    A warning names what leads to more than :data:`MAX_OBJECTS` objects and was not copied, and iterators that ``callables``
-    reach, which cannot return to where they were.
+    A warning names what was not copied because it leads to more than :data:`MAX_OBJECTS` objects. It also names iterators
+    that ``callables`` reach, which cannot return to where they were.
     """
 
     def __init__(
@@ -124,7 +124,9 @@ class GraphSnapshot:
 
 
 class Walk:
-    """The walk of a snapshot. It visits each object once; those that are known first, which thus have their usual names.
+    """The walk of a snapshot, which visits each object once.
+
+    What the framework knows comes first, so that messages give it its usual name; objects of unknown classes come later.
 
     Attributes:
         pieces: what was copied.

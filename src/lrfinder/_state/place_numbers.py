@@ -80,7 +80,7 @@ class Numbers:
         """Return whether the container holds the same numbers now."""
         try:
             alike = all(map(operator.eq, self._containers, self._contents))
-        except Exception:  # noqa: BLE001  (as for one)
+        except Exception:  # noqa: BLE001  (see _same)
             return False
         return alike and all(kind.equal(piece, content) for piece, content, kind in self._arrays)
 

@@ -36,8 +36,8 @@ class Snapshot(GraphSnapshot):
 
     The walk enters modules, optimizers, schedulers, gradient scalers and objects of the user, with all their attributes. It
     copies tensors (values, memory, shape, ``requires_grad``, ``grad`` or its absence, attributes) and random generators. A
-    tensor is restored as the same object in the same memory, so that tied weights stay tied, and compiled models and
-    captured graphs stay valid.
+    tensor is restored as the same object in the same memory: tied weights stay tied, and compiled models and captured graphs
+    stay valid.
 
     Raises:
         LearnerError: a root has neither attributes nor a ``state_dict()``.
