@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._search.trial import SAME_LOSS
+from lrfinder._search.trial import is_same_loss
 from lrfinder.errors import DataEndedError, LRFinderWarning
 
 if TYPE_CHECKING:
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from lrfinder.learner import BaseLearner
 
 ADVICE = "lrfinder.check(learner) names what does not come back"
-
-
-def is_same_loss(one: float, other: float) -> bool:
-    """Return whether two losses of one batch and one state are equal to rounding; both may be NaN."""
-    return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=SAME_LOSS)
 
 
 def warn_unless_repeatable(learner: BaseLearner, state: object, lrs: Sequence[float], losses: NDArray[np.float64]) -> None:

@@ -218,7 +218,7 @@ def _reached(name: str, function: Any, packages: set[str]) -> Iterator[tuple[str
             yield from ((f"{cell_name} in {name}", one) for one in _contents(cell))
         own = function.__globals__
         if str(own.get("__name__")).partition(".")[0] not in packages | (sys.stdlib_module_names - OF_USERS):
-            yield from ((f"{one} in {name}", own[one]) for one in _names(function.__code__) if one in own)
+            yield from ((f"{one} in {name}", own[one]) for one in names_in(function.__code__) if one in own)
     elif function is not None:
         yield name, function
 
@@ -230,6 +230,7 @@ def _contents(cell: Any) -> list[object]:
         return []
 
 
-def _names(code: CodeType) -> list[str]:
-    nested = [name for one in code.co_consts if isinstance(one, CodeType) for name in _names(one)]
+def names_in(code: CodeType) -> list[str]:
+    """Return the names of globals and attributes in a code object and those nested in it."""
+    nested = [name for one in code.co_consts if isinstance(one, CodeType) for name in names_in(one)]
     return [*dict.fromkeys([*code.co_names, *nested])]

@@ -11,7 +11,7 @@ import numpy as np
 from lrfinder._results.records import Status, Stop
 from lrfinder._results.results import Suggestion
 from lrfinder._search.interval import interval
-from lrfinder._search.trial import SAME_LOSS
+from lrfinder._search.trial import is_same_loss
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def not_repeated(curve: RangeTest, starts: Mapping[float, Sequence[float]]) -> s
     pairs += [("of another probe at the same rate", first[0], first[1:]) for first in starts.values() if first]
     for which, loss, others in pairs:
         for other in others:
-            if not math.isnan(loss) and not math.isclose(loss, other, rel_tol=SAME_LOSS):
+            if not math.isnan(loss) and not is_same_loss(loss, other):
                 return (
                     f"not repeatable: the first loss after a restore was {other:.6g}, {which} {loss:.6g}, so that "
                     "the probes did not see the same batches and random numbers; lrfinder.check(learner) names what does "

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from lrfinder._results.records import Record, Stop
-from lrfinder._search.trial import SAME_LOSS, Trial, rates_of
+from lrfinder._search.trial import Trial, is_same_loss, rates_of
 from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of
 from lrfinder.errors import FactoryError
 
@@ -83,8 +82,7 @@ class VerifiedRunner:
 
     def _require_same(self, first: float) -> None:
         expected = self._first_loss
-        both_nan = math.isnan(first) and math.isnan(expected)
-        if not (both_nan or math.isclose(first, expected, rel_tol=SAME_LOSS)):
+        if not is_same_loss(first, expected):
             message = (
                 f"The first loss was {expected:.6g} in the sweep and is {first:.6g} in a probe of another worker or run: "
                 "the factory must make the same learner wherever and whenever it is called. Let it set every seed that it "

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
     Losses = tuple[float, ...]
 
-SAME_LOSS = 1e-5  # relative difference within which two first losses are equal: sums in another order differ by less
+_SAME_LOSS = 1e-5  # relative difference; sums in another order differ by less
+
+
+def is_same_loss(one: float, other: float) -> bool:
+    """Return whether two losses of one batch and one state are equal to rounding; both may be NaN."""
+    return (math.isnan(one) and math.isnan(other)) or math.isclose(one, other, rel_tol=_SAME_LOSS)
 
 
 class Trial(NamedTuple):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 from functools import partial
-from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import nn
 
+from lrfinder._check.objects import names_in
 from lrfinder.torch._inspection.objects import NOT_OWN, Path, class_attributes, is_own
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def _of_method(function: object, kind: type) -> Iterator[tuple[Path, object]]:
             continue
         seen.add(id(one))
         yield Path(f"{kind.__name__}.{one.__name__}"), one
-        pending += [_method(kind, name) for name in _names_in(one.__code__)]
+        pending += [_method(kind, name) for name in names_in(one.__code__)]
 
 
 def _method(kind: type, name: str) -> object:
@@ -110,13 +111,6 @@ def _of_function(function: FunctionType, name: str) -> Iterator[tuple[Path, obje
     yield from ((Path(f"default {key}", of), value) for key, value in zip(names, defaults, strict=True))
     yield from ((Path(f"default {key}", of), value) for key, value in (function.__kwdefaults__ or {}).items())
     yield from ((Path(f"{name}.{key}"), value) for key, value in list(vars(function).items()))
-    for key in dict.fromkeys(_names_in(code)):
+    for key in names_in(code):
         if key in function.__globals__ and not hasattr(builtins, key):
             yield Path(f"global {key}", of), function.__globals__[key]
-
-
-def _names_in(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for one in code.co_consts:
-        if isinstance(one, CodeType):
-            yield from _names_in(one)
