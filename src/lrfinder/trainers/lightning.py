@@ -66,8 +66,8 @@ class LightningLearner(LazyLearner):
     but not stepped.
 
     All of this happens in a copy of the trainer, so that yours does not change. At the first use of the learner the copy
-    prepares as ``fit`` does: it calls ``setup``, ``configure_model`` and ``configure_optimizers`` of the module, and moves
-    it to the trainer's device and precision, where it stays.
+    begins as ``fit`` does, up to its first batch: it calls hooks such as ``setup`` and ``configure_model``, and moves the
+    module to the trainer's device and precision. The end of the search undoes that.
 
     Args:
         module: the module to train. With manual optimization, its ``training_step`` returns the loss.

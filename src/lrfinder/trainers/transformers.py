@@ -51,8 +51,8 @@ class TrainerLearner(LazyLearner):
     ``create_optimizer()`` follow, with your callbacks around them. Overridden methods count.
 
     A search leaves out the scheduler, the callbacks of :data:`QUIET`, and those of the package itself: progress, logs,
-    reports, checkpoints, early stopping, evaluation. All of this happens in a copy of the trainer that shares the parameters
-    of the model.
+    reports, checkpoints, early stopping, evaluation. All of this happens in a copy of the trainer that shares the model. It
+    begins as ``train()`` does, up to its first batch; the end of the search undoes that.
 
     Args:
         trainer: the trainer, on one device.
