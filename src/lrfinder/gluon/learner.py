@@ -47,7 +47,7 @@ class GluonLearner(BaseLearner):
         device: a device or a list of them; by default the net's own, or else the first GPU, or else the CPU.
         loss_fn: ``loss_fn(output, label)``, a loss for each sample; by default softmax cross-entropy.
         trainer: by default ``gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.001})``.
-        stateful: further objects that the training changes; their attributes are restored.
+        stateful: further objects that the training changes; they are restored with all that they hold.
         replay_bytes: the most bytes of batches to cache for replay (see :func:`lrfinder.replay.stream`).
 
     Raises:

@@ -38,7 +38,7 @@ class KerasLearner(BaseLearner):
         model: a compiled ``keras.Model``, built or not. A ``train_step`` of its own must return a ``"loss"``.
         data: an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches: a list, a ``keras.utils.PyDataset``, a
             ``tf.data.Dataset``, a PyTorch ``DataLoader``. It is cycled without end, except for an iterator, which ends.
-        stateful: further objects that the training changes; their attributes are restored.
+        stateful: further objects that the training changes; they are restored with all that they hold.
         replay_bytes: the most bytes of batches to cache for replay (see :func:`lrfinder.replay.stream`).
 
     Raises:

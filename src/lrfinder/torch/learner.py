@@ -61,7 +61,7 @@ class TorchLearner(BaseLearner):
         clip: called with the optimizer's parameters before each update:
             ``lambda parameters: torch.nn.utils.clip_grad_norm_(parameters, 1.0)``.
         group: the parameter group whose rate is given, by its index or by its entry ``"name"``.
-        stateful: further objects that the training changes (an averaged model, a metric); their attributes are restored.
+        stateful: further objects that the training changes (an averaged model, a metric); all that they hold is restored.
         replay_bytes: the memory for batches that are stored for replay (see :func:`lrfinder.replay.stream`).
         snapshot_dir: a folder to write snapshots to, for a model that does not fit into memory twice. They are deleted when
             the search ends.
