@@ -5,8 +5,9 @@ from collections import OrderedDict, deque
 import pytest
 
 from lrfinder import RestoreError
+from lrfinder._state.framework import Framework
 from lrfinder._state.nodes import Node
-from lrfinder._state.object_graph import Framework, GraphSnapshot
+from lrfinder._state.object_graph import GraphSnapshot
 
 
 def nothing(value):

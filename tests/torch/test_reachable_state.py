@@ -21,7 +21,7 @@ from torch import nn
 from torch_nets import cross_entropy, loader, net, sgd
 
 from lrfinder import LRFinder, LRFinderWarning
-from lrfinder._state.object_graph import Walk
+from lrfinder._state.walk import Walk
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._randomness import data_objects
 from lrfinder.torch._snapshot.snapshot import FRAMEWORK

@@ -24,7 +24,13 @@ _NEVER_ENTERED_MODULES = {  # of the standard library; what their classes hold b
     *("weakref", "contextvars", "_contextvars", "enum"),
 }
 _WEAK_TABLES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
-_ENTERED_MODULES = {"__main__", "collections", "types", "argparse"}  # as UserDict and SimpleNamespace hold users' values
+_ENTERED_MODULES = {
+    "__main__",
+    "collections",
+    "types",
+    "argparse",
+    "queue",
+}  # as UserDict and SimpleNamespace hold users' values
 
 
 class Attributes(NamedTuple):

@@ -7,13 +7,13 @@ import sys
 from functools import cache, partial
 from itertools import count
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType, ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._state.attributes import package_of
 from lrfinder._state.nodes import PASSED_OVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _EMPTY_CELL = object()
 
@@ -37,29 +37,51 @@ def is_function(value: object) -> bool:
     return isinstance(value, FunctionType | MethodType | partial)
 
 
-def reached(function: object, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:
-    """Yield what a function reaches, and what the functions that it reaches do; each function is followed once.
+def owner_of(function: object) -> object:
+    """Return the object behind what is called: that of a bound method, of a partial's function, or the callable object."""
+    while isinstance(function, partial):
+        function = function.func
+    return function.__self__ if isinstance(function, MethodType) else function
 
-    These are the object of a method, the arguments of a ``partial``, default values, the cells of a closure, and the globals
-    that the code names. Functions of lrfinder are not followed. Those of ``frameworks``, numpy and the standard library are
-    followed into their closures alone, where a decorator keeps the function that it wraps.
+
+def reached(function: object, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:
+    """Yield what a function reaches, further functions among it.
+
+    These are the object of a bound method or a callable object, the arguments of a ``partial``, default values, the cells
+    of a closure, and the globals that the code names, also in modules of the user. Functions of lrfinder are not followed.
+    Those of ``frameworks``, numpy and the standard library are followed into their closures alone, as a decorator's.
     """
-    pending: list[tuple[object, str]] = [(function, name)]
-    followed: set[int] = set()
-    while pending:
-        function, name = pending.pop()
-        if id(function) in followed:
-            continue
-        followed.add(id(function))
-        for one in _directly(function, name, frameworks):
-            if is_function(one.value):
-                pending.append((one.value, one.name))
-            elif isinstance(one.value, type):
-                yield from class_values(one.value, frameworks)
-            elif not isinstance(one.value, BuiltinFunctionType):
-                yield one
-            elif not isinstance(one.value.__self__, ModuleType):  # a method of a list or of a generator
-                yield Reached(one.name, one.value.__self__)
+    for one in _directly(function, name, frameworks):
+        if not isinstance(one.value, BuiltinFunctionType):
+            yield one
+        elif not isinstance(one.value.__self__, ModuleType):  # a method of a list or of a generator
+            yield Reached(one.name, one.value.__self__)
+
+
+def attributes_named(function: object) -> Iterable[str]:
+    """Return the names of the attributes that the code of a function reads or writes."""
+    return _names_in(function.__code__).attributes if isinstance(function, FunctionType) else ()
+
+
+def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
+    """Yield the methods of a class and its bases that are the user's own code, and not that of an installed package."""
+    for one in kind.__mro__:
+        if _is_own_code(one.__module__):
+            attributes: dict[str, Any] = dict(vars(one))
+            for name, value in attributes.items():
+                inner = getattr(value, "fget", value)  # of a property
+                function: object = getattr(inner, "__func__", inner)
+                if isinstance(function, FunctionType):
+                    yield name, function
+
+
+@cache
+def _is_own_code(module_name: str) -> bool:
+    """Return whether a module is neither of the standard library nor installed."""
+    package = module_name.partition(".")[0]
+    file = getattr(sys.modules.get(module_name), "__file__", None) or ""
+    is_standard = package in sys.stdlib_module_names and package != "__main__"
+    return not (is_standard or package == "lrfinder" or "site-packages" in file or "dist-packages" in file)
 
 
 def _directly(function: object, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:
@@ -88,7 +110,7 @@ def _is_followed(package: str, frameworks: frozenset[str]) -> bool:
 
 def class_values(kind: type, frameworks: frozenset[str]) -> Iterator[Reached]:
     """Yield the values that a class and its bases keep for all their objects, as far as they are the user's."""
-    for one in kind.__mro__:
+    for one in (*kind.__mro__, type(kind)):
         if _is_followed(package_of(one), frameworks):
             for attribute, value in list(vars(one).items()):
                 if type(value) in PASSED_OVER or isinstance(value, count):  # a count of a class numbers its objects
@@ -110,10 +132,28 @@ def _of_function(function: FunctionType, name: str, frameworks: frozenset[str]) 
     yield from (Reached(f"a default of {name}", value) for value in defaults)
     if vars(function):
         yield Reached(f"attributes of {name}", vars(function))
-    for global_name in _names_in(function.__code__):
-        if global_name in namespace and not hasattr(builtins, global_name):
-            binding = partial(namespace.get, global_name), partial(namespace.__setitem__, global_name)
-            yield Reached(f"global {global_name} of {name}", namespace[global_name], binding)
+    names = _names_in(function.__code__)
+    for global_name in names.globals:
+        if global_name not in namespace or hasattr(builtins, global_name):
+            continue
+        value = namespace[global_name]
+        if isinstance(value, ModuleType):
+            yield from _in_module(value, names.attributes, name)
+        else:
+            yield Reached(f"global {global_name} of {name}", value, _binding(namespace, global_name))
+
+
+def _in_module(module: ModuleType, attributes: Iterable[str], name: str) -> Iterator[Reached]:
+    """Yield what a function may reach as an attribute of a module of the user."""
+    if _is_own_code(module.__name__):
+        for attribute in attributes:
+            if attribute in vars(module):
+                found = vars(module)[attribute]
+                yield Reached(f"{module.__name__}.{attribute} of {name}", found, _binding(vars(module), attribute))
+
+
+def _binding(namespace: dict[str, Any], name: str) -> tuple[Callable[[], object], Callable[[object], object]]:
+    return partial(namespace.get, name), partial(namespace.__setitem__, name)
 
 
 def _in_closure(function: FunctionType, name: str) -> Iterator[Reached]:
@@ -129,11 +169,22 @@ def _contents(cell: CellType) -> object:
         return _EMPTY_CELL
 
 
+class _Names(NamedTuple):
+    """The names of globals and attributes in a code object and those nested in it."""
+
+    globals: tuple[str, ...]
+    attributes: tuple[str, ...]
+
+
 @cache
-def _names_in(code: CodeType) -> tuple[str, ...]:
-    """Return the names of the globals that a code object and those nested in it read or bind."""
+def _names_in(code: CodeType) -> _Names:
     import dis  # takes long to import, and few learners have a function that is followed
 
-    own = [one.argval for one in dis.get_instructions(code) if one.opname.endswith("_GLOBAL")]
-    nested = [name for one in code.co_consts if isinstance(one, CodeType) for name in _names_in(one)]
-    return tuple(dict.fromkeys([*own, *nested]))
+    read = [(one.opname, one.argval) for one in dis.get_instructions(code)]
+    nested = [_names_in(one) for one in code.co_consts if isinstance(one, CodeType)]
+    own_globals = [name for operation, name in read if operation.endswith("_GLOBAL")]
+    own_attributes = [name for operation, name in read if operation.endswith(("_ATTR", "_METHOD"))]
+    return _Names(
+        tuple(dict.fromkeys([*own_globals, *(name for one in nested for name in one.globals)])),
+        tuple(dict.fromkeys([*own_attributes, *(name for one in nested for name in one.attributes)])),
+    )

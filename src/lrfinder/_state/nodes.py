@@ -48,7 +48,8 @@ def builtin_node(value: object) -> Node | None:
         restores = [one.restore for one in (contents, attributes) if one.restore is not None]
         return Node(partial(_call_all, restores), [contents.children, *attributes.children])
     if isinstance(value, _IMMUTABLE_CONTAINERS):
-        return Node(children=dict(enumerate(cast("tuple[object, ...]", value))))
+        held = dict(enumerate(cast("tuple[object, ...]", value)))
+        return Node(children=held if kind in _IMMUTABLE_CONTAINERS else [held, *object_node(value).children])
     if isinstance(value, MappingProxyType):
         return Node(children=dict(cast("MappingProxyType[object, object]", value)))
     return _array(value)
@@ -86,7 +87,8 @@ def has_state_dict(value: object) -> bool:
 
 def is_iterator(value: object) -> bool:
     """Return whether a value is an iterator and not a file."""
-    return hasattr(type(value), "__next__") and not isinstance(value, io.IOBase)
+    kind = type(value)
+    return hasattr(kind, "__next__") and not issubclass(kind, io.IOBase) and not kind.__module__.startswith("unittest")
 
 
 def _call_all(functions: list[Callable[[], object]]) -> None:
@@ -133,7 +135,7 @@ def _array(value: object) -> Node | None:
         return Node()
     if found.dtype.hasobject:
         return Node(partial(np.copyto, found, found.copy()), dict(enumerate(found.ravel().tolist())))
-    return Node(partial(_restore_array, found, found.copy()))
+    return Node(partial(_restore_array, found, found.copy()), object_node(found).children)
 
 
 def _restore_array(value: np.ndarray[Any, Any], saved: np.ndarray[Any, Any]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
+from lrfinder._state.framework import Framework
 from lrfinder._state.nodes import Node
-from lrfinder._state.object_graph import Framework, GraphSnapshot
+from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import States, capture, own_generator, restore_states
 

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lrfinder._state.framework import Framework
 from lrfinder._state.nodes import Node
-from lrfinder._state.object_graph import Framework
 from lrfinder.errors import ModelError
 from lrfinder.randomness import capture, own_generator, restore_states
 

@@ -14,14 +14,16 @@ import numpy as np
 
 from lrfinder import randomness
 from lrfinder._state.attributes import package_of
+from lrfinder._state.framework import Framework
 from lrfinder._state.nodes import Node
-from lrfinder._state.object_graph import Framework, GraphSnapshot
 from lrfinder.keras._framework import keras, torch, torch_if_loaded
 from lrfinder.keras.backend_values import backend_node, is_backend_state
 from lrfinder.randomness import RandomGenerator, States, capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from lrfinder._state.object_graph import GraphSnapshot
 
 _global_state: Any = importlib.import_module("keras.src.backend.common.global_state")  # no public module has it
 _SEED_GENERATOR = "global_seed_generator"

@@ -70,7 +70,8 @@ class TrainingState:
 
     @torch.no_grad()
     def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
-        """Initialize the lazy modules by one forward each, in evaluation mode."""
+        """Initialize the lazy modules by one forward each, in evaluation mode; what the callables reach stays as it is."""
+        others = Snapshot([], callables=self.callables, data=[*data_objects(self.data), *self.parts()])
         for module in self.lazy_modules():
             modes = [(part, part.training) for part in module.modules()]
             try:
@@ -78,6 +79,7 @@ class TrainingState:
             finally:
                 for part, training in modes:
                     part.training = training
+        others.restore()
 
     def snapshot(self) -> TrainingSnapshot:
         """Copy everything; one of ``stateful`` without attributes and ``state_dict()`` raises a ``LearnerError``."""

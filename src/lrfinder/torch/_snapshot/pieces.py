@@ -105,7 +105,11 @@ class SavedTensor(SavedShell):
 
     def children(self) -> dict[str, object]:
         """Return the other objects that belong to the tensor, its gradient first."""
-        return self._attributes if self._grad is None else {"grad": self._grad, **self._attributes}
+        tensor: Any = self._tensor
+        hooks = [tensor._backward_hooks, tensor._post_accumulate_grad_hooks]  # noqa: SLF001  (no public name)
+        inside = {} if hooks == [None, None] else {"hooks": tuple(hook for one in hooks if one for hook in one.values())}
+        grad = {} if self._grad is None else {"grad": self._grad}
+        return {**grad, **inside, **self._attributes} if grad or inside else self._attributes
 
     def __call__(self) -> None:
         """Restore memory, shape, attributes, ``requires_grad``, and the gradient or its absence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict, deque
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder._state.attributes import has_slots
+from lrfinder._state.framework import Framework
 from lrfinder._state.nodes import Node, has_state_dict, object_node
-from lrfinder._state.object_graph import Framework, GraphSnapshot
+from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError
 from lrfinder.torch._distributed import sharding
@@ -26,7 +28,14 @@ if TYPE_CHECKING:
 
     from lrfinder.torch._snapshot.stores import CopyStore
 
-_STATEFUL = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
+_STATEFUL = (
+    nn.Module,
+    torch.optim.Optimizer,
+    torch.optim.lr_scheduler.LRScheduler,
+    torch.amp.GradScaler,
+    torch.distributions.Distribution,
+    torch.quasirandom.SobolEngine,
+)
 _DATA = (DataLoader, Dataset, Sampler)
 _CONTAINERS = {dict, OrderedDict, list, tuple, set, deque}
 
@@ -55,7 +64,7 @@ class Snapshot(GraphSnapshot):
         roots = list(roots)
         for root in roots:
             _check_root(root)
-        super().__init__(roots, FRAMEWORK, callables, data)
+        super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data)
         rehearse(self._pieces)
         flat = {saved: saved.flat for _, saved in self.tensors() if saved.flat is not None}
         copies, self._owner = (InMemory() if store is None else store).store(list(flat.values()))
@@ -84,6 +93,14 @@ class Snapshot(GraphSnapshot):
         restore_all((path, saved.fill) for path, saved in one_by_one)
 
 
+def _global_hooks() -> list[object]:
+    """Return the hooks that run in every module and every optimizer."""
+    of_module, of_optimizer = (vars(sys.modules[kind.__module__]) for kind in (nn.Module, torch.optim.Optimizer))
+    kinds = [f"_global_{kind}_hooks" for kind in ("forward_pre", "forward", "backward_pre", "backward")]
+    kinds += [f"_global_optimizer_{kind}_hooks" for kind in ("pre", "post")]
+    return [names[kind] for names in (of_module, of_optimizer) for kind in kinds if names.get(kind)]
+
+
 def _check_root(root: object) -> None:
     is_known = isinstance(root, (*_STATEFUL, Tensor, dict, list, set, deque)) or own_generator(root) is not None
     if not (is_known or hasattr(root, "__dict__") or hasattr(type(root), "__slots__") or has_state_dict(root)):
@@ -103,6 +120,8 @@ def _visit(value: object) -> Node | None:
         return Node(saved, saved.children())
     if isinstance(value, DistributedDataParallel):
         return sharding.data_parallel_state(value)
+    if isinstance(value, torch.jit.ScriptModule):  # whose tensors are not among its attributes
+        return Node(children=[vars(value), dict(value.named_parameters()), dict(value.named_buffers())])
     if isinstance(value, _STATEFUL):
         return object_node(value) if has_slots(value) else Node(children=[vars(value)])
     generator = own_generator(value)

@@ -1,0 +1,244 @@
+"""The walk of a snapshot through objects, and through what functions reach."""
+
+from __future__ import annotations
+
+from collections import deque
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from lrfinder._state.attributes import attributes_of
+from lrfinder._state.callables import attributes_named, class_values, is_function, methods_of, owner_of, reached
+from lrfinder._state.framework import MAX_OBJECTS
+from lrfinder._state.nodes import PASSED_OVER, Node, builtin_node, is_iterator, object_node
+from lrfinder._state.rollback import restore_all
+from lrfinder.errors import SnapshotError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from lrfinder._state.callables import Reached
+    from lrfinder._state.framework import Framework
+
+_RUN_BY_THEMSELVES = {  # without a name in the code
+    *("__call__", "forward", "backward", "setup_context"),
+    *("__iter__", "__next__", "__getitem__", "__enter__", "__exit__"),
+}
+
+
+class _Path(NamedTuple):
+    """The path to a value: its key in the value at ``parent``. It becomes text only in messages."""
+
+    parent: _Path | None
+    key: object
+
+    def __str__(self) -> str:
+        keys: list[object] = []
+        path: _Path | None = self
+        while path is not None:
+            keys.insert(0, path.key)
+            path = path.parent
+        steps = [str(key) if isinstance(key, str | int) else type(key).__name__ for key in keys]
+        return ".".join([step for step in steps[:-1] if not step.startswith("_")] + steps[-1:])
+
+
+Place = tuple[_Path | None, object]
+"""The path to a value, and the value; a container among the roots has no path."""
+
+Piece = tuple[object, Any]
+"""A path, and the function that restores what is there."""
+
+
+class Walk:
+    """The walk of a snapshot, which visits each object once.
+
+    What the framework knows comes first, so that messages give it its usual name; objects of unknown classes come later.
+
+    Attributes:
+        pieces: what was copied.
+        seen: the ids of all objects that were visited.
+        skipped: the names of what leads to more than :data:`MAX_OBJECTS` objects, and was not copied.
+        iterators: the names of iterators that functions reach.
+    """
+
+    def __init__(self, framework: Framework, data: Iterable[object]) -> None:
+        self.pieces: list[Piece] = []
+        self.skipped: list[str] = []
+        self.iterators: list[str] = []
+        self._framework = framework
+        self._data = list(data)  # references, so that no other object gets the id of one
+        self.seen = set(map(id, self._data))
+        self._strangers: deque[Place] = deque()  # objects of unknown classes
+        self._given: set[int] = set()
+        self._functions: deque[tuple[str, object]] = deque()
+        self._followed: dict[int, object] = {}
+        self._reached: deque[Reached] = deque()  # by functions, and by the classes of what was visited
+        self._kinds: set[type] = set()
+        self._named: set[str] = set()  # attributes, by the functions that were followed
+        self._methods: dict[str, list[tuple[str, object]]] = {}  # of the classes of what was visited, not yet named
+        self._unread: list[_Path | None] = []  # iterators in objects
+
+    def visit_roots(self, roots: Iterable[object]) -> None:
+        """Visit objects that were given, and all that they hold."""
+        places = [_named(root) for root in roots]
+        self._given = {id(root) for _, root in places}
+        self.seen -= self._given  # what belongs to the data counts if it is given
+        self._visit(places, self._postpone)
+        while self._strangers:
+            path, value = self._strangers.popleft()
+            was_given = path is None or path.parent is None
+            self._visit([(path, value)], self._enter, inf if was_given else MAX_OBJECTS)
+
+    def visit_callables(self, callables: Mapping[str, object]) -> None:
+        """Visit objects that were given to be called, and what functions reach, those included that were found so far."""
+        given = [(name, function) for name, function in callables.items() if function is not None]
+        self._visit([(_Path(None, name), owner_of(one)) for name, one in given], self._enter)
+        self._functions.extend(given)
+        undecided: list[Reached] = []
+        while self._functions or self._reached or undecided:
+            if self._functions:
+                self._follow(*self._functions.popleft())
+            elif self._reached:
+                self._visit_reached(self._reached.popleft(), undecided)
+            else:  # after all that holds state
+                self._visit_undecided(undecided.pop())
+        self.iterators += [str(path) for path in self._unread if path is not None and path.key in self._named]
+
+    def _follow(self, name: str, function: object) -> None:
+        """Note what a function reaches, and the methods that it names."""
+        if id(function) in self._followed:
+            return
+        self._followed[id(function)] = function
+        self._reached.extend(reached(function, name, self._framework.packages))
+        for attribute in attributes_named(function):
+            self._named.add(attribute)
+            self._functions.extend(self._methods.pop(attribute, ()))
+
+    def _note_class(self, kind: type) -> None:
+        """Note the values of a class, and its methods that are or will be named, or that run by themselves."""
+        self._kinds.add(kind)
+        self._reached.extend(class_values(kind, self._framework.packages))
+        for name, function in methods_of(kind):
+            method = f"{kind.__name__}.{name}", function
+            if name in _RUN_BY_THEMSELVES or name in self._named:
+                self._functions.append(method)
+            else:
+                self._methods.setdefault(name, []).append(method)
+
+    def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
+        if is_function(one.value):
+            self._functions.append((one.name, one.value))
+        if isinstance(one.value, type) and one.value not in self._kinds:
+            self._note_class(one.value)
+        if is_function(one.value) or isinstance(one.value, type):
+            return
+        holds = self._framework.holds_state(one.value)
+        if one.binding is not None:
+            self.pieces.append((one.name, partial(_rebind, self._framework, one, was_state=bool(holds))))
+        if holds:
+            self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
+        elif holds is None:
+            self.skipped.append(one.name)
+        elif self._framework.enters(one.value) or isinstance(one.value, dict | set | deque):
+            others.append(one)  # a list without state is a record for the user
+        elif is_iterator(one.value):
+            self.iterators.append(one.name)
+
+    def _visit_undecided(self, one: Reached) -> None:
+        """Copy an object without state, to be restored if it holds some then: it may create its arrays later."""
+        first = len(self.pieces)
+        self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
+        undecided = self.pieces[first:]
+        self.pieces[first:] = [(one.name, partial(_restore_if_state, self._framework, one.value, undecided))]
+
+    def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
+        """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None."""
+        visit, seen = self._framework.visit, self.seen
+        start, first = pending[:1], len(self.pieces)
+        while pending:
+            path, value = place = pending.pop()
+            if id(value) in seen or type(value) in PASSED_OVER:
+                continue
+            seen.add(id(value))
+            try:
+                node = visit(value)
+            except (
+                RuntimeError,
+                TypeError,
+                ValueError,
+                NotImplementedError,
+            ) as error:  # as tensors of unusual classes raise
+                raise _copy_error(place, error) from error
+            node = node or builtin_node(value) or stranger(place)
+            if node is None:
+                continue
+            if type(value) not in self._kinds:
+                self._note_class(type(value))
+            if node.restore is not None:
+                self.pieces.append((path, node.restore))
+            pending.extend(_children(path, node.children))
+            if len(self.pieces) - first > limit:
+                del self.pieces[first:]
+                self.skipped.append(str(start[0][0]))
+                return
+
+    def _postpone(self, place: Place) -> None:
+        """Note a function or an object of an unknown class for later."""
+        path, value = place
+        if is_function(value):
+            self._functions.append((str(path), value))
+        elif self._enters(value):
+            self.seen.remove(id(value))
+            self._strangers.append(place)
+        elif is_iterator(value):
+            self._unread.append(path)
+
+    def _enter(self, place: Place) -> Node | None:
+        """Return the node of an object of an unknown class; note a function for later."""
+        path, value = place
+        if is_function(value):
+            self._functions.append((str(path), value))
+        elif self._enters(value):
+            return object_node(value)
+        elif is_iterator(value):
+            self._unread.append(path)
+        return None
+
+    def _enters(self, value: object) -> bool:
+        return self._framework.enters(value) or (id(value) in self._given and attributes_of(value).dictionary is not None)
+
+
+def _named(root: object) -> Place:
+    is_container = isinstance(root, dict | list | set | deque | tuple)  # it has no name, because its contents have keys
+    return None if is_container else _Path(None, type(root).__name__), root
+
+
+def _children(path: _Path | None, children: Iterable[object]) -> Iterable[Place]:
+    if isinstance(children, dict):
+        held = cast("dict[object, object]", children).items()
+        return [(_Path(path, key), value) for key, value in held if type(value) not in PASSED_OVER]
+    return [(path, value) for value in children if type(value) not in PASSED_OVER]
+
+
+def _copy_error(place: Place, error: Exception) -> SnapshotError:
+    path, value = place
+    kind = type(value)
+    message = (
+        f"{path}, a {kind.__module__}.{kind.__qualname__}, could not be copied ({type(error).__name__}: {error}). "
+        "Nothing was changed."
+    )
+    return SnapshotError(message)
+
+
+def _rebind(framework: Framework, one: Reached, *, was_state: bool) -> None:
+    """Bind a name to the value that it had, if that holds state or the present one does."""
+    assert one.binding is not None
+    read, write = one.binding
+    now = read()
+    if now is not one.value and (was_state or framework.holds_state(now)):
+        write(one.value)
+
+
+def _restore_if_state(framework: Framework, value: object, pieces: list[Piece]) -> None:
+    if framework.holds_state(value):
+        restore_all(pieces)
