@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import threading
 import weakref
 from collections import OrderedDict, UserDict, deque
 from functools import partial
-from types import SimpleNamespace
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from proof_nets import NETS
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 from torch_nets import cross_entropy, loader, net, sgd
 
 from lrfinder import LRFinder, LRFinderWarning
@@ -384,7 +386,88 @@ def of_an_inference_tensor():
     return loss
 
 
+class Helping:
+    """A loss whose helper names the global, and not the loss itself."""
+
+    def __call__(self, output, target):
+        return cross_entropy(output - self.center(output), target)
+
+    def center(self, output):
+        ARRAYS["center"] += 0.1 * output.detach().mean(0).numpy()
+        return torch.from_numpy(ARRAYS["center"].copy())
+
+
+class Shifting(torch.autograd.Function):
+    """A function of autograd that keeps its shift in a global."""
+
+    @staticmethod
+    def forward(ctx, output):
+        ARRAYS["center"] += 0.1 * output.detach().mean(0).numpy()
+        return output - torch.from_numpy(ARRAYS["center"])
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def of_an_autograd_function(output, target):
+    return cross_entropy(Shifting.apply(output), target)
+
+
+def of_a_module_of_the_user(output, target):
+    return cross_entropy(torch_nets_of_a_user.centered(output), target)
+
+
+torch_nets_of_a_user = ModuleType("torch_nets_of_a_user")
+exec(  # a module that a user imports
+    "import torch\ncenter = torch.zeros(2)\n"
+    "def centered(output):\n    center.mul_(0.9).add_(0.1 * output.detach().mean(0))\n    return output - center\n",
+    vars(torch_nets_of_a_user),
+)
+
+
+def in_a_queue():
+    waiting = queue.Queue()
+    for _ in range(3):
+        waiting.put(torch.zeros(2))
+
+    def loss(output, target):
+        waiting.put(output.detach().mean(0))
+        return cross_entropy(output - waiting.get(), target)
+
+    return loss
+
+
+def in_a_dict_that_is_empty_at_first():
+    means = {}
+
+    def loss(output, target):
+        means["center"] = 0.9 * means.get("center", 0.0) + 0.1 * output.detach().mean(0)
+        return cross_entropy(output - means["center"], target)
+
+    return loss
+
+
+def of_a_sobol_engine():
+    engine = torch.quasirandom.SobolEngine(2, scramble=True, seed=1)
+    return lambda output, target: cross_entropy(output + engine.draw(1)[0], target)
+
+
+class Annealed:
+    calls = 0
+
+    def loss(self, output, target):
+        self.calls += 1
+        return cross_entropy(output, target) * min(1.0, self.calls / 20)
+
+
 LOSSES = {
+    "a helper method": Helping,
+    "a function of autograd": lambda: of_an_autograd_function,
+    "a module of the user": lambda: of_a_module_of_the_user,
+    "a queue of the standard library": in_a_queue,
+    "a dict that is empty at first": in_a_dict_that_is_empty_at_first,
+    "a Sobol engine": of_a_sobol_engine,
     "the class of an object": OfItsClass,
     "a bank that grows": with_a_bank,
     "a function in a tuple": in_a_tuple,
@@ -421,6 +504,7 @@ def reset_globals():
     global GLOBAL  # noqa: PLW0603  (the point)
     GLOBAL = torch.zeros(2)
     ARRAYS["center"] = np.zeros(2, np.float32)
+    torch_nets_of_a_user.center.zero_()
     OfAClass.center = OfItsClass.center = torch.zeros(2)
     with_a_default.__defaults__[0].center.zero_()
 
@@ -449,7 +533,8 @@ def test_state_of_a_loss_that_is_given_itself_is_restored_in(kind):
     def make():
         reset_globals()
         model = net()
-        loss_fn = Warmup() if kind == "numbers alone" else LOSSES[kind]()
+        given = {"numbers alone": Warmup, "numbers alone, by a method": lambda: Annealed().loss}
+        loss_fn = (LOSSES | given)[kind]()
         return TorchLearner(model, sgd(model), loss_fn, loader())
 
     continues_as_its_twin(make)
@@ -533,6 +618,100 @@ def test_a_snapshot_holds_all_that_the_check_looks_at_in_the_net(name):
         model(torch.ones(4, 6))  # which initializes a lazy one
     learner = TorchLearner(model, sgd(model), cross_entropy, loader())
     assert missing(learner) == []
+
+
+def hooked(register):
+    """Return a learner of a net with a hook in which a mean of gradients or outputs lives."""
+    model, means = net(), {}
+
+    def mean_of(value):
+        means["value"] = 0.9 * means.get("value", 0.0) + 0.1 * value.detach()
+        return means["value"]
+
+    register(model, mean_of)
+    return TorchLearner(model, sgd(model), cross_entropy, loader())
+
+
+def of_a_tensor(model, mean_of):
+    model[0].weight.register_hook(lambda gradient: gradient + mean_of(gradient))
+
+
+def of_a_tensor_after_the_backward(model, mean_of):
+    def move(weight):
+        weight.grad.add_(mean_of(weight.grad))
+
+    model[0].weight.register_post_accumulate_grad_hook(move)
+
+
+def of_a_module(model, mean_of):
+    model.register_forward_hook(lambda module, inputs, output: output + mean_of(output).mean())
+
+
+@pytest.mark.parametrize("register", [of_a_tensor, of_a_tensor_after_the_backward, of_a_module])
+def test_state_of_a_hook_is_restored(register):
+    continues_as_its_twin(lambda: hooked(register))
+
+
+def test_state_of_a_hook_of_all_modules_is_restored():
+    handles = []
+
+    def for_all(model, mean_of):
+        while handles:
+            handles.pop().remove()
+        handles.append(
+            nn.modules.module.register_module_forward_hook(
+                lambda module, inputs, output: output + mean_of(output.mean()) if isinstance(module, nn.ReLU) else None
+            )
+        )
+
+    try:
+        continues_as_its_twin(lambda: hooked(for_all))
+    finally:
+        handles.pop().remove()
+
+
+def test_a_data_set_that_is_named_as_stateful_is_restored():
+    def make():
+        model, samples = net(), pairs_with_noise()
+
+        def step(batch):
+            optimizer.zero_grad()
+            loss = cross_entropy(model(batch[0]), batch[1])
+            loss.backward()
+            optimizer.step()
+            samples.tensors[0].add_(0.01 * loss.item())
+            return loss
+
+        optimizer = sgd(model)
+        data = DataLoader(samples, 8)
+        return TorchLearner.from_step(step, data, modules=[model], optimizers=[optimizer], stateful=[samples])
+
+    learner = make()
+    before = learner._state.data.dataset.tensors[0].clone()
+    LRFinder(learner).find(1e-4, 2.0, max_iterations=10)
+    assert torch.equal(learner._state.data.dataset.tensors[0], before)
+
+
+def pairs_with_noise():
+    return TensorDataset(torch.randn(40, 6), torch.arange(40) % 2)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_buffers_of_a_traced_model_are_restored():
+    inner = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    model = torch.jit.trace(inner, torch.randn(8, 6))
+    before = [buffer.clone() for buffer in model.buffers()]
+    LRFinder(TorchLearner(model, torch.optim.SGD(model.parameters(), lr=0.1), cross_entropy, loader())).find(
+        max_iterations=5
+    )
+    assert all(map(torch.equal, model.buffers(), before))
+
+
+def test_an_iterator_inside_an_object_that_a_step_reads_is_named():
+    model, source = net(), SimpleNamespace(numbers=itertools.count(), weight=torch.zeros(()))
+    loss_fn = lambda output, target: cross_entropy(output, target) + next(source.numbers) + source.weight
+    with pytest.warns(LRFinderWarning, match=r"numbers is not restored: it is an iterator"):
+        LRFinder(TorchLearner(model, sgd(model), loss_fn, loader())).find(max_iterations=3)
 
 
 # --- what is left alone ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ _NEVER_ENTERED_MODULES = {  # of the standard library; what their classes hold b
     *("_thread", "threading", "concurrent", "asyncio", "multiprocessing", "subprocess", "_socket", "socket", "ssl"),
     *("weakref", "contextvars", "_contextvars", "enum"),
 }
+_NEVER_ENTERED_PACKAGES = {  # most show or record a training
+    *("lrfinder", "numpy"),
+    *("matplotlib", "plotly", "IPython", "ipywidgets", "tqdm", "rich", "loguru"),
+    *("wandb", "mlflow", "tensorboard", "tensorboardX", "comet_ml", "neptune"),
+}
 _WEAK_TABLES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
 _ENTERED_MODULES = {
     "__main__",
@@ -47,14 +52,14 @@ class Attributes(NamedTuple):
 def is_entered(kind: type, frameworks: frozenset[str]) -> bool:
     """Return whether to look into the attributes of objects of a class.
 
-    Objects of ``frameworks`` (names of packages), of numpy and of lrfinder are not entered. Of the standard library, only
-    simple holders of values and tables of weak references are. Modules, classes, functions, files, loggers, threads, weak
-    references and exceptions are never entered, subclasses of the user included.
+    Objects of ``frameworks`` (names of packages), of numpy and of packages that record a training are not entered. Of the
+    standard library, only simple holders of values and tables of weak references are. Modules, classes, functions, files,
+    loggers, threads, weak references and exceptions are never entered, subclasses of the user included.
     """
     package = package_of(kind)
     if issubclass(kind, _WEAK_TABLES):
         return True
-    if package in frameworks or package in {"lrfinder", "numpy"} or issubclass(kind, _NEVER_ENTERED):
+    if package in frameworks or package in _NEVER_ENTERED_PACKAGES or issubclass(kind, _NEVER_ENTERED):
         return False
     if package in sys.stdlib_module_names and package not in _ENTERED_MODULES:
         return False
