@@ -6,6 +6,9 @@ The trainings use nothing but the four operations and python's Mersenne Twister,
 bit, on every machine. The answers were recorded before the search was restructured into ask and tell.
 """
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import hashlib
 import json
 import math

@@ -1,5 +1,8 @@
 """Batches of any kind, changed in place by the step or written by the loader into the same memory: nothing shows."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import warnings
 from collections import Counter, OrderedDict, UserDict, UserList, defaultdict, deque
 from dataclasses import dataclass
