@@ -696,7 +696,7 @@ def pairs_with_noise():
     return TensorDataset(torch.randn(40, 6), torch.arange(40) % 2)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit")
+@pytest.mark.filterwarnings("ignore")
 def test_buffers_of_a_traced_model_are_restored():
     inner = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
     model = torch.jit.trace(inner, torch.randn(8, 6))

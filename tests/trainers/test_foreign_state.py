@@ -1,5 +1,8 @@
 """Optimizers of other packages: what they keep in objects and tensors of their own classes is seen by the check."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import pytest
 import torch
 from torch import nn

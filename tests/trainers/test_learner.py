@@ -1,3 +1,6 @@
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR, StepLR

@@ -1,5 +1,8 @@
 """Transformers: what train() does before its first step happens before a search too, and nothing of it remains."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import random
 import sys
 import types
