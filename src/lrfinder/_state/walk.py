@@ -74,8 +74,9 @@ class Walk:
         self._followed: dict[int, object] = {}
         self._reached: deque[Reached] = deque()  # by functions, and by the classes of what was visited
         self._kinds: set[type] = set()
-        self._named: set[str] = set()  # attributes, by the functions that were followed
-        self._methods: dict[str, list[tuple[str, object]]] = {}  # of the classes of what was visited, not yet named
+        self._named: dict[str, list[type]] = {}  # attributes, each with the classes whose methods name it
+        self._methods: dict[str, list[tuple[str, object, type]]] = {}  # of the classes of what was visited, by name
+        self._kind_of: dict[int, type] = {}  # by the ids of their methods
         self._unread: list[_Path | None] = []  # iterators in objects
 
     def visit_roots(self, roots: Iterable[object]) -> None:
@@ -110,20 +111,21 @@ class Walk:
             return
         self._followed[id(function)] = function
         self._reached.extend(reached(function, name, self._framework.packages))
+        kind = self._kind_of.get(id(function), object)
         for attribute in attributes_named(function):
-            self._named.add(attribute)
-            self._functions.extend(self._methods.pop(attribute, ()))
+            self._named.setdefault(attribute, []).append(kind)
+            methods = self._methods.get(attribute, ())
+            self._functions.extend((label, method) for label, method, owner in methods if _means(kind, attribute, owner))
 
     def _note_class(self, kind: type) -> None:
         """Note the values of a class, and its methods that are or will be named, or that run by themselves."""
         self._kinds.add(kind)
         self._reached.extend(class_values(kind, self._framework.packages))
         for name, function in methods_of(kind):
-            method = f"{kind.__name__}.{name}", function
-            if name in _RUN_BY_THEMSELVES or name in self._named:
-                self._functions.append(method)
-            else:
-                self._methods.setdefault(name, []).append(method)
+            self._kind_of[id(function)] = kind
+            self._methods.setdefault(name, []).append((f"{kind.__name__}.{name}", function, kind))
+            if name in _RUN_BY_THEMSELVES or any(_means(one, name, kind) for one in self._named.get(name, ())):
+                self._functions.append((f"{kind.__name__}.{name}", function))
 
     def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
         if is_function(one.value):
@@ -211,6 +213,11 @@ class Walk:
 def _named(root: object) -> Place:
     is_container = isinstance(root, dict | list | set | deque | tuple)  # it has no name, because its contents have keys
     return None if is_container else _Path(None, type(root).__name__), root
+
+
+def _means(namer: type, name: str, owner: type) -> bool:
+    """Return whether a name in a method of one class may be that of a method of another: not if its own class has it."""
+    return not hasattr(namer, name) or issubclass(namer, owner)
 
 
 def _children(path: _Path | None, children: Iterable[object]) -> Iterable[Place]:

@@ -7,9 +7,11 @@ optimizers. Neither shares code with the snapshot, so that the one cannot hide a
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
-from types import MappingProxyType
+from functools import partial
+from types import FunctionType, MappingProxyType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
@@ -147,6 +149,9 @@ class _Look:
         return inside
 
     def at_modules(self, modules: Sequence[nn.Module]) -> None:
+        for name, hooks in vars(sys.modules[nn.Module.__module__]).items():
+            if name.startswith("_global_") and name.endswith("_hooks"):
+                self.walk.functions += [Visit(hook, Path("hook", " of all modules")) for hook in hooks.values()]
         for module in self.at_state_of(modules):
             for visit in self.walk.module_attributes(module):
                 self.found += self.walk.tree(visit)
@@ -169,7 +174,8 @@ class _Look:
         """Look at what functions reach: those given, and those found so far."""
         self.walk.enters_data = False
         given = [Visit(one, Path(name)) for name, one in callables.items() if one is not None]
-        self.found += self.walk.tree(*(visit for visit in given if not isinstance(visit.value, (*FUNCTIONS, type))))
+        owners = [_owner(visit) for visit in given]
+        self.found += self.walk.tree(*(visit for visit in owners if not isinstance(visit.value, (*FUNCTIONS, type))))
         found, self.walk.functions = self.walk.functions, []
         self._follow([*given, *found], {id(data)})
 
@@ -201,6 +207,17 @@ class _Look:
         else:
             self.beside += found
             walk.forget_since(before)
+
+
+def _owner(given: Visit) -> Visit:
+    """Return the object whose method was given, that of a partial too; the callable itself otherwise."""
+    function: Any = given.value
+    while isinstance(function, partial):
+        function = function.func
+    if not (isinstance(function, MethodType) and isinstance(function.__func__, FunctionType)):
+        return given._replace(value=function)
+    owner = function.__self__
+    return Visit(owner, Path(type(owner).__name__, f" of {given.path}"))
 
 
 def _name_of(function: Visit) -> str:

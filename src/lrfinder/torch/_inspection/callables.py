@@ -13,7 +13,7 @@ from lrfinder._check.objects import names_in
 from lrfinder.torch._inspection.objects import NOT_OWN, Path, class_attributes, is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 FUNCTIONS = (FunctionType, MethodType, BuiltinMethodType, partial)
 
@@ -113,4 +113,17 @@ def _of_function(function: FunctionType, name: str) -> Iterator[tuple[Path, obje
     yield from ((Path(f"{name}.{key}"), value) for key, value in list(vars(function).items()))
     for key in names_in(code):
         if key in function.__globals__ and not hasattr(builtins, key):
-            yield Path(f"global {key}", of), function.__globals__[key]
+            value = function.__globals__[key]
+            yield Path(f"global {key}", of), value
+            yield from _named_inside(value, names_in(code))
+
+
+def _named_inside(value: object, names: Iterable[str]) -> Iterator[tuple[Path, object]]:
+    """Yield what a function may reach inside a global: values of the user's modules, methods of the user's classes."""
+    if isinstance(value, ModuleType):
+        file = getattr(value, "__file__", None) or ""
+        if value.__name__.partition(".")[0] not in NOT_OWN and "site-packages" not in file and "dist-packages" not in file:
+            yield from ((Path(f"{value.__name__}.{key}"), vars(value)[key]) for key in names if key in vars(value))
+    elif isinstance(value, type):
+        for key in (*names, "forward", "backward", "setup_context"):
+            yield from _of_method(_method(value, key), value)

@@ -59,6 +59,8 @@ class TrainingWalk(Walk):
         if part is Part.TRAINING and tensor.is_leaf and tensor.requires_grad:
             gradient = tensor.grad
             yield Found(f"gradient: {path}", None if gradient is None else self._contents(visit._replace(value=gradient)))
+        hooks = (getattr(tensor, name, None) for name in ("_backward_hooks", "_post_accumulate_grad_hooks"))
+        yield from (Visit(hook, Path("hook", f" of {path}"), part=part) for one in hooks for hook in (one or {}).values())
         for name, value in attributes_of(tensor).items():
             if not name.startswith("_"):  # of compiled code, or the parts of a wrapper
                 yield Visit(value, path.attribute(name), "attribute", part)
