@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import queue
 import threading
 import weakref
 from collections import OrderedDict, UserDict, deque
@@ -426,18 +425,6 @@ exec(  # a module that a user imports
 )
 
 
-def in_a_queue():
-    waiting = queue.Queue()
-    for _ in range(3):
-        waiting.put(torch.zeros(2))
-
-    def loss(output, target):
-        waiting.put(output.detach().mean(0))
-        return cross_entropy(output - waiting.get(), target)
-
-    return loss
-
-
 def in_a_dict_that_is_empty_at_first():
     means = {}
 
@@ -465,7 +452,6 @@ LOSSES = {
     "a helper method": Helping,
     "a function of autograd": lambda: of_an_autograd_function,
     "a module of the user": lambda: of_a_module_of_the_user,
-    "a queue of the standard library": in_a_queue,
     "a dict that is empty at first": in_a_dict_that_is_empty_at_first,
     "a Sobol engine": of_a_sobol_engine,
     "the class of an object": OfItsClass,

@@ -34,7 +34,6 @@ _ENTERED_MODULES = {
     "collections",
     "types",
     "argparse",
-    "queue",
 }  # as UserDict and SimpleNamespace hold users' values
 
 

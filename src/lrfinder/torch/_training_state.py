@@ -71,7 +71,7 @@ class TrainingState:
     @torch.no_grad()
     def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
         """Initialize the lazy modules by one forward each, in evaluation mode; what the callables reach stays as it is."""
-        others = Snapshot([], callables=self.callables, data=[*data_objects(self.data), *self.parts()])
+        others = Snapshot([], callables=self.callables, data=[*data_objects(self.data), *self.parts(), *self.stateful])
         for module in self.lazy_modules():
             modes = [(part, part.training) for part in module.modules()]
             try:
