@@ -85,12 +85,10 @@ def own_generator(value: object) -> RandomGenerator | None:
     """Return ``value`` as a :class:`RandomGenerator` if it is a generator of Python or numpy, or ``None``."""
     if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):  # which has no state
         return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
-    if isinstance(value, np.random.Generator):
-        bits = value.bit_generator
+    if isinstance(value, np.random.Generator | np.random.BitGenerator):
+        bits: Any = getattr(value, "bit_generator", value)
         write = partial(setattr, bits, "state")
         return RandomGenerator(repr(value), lambda: _comparable(bits.state), lambda state: write(_as_numpy(state)))
-    if isinstance(value, np.random.BitGenerator):
-        return RandomGenerator(repr(value), lambda: _comparable(value.state), lambda state: _set_bits(value, state))
     if isinstance(value, np.random.RandomState):
         return _of_numpy(repr(value), value)
     return None
@@ -153,10 +151,6 @@ def _members(value: object, inside: tuple[type, ...]) -> Iterable[object]:
         return held if is_short or isinstance(next(iter(held)), inside) else ()  # as ConcatDataset holds many data sets
     is_trained = has_state_dict(value)
     return attributes_of(value).values() if is_entered(type(value), _FRAMEWORKS) and not is_trained else ()
-
-
-def _set_bits(bits: Any, state: object) -> None:
-    bits.state = _as_numpy(state)
 
 
 class _Array(NamedTuple):

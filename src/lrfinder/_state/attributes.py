@@ -29,12 +29,7 @@ _NEVER_ENTERED_PACKAGES = {  # most show or record a training
     *("wandb", "mlflow", "tensorboard", "tensorboardX", "comet_ml", "neptune"),
 }
 _WEAK_TABLES = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary, weakref.WeakSet)
-_ENTERED_MODULES = {
-    "__main__",
-    "collections",
-    "types",
-    "argparse",
-}  # as UserDict and SimpleNamespace hold users' values
+_ENTERED_MODULES = {"__main__", "collections", "types", "argparse"}  # as UserDict and SimpleNamespace hold users' values
 
 
 class Attributes(NamedTuple):

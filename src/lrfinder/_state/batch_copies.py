@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from lrfinder._state.attributes import has_slots, slots_of
+from lrfinder._state.attributes import attributes_of, has_slots, slots_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -123,16 +123,11 @@ def _can_be_copied(value: object) -> bool:
 
 def _copy_attributes(value: Any, new: Any, leaf: Leaf, copies: _Copies) -> None:
     """Write copies of the attributes of ``value`` to ``new``, past any ``__setattr__`` that would refuse them."""
-    attributes = getattr(value, "__dict__", None)
-    if isinstance(attributes, dict):
-        contents = cast("dict[str, Any]", attributes)
-        new.__dict__.update({name: _copied(item, leaf, copies) for name, item in contents.items()})
-    for slot in slots_of(type(value)).values():
-        try:
-            item = slot.__get__(value)
-        except AttributeError:  # not set
-            continue
-        slot.__set__(new, _copied(item, leaf, copies))
+    attributes = attributes_of(value)
+    if attributes.dictionary is not None:
+        new.__dict__.update({name: _copied(item, leaf, copies) for name, item in attributes.dictionary.items()})
+    for name, item in attributes.slots.items():
+        slots_of(type(value))[name].__set__(new, _copied(item, leaf, copies))
 
 
 def nbytes(batch: object) -> int:
@@ -189,8 +184,7 @@ def _parts(value: Any) -> Iterable[object] | None:
         return list(value.flat) if value.dtype == object else None
     if _array_bytes(value) is not None:
         return None
-    own = list(getattr(value, "__dict__", {}).values())
-    own += [getattr(value, name) for name in slots_of(type(value)) if hasattr(value, name)]
+    own = attributes_of(value).values()
     if isinstance(value, dict | MappingProxyType):
         return [*cast("dict[object, object]", value).values(), *own]
     if isinstance(value, list | tuple | deque):

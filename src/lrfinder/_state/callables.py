@@ -78,10 +78,9 @@ def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
 @cache
 def _is_own_code(module_name: str) -> bool:
     """Return whether a module is neither of the standard library nor installed."""
-    package = module_name.partition(".")[0]
     file = getattr(sys.modules.get(module_name), "__file__", None) or ""
-    is_standard = package in sys.stdlib_module_names and package != "__main__"
-    return not (is_standard or package == "lrfinder" or "site-packages" in file or "dist-packages" in file)
+    is_installed = "site-packages" in file or "dist-packages" in file
+    return not is_installed and _is_followed(module_name.partition(".")[0], frozenset())
 
 
 def _directly(function: object, name: str, frameworks: frozenset[str]) -> Iterator[Reached]:
@@ -91,7 +90,7 @@ def _directly(function: object, name: str, frameworks: frozenset[str]) -> Iterat
     elif isinstance(function, FunctionType):
         yield from _of_function(function, name, frameworks)
     else:
-        owner = function.__self__ if isinstance(function, MethodType) else function
+        owner = owner_of(function)
         yield Reached(name, owner)
         called = [function.__func__] if isinstance(function, MethodType) else _called(type(owner))
         yield from (Reached(name, code) for code in called)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from lrfinder._state.attributes import attributes_of, is_entered
 from lrfinder._state.callables import class_values, is_function, reached
-from lrfinder._state.nodes import PASSED_OVER, has_state_dict, items
+from lrfinder._state.nodes import PASSED_OVER, Node, has_state_dict, items
+from lrfinder.randomness import capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lrfinder._state.nodes import Node
+    from lrfinder.randomness import RandomGenerator
 
 MAX_OBJECTS = 100_000  # to which one object of an unknown class may lead
 
@@ -37,6 +39,10 @@ class Framework(NamedTuple):
         """Return whether to look into the attributes of an object of an unknown class."""
         return is_entered(type(value), self.packages) and not isinstance(value, self.data)
 
+    def without(self, kinds: type | tuple[type, ...]) -> Framework:
+        """Return the same knowledge, but for values of some classes, which then have nothing to restore."""
+        return self._replace(visit=lambda value: Node() if isinstance(value, kinds) else self.visit(value))
+
     def holds_state(self, value: object) -> bool | None:
         """Return whether state can be reached from a value; None where there are more than :data:`MAX_OBJECTS` objects."""
         pending, seen = [value], dict[int, object]()
@@ -58,3 +64,8 @@ class Framework(NamedTuple):
                 pending.extend(attributes_of(value).values())
                 pending.extend(one.value for one in class_values(type(value), self.packages))
         return False
+
+
+def generator_node(generator: RandomGenerator | None) -> Node | None:
+    """Return the node of a random generator; None if there is none."""
+    return None if generator is None else Node(partial(restore_states, capture([generator])))

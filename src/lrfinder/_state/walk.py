@@ -81,7 +81,7 @@ class Walk:
 
     def visit_roots(self, roots: Iterable[object]) -> None:
         """Visit objects that were given, and all that they hold."""
-        places = [_named(root) for root in roots]
+        places = [_place_of(root) for root in roots]
         self._given = {id(root) for _, root in places}
         self.seen -= self._given  # what belongs to the data counts if it is given
         self._visit(places, self._postpone)
@@ -122,17 +122,19 @@ class Walk:
         self._kinds.add(kind)
         self._reached.extend(class_values(kind, self._framework.packages))
         for name, function in methods_of(kind):
+            method = f"{kind.__name__}.{name}", function
             self._kind_of[id(function)] = kind
-            self._methods.setdefault(name, []).append((f"{kind.__name__}.{name}", function, kind))
+            self._methods.setdefault(name, []).append((*method, kind))
             if name in _RUN_BY_THEMSELVES or any(_means(one, name, kind) for one in self._named.get(name, ())):
-                self._functions.append((f"{kind.__name__}.{name}", function))
+                self._functions.append(method)
 
     def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
         if is_function(one.value):
             self._functions.append((one.name, one.value))
-        if isinstance(one.value, type) and one.value not in self._kinds:
-            self._note_class(one.value)
-        if is_function(one.value) or isinstance(one.value, type):
+            return
+        if isinstance(one.value, type):
+            if one.value not in self._kinds:
+                self._note_class(one.value)
             return
         holds = self._framework.holds_state(one.value)
         if one.binding is not None:
@@ -164,12 +166,7 @@ class Walk:
             seen.add(id(value))
             try:
                 node = visit(value)
-            except (
-                RuntimeError,
-                TypeError,
-                ValueError,
-                NotImplementedError,
-            ) as error:  # as tensors of unusual classes raise
+            except (RuntimeError, TypeError, ValueError) as error:  # as tensors of unusual classes raise
                 raise _copy_error(place, error) from error
             node = node or builtin_node(value) or stranger(place)
             if node is None:
@@ -185,32 +182,35 @@ class Walk:
                 return
 
     def _postpone(self, place: Place) -> None:
-        """Note a function or an object of an unknown class for later."""
-        path, value = place
-        if is_function(value):
-            self._functions.append((str(path), value))
-        elif self._enters(value):
-            self.seen.remove(id(value))
+        """Leave an object of an unknown class for later."""
+        if self._enters(place[1]):
+            self.seen.remove(id(place[1]))
             self._strangers.append(place)
-        elif is_iterator(value):
-            self._unread.append(path)
+        else:
+            self._note(place)
 
     def _enter(self, place: Place) -> Node | None:
-        """Return the node of an object of an unknown class; note a function for later."""
+        """Return the node of an object of an unknown class; None for a value that has no node."""
+        if self._enters(place[1]):
+            return object_node(place[1])
+        self._note(place)
+        return None
+
+    def _note(self, place: Place) -> None:
+        """Note a function, which is followed later, or an iterator, which may have to be named."""
         path, value = place
         if is_function(value):
             self._functions.append((str(path), value))
-        elif self._enters(value):
-            return object_node(value)
         elif is_iterator(value):
             self._unread.append(path)
-        return None
 
     def _enters(self, value: object) -> bool:
+        if is_function(value):
+            return False
         return self._framework.enters(value) or (id(value) in self._given and attributes_of(value).dictionary is not None)
 
 
-def _named(root: object) -> Place:
+def _place_of(root: object) -> Place:
     is_container = isinstance(root, dict | list | set | deque | tuple)  # it has no name, because its contents have keys
     return None if is_container else _Path(None, type(root).__name__), root
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, NamedTuple
 
-from lrfinder._state.framework import Framework
+from lrfinder._state.framework import Framework, generator_node
 from lrfinder._state.nodes import Node
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.gluon._framework import mx
-from lrfinder.randomness import States, capture, own_generator, restore_states
+from lrfinder.randomness import States, own_generator
 
 _WALKED: tuple[type, ...] = (  # objects whose attributes training changes
     mx.gluon.Block,
@@ -48,8 +48,7 @@ def visit(value: object) -> Node | None:
         return Node(partial(_set_fresh, _fresh_grads(value)), [vars(value)])
     if isinstance(value, _WALKED):
         return Node(children=[vars(value)])
-    generator = own_generator(value)
-    return None if generator is None else Node(partial(restore_states, capture([generator])))
+    return generator_node(own_generator(value))
 
 
 def _is_state(value: object) -> bool:
@@ -63,8 +62,7 @@ FRAMEWORK = Framework(
 
 def blocks_alone(net: Any) -> GraphSnapshot:
     """Return a copy of what the blocks of a network hold, without its parameters."""
-    outer = FRAMEWORK._replace(visit=lambda value: Node() if isinstance(value, mx.gluon.Parameter) else visit(value))
-    return GraphSnapshot([net], outer)
+    return GraphSnapshot([net], FRAMEWORK.without(mx.gluon.Parameter))
 
 
 def _fresh_grads(parameter: Any) -> list[tuple[Any, bool]]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lrfinder._state.framework import Framework
-from lrfinder._state.nodes import Node
+from lrfinder._state.framework import Framework, generator_node
 from lrfinder.errors import ModelError
-from lrfinder.randomness import capture, own_generator, restore_states
+from lrfinder.randomness import own_generator
 
 if TYPE_CHECKING:
+    from lrfinder._state.nodes import Node
     from lrfinder._state.object_graph import GraphSnapshot
     from lrfinder.jax.step import Carry
     from lrfinder.randomness import States
@@ -31,8 +30,7 @@ class JaxState(NamedTuple):
 
 def _visit(value: object) -> Node | None:
     """Return how to restore a generator; arrays of JAX never change."""
-    generator = own_generator(value)
-    return None if generator is None else Node(partial(restore_states, capture([generator])))
+    return generator_node(own_generator(value))
 
 
 FRAMEWORK = Framework(

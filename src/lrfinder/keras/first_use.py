@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lrfinder._state.nodes import Node
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.keras._framework import keras
-from lrfinder.keras.state import FRAMEWORK, visit
+from lrfinder.keras.state import FRAMEWORK
 
 
 class FirstUse:
@@ -67,8 +66,7 @@ class FirstUse:
 
 def _structure(optimizer: Any) -> GraphSnapshot:
     """Return a copy of what an optimizer holds, without the values of its variables."""
-    outer = FRAMEWORK._replace(visit=lambda value: Node() if isinstance(value, keras.Variable) else visit(value))
-    return GraphSnapshot([optimizer], outer)
+    return GraphSnapshot([optimizer], FRAMEWORK.without(keras.Variable))
 
 
 def _settings(model: Any) -> list[object]:

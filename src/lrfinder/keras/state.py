@@ -14,11 +14,11 @@ import numpy as np
 
 from lrfinder import randomness
 from lrfinder._state.attributes import package_of
-from lrfinder._state.framework import Framework
+from lrfinder._state.framework import Framework, generator_node
 from lrfinder._state.nodes import Node
 from lrfinder.keras._framework import keras, torch, torch_if_loaded
 from lrfinder.keras.backend_values import backend_node, is_backend_state
-from lrfinder.randomness import RandomGenerator, States, capture, restore_states
+from lrfinder.randomness import RandomGenerator, States
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,8 +63,7 @@ def visit(value: object) -> Node | None:
         return Node(partial(_restore_attributes, attributes, dict(attributes)), attributes.values())
     if isinstance(value, dict | list | set) and package_of(type(cast("object", value))) in _PACKAGES:
         return _of_collection(cast("Any", value))
-    generator = own_generator(value)
-    return backend_node(value) if generator is None else Node(partial(restore_states, capture([generator])))
+    return generator_node(own_generator(value)) or backend_node(value)
 
 
 def _is_state(value: object) -> bool:

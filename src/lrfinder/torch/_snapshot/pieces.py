@@ -126,11 +126,8 @@ class SavedTensor(SavedShell):
         if self.flat is not None:
             target, source = self.flat_pair()
             target.copy_(source)
-        elif self._alias.layout is torch.strided:
-            with torch.inference_mode(self._alias.is_inference()):  # outside of it, such a tensor cannot be written
-                self._writable_part().copy_(self.copy)
         else:
-            self._tensor.copy_(self.copy.clone())  # a sparse tensor keeps the memory that is copied into it
+            self._write(self._writable_part() if self._alias.layout is torch.strided else self._tensor)
 
     @property
     def kind(self) -> Hashable:
@@ -139,12 +136,17 @@ class SavedTensor(SavedShell):
 
     def rehearse(self) -> None:
         """Write the copy into another copy."""
+        with torch.inference_mode(self._alias.is_inference()):
+            other = self._writable_part().clone()
+        self._write(other)
+
+    def _write(self, target: Tensor) -> None:
         assert self.copy is not None
-        if self._alias.layout is torch.strided:
-            with torch.inference_mode(self._alias.is_inference()):
-                self._writable_part().clone().copy_(self.copy)
-        else:
-            self._tensor.detach().clone().copy_(self.copy.clone())
+        if self._alias.layout is not torch.strided:
+            target.copy_(self.copy.clone())  # a sparse tensor keeps the memory that is copied into it
+            return
+        with torch.inference_mode(self._alias.is_inference()):  # outside of it, such a tensor cannot be written
+            target.copy_(self.copy)
 
     def flat_pair(self) -> tuple[Tensor, Tensor]:
         """Return target and source of a copy of ``flat``."""
