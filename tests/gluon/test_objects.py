@@ -9,6 +9,7 @@ from lrfinder import LRFinder
 
 pytest.importorskip("mxnet", reason="the session oldest has it")
 import numpy as np
+from counters import Drawing, Plain, Slotted
 from gluon_nets import X, Y, make_learner, make_loader, make_trainer, mx, nn, seeded
 
 from lrfinder.gluon import GluonLearner
@@ -30,28 +31,6 @@ class Dense(mx.gluon.Block):
         return self.dense(x) + 0.01 * float(self.counter.calls)
 
 
-class Plain:
-    """A counter in an object of an unknown class."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def count(self):
-        self.calls += 1
-
-
-class Slotted:
-    """A counter in a slot."""
-
-    __slots__ = ("calls",)
-
-    def __init__(self):
-        self.calls = 0
-
-    def count(self):
-        self.calls += 1
-
-
 class OfArray(dict):
     """A counter in an array, an attribute of a dict."""
 
@@ -62,17 +41,6 @@ class OfArray(dict):
     def count(self):
         self.calls += 1
         self["last"] = float(self.calls)
-
-
-class Drawing:
-    """A counter that draws."""
-
-    def __init__(self):
-        self.generator = np.random.default_rng(3)
-        self.calls = 0.0
-
-    def count(self):
-        self.calls = self.generator.random()
 
 
 class Centered(mx.gluon.loss.Loss):

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from counters import Drawing, Plain, Slotted
 from keras_nets import BACKEND, batches, compiled, keras, layers, nothing
 
 import lrfinder
@@ -16,29 +17,6 @@ from lrfinder.keras import KerasLearner
 ops = keras.ops
 cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 CHANGES_AT_EACH_STEP = BACKEND != "jax"  # there, a step is compiled and must be pure
-
-
-class Plain:
-    """A counter in an object of an unknown class."""
-
-    def __init__(self):
-        self.calls = 0
-
-    def count(self):
-        self.calls += 1
-
-
-class Slotted:
-    """A counter in slots, one of them an array."""
-
-    __slots__ = ("calls", "totals")
-
-    def __init__(self):
-        self.calls, self.totals = 0, np.zeros(2)
-
-    def count(self):
-        self.calls += 1
-        self.totals += self.calls
 
 
 class OfDict(dict):
@@ -51,17 +29,6 @@ class OfDict(dict):
     def count(self):
         self.calls += 1
         self["last"] = self.calls
-
-
-class Drawing:
-    """A counter that draws."""
-
-    def __init__(self):
-        self.generator = np.random.default_rng(3)
-        self.calls = 0.0
-
-    def count(self):
-        self.calls = self.generator.random()
 
 
 class Counting(keras.Model):

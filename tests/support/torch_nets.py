@@ -1,5 +1,8 @@
 """Small PyTorch trainings for the tests."""
 
+import random
+
+import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -31,6 +34,21 @@ def sgd(model, lr=0.1, **settings):
 def obeys(learner, *objects):
     """Check the law, with everything that can be seen of ``objects``."""
     lrfinder.testing.check(learner, observe=lambda: fingerprint(*objects))
+
+
+def seed_everything():
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(0)
+
+
+def losses_of_pass(model, optimizer, loader):
+    """Train a pass as a script does; yield the loss of each batch."""
+    for inputs, target in loader:
+        optimizer.zero_grad()
+        loss = cross_entropy(model(inputs), target)
+        loss.backward()
+        optimizer.step()
+        yield loss.item()
 
 
 def weights(model):

@@ -1,6 +1,7 @@
 """Samplers that keep their place in lists and arrays: a restore and a replay return to it, and a training goes on."""
 
 import array
+import itertools
 import random
 import warnings
 from collections import deque
@@ -10,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, Sampler
-from torch_nets import cross_entropy, net, pairs
+from torch_nets import losses_of_pass, net, pairs, seed_everything
 
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderWarning
@@ -155,8 +156,7 @@ LOADERS = {
 
 
 def training(loader, replay_bytes=1 << 30):
-    for seeded in (random.seed, np.random.seed, torch.manual_seed):
-        seeded(0)
+    seed_everything()
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
     return model, optimizer, TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader, replay_bytes=replay_bytes)
@@ -164,17 +164,8 @@ def training(loader, replay_bytes=1 << 30):
 
 def own_loop(model, optimizer, loader, count):
     """Train as a script does, pass after pass; return the losses."""
-    losses = []
-    while len(losses) < count:
-        for x, y in loader:
-            optimizer.zero_grad()
-            loss = cross_entropy(model(x), y)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.item())
-            if len(losses) == count:
-                break
-    return losses
+    passes = (losses_of_pass(model, optimizer, loader) for _ in itertools.count())
+    return list(itertools.islice(itertools.chain.from_iterable(passes), count))
 
 
 @pytest.mark.parametrize("name", LOADERS)

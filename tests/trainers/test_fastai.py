@@ -10,7 +10,7 @@ pytest.importorskip("fastai", reason="fastai is not installed")
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch_nets import pairs
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
@@ -27,12 +27,6 @@ with warnings.catch_warnings():
     from lrfinder.trainers.fastai import FastaiLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-
-def pairs():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(96, 6, generator=generator)
-    return TensorDataset(inputs, (inputs.sum(1) > 0).long())
 
 
 class Recording(Callback):

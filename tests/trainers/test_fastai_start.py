@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from loop_records import first_update, flags, note_step
 from torch import nn
-from torch.utils.data import TensorDataset
+from torch_nets import pairs
 from trainer_searches import search, search_that_fails
 
 from lrfinder import LRFinder
@@ -28,12 +28,6 @@ with warnings.catch_warnings():
     from lrfinder.trainers.fastai import FastaiLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-
-
-def pairs():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(96, 6, generator=generator)
-    return TensorDataset(inputs, (inputs.sum(1) > 0).long())
 
 
 class Freezing(Callback):

@@ -9,7 +9,8 @@ import trainer_searches as searches
 from ignite.engine import Engine, EventEnum, Events, create_supervised_trainer
 from ignite.handlers import Checkpoint, DiskSaver, EarlyStopping, EMAHandler, LinearCyclicalScheduler
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
+from torch_nets import pairs
 
 import lrfinder.testing
 from lrfinder import LRFinder, RatesError
@@ -19,12 +20,6 @@ from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.ignite import EngineLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ignite.*:DeprecationWarning")
-
-
-def pairs():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(96, 6, generator=generator)
-    return TensorDataset(inputs, (inputs.sum(1) > 0).long())
 
 
 class Own(EventEnum):

@@ -11,7 +11,8 @@ from ignite.engine import Events, create_supervised_trainer
 from ignite.handlers import EMAHandler
 from loop_records import first_update, flags
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader
+from torch_nets import pairs
 from trainer_searches import search, search_that_fails
 
 from lrfinder import LRFinder
@@ -20,12 +21,6 @@ from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.ignite import EngineLearner
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*ignite.*:DeprecationWarning")
-
-
-def pairs():
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(96, 6, generator=generator)
-    return TensorDataset(inputs, (inputs.sum(1) > 0).long())
 
 
 class Training:

@@ -8,8 +8,9 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from lightning_nets import Net, loader, quiet_trainer
+from lightning_nets import WARNINGS, Net, quiet_trainer
 from torch import nn
+from torch_nets import loader
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
@@ -19,14 +20,7 @@ from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.lightning import LightningLearner, LRFind
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),  # Lightning calls PyTorch's old names
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*"),
-    pytest.mark.filterwarnings("ignore:.*training_step. returned .None.*"),
-    pytest.mark.filterwarnings("ignore:Trying to infer the .batch_size."),
-    pytest.mark.filterwarnings("ignore:.*bfloat16 Automatic Mixed Precision.*"),
-]
+pytestmark = pytest.mark.filterwarnings(*WARNINGS, "ignore:.*training_step. returned .None.*")
 
 
 class DataModule(LightningDataModule):

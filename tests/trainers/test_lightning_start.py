@@ -15,11 +15,12 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     StochasticWeightAveraging,
 )
-from lightning_nets import Net, loader, pairs, quiet_trainer
+from lightning_nets import WARNINGS, Net, quiet_trainer
 from loop_records import first_update, flags
 from torch import nn
 from torch.nn.utils import parametrize, prune
 from torch.utils.data import DataLoader
+from torch_nets import loader, pairs
 from trainer_searches import search, search_that_fails
 
 from lrfinder import LRFinder
@@ -27,17 +28,13 @@ from lrfinder.learner import restored
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.lightning import LightningLearner
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*"),  # Lightning calls PyTorch's old names
-    pytest.mark.filterwarnings("ignore:.*does not have many workers.*"),
-    pytest.mark.filterwarnings("ignore:.*smaller than the logging interval.*"),
-    pytest.mark.filterwarnings("ignore:Trying to infer the .batch_size."),
-    pytest.mark.filterwarnings("ignore:.*bfloat16 Automatic Mixed Precision.*"),
-    pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training.*"),
-    pytest.mark.filterwarnings("ignore:.*overfit but enabled.*"),
-    pytest.mark.filterwarnings("ignore:.*the optimizer has (no|1) param.*"),
-    pytest.mark.filterwarnings("ignore:.*lr_scheduler.*"),
-]
+pytestmark = pytest.mark.filterwarnings(
+    *WARNINGS,
+    "ignore:.*in eval mode at the start of training.*",
+    "ignore:.*overfit but enabled.*",
+    "ignore:.*the optimizer has (no|1) param.*",
+    "ignore:.*lr_scheduler.*",
+)
 
 
 class Standardizing(LightningDataModule):

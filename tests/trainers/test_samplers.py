@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import pytest
 
 pytest.importorskip("transformers", reason="transformers is not installed")
@@ -10,7 +9,7 @@ pytest.importorskip("transformers", reason="transformers is not installed")
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Sampler
-from torch_nets import cross_entropy, net, pairs
+from torch_nets import losses_of_pass, net, pairs, seed_everything
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from lrfinder import LRFinder
@@ -48,19 +47,10 @@ LOADERS = {
 def test_a_training_goes_on_as_if_the_search_had_never_run(name):
     both = []
     for searches in (False, True):
-        for seeded in (random.seed, np.random.seed, torch.manual_seed):
-            seeded(0)
+        seed_everything()
         model, loader = net(), LOADERS[name]()
         optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
         if searches:
             LRFinder(TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader)).suggest(20, max_iterations=200)
-        losses = []
-        for _ in range(3):
-            for x, y in loader:
-                optimizer.zero_grad()
-                loss = cross_entropy(model(x), y)
-                loss.backward()
-                optimizer.step()
-                losses.append(loss.item())
-        both.append(losses)
+        both.append([loss for _ in range(3) for loss in losses_of_pass(model, optimizer, loader)])
     assert both[0] == both[1]
