@@ -218,3 +218,32 @@ def test_lazy_parameters_of_a_custom_step_are_refused_with_advice():
     learner = TorchLearner.from_step(lambda _: torch.zeros(()), loader(), modules=[model], optimizers=[optimizer])
     with pytest.raises(ModelError, match="forward"):
         learner.snapshot()
+
+
+def values_of(kept):
+    return kept.get_state().tolist() if isinstance(kept, torch.Generator) else [one.tolist() for one in kept]
+
+
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature")
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize(
+    ("kept", "use"),
+    [
+        (torch.zeros(1), lambda kept: kept.add_(1)),
+        ([torch.zeros(1)], lambda kept: kept.append(torch.ones(1))),
+        (torch.Generator(), lambda kept: torch.rand(1, generator=kept)),
+    ],
+    ids=["tensor", "list of tensors", "generator"],
+)
+def test_what_the_forward_keeps_comes_back_when_the_first_one_of_a_lazy_model_raises(kept, use, error):
+    model, optimizer = lazy()
+
+    def forward(model, batch):
+        use(kept)
+        model(batch[0])
+        raise error("no loss")
+
+    before = values_of(kept)
+    with pytest.raises(error, match="no loss"):
+        LRFinder(TorchLearner(model, optimizer, None, loader(), forward=forward)).find()
+    assert values_of(kept) == before

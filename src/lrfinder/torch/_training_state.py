@@ -70,16 +70,21 @@ class TrainingState:
 
     @torch.no_grad()
     def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
-        """Initialize the lazy modules by one forward each, in evaluation mode; what the callables reach stays as it is."""
+        """Initialize the lazy modules by one forward each, in evaluation mode; what the callables reach stays as it is.
+
+        That also holds where the forward raises.
+        """
         others = Snapshot([], callables=self.callables, data=[*data_objects(self.data), *self.parts(), *self.stateful])
-        for module in self.lazy_modules():
-            modes = [(part, part.training) for part in module.modules()]
-            try:
-                forward(module.eval(), batch)
-            finally:
-                for part, training in modes:
-                    part.training = training
-        others.restore()
+        try:
+            for module in self.lazy_modules():
+                modes = [(part, part.training) for part in module.modules()]
+                try:
+                    forward(module.eval(), batch)
+                finally:
+                    for part, training in modes:
+                        part.training = training
+        finally:
+            others.restore()
 
     def snapshot(self) -> TrainingSnapshot:
         """Copy everything; one of ``stateful`` without attributes and ``state_dict()`` raises a ``LearnerError``."""
