@@ -5,13 +5,56 @@ import pickle
 
 import numpy as np
 import pytest
+from fake_learners import Bowl
 
-from lrfinder import RatesError, Status, Suggestion
-from lrfinder.schedules import Triangular, check_one_cycle, check_warmup, one_cycle, rate_of, triangular_bounds
+from lrfinder import (
+    LRFinder,
+    RatesError,
+    Status,
+    Suggestion,
+    cosine,
+    linear_decay,
+    warmup_cosine,
+    warmup_linear,
+)
+from lrfinder.schedules import Triangular, check_one_cycle, check_warmup, name_of, one_cycle, rate_of, triangular_bounds
 
 
 def test_one_cycle_rises_to_1_in_three_tenths_and_ends_near_0():
     assert [one_cycle(progress) for progress in (0.0, 0.3, 1.0)] == pytest.approx([1 / 25, 1.0, 1 / 25e4])
+
+
+def test_a_cosine_and_a_linear_decay_fall_from_1_to_0():
+    parts = (0.0, 0.25, 0.5, 1.0)
+    assert [cosine(progress) for progress in parts] == pytest.approx([1, (1 + math.sqrt(0.5)) / 2, 0.5, 0])
+    assert [linear_decay(progress) for progress in parts] == pytest.approx([1, 0.75, 0.5, 0])
+
+
+@pytest.mark.parametrize(("make", "decay"), [(warmup_cosine, cosine), (warmup_linear, linear_decay)])
+def test_a_warm_up_rises_from_0_to_1_before_the_decay(make, decay):
+    schedule = make(warmup=0.2)
+    assert [schedule(progress) for progress in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, decay(0.5), 0])
+    assert [make(warmup=0)(progress) for progress in (0, 0.3, 1)] == [decay(progress) for progress in (0, 0.3, 1)]
+
+
+@pytest.mark.parametrize("schedule", [cosine, linear_decay, warmup_cosine(0.2), warmup_linear(warmup=0.01)])
+def test_a_schedule_can_be_pickled_and_is_named_in_the_result(schedule):
+    again = pickle.loads(pickle.dumps(schedule))
+    assert again == schedule
+    assert LRFinder(Bowl(curvature=1.0)).suggest(60, schedule=again).schedule == name_of(schedule)
+
+
+def test_the_name_of_a_warm_up_is_the_call_that_returns_it():
+    assert [name_of(one) for one in (warmup_cosine(), warmup_linear(0.03))] == [
+        "warmup_cosine(warmup=0.1)",
+        "warmup_linear(warmup=0.03)",
+    ]
+
+
+@pytest.mark.parametrize("warmup", [-0.1, 1, 100, math.nan])
+def test_a_warm_up_that_is_no_part_of_the_run_is_refused(warmup):
+    with pytest.raises(RatesError, match="part of the run"):
+        warmup_cosine(warmup)
 
 
 def test_the_rate_of_a_suggestion_is_its_lr():

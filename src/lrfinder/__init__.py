@@ -24,7 +24,7 @@ from lrfinder.errors import (
 from lrfinder.finder import LRFinder
 from lrfinder.learner import BaseLearner, Learner, restored
 from lrfinder.rates import geometric, linear
-from lrfinder.schedules import constant, one_cycle
+from lrfinder.schedules import constant, cosine, linear_decay, one_cycle, warmup_cosine, warmup_linear
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCriterion
 from lrfinder.wrappers import Averaged, Validated
 
@@ -89,16 +89,20 @@ __all__ = [
     "Validated",
     "check",
     "constant",
+    "cosine",
     "errors",
     "executors",
     "geometric",
     "grid",
     "linear",
+    "linear_decay",
     "load",
     "one_cycle",
     "restored",
     "suggest",
     "testing",
+    "warmup_cosine",
+    "warmup_linear",
 ]
 
 

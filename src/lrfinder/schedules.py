@@ -1,7 +1,8 @@
 """Schedules: functions from the progress of a training, 0 to 1, to the rate as a factor of its highest.
 
-``finder.suggest(schedule=...)`` takes any such function; these are the two usual ones. The ``schedules`` module of each
-framework package turns a suggestion into a scheduler of that framework; the checks of its arguments are here.
+``finder.suggest(schedule=...)`` takes any such function; these are the usual ones. The ``schedules`` module of each
+framework package reads the shape of a scheduler of that framework (``shape_of``), and turns a suggestion into one. The
+checks of its arguments are here.
 """
 
 from __future__ import annotations
@@ -33,6 +34,82 @@ def one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         return along_cosine(FIRST, 1.0, progress / WARM_UP)
     return along_cosine(1.0, LAST, (progress - WARM_UP) / (1 - WARM_UP))
+
+
+def cosine(progress: float) -> float:
+    """Fall from the highest rate to 0 along half a cosine.
+
+    Source: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
+    """
+    return along_cosine(1.0, 0.0, progress)
+
+
+def linear_decay(progress: float) -> float:
+    """Fall from the highest rate to 0 along a line.
+
+    Source: Devlin et al. 2019 (arXiv 1810.04805), appendix A.2.
+    """
+    return 1.0 - progress
+
+
+def warmup_cosine(warmup: float = 0.1) -> WarmedUp:
+    """Return a schedule that rises along a line from 0, then falls to 0 along half a cosine.
+
+    Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
+
+    Args:
+        warmup: the part of the run in which the rate rises: its iterations over those of the run, from 0 to below 1.
+
+    Raises:
+        RatesError: ``warmup`` is out of that range.
+    """
+    return WarmedUp(warmup, cosine)
+
+
+def warmup_linear(warmup: float = 0.1) -> WarmedUp:
+    """Return a schedule that rises along a line from 0, then falls to 0 along another.
+
+    It is the ``get_linear_schedule_with_warmup`` of Transformers.
+    Source: Devlin et al. 2019 (arXiv 1810.04805), appendix A.2.
+
+    Args:
+        warmup: as for :func:`warmup_cosine`.
+
+    Raises:
+        RatesError: ``warmup`` is out of range.
+    """
+    return WarmedUp(warmup, linear_decay)
+
+
+@dataclass(frozen=True, repr=False)
+class WarmedUp:
+    """A schedule that rises along a line in the first part of the run, and follows ``decay`` in the rest of it."""
+
+    warmup: float
+    decay: Schedule
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup < 1:
+            message = (
+                f"warmup is {self.warmup!r}; it is the part of the run in which the rate rises, from 0 to below 1: "
+                "iterations of the warm-up over those of the run."
+            )
+            raise RatesError(message)
+
+    def __call__(self, progress: float) -> float:
+        """Return the factor at a progress, from 0 to 1."""
+        if progress < self.warmup:
+            return progress / self.warmup
+        return self.decay((progress - self.warmup) / (1 - self.warmup))
+
+    @property
+    def __name__(self) -> str:
+        """The name in results: the call that returns this schedule."""
+        return f"warmup_{name_of(self.decay).removesuffix('_decay')}(warmup={self.warmup:g})"
+
+    def __repr__(self) -> str:
+        """Return the name."""
+        return self.__name__
 
 
 def along_cosine(start: float, end: float, progress: float) -> float:

@@ -114,6 +114,12 @@ def test_suggest_shows_the_probes_and_the_verdict_and_writes_the_requested_files
     assert paths[2].read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.parametrize("name", ["cosine", "linear-decay", "warmup-cosine", "warmup-linear"])
+def test_suggest_searches_for_each_schedule(train, tmp_path, name):
+    run("suggest", f"{train}:bowl", "--schedule", name, "--max-iterations", "150", "--json", tmp_path / "s.json")
+    assert load(tmp_path / "s.json").schedule.startswith(name.replace("-", "_"))
+
+
 def test_suggest_knows_the_schedules_by_name(train, tmp_path):
     result = run("suggest", f"{train}:bowl", "--schedule", "one-cycle", "--json", tmp_path / "s.json")
     assert result.exit_code == 0, result.output

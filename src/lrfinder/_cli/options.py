@@ -48,11 +48,19 @@ class ScheduleName(StrEnum):
 
     CONSTANT = "constant"
     ONE_CYCLE = "one-cycle"
+    COSINE = "cosine"
+    LINEAR_DECAY = "linear-decay"
+    WARMUP_COSINE = "warmup-cosine"
+    WARMUP_LINEAR = "warmup-linear"
 
 
 SCHEDULES: dict[ScheduleName, Schedule] = {
     ScheduleName.CONSTANT: lrfinder.constant,
     ScheduleName.ONE_CYCLE: lrfinder.one_cycle,
+    ScheduleName.COSINE: lrfinder.cosine,
+    ScheduleName.LINEAR_DECAY: lrfinder.linear_decay,
+    ScheduleName.WARMUP_COSINE: lrfinder.warmup_cosine(),
+    ScheduleName.WARMUP_LINEAR: lrfinder.warmup_linear(),
 }
 
 Factory = Annotated[
@@ -65,7 +73,9 @@ Smoothing = Annotated[float, typer.Option(help="Weight of past losses in the run
 MaxIterations = Annotated[int, typer.Option(help="Maximum number of iterations.")]
 SearchIterations = Annotated[int, typer.Option(help="Maximum number of iterations, sweep and probes together.")]
 Horizon = Annotated[int, typer.Option(help="Iterations of the training for which the rate is suggested.")]
-SearchSchedule = Annotated[ScheduleName, typer.Option(help="How the rate changes during that training.")]
+SearchSchedule = Annotated[
+    ScheduleName, typer.Option(help="How the rate changes during that training; a warm-up takes its first tenth.")
+]
 Rates = Annotated[str, typer.Option(help="Rates, separated by commas.")]
 CompareIterations = Annotated[int, typer.Option(help="Iterations at each rate.")]
 CheckIterations = Annotated[int, typer.Option(min=2, help="Iterations of each training.")]

@@ -22,6 +22,7 @@ from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
 from lrfinder._search.conclusion import conclude, not_repeated, read_curve
 from lrfinder._search.evidence import Evidence
 from lrfinder._search.trial import Trial, rates_of, stop_of
+from lrfinder._shapes import check_schedule
 from lrfinder.errors import RatesError
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant, name_of
@@ -63,7 +64,8 @@ class SearchSettings:
         """Check the settings; numpy's integers become python's.
 
         Raises:
-            RatesError: a number is not whole or too small, or the rates give nothing to choose between.
+            RatesError: a number is not whole or too small, the rates give nothing to choose between, or the schedule is
+                never 1.
         """
         try:
             horizon, max_iterations = operator.index(horizon), operator.index(max_iterations)
@@ -76,6 +78,7 @@ class SearchSettings:
         if max_iterations < LEAST_ITERATIONS:
             message = f"max_iterations is {max_iterations!r}; a curve needs at least {LEAST_ITERATIONS} (650 is usual)."
             raise RatesError(message)
+        check_schedule(schedule)
         lrs = several(checked(_default_rates(max_iterations) if rates is None else rates, max_iterations // 2))
         within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
         return cls(horizon, max_iterations, lrs, within, schedule)

@@ -16,3 +16,10 @@ def test_there_is_no_code_without_a_rate_nor_for_a_schedule_of_ones_own():
     assert usage(suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT)) == {}
     assert usage(suggested(schedule="mine")) == {}
     assert "Give 0.03 to the schedule mine" in report_page({"": suggested(schedule="mine")})
+
+
+def test_code_for_a_cosine_has_the_warm_up_of_the_search():
+    assert "warmup_cosine(optimizer, 0.03, 300)" in usage(suggested(schedule="cosine"))["PyTorch"]
+    warmed_up = usage(suggested(schedule="warmup_cosine(warmup=0.1)"))["PyTorch"]
+    assert "warmup_cosine(optimizer, 0.03, 300, warmup=30)" in warmed_up
+    assert usage(suggested(schedule="warmup_linear(warmup=0.1)")) == {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import platform
+import re
 import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import lrfinder
-from lrfinder.schedules import one_cycle
+from lrfinder.schedules import constant, cosine, one_cycle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,23 +43,39 @@ trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "l
 }
 OR_WARMUP = "# or with a warmup over a twentieth of the training, then along a cosine:"
 MODULES: Mapping[str, str] = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "mxnet": "MXNet"}
+OF_WARMUP_COSINE = re.compile(r"warmup_cosine\(warmup=(0|0?\.\d+)\)")
 USUAL_HORIZON = 300  # iterations, if a suggestion has no horizon
+USUAL_WARMUP = 0.05  # part of the training
 
 
 def usage(suggestion: Suggestion) -> dict[str, str]:
     """Return the code by framework, the loaded ones first; none without a rate, nor for a schedule of the user's own."""
-    if not suggestion.lr or not (suggestion.is_constant or suggestion.schedule == one_cycle.__name__):
+    iterations = suggestion.horizon or USUAL_HORIZON
+    call = _call_of(suggestion.schedule, iterations)
+    if not suggestion.lr or call is None:
         return {}
-    lr, iterations = f"{suggestion.lr:.3g}", suggestion.horizon or USUAL_HORIZON
-    schedule, arguments = one_cycle.__name__, f"{lr}, {iterations}"
-    if suggestion.is_constant:
-        schedule, arguments = "warmup_cosine", f"{arguments}, warmup={max(1, iterations // 20)}"
+    lr = f"{suggestion.lr:.3g}"
+    schedule, more = call
+    arguments = f"{lr}, {iterations}{more}"
     codes: dict[str, str] = {}
     for name in sorted(CODE, key=lambda name: name not in _loaded()):
-        imports, constant, scheduled = CODE[name]
-        lines = [imports, "", *([constant, OR_WARMUP] if suggestion.is_constant else []), scheduled, ""]
+        imports, at_constant_rate, scheduled = CODE[name]
+        lines = [imports, "", *([at_constant_rate, OR_WARMUP] if suggestion.is_constant else []), scheduled, ""]
         codes[name] = "\n".join(lines).format(lr=lr, schedule=schedule, arguments=arguments)
     return codes
+
+
+def _call_of(schedule: str, iterations: int) -> tuple[str, str] | None:
+    """Return the function of the frameworks' ``schedules`` for a schedule, and its arguments after rate and iterations."""
+    if schedule == one_cycle.__name__:
+        return one_cycle.__name__, ""
+    if schedule == cosine.__name__:
+        return "warmup_cosine", ""
+    warmup = OF_WARMUP_COSINE.fullmatch(schedule)
+    if warmup is None and schedule != constant.__name__:
+        return None
+    part = float(warmup[1]) if warmup else USUAL_WARMUP
+    return "warmup_cosine", f", warmup={round(iterations * part)}"
 
 
 def versions() -> dict[str, str]:
