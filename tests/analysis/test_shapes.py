@@ -8,7 +8,7 @@ from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import LRFinder, RatesError
-from lrfinder._shapes import check_schedule, shape_of_rates
+from lrfinder.analysis.shapes import check_schedule, shape_of_rates
 
 KNOWN = [
     lrfinder.constant,
