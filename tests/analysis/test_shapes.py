@@ -1,4 +1,4 @@
-"""Shapes that are read from rates, and the check that a function is a schedule."""
+"""Shapes that are read from rates."""
 
 import math
 import pickle
@@ -8,19 +8,7 @@ from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import LRFinder, RatesError
-from lrfinder.analysis.shapes import check_schedule, shape_of_rates
-
-KNOWN = [
-    lrfinder.constant,
-    lrfinder.one_cycle,
-    lrfinder.cosine,
-    lrfinder.linear_decay,
-    lrfinder.warmup_cosine(),
-    lrfinder.warmup_cosine(warmup=0.0037),
-    lrfinder.warmup_linear(warmup=0.9),
-    shape_of_rates("StepLR", [0.3, 0.3, 0.03]),
-    shape_of_rates("CyclicLR", [k % 7 + 1.0 for k in range(10_000)]),
-]
+from lrfinder.analysis.shapes import shape_of_rates
 
 
 def test_a_shape_has_the_rates_over_their_highest_at_each_step():
@@ -51,32 +39,6 @@ def test_a_shape_can_be_pickled_and_its_text_has_no_factors():
 def test_rates_without_a_shape_are_refused(rates):
     with pytest.raises(RatesError, match="The rates of the mine go from"):
         shape_of_rates("mine", rates)
-
-
-@pytest.mark.parametrize("schedule", KNOWN, ids=repr)
-def test_a_schedule_whose_highest_value_is_1_passes(schedule):
-    check_schedule(schedule)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "reason"),
-    [
-        (lambda progress: 0.5 * (1 - progress), "highest value of the schedule <lambda> is 0.5"),
-        (lambda progress: 0.1, "is 0.1"),
-        (lambda progress: 2 - progress, "is 2"),
-        (lambda progress: 0.0, "is 0"),
-        (lambda progress: 1 - 2 * progress, "returns -0.0"),
-        (lambda progress: math.nan, "returns nan at 0"),
-        (lambda progress: None, "returns None at 0"),
-        (lrfinder.warmup_cosine, "returns warmup_cosine"),
-        ("cosine", "schedule is a str"),
-    ],
-)
-def test_what_is_no_schedule_is_refused_in_one_sentence_before_any_training(schedule, reason):
-    learner = Bowl(curvature=1.0)
-    with pytest.raises(RatesError, match=reason) as error:
-        LRFinder(learner).suggest(schedule=schedule)
-    assert str(error.value).count(". ") == 0
 
 
 def test_a_search_with_a_shape_names_the_scheduler_and_is_that_of_the_same_function():

@@ -21,8 +21,8 @@ from lrfinder._results.records import Probe, Stop
 from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
 from lrfinder._search.conclusion import conclude, not_repeated, read_curve
 from lrfinder._search.evidence import Evidence
+from lrfinder._search.schedule_check import check_schedule
 from lrfinder._search.trial import Trial, rates_of, stop_of
-from lrfinder.analysis.shapes import check_schedule
 from lrfinder.errors import RatesError
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant, name_of
