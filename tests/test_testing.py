@@ -23,6 +23,25 @@ def test_a_script_that_ends_obeys_the_law():
     lrfinder.testing.check(Scripted([3.0, 2.0, math.nan, 1.0]))
 
 
+def test_a_script_that_ends_obeys_the_law_also_if_the_rate_is_observed():
+    class LastRate(Scripted):
+        lr = 0.1
+
+        def iteration(self, lr):
+            self.lr = lr
+            return super().iteration(lr)
+
+        def snapshot(self):
+            return super().snapshot(), self.lr
+
+        def restore(self, state):
+            before, self.lr = state
+            super().restore(before)
+
+    learner = LastRate([3.0, 2.0, 1.0])
+    lrfinder.testing.check(learner, observe=lambda: {"lr": learner.lr})
+
+
 class ForgetsVelocity(Bowl):
     def restore(self, state):
         super().restore(state._replace(velocity=self.velocity))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 from lrfinder._state.batch_copies import copied, digest, nbytes
-from lrfinder._state.data_passes import DataPasses, empty_data
+from lrfinder._state.data_passes import DataPasses, empty_data, is_iterated_once
 from lrfinder.errors import DataError, LRFinderWarning
 from lrfinder.randomness import capture, restore_states
 
@@ -68,7 +68,8 @@ def stream(
 
     Args:
         data: batches. A list or tuple is indexed, at no cost. Anything else is iterated again and again, and the batches
-            since the oldest living mark are stored. An iterator (the result of a generator function) is iterated once.
+            since the oldest living mark are stored. An iterator (the result of a generator function) is iterated once; one
+            whose ``__iter__`` starts a pass, as loaders of data in memory have, again and again.
         generators: returns every generator that drawing a batch may use.
         replay_bytes: the memory for stored batches. Beyond it, the data are iterated again from the same states of the
             generators. An iterator cannot be: it continues with new batches, and a warning says so.
@@ -91,7 +92,7 @@ def mapped(data: Any, convert: Callable[[Any], Any]) -> Any:
     """Return the data with each batch converted; a list or tuple, whose batches need no copy, is returned as it is."""
     if isinstance(data, list | tuple) or not hasattr(data, "__iter__"):
         return data
-    return map(convert, data) if isinstance(data, Iterator) else _Mapped(data, convert)
+    return map(convert, data) if is_iterated_once(data) else _Mapped(data, convert)
 
 
 def peek(source: Stream[Batch], generators: Iterable[RandomGenerator]) -> Batch:

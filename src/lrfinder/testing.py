@@ -79,7 +79,10 @@ def check_snapshot_changes_nothing(learner: Learner[Any], lrs: Sequence[float] =
         with_snapshots: list[float] = []
         for lr in lrs:
             learner.snapshot()
-            with_snapshots += losses(learner, [lr])
+            loss = losses(learner, [lr])
+            if not loss:  # the stream of data has ended
+                break
+            with_snapshots += loss
         _require_same_losses(with_snapshots, without, "with a snapshot before each iteration")
         _require_same(observe(), end, "after a training with a snapshot before each iteration")
 

@@ -1,8 +1,11 @@
 """Batches of an iterable are read again with the random numbers of their first reading."""
 
+import itertools
 import random
 
-from lrfinder._state.data_passes import DataPasses
+import pytest
+
+from lrfinder._state.data_passes import DataPasses, is_iterated_once
 from lrfinder.randomness import global_generators
 
 
@@ -38,3 +41,43 @@ def test_an_iterator_has_one_pass():
     passes.seek(place)
     assert passes.only_once
     assert passes.next == following
+
+
+class StartingAgain:
+    def __iter__(self):
+        self.left = [1, 2]
+        return self
+
+    def __next__(self):
+        if not self.left:
+            raise StopIteration
+        return self.left.pop()
+
+
+class StartingInAMethod(StartingAgain):
+    def __iter__(self):
+        self.reset()
+        return self
+
+    def reset(self):
+        self.left = [1, 2]
+
+
+class GoingOn(StartingAgain):
+    left = (1, 2)
+
+    def __iter__(self):
+        return self
+
+
+@pytest.mark.parametrize("kind", [StartingAgain, StartingInAMethod])
+def test_an_iterator_that_starts_again_has_many_passes(kind):
+    passes = DataPasses(kind(), global_generators)
+    first, place = passes.read_next()
+    assert [first, *(passes.read_next()[0] for _ in range(4))] == [2, 1, 2, 1, 2]
+    assert passes.read_again(place) == first
+
+
+@pytest.mark.parametrize("data", [GoingOn(), (k for k in range(2)), map(abs, [1, 2]), zip([1, 2]), itertools.count()])
+def test_an_iterator_that_goes_on_has_one_pass(data):
+    assert is_iterated_once(data)

@@ -15,6 +15,7 @@ from torch_nets import losses_of_pass, net, pairs, seed_everything
 
 import lrfinder.testing
 from lrfinder import LRFinder, LRFinderWarning
+from lrfinder._state.place_bindings import Bindings
 from lrfinder.torch import TorchLearner
 from lrfinder.torch.inspection import fingerprint
 
@@ -138,6 +139,57 @@ class ShufflingItself(IterableDataset):
             yield x + 0.1 * int(name), y
 
 
+class FromMemory:
+    """A loader that is its own iterator: ``iter()`` starts its pass again, and shuffles."""
+
+    def __init__(self, shuffle, count=96):
+        self.x, self.y = pairs(count).tensors
+        self.shuffle = shuffle
+
+    def __iter__(self):
+        self.shuffle(self)
+        self.start = 0
+        return self
+
+    def __next__(self):
+        if self.start >= len(self.x):
+            raise StopIteration
+        part = slice(self.start, self.start + 8)
+        self.start += 8
+        return self.x[part], self.y[part]
+
+
+class FromATuple(FromMemory):
+    def __init__(self, shuffle):
+        super().__init__(shuffle)
+        self.tensors = self.x, self.y
+
+    def __next__(self):
+        self.x, self.y = self.tensors
+        return super().__next__()
+
+
+class OfIndices(FromMemory):
+    def __next__(self):
+        super().__next__()
+        rows = self.order[self.start - 8 : self.start]
+        return self.x[rows], self.y[rows]
+
+
+def permuted(loader):
+    order = torch.randperm(96)
+    loader.x, loader.y = loader.x[order], loader.y[order]
+
+
+def permuted_together(loader):
+    order = torch.randperm(96)
+    loader.tensors = tuple(tensor[order] for tensor in loader.tensors)
+
+
+def drawn(loader):
+    loader.order = torch.randperm(96)
+
+
 def over(batch_sampler):
     return lambda: DataLoader(pairs(), batch_sampler=batch_sampler())
 
@@ -152,6 +204,10 @@ LOADERS = {
     "an array of Python": lambda: DataLoader(pairs(), batch_size=8, sampler=Rotating(lambda k: array.array("i", k))),
     "a set": lambda: DataLoader(pairs(), batch_size=8, sampler=Without()),
     "an iterable data set": lambda: DataLoader(ShufflingItself(), batch_size=8),
+    "an iterator in order": lambda: FromMemory(id),
+    "an iterator with shuffled tensors": lambda: FromMemory(permuted),
+    "an iterator with a shuffled tuple of tensors": lambda: FromATuple(permuted_together),
+    "an iterator with shuffled indices": lambda: OfIndices(drawn),
 }
 
 
@@ -203,6 +259,20 @@ def test_a_training_with_the_learner_goes_on_beyond_what_is_replayed(name):
         found.extend(learner.iteration(0.05) for _ in range(30))
         found.extend(own_loop(model, optimizer, loader, 30))
     assert losses == expected
+
+
+@pytest.mark.parametrize("name", LOADERS)
+def test_the_check_of_a_sampler_with_a_place_in_containers_finds_no_fault(name):
+    _, _, learner = training(LOADERS[name]())
+    assert lrfinder.check(learner).ok
+
+
+def test_arrays_of_earlier_passes_that_hold_too_much_are_named(recwarn):
+    bindings = Bindings(most_bytes=1_000)
+    held = [bindings.of("Loader.x", np.zeros(100)) for _ in range(2)]
+    assert held[0] is not None
+    assert held[1] is None
+    assert "Loader.x is bound to other arrays" in str(recwarn.pop(LRFinderWarning).message)
 
 
 class Large(Sampler):

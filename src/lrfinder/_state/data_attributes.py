@@ -1,4 +1,4 @@
-"""The place in the data as attributes hold it: plain values, such as counters, and the numbers in lists and arrays."""
+"""The place in the data as attributes hold it: plain values, the numbers in lists and arrays, and bindings to arrays."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._state.place_bindings import Binding, Bindings
 from lrfinder._state.place_numbers import MOST_NUMBERS, PLAIN, Numbers, TooMany, numbers_in
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LRFinderWarning
@@ -36,6 +37,7 @@ class DataAttributes:
         self.name = f"attributes of {', '.join(type(owner).__name__ for owner, _ in owners)}"
         self._last: tuple[list[str], list[object], list[Numbers | TooMany], list[dict[str, object]]] | None = None
         self._reported: set[tuple[int, str]] = set()
+        self._bindings = Bindings()
 
     def get(self) -> list[dict[str, object]]:
         """Return the present state."""
@@ -71,13 +73,14 @@ class DataAttributes:
         return state
 
     def _state_of(self, owner: Any, *, nested: bool) -> dict[str, object]:
-        return {name: self._value(name, value, nested=nested) for name, value in _attributes(owner)}
+        return {name: self._value(owner, name, value, nested=nested) for name, value in _attributes(owner)}
 
-    def _value(self, name: str, value: object, *, nested: bool) -> object:
+    def _value(self, owner: Any, name: str, value: object, *, nested: bool) -> object:
         if type(value) in PLAIN or isinstance(value, int | float | str | bytes | np.generic):
             return value
-        numbers = None if name in _DATA_SETS else numbers_in(value, self._kinds, nested=nested)
-        return _OPAQUE if numbers is None else numbers
+        found = None if name in _DATA_SETS else numbers_in(value, self._kinds, nested=nested)
+        found = self._bindings.of(f"{type(owner).__name__}.{name}", value) if found is None else found
+        return _OPAQUE if found is None else found
 
     def _report(self, changed: list[Numbers | TooMany]) -> None:
         """Warn once of each container that changes and is too large to be restored."""
@@ -110,5 +113,7 @@ def _restore(owner: Any, state: dict[str, object]) -> None:
         if isinstance(value, Numbers | TooMany):
             now[name] = value.root
             value.restore()
+        elif isinstance(value, Binding):
+            now[name] = value.root
         elif value is not _OPAQUE:
             now[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from types import FunctionType
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
@@ -33,7 +34,7 @@ class DataPasses(Generic[Batch]):
     """One pass over the data after another."""
 
     def __init__(self, data: Iterable[Batch], generators: Generators) -> None:
-        self.only_once = isinstance(data, Iterator)  # of which there is one pass and no way back
+        self.only_once = is_iterated_once(data)  # of which there is one pass and no way back
         self.next: Place | None = None  # of the batch that the open iterator returns next
         self._data, self._generators = data, generators
         self._iterator: Iterator[Batch] | None = None
@@ -115,6 +116,18 @@ class DataPasses(Generic[Batch]):
         except BaseException:
             self.close()  # an iterator that raised may have advanced: the next reading seeks its place again
             raise
+
+
+def is_iterated_once(data: object) -> bool:
+    """Return whether data are an iterator that goes on where it is.
+
+    Loaders that give batches from memory often return themselves from an ``__iter__`` that starts a new pass first. An
+    ``__iter__`` that only returns the object names nothing in its code, and starts none.
+    """
+    if not isinstance(data, Iterator):
+        return False
+    start = getattr(type(data), "__iter__", None)
+    return not (isinstance(start, FunctionType) and start.__code__.co_names)
 
 
 def empty_data(data: object) -> EmptyDataError:
