@@ -2,6 +2,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lrfinder import LRFinderStoppingCriteria, RatesError, RisingLoss, Stop
 
@@ -76,6 +78,78 @@ def test_a_rising_loss_is_seen_at_the_same_iteration_whatever_its_sign_and_scale
 @pytest.mark.parametrize("seed", range(20))
 def test_noise_alone_does_not_stop_it(seed):
     assert stopped_at(RisingLoss(), np.random.default_rng(seed).standard_normal(300)) is None
+
+
+EXPLOSIONS = [
+    [1.0] * 20 + [10.0 ** (3 * k) for k in range(1, 11)],
+    [1.0] * 20 + [1000.0, 700.0, 1500.0, 400.0, 1200.0, 900.0, 600.0, 2000.0, 800.0, 1100.0],
+    [1.0, 1.1] * 12 + [5.0**k * (1 + k % 2) for k in range(2, 12)],
+]
+
+
+@pytest.mark.parametrize("make", [LRFinderStoppingCriteria, RisingLoss])
+@pytest.mark.parametrize("losses", EXPLOSIONS)
+def test_an_explosion_stops_within_a_few_losses_though_it_is_noisy_itself(make, losses):
+    begins = next(k for k, loss in enumerate(losses) if loss > 2)
+    assert begins < stopped_at(make(), losses) <= begins + 5
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    flat=st.integers(25, 200),
+    factor=st.floats(1.5, 1e6),
+    noise=st.floats(0, 1),
+    moved=st.tuples(st.floats(1e-3, 1e3), st.floats(-10, 10)),
+)
+def test_an_exploding_loss_stops_soon_after_it_exceeds_its_noise(seed, flat, factor, noise, moved):
+    random = np.random.default_rng(seed)
+    explosion = factor ** np.arange(1, min(60, round(100 / math.log10(factor)) + 1))
+    levels = np.concatenate([np.zeros(flat), explosion])
+    losses = moved[0] * (levels + noise * random.standard_normal(len(levels)) + moved[1])
+    exceeds = next(k for k, level in enumerate(levels, 1) if level > 20 * max(noise, 0.1))
+    stop = stopped_at(RisingLoss(), losses)
+    assert stop is not None
+    assert stop <= exceeds + 4
+
+
+NOISES = {
+    "normal": lambda random, n: random.standard_normal(n),
+    "uniform": lambda random, n: random.random(n),
+    "exponential": lambda random, n: random.exponential(size=n),
+    "Laplace": lambda random, n: random.laplace(size=n),
+    "Student's t with 3 degrees of freedom": lambda random, n: random.standard_t(3, n),
+    "batches of 2": lambda random, n: random.chisquare(2, n),
+    "right or wrong": lambda random, n: random.integers(0, 2, n).astype(float),
+    "six batches again and again": lambda random, n: np.resize(random.exponential(size=6), n),
+}
+
+
+@pytest.mark.parametrize("make", [LRFinderStoppingCriteria, RisingLoss])
+@pytest.mark.parametrize("noise", NOISES)
+def test_noise_alone_rarely_stops(make, noise):
+    losses = [np.abs(NOISES[noise](np.random.default_rng(seed), 170)) + 1e-9 for seed in range(60)]
+    assert sum(stopped_at(make(), each) is not None for each in losses) <= 5
+
+
+def as_the_tutorial(losses, smoothing=0.3, min_iter=20):
+    """Return the number of losses at the stop by the tutorial's class, word by word."""
+    mean = first = None
+    for counter, loss in enumerate(losses, 1):
+        first = loss if first is None else first
+        mean = loss if mean is None else mean
+        mean = ((1 - smoothing) * loss) + (smoothing * mean)
+        if mean > first * 2 and counter >= min_iter:
+            return counter
+    return None
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("noise", [0.0, 0.02, 0.1, 0.2])
+def test_on_curves_with_little_noise_it_stops_where_the_tutorials_does(noise, seed):
+    losses = textbook(noise, seed)
+    expected = as_the_tutorial(losses)
+    assert expected is not None
+    assert stopped_at(LRFinderStoppingCriteria(), losses) == expected
 
 
 def test_one_wild_batch_does_not_stop_it():

@@ -3,7 +3,8 @@
     PYTHONPATH=src python tests/support/recorded_searches.py tests/_search/recorded_answers.json
 
 The trainings use nothing but the four operations and python's Mersenne Twister, so that their losses are the same, bit for
-bit, on every machine. The answers were recorded before the search was restructured into ask and tell.
+bit, on every machine. The answers are those from before the search was restructured into ask and tell, but for what
+stopping rules changed since.
 """
 
 # These tests set and read attributes that no type declares.
