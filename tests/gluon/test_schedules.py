@@ -1,3 +1,4 @@
+import copy
 import pickle
 from dataclasses import replace
 
@@ -78,3 +79,55 @@ def test_the_reports_code_for_mxnet_does_what_it_says(schedule):
     if schedule == "constant":
         assert before.learning_rate == 0.1
     assert max(names["schedule"](update) for update in range(300)) == pytest.approx(0.1)
+
+
+SHAPES = {
+    "FactorScheduler": lambda: mx.lr_scheduler.FactorScheduler(7, 0.5, base_lr=0.1),
+    "MultiFactorScheduler": lambda: mx.lr_scheduler.MultiFactorScheduler([10, 30], 0.3, base_lr=0.1),
+    "PolyScheduler": lambda: mx.lr_scheduler.PolyScheduler(40, base_lr=0.1, pwr=2, warmup_steps=4),
+    "CosineScheduler": lambda: mx.lr_scheduler.CosineScheduler(40, base_lr=0.1, final_lr=0.01, warmup_steps=4),
+    "OneCycle": lambda: schedules.one_cycle(0.1, 50),
+    "Triangular": lambda: schedules.triangular(0.1, 7),
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_of_a_scheduler_is_its_rates_over_the_highest(name):
+    for start in (0, 21):
+        shape, scheduler = schedules.shape_of(SHAPES[name](), 29, start=start), SHAPES[name]()
+        seen = [scheduler(k) for k in range(start + 1, start + 30)]
+        assert [shape(k / 29) for k in range(29)] == pytest.approx([rate / max(seen) for rate in seen])
+    assert shape.__name__ == f"{name} of 29 steps"
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_is_that_of_the_updates_of_a_trainer_and_leaves_its_scheduler_alone(name):
+    scheduler = SHAPES[name]()
+    before = copy.deepcopy(vars(scheduler))
+    shape = schedules.shape_of(scheduler, 40)
+    assert vars(scheduler) == before
+    net = mx.gluon.nn.Dense(1, use_bias=False, in_units=1)
+    net.initialize(mx.init.One())
+    trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": scheduler.base_lr, "lr_scheduler": scheduler})
+    moved = []
+    for _ in range(40):
+        before = net.weight.data().item()
+        with mx.autograd.record():
+            loss = net(mx.np.ones((1, 1))).sum()
+        loss.backward()
+        trainer.step(1)
+        moved.append(before - net.weight.data().item())
+    assert [shape(k / 40) for k in range(40)] == pytest.approx([one / max(moved) for one in moved], rel=1e-3, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "iterations", "reason"),
+    [
+        (0.1, 10, "is a builtins.float"),
+        (mx.lr_scheduler.CosineScheduler(40, base_lr=0.0), 10, "one above it"),
+        (mx.lr_scheduler.CosineScheduler(40, base_lr=0.1), 0, "at least 1"),
+    ],
+)
+def test_a_scheduler_without_a_shape_is_refused(scheduler, iterations, reason):
+    with pytest.raises(RatesError, match=reason):
+        schedules.shape_of(scheduler, iterations)

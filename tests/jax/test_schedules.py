@@ -91,3 +91,60 @@ def test_the_reports_code_for_jax_does_what_it_says(schedule):
         updates, state = names["tx"].update({"w": jnp.ones(2)}, state)
         moved.append(-float(updates["w"][0]))
     assert max(moved) == pytest.approx(0.1)
+
+
+SHAPES = {
+    "cosine_decay_schedule": lambda: optax.cosine_decay_schedule(0.1, 40, 0.01),
+    "warmup_cosine_decay_schedule": lambda: optax.warmup_cosine_decay_schedule(0.0, 0.3, 5, 50),
+    "cosine_onecycle_schedule": lambda: optax.cosine_onecycle_schedule(50, 0.2),
+    "linear_onecycle_schedule": lambda: optax.linear_onecycle_schedule(50, 0.2),
+    "linear_schedule": lambda: optax.linear_schedule(0.1, 0.01, 30),
+    "exponential_decay": lambda: optax.exponential_decay(0.1, 10, 0.5, staircase=True),
+    "piecewise_constant_schedule": lambda: optax.piecewise_constant_schedule(0.1, {10: 0.5, 30: 0.1}),
+    "join_schedules": lambda: optax.join_schedules([optax.linear_schedule(0.0, 0.1, 5), optax.constant_schedule(0.1)], [5]),
+    "constant_schedule": lambda: optax.constant_schedule(0.1),
+    "by_value": lambda: by_value,
+    "Triangular": lambda: schedules.triangular(0.1, 7),
+}
+
+
+def by_value(count):
+    return 0.1 if count < 20 else 0.01
+
+
+def over_highest(rates):
+    return [rate / max(rates) for rate in rates]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_of_a_schedule_is_its_rates_over_the_highest(name):
+    schedule = SHAPES[name]()
+    for start in (0, 21):
+        shape = schedules.shape_of(schedule, 29, start=start)
+        rates = over_highest([float(schedule(start + k)) for k in range(29)])
+        assert [shape(k / 29) for k in range(29)] == pytest.approx(rates, rel=1e-5, abs=1e-7)
+
+
+def test_a_shape_has_the_name_of_the_function_that_made_the_schedule():
+    for name in ("cosine_decay_schedule", "by_value", "Triangular"):
+        assert schedules.shape_of(SHAPES[name](), 29).__name__ == f"{name} of 29 steps"
+
+
+def test_the_shape_is_that_of_the_updates_of_an_optimizer():
+    schedule = optax.warmup_cosine_decay_schedule(0.0, 0.3, 5, 30)
+    tx = optax.sgd(schedule)
+    state, moved = tx.init(jnp.zeros(())), []
+    for _ in range(30):
+        update, state = tx.update(jnp.ones(()), state)
+        moved.append(-float(update))
+    shape = schedules.shape_of(schedule, 30)
+    assert [shape(k / 30) for k in range(30)] == pytest.approx(over_highest(moved), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "iterations", "reason"),
+    [(0.1, 10, "is a builtins.float"), (optax.constant_schedule(0.0), 10, "one above it"), (by_value, 0, "at least 1")],
+)
+def test_a_schedule_without_a_shape_is_refused(schedule, iterations, reason):
+    with pytest.raises(RatesError, match=reason):
+        schedules.shape_of(schedule, iterations)

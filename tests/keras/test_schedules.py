@@ -101,3 +101,62 @@ def test_the_reports_code_for_keras_does_what_it_says(schedule):
     if schedule == "constant":
         assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
     assert max(rates(names["optimizer"]._learning_rate, range(300))) == pytest.approx(0.1)
+
+
+class Halves(keras.optimizers.schedules.LearningRateSchedule):
+    def __call__(self, step):
+        return 0.1 / 2 ** keras.ops.cast(step, "float32")
+
+
+kinds = keras.optimizers.schedules
+SHAPES = {
+    "ExponentialDecay": lambda: kinds.ExponentialDecay(0.1, 10, 0.5, staircase=True),
+    "PiecewiseConstantDecay": lambda: kinds.PiecewiseConstantDecay([10, 30], [0.1, 0.05, 0.01]),
+    "PolynomialDecay": lambda: kinds.PolynomialDecay(0.1, 40, 0.001, 2.0),
+    "InverseTimeDecay": lambda: kinds.InverseTimeDecay(0.1, 10, 0.5),
+    "CosineDecay": lambda: kinds.CosineDecay(0.0, 40, warmup_target=0.1, warmup_steps=5),
+    "CosineDecayRestarts": lambda: kinds.CosineDecayRestarts(0.1, 15),
+    "OneCycle": lambda: schedules.one_cycle(0.1, 50),
+    "Triangular": lambda: schedules.triangular(0.1, 7),
+    "Halves": Halves,
+}
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_shape_of_a_schedule_is_its_rates_over_the_highest(name):
+    schedule = SHAPES[name]()
+    for start in (0, 21):
+        shape = schedules.shape_of(schedule, 29, start=start)
+        seen = rates(schedule, range(start, start + 29))
+        assert [shape(k / 29) for k in range(29)] == pytest.approx([rate / max(seen) for rate in seen])
+    assert shape.__name__ == f"{name} of 29 steps"
+
+
+def test_the_shape_of_a_long_run_has_all_its_steps_and_its_rates():
+    shape = schedules.shape_of(kinds.PolynomialDecay(0.1, 5001, 0.0), 5001)
+    assert len(shape.factors) == 5001
+    assert [shape(k / 5001) for k in range(5001)] == pytest.approx([1 - k / 5001 for k in range(5001)], abs=1e-3)
+
+
+def test_the_shape_is_that_of_the_rates_at_which_an_optimizer_trains():
+    schedule = SHAPES["CosineDecay"]()
+    model, seen = net(keras.optimizers.SGD(schedule), inside=[]), []
+    for batch in batches(12):
+        seen.append(float(model.optimizer.learning_rate))
+        model.train_on_batch(*batch)
+    shape = schedules.shape_of(schedule, 12)
+    assert [shape(k / 12) for k in range(12)] == pytest.approx([rate / max(seen) for rate in seen], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "iterations", "reason"),
+    [
+        (0.1, 10, "is a builtins.float"),
+        (keras.callbacks.ReduceLROnPlateau(), 10, "ReduceLROnPlateau, whose rates cannot be read"),
+        (kinds.ExponentialDecay(0.0, 10, 0.5), 10, "one above it"),
+        (kinds.ExponentialDecay(0.1, 10, 0.5), 0, "at least 1"),
+    ],
+)
+def test_a_schedule_without_a_shape_is_refused(schedule, iterations, reason):
+    with pytest.raises(RatesError, match=reason):
+        schedules.shape_of(schedule, iterations)

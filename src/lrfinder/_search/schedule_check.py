@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 CHECKED_POINTS = 1000  # of a schedule, and a fifth as many again around the highest of them
 HIGHEST_TOLERANCE = 0.01  # the highest value of a schedule may differ from 1 by this
 HOW = (
-    "give a function of the progress from 0 to 1, such as lrfinder.cosine or warmup_cosine(0.1); or that of a scheduler: "
-    "shape_of(scheduler, iterations) of lrfinder.torch.schedules, .jax., .keras. or .gluon."
+    "give a function of the progress from 0 to 1, such as lrfinder.cosine or lrfinder.warmup_cosine(0.1), or the shape of "
+    "your scheduler: shape_of(scheduler, iterations), in the schedules of each framework package."
 )
 
 

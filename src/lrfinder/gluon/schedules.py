@@ -1,15 +1,17 @@
-"""Schedulers of MXNet from a suggestion or a rate, for the ``lr_scheduler`` of a trainer.
+"""Schedulers of MXNet: their shape for a search, and from a suggestion or a rate to the ``lr_scheduler`` of a trainer.
 
-Each is a function from the number of updates to the rate. A suggestion stands for its ``lr``. Every function here raises
-:class:`lrfinder.RatesError` where there is no rate above 0. A trainer that is also given a ``learning_rate`` writes it into
-the ``base_lr`` of its scheduler.
+:func:`shape_of` reads a scheduler. Every other function but :func:`set_rate` returns one: a function from the number of
+updates to the rate. A suggestion stands for its ``lr``. Every function here raises :class:`lrfinder.RatesError` where there
+is no rate above 0. A trainer that is also given a ``learning_rate`` writes it into the ``base_lr`` of its scheduler.
 """
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
+from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
 from lrfinder.gluon._framework import mx
 from lrfinder.schedules import RateLike, Triangular, along_cosine, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
@@ -17,6 +19,26 @@ from lrfinder.schedules import RateLike, Triangular, along_cosine, check_one_cyc
 def set_rate(trainer: Any, rate: RateLike) -> None:
     """Set the rate of a trainer; MXNet refuses this for one with a scheduler."""
     trainer.set_learning_rate(rate_of(rate))
+
+
+def shape_of(scheduler: Any, iterations: int, *, start: int = 0) -> Shape:
+    """Return the shape of a scheduler for ``finder.suggest(schedule=...)``: its rates over the highest of them.
+
+    A copy gives the rates, since MXNet's schedulers count.
+
+    Args:
+        scheduler: one of ``mxnet.lr_scheduler``, or any function from the number of updates to the rate.
+        iterations: the length of the run, in updates.
+        start: the updates that are done already: the shape is then that of what remains, and 1 the highest rate of it.
+
+    Raises:
+        RatesError: ``scheduler`` is not a function, there is no iteration, or no rate is above 0.
+    """
+    if not callable(scheduler):
+        raise unknown_scheduler(scheduler, "one of mxnet.lr_scheduler")
+    copied: Any = copy.deepcopy(scheduler)
+    rates = (float(copied(step + 1)) for step in checked_steps(iterations, start))  # MXNet counts updates from 1
+    return shape_of_rates(getattr(scheduler, "__name__", type(scheduler).__name__), rates)
 
 
 def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = 0.25) -> OneCycle:

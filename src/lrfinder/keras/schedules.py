@@ -1,7 +1,8 @@
-"""Schedules of Keras from a suggestion or a rate: ``keras.optimizers.SGD(schedules.one_cycle(suggestion, 1000))``.
+"""Schedules of Keras: their shape for a search, and from a suggestion or a rate to a schedule.
 
-Each is a ``LearningRateSchedule``, which a saved model contains. A suggestion stands for its ``lr``. Every function here
-raises :class:`lrfinder.RatesError` where there is no rate above 0.
+:func:`shape_of` reads a schedule. Every other function but :func:`set_rate` returns a ``LearningRateSchedule``, which a
+saved model contains: ``keras.optimizers.SGD(schedules.one_cycle(suggestion, 1000))``. A suggestion stands for its ``lr``.
+Every function here raises :class:`lrfinder.RatesError` where there is no rate above 0.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
+from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
 from lrfinder.keras._framework import keras
 from lrfinder.schedules import FIRST, LAST, WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
+
+MAX_CALLS = 2000  # of a schedule, to read its shape: on TensorFlow each takes a millisecond
 
 _register: Any = keras.saving.register_keras_serializable(package="lrfinder")
 _Schedule: Any = keras.optimizers.schedules.LearningRateSchedule
@@ -19,6 +25,25 @@ _Schedule: Any = keras.optimizers.schedules.LearningRateSchedule
 def set_rate(optimizer: Any, rate: RateLike) -> None:
     """Set the rate of an optimizer; Keras refuses this for one that was created with a schedule."""
     optimizer.learning_rate = rate_of(rate)
+
+
+def shape_of(schedule: Any, iterations: int, *, start: int = 0) -> Shape:
+    """Return the shape of a schedule for ``finder.suggest(schedule=...)``: its rates over the highest of them.
+
+    Args:
+        schedule: a ``keras.optimizers.schedules.LearningRateSchedule``.
+        iterations: the length of the run, in updates; of a long one, 2000 evenly spaced rates are read.
+        start: the updates that are done already: the shape is then that of what remains, and 1 the highest rate of it.
+
+    Raises:
+        RatesError: ``schedule`` is of another kind, there is no iteration, or no rate is above 0.
+    """
+    if not isinstance(schedule, _Schedule):
+        raise unknown_scheduler(schedule, "a keras.optimizers.schedules.LearningRateSchedule")
+    steps = checked_steps(iterations, start)
+    every = math.ceil(iterations / MAX_CALLS)
+    rates = np.repeat([float(schedule(step)) for step in steps[::every]], every)[:iterations]
+    return shape_of_rates(type(schedule).__name__, rates.tolist())
 
 
 def one_cycle(rate: RateLike, iterations: int, *, warmup_part: float = WARM_UP) -> OneCycle:

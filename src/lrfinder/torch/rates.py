@@ -10,7 +10,7 @@ from torch import Tensor
 from lrfinder.errors import OptimizerError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from torch.optim import Optimizer
 
@@ -38,7 +38,7 @@ class Rates:
         self._optimizers = optimizers
         groups = self._groups()
         own = _own_rates(groups)
-        reference = max(own, default=0.0) if group is None else own[_index(group, groups)]
+        reference = max(own, default=0.0) if group is None else own[index_of_group(group, groups)]
         if group is not None and not reference > 0:
             message = f"The parameter group {group!r} has the rate {reference!r}, of which no other can be a multiple."
             raise OptimizerError(message)
@@ -87,7 +87,12 @@ def _own_rates(groups: Sequence[Group]) -> list[float]:
     return own if any(own) else [float(group.get("initial_lr", 0.0)) for group in groups]
 
 
-def _index(group: str | int, groups: Sequence[Group]) -> int:
+def index_of_group(group: str | int, groups: Sequence[Mapping[str, Any]]) -> int:
+    """Return the index of the group that is named by its index or by its entry ``"name"``.
+
+    Raises:
+        OptimizerError: there is none.
+    """
     names = [one.get("name") for one in groups]
     if isinstance(group, int) and group in range(len(groups)):
         return group

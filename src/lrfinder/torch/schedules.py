@@ -1,9 +1,10 @@
-"""Schedules: from a suggestion, or a rate, to PyTorch's own schedulers.
+"""Schedules: the shape of PyTorch's schedulers for a search, and from a suggestion, or a rate, to these schedulers.
 
-Each function takes the optimizer, sets its rates and returns a scheduler to be stepped once per iteration. The rate is that
-of the parameter group with the highest rate, or of the group that ``group`` names. The other groups keep their ratio to it.
-Momentum stays as it is, because the rate was found with it. A suggestion brings its own bounds: ``base_lr`` and ``max_lr``
-for a cycle, ``max_lr`` for one cycle, ``lr`` for everything else. A number is the highest rate of the schedule.
+:func:`shape_of` reads a scheduler. Every other function takes the optimizer, sets its rates and returns a scheduler to be
+stepped once per iteration. The rate is that of the parameter group with the highest rate, or of the group that ``group``
+names. The other groups keep their ratio to it. Momentum stays as it is, because the rate was found with it. A suggestion
+brings its own bounds: ``base_lr`` and ``max_lr`` for a cycle, ``max_lr`` for one cycle, ``lr`` for everything else. A number
+is the highest rate of the schedule.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
 from lrfinder._results.results import Suggestion
+from lrfinder.analysis.shapes import Shape, shape_of_rates
 from lrfinder.schedules import WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
-from lrfinder.torch.rates import Rates
+from lrfinder.torch._scheduler_copy import rates_by_step
+from lrfinder.torch.rates import Rates, index_of_group
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -34,6 +37,30 @@ def set_rate(optimizer: Optimizer, rate: RateLike, *, group: str | int | None = 
     """
     rates = Rates([optimizer], group)
     _set(optimizer, rates, rate_of(rate))
+
+
+def shape_of(scheduler: object, iterations: int, *, group: str | int | None = None) -> Shape:
+    """Return the shape of a scheduler for ``finder.suggest(schedule=...)``: its rates over the highest of them.
+
+    A copy of the scheduler makes the steps. The scheduler and its optimizer stay as they are; functions that they hold, such
+    as those of ``LambdaLR``, are called. The shape begins at the present step: of a scheduler in the middle of a training it
+    is what remains, and 1 is the highest rate that is still to come.
+
+    Args:
+        scheduler: one of ``torch.optim.lr_scheduler``, or of a class derived from them, as those of Transformers.
+        iterations: how often the scheduler will be stepped from now on. For one that is stepped once an epoch, these are the
+            epochs; each rate then holds for an epoch of the search's horizon.
+        group: the parameter group whose rates count; by default, the one with the highest.
+
+    Raises:
+        RatesError: the rates depend on the losses (``ReduceLROnPlateau``), the scheduler ends earlier or is of an unknown
+            kind, or no rate is above 0.
+        OptimizerError: ``group`` names none of the groups.
+    """
+    rates, groups = rates_by_step(scheduler, iterations)
+    by_group = list(zip(*rates, strict=True))
+    own = max(by_group, key=max) if group is None else by_group[index_of_group(group, groups)]
+    return shape_of_rates(type(scheduler).__name__, own)
 
 
 def triangular(
