@@ -125,7 +125,7 @@ def test_the_shape_of_a_schedule_is_its_rates_over_the_highest(name):
         assert [shape(k / 29) for k in range(29)] == pytest.approx(rates, rel=1e-5, abs=1e-7)
 
 
-def test_a_shape_has_the_name_of_the_function_that_made_the_schedule():
+def test_a_shape_has_the_name_of_the_function_that_returned_the_schedule():
     for name in ("cosine_decay_schedule", "by_value", "Triangular"):
         assert schedules.shape_of(SHAPES[name](), 29).__name__ == f"{name} of 29 steps"
 
