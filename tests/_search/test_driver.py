@@ -113,16 +113,16 @@ def test_a_loss_that_only_rises_gives_no_suggestion():
     assert (suggestion.lr, suggestion.low, suggestion.high) == (None, None, None)
 
 
-def test_losses_that_are_not_finite_from_the_start_are_unstable():
-    assert suggest(Bowl(position=math.nan)).status == "unstable from the start"
+def test_losses_that_are_not_finite_from_the_start_have_a_status():
+    assert suggest(Bowl(position=math.nan)).status == "a batch is not finite before any update"
 
 
 def test_data_that_end_at_once_give_no_suggestion():
     assert suggest(Scripted([])).lr is None
 
 
-def test_losses_that_are_infinite_from_the_start_are_unstable_and_raise_no_warning():
-    assert suggest(Scripted([math.inf] * 100)).status == "unstable from the start"
+def test_losses_that_are_infinite_from_the_start_have_a_status_and_raise_no_warning():
+    assert suggest(Scripted([math.inf] * 100)).status == "a batch is not finite before any update"
 
 
 def test_where_no_rate_above_0_is_reached_the_search_ends_without_a_rate():

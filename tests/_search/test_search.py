@@ -92,6 +92,18 @@ def test_a_trial_that_stopped_early_is_not_requested_again():
 def test_untrained_losses_that_are_not_finite_end_the_search():
     search = Search(sweep(), SETTINGS)
     assert run(search, lambda trial: [math.nan]) == [Trial(0.0, 40)]
+    assert search.conclude().status == "a batch is not finite before any update"
+
+
+def test_where_the_rate_0_alone_is_not_finite_the_lowest_rate_takes_its_place():
+    search = Search(sweep(), SETTINGS)
+    run(search, lambda trial: losses_of(trial) if trial.lr else [1.0, math.nan])
+    assert search.conclude().status == "ok"
+
+
+def test_a_training_that_is_not_finite_above_the_rate_0_is_unstable():
+    search = Search(sweep(), SETTINGS)
+    run(search, lambda trial: [1.0, 1.0, math.nan] if trial.lr else [1.0, math.nan])
     assert search.conclude().status == "unstable from the start"
 
 

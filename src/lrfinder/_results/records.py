@@ -31,6 +31,9 @@ class Stop(Enum):
     LEFT = "the loop was left before its end"
 
 
+DIVERGENCE = frozenset({Stop.DIVERGED, Stop.NOT_FINITE})  # the ends that too high a rate causes
+
+
 class Status(StrEnum):
     """The status of a suggestion: it has a rate, or the reason why not. It equals its text: ``status == "ok"``."""
 
@@ -40,6 +43,8 @@ class Status(StrEnum):
     UNSTABLE = "unstable from the start"
     NO_DESCENT = "no descent"
     LOW_SIGNAL = "low signal"
+    FALLS_WITHOUT_END = "the loss falls without end"
+    NOT_FINITE_UNTRAINED = "a batch is not finite before any update"
 
 
 class BitwiseEqual:

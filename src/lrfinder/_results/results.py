@@ -6,7 +6,7 @@ Methods that users expect on a result (``plot``, ``suggestion``, ``to_json``) ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, overload
@@ -15,7 +15,7 @@ import numpy as np
 
 from lrfinder._optional import require
 from lrfinder._results.records import BitwiseEqual, Difference, Order, Probe, Record, Settings, Status, Stop, bits
-from lrfinder.analysis.endings import comparison_window, final_losses
+from lrfinder.analysis.endings import batch_not_finite, comparison_window, final_losses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,7 +133,10 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         """The rate that this one curve suggests; computed at first access."""
         from lrfinder.analysis.suggestion import suggestion_from_curve
 
-        return suggestion_from_curve(self.lrs, self.losses)
+        suggestion = suggestion_from_curve(self.lrs, self.losses)
+        if note := batch_not_finite(self.losses[:1].tolist()):
+            return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
+        return suggestion
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration."""

@@ -20,6 +20,7 @@ import numpy as np
 from lrfinder._results.records import Probe, Stop
 from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
 from lrfinder._search.conclusion import conclude, not_repeated, read_curve
+from lrfinder._search.edges import limits, qualified
 from lrfinder._search.evidence import Evidence
 from lrfinder._search.schedule_check import check_schedule
 from lrfinder._search.trial import Trial, rates_of, stop_of
@@ -111,6 +112,7 @@ class Search:
         self._stops: dict[float, Stop] = {}
         self._runs: dict[float, dict[int, NDArray[np.float64]]] = {}  # losses by rate and by the length asked for
         self._untrained: tuple[float, ...] = ()
+        self._untrained_rate = 0.0  # or the lowest, for optimizers that divide by the rate
         self._evidence = self._weigh()
         self._exhausted = False
         self._starts: dict[float, list[float]] = {}  # the first losses of all trials at each rate
@@ -149,6 +151,8 @@ class Search:
             probes = [Probe(lr, self._losses[lr], self._stops[lr]) for lr in sorted(self._evidence.runs)]
             again = not_repeated(self._curve, self._starts)
             suggestion = conclude(self._curve, self._evidence, probes, self.iterations, again, exhausted=self._exhausted)
+        limit = math.inf if math.isfinite(settings.within[1]) else self._limits()[1]
+        suggestion = qualified(suggestion, self._untrained, self._losses.get(0.0, ()), limit)
         return replace(suggestion, schedule=name_of(settings.schedule))
 
     def _bracket(self) -> Generator[Sequence[Trial]]:
@@ -160,7 +164,7 @@ class Search:
         rounds = rounds_of(settings.horizon, settings.max_iterations)
         yield from self._train_untrained(max(len(curve), rounds[0].length))
         self._evidence = self._weigh()
-        lowest, highest = settings.within
+        lowest, highest = self._limits()
         if not (len(curve) and self._untrained and np.isfinite(self._untrained).all()):
             return
         start = min(max(start_rate(curve, np.array(self._untrained)), lowest), highest)
@@ -173,16 +177,29 @@ class Search:
             self._evidence = self._weigh()
             self._release(trials[0].lr)
 
+    def _limits(self) -> tuple[float, float]:
+        return limits(self._curve, self._settings.lrs, self._settings.within)
+
     def _train_untrained(self, length: int) -> Generator[Sequence[Trial]]:
-        if length and not self._stopped_early(0.0):
-            yield [self._with_done(Trial(0.0, length))]
-            self._untrained = self._losses[0.0]
+        """Yield the trial without updates; where it is not finite at the rate 0 alone, one at the lowest rate instead."""
+        yield from self._train_reference(length)
+        broken = len(self._untrained)  # the last loss, before which there was an update if it is not the first
+        if self._untrained_rate or broken <= 1 or np.isfinite(self._untrained).all():
+            return
+        if np.isfinite(self._curve.losses[:broken]).all():
+            self._untrained_rate = min((lr for lr in self._settings.lrs if lr > 0), default=0.0)
+            yield from self._train_reference(length)
+
+    def _train_reference(self, length: int) -> Generator[Sequence[Trial]]:
+        if length and not self._stopped_early(self._untrained_rate):
+            yield [self._with_done(Trial(self._untrained_rate, length))]
+            self._untrained = self._losses[self._untrained_rate]
 
     def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial]]:
         """Yield the first trial; before it one at the rate 0 as long, where no trial has shown an effect yet."""
         first = trials[0]
         blind = first.length > len(self._untrained) and not self._evidence.latest()
-        cost = self._cost(first) + (self._cost(Trial(0.0, first.length)) if blind else 0)
+        cost = self._cost(first) + (self._cost(Trial(self._untrained_rate, first.length)) if blind else 0)
         if cost > self._settings.max_iterations - self.iterations:
             self._exhausted = True
             return
@@ -197,7 +214,7 @@ class Search:
         """Keep the end states of the best trials and of the last; as long as none shows an effect, of all."""
         latest = self._evidence.latest()
         best = sorted(latest, key=latest.__getitem__)[:KEPT_ENDS]
-        self.kept &= {lr, *best} if latest else {0.0, *self._evidence.runs}
+        self.kept &= {lr, *best} if latest else {self._untrained_rate, *self._evidence.runs}
 
     def _note_run(self, trial: Trial) -> None:
         self._runs.setdefault(trial.lr, {})[trial.length] = np.array(self._losses[trial.lr])
@@ -226,5 +243,5 @@ class Search:
         pairs = zip(self._curve.losses[:both].tolist(), self._untrained[:both], strict=True)
         changes = (loss - before for loss, before in pairs)
         fall = max(0.0, -min(filter(math.isfinite, changes), default=0.0))
-        runs = {lr: dict(by_length) for lr, by_length in self._runs.items() if lr > 0}
+        runs = {lr: dict(by_length) for lr, by_length in self._runs.items() if lr > self._untrained_rate}
         return Evidence(untrained, fall, runs, self._settings.horizon)

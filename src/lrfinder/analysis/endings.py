@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Losses = NDArray[np.float64]
@@ -82,6 +84,15 @@ def ended_above_first_loss(losses: Losses) -> bool:
 def diverged(losses: Losses) -> bool:
     """Return whether a probe's last loss is not finite, or its whole last tenth lies above its whole first tenth."""
     return len(losses) > 0 and (not math.isfinite(losses[-1]) or ended_above_first_tenth(losses))
+
+
+def batch_not_finite(losses: Iterable[float]) -> str | None:
+    """Return a note that names the first batch whose loss is not finite, in a training without updates."""
+    for batch, loss in enumerate(losses):
+        if not math.isfinite(loss):
+            kind = "NaN" if math.isnan(loss) else "infinite"
+            return f"batch {batch} is {kind} before any update (the first batch is 0)"
+    return None
 
 
 def _mean_of_end(losses: Losses, window: int) -> float:

@@ -43,6 +43,16 @@ REFUSALS: dict[Status, str] = {
         "Use larger batches, smaller steps (a smaller lr_multiplier), or the mean of several sweeps; "
         "or compare a few rates directly."
     ),
+    Status.FALLS_WITHOUT_END: (
+        "There is no suggestion, because the loss falls without end: the higher the rate, the faster it falls, up to the "
+        "highest rate tried. A loss without a floor, such as that of a critic, has no best rate by its own measure. "
+        "Bound it, clip the weights, or give rates= that end where the training is still useful."
+    ),
+    Status.NOT_FINITE_UNTRAINED: (
+        "There is no suggestion, because the loss of a batch is not finite before any update, which no rate can change. "
+        "Look at that batch, and at the gradient of the one before it: inputs, targets, a logarithm, root or division in "
+        "the loss. Then leave the batch out."
+    ),
 }
 NOTES = {  # by the beginning of a note; any other note is shown as it is
     "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",

@@ -1,0 +1,113 @@
+"""The edges of a search: which rates it may try, and what becomes of an answer that lies at an edge, or of none.
+
+A suggestion is qualified here after the probes have been weighed. A batch that is not finite before any update is named. A
+loss that falls ever faster up to the highest rate has no best rate, nor has one that is the same at all rates.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lrfinder._results.records import DIVERGENCE, Status
+from lrfinder.analysis.endings import batch_not_finite, search_score
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lrfinder._results.records import Probe
+    from lrfinder._results.results import RangeTest, Suggestion
+
+    Range = tuple[float, float]
+
+BEYOND_SWEEP_OCTAVES = 4.0  # that a search may leave the rates of its sweep by, to either side
+EDGE_OCTAVES = 2.0  # from the edge, within which no higher probe can follow
+ENDLESS_FALL_TIMES = 10.0  # the size of the untrained loss, beyond which a fall may have no end
+ENDLESS_FALL_PER_OCTAVE = math.sqrt(2)  # factor of the fall from rate to rate, from which no end of it is in sight
+
+
+def limits(curve: RangeTest, lrs: Sequence[float], within: Range) -> Range:
+    """Return the lowest and the highest rate of a trial: ``within`` if it is finite, else some octaves beyond the sweep.
+
+    Args:
+        curve: the sweep.
+        lrs: its planned rates, which it may not have reached: where the data ended, higher ones may still be good.
+        within: the lowest and the highest rate that the user allowed; infinite where none was given.
+    """
+    rates = [lr for lr in (curve.lrs.tolist() if curve.stop in DIVERGENCE else lrs) if lr > 0]
+    if math.isfinite(within[1]) or not rates:
+        return within
+    return min(rates) * 2**-BEYOND_SWEEP_OCTAVES, max(rates) * 2**BEYOND_SWEEP_OCTAVES
+
+
+def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Sequence[float], limit: float) -> Suggestion:
+    """Return the suggestion with what the edges and the untrained losses say.
+
+    Args:
+        suggestion: the conclusion of a search.
+        untrained: the losses of the first batches before anything is learned.
+        at_zero: those at the rate 0, which are the same unless the optimizer divides by the rate.
+        limit: the highest rate of a trial, where it follows from the sweep; infinite where the user gave it.
+    """
+    if len(untrained) == len(at_zero) and (note := batch_not_finite(untrained)):
+        status = suggestion.status if suggestion.lr is not None else Status.NOT_FINITE_UNTRAINED
+        return replace(suggestion, status=status, notes=(*suggestion.notes, note))
+    if suggestion.lr is None or suggestion.curve is None or not suggestion.probes:
+        return suggestion
+    if _has_no_effect(suggestion.curve, suggestion.probes):
+        return _refused(suggestion, Status.NO_EFFECT)
+    if _falls_without_end(suggestion.probes, untrained):
+        return _refused(suggestion, Status.FALLS_WITHOUT_END)
+    if suggestion.probes[-1].lr * 2**EDGE_OCTAVES > limit and _is_best_at_edge(suggestion.probes):
+        reach = f"give rates= that reach {limit * 2**BEYOND_SWEEP_OCTAVES:.2g}"
+        return replace(suggestion, notes=(*suggestion.notes, f"at the edge of the search: to try higher rates, {reach}"))
+    return suggestion
+
+
+def _refused(suggestion: Suggestion, status: Status) -> Suggestion:
+    return replace(suggestion, lr=None, low=None, high=None, confidence="low", status=status)
+
+
+def _has_no_effect(curve: RangeTest, probes: Sequence[Probe]) -> bool:
+    """Return whether sweep and probes have the same losses bit for bit, over the longest training that two probes share.
+
+    A training that begins slowly is the same at all rates at first, but not to the end of the probes that decide.
+    """
+    first, *others = sorted(probes, key=lambda probe: -len(probe.losses))
+    trainings = [curve.losses.tolist(), *(probe.losses for probe in others)]
+    decided = bool(others) and len(others[0].losses) == len(first.losses) > len(curve)
+    return decided and not any(_begins_otherwise(losses, first.losses) for losses in trainings)
+
+
+def _begins_otherwise(losses: Sequence[float], others: Sequence[float]) -> bool:
+    """Return whether two trainings differ within the iterations that both have."""
+    return any(one != other for one, other in zip(losses, others, strict=False))
+
+
+def _is_best_at_edge(probes: Sequence[Probe]) -> bool:
+    """Return whether the highest probe is lower than the one below it, over the same iterations."""
+    if len(probes) < 2:  # noqa: PLR2004  (a pair)
+        return True
+    below, highest = _scores(probes)
+    return highest < below
+
+
+def _falls_without_end(probes: Sequence[Probe], untrained: Sequence[float]) -> bool:
+    """Return whether the fall grows with the rate up to the highest, far beyond the size of the untrained loss."""
+    if len(probes) < 2:  # noqa: PLR2004  (a pair)
+        return False
+    below, highest = _scores(probes)
+    level = float(np.mean(untrained))
+    size = abs(level) + float(np.std(untrained))
+    factor = ENDLESS_FALL_PER_OCTAVE ** math.log2(probes[-1].lr / probes[-2].lr)
+    return level - highest > max(ENDLESS_FALL_TIMES * size, factor * (level - below))
+
+
+def _scores(probes: Sequence[Probe]) -> Range:
+    """Return the scores of the two highest probes after the iterations that both have."""
+    length = min(len(probe.losses) for probe in probes[-2:])
+    below, highest = (search_score(np.array(probe.losses[:length])) for probe in probes[-2:])
+    return below, highest
