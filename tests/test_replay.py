@@ -11,7 +11,7 @@ import pytest
 from lrfinder import DataEndedError, LRFinderWarning, RestoreError
 from lrfinder.errors import DataError, EmptyDataError
 from lrfinder.randomness import capture, global_generators, restore_states
-from lrfinder.replay import mapped, nbytes, peek, position_of, stream, unchanged
+from lrfinder.replay import batches_per_pass, mapped, nbytes, peek, position_of, stream, unchanged
 
 
 class Shuffled:
@@ -257,3 +257,20 @@ def test_marks_of_one_position_compare_equal_by_their_position(data):
     assert position_of(batches.mark()) != position_of(first)
     batches.go(second)
     assert position_of(batches.mark()) == position_of(first)
+
+
+class EndlessInName:
+    def __len__(self):
+        message = "It has no end."
+        raise TypeError(message)
+
+    def __iter__(self):
+        return iter([1])
+
+
+@pytest.mark.parametrize(
+    ("data", "batches"),
+    [([1, 2, 3], 3), ((), 0), (range(5), 5), (iter([1, 2]), None), (EndlessInName(), None), (None, None)],
+)
+def test_data_with_a_length_have_as_many_batches_in_a_pass(data, batches):
+    assert batches_per_pass(data) == batches

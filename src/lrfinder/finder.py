@@ -10,6 +10,7 @@ from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
 from lrfinder._search.driver import run_search
+from lrfinder._search.horizon import DEFAULT_HORIZON, horizon_of
 from lrfinder._search.search import SearchSettings
 from lrfinder._sweep import (
     DEFAULTS,
@@ -141,10 +142,11 @@ class LRFinder:
             array.setflags(write=False)
         return Comparison(rates, losses, tuple(stops))
 
-    def suggest(
+    def suggest(  # noqa: PLR0913  (the training that the rate is for, and the search)
         self,
-        horizon: int = 300,
+        horizon: int = DEFAULT_HORIZON,
         *,
+        epochs: float | None = None,
         max_iterations: int = 650,
         rates: Iterable[float] | None = None,
         schedule: Schedule = constant,
@@ -159,6 +161,8 @@ class LRFinder:
 
         Args:
             horizon: iterations of the training run that the rate is for.
+            epochs: the length of that run in passes over the data, in place of ``horizon``; a fraction too. It is for
+                learners whose data have a length.
             max_iterations: no more iterations than this for sweep and probes together; with 150 or fewer, the curve of the
                 sweep alone is read, against the losses of the same batches untrained.
             rates: the rates of the sweep, in place of its own ladder: two or more, at most half of ``max_iterations``; no
@@ -168,10 +172,12 @@ class LRFinder:
             on_record: called with each :class:`lrfinder.Record` as it is recorded.
 
         Raises:
-            RatesError: a setting is out of range.
+            RatesError: a setting is out of range, or ``epochs`` is given and the length of the data is unknown.
         """
+        learner = adapted(self.learner)
+        horizon = horizon_of(learner, horizon, epochs)
         settings = SearchSettings.checked(horizon, max_iterations, rates, schedule)
-        return run_search(adapted(self.learner), settings, on_record=on_record)
+        return run_search(learner, settings, on_record=on_record)
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""

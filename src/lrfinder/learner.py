@@ -115,6 +115,13 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return None
 
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many iterations one pass over the data takes, or ``None`` where that is unknown.
+
+        An iteration is one update. Where it takes several batches, the number may be a fraction.
+        """
+        return None
+
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared: names (``"kind: name"``) to values that compare with ``==``.
 
@@ -163,6 +170,7 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
 
 
 REQUIRED = ("iteration", "snapshot", "restore", "close")
+OPTIONAL = ("rank", "iterations", "trainings", "iterations_per_epoch", "observe", "unrestored", "block_ended")  # and parts
 
 
 class _Adapted(BaseLearner):
@@ -170,7 +178,7 @@ class _Adapted(BaseLearner):
 
     def __init__(self, learner: Restorable[Any]) -> None:
         self._learner = learner
-        for name in (*REQUIRED, "rank", "iterations", "trainings", "observe", "unrestored", "block_ended"):
+        for name in (*REQUIRED, *OPTIONAL):
             ability = getattr(learner, name, None)
             if ability is not None:
                 setattr(self, name, ability)

@@ -12,7 +12,7 @@ that changes its batch in place therefore change nothing that is replayed.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
@@ -54,6 +54,16 @@ class Stream(Protocol[Batch_co]):
     def close(self) -> None:
         """Drop the open iterator, and with it its worker processes."""
         ...
+
+
+def batches_per_pass(data: object) -> int | None:
+    """Return the number of batches in a pass over the data; ``None`` where they have no length, or end after one pass."""
+    if not isinstance(data, Sized) or is_iterated_once(data):
+        return None
+    try:
+        return len(data)
+    except (TypeError, NotImplementedError):  # a loader over an endless data set has a length only in name
+        return None
 
 
 def stream(

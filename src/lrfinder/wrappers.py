@@ -41,6 +41,10 @@ class Wrapper(BaseLearner):
         """Restore the inner learner."""
         self.learner.restore(state)
 
+    def iterations_per_epoch(self) -> float | None:
+        """Return the iterations of one pass over the data of the inner learner."""
+        return self._full.iterations_per_epoch()
+
     def observe(self) -> Mapping[str, object]:
         """Return what can be compared of the inner learner."""
         return self._full.observe()
@@ -106,6 +110,11 @@ class Averaged(Wrapper):
         """Train at each rate with the inner learner's own ``iterations``, where it has one."""
         losses = self._full.iterations([lr for lr in lrs for _ in range(self.batches)])
         return None if losses is None else self._means(iter(losses), len(lrs))
+
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many iterations, of ``batches`` updates each, one pass over the data takes."""
+        updates = super().iterations_per_epoch()
+        return None if updates is None else updates / self.batches
 
     def _means(self, losses: Iterator[SupportsFloat], count: int) -> Iterator[float]:
         for _ in range(count):

@@ -20,6 +20,13 @@ def bowl():
     created.append(Bowl(curvature=100, noise=0.05))
     return created[-1]
 
+class Counted(Bowl):
+    def iterations_per_epoch(self):
+        return 40
+
+def counted():
+    return Counted(curvature=100, noise=0.05)
+
 class Forgets(Bowl):
     def restore(self, state):
         super().restore(state._replace(position=self.position))
@@ -112,6 +119,16 @@ def test_suggest_shows_the_probes_and_the_verdict_and_writes_the_requested_files
     assert "suggested learning rate is" in result.output.replace("\n", " ")
     assert len(paths[1].read_text().splitlines()) == 1 + sum(len(probe.losses) for probe in suggestion.probes)
     assert paths[2].read_bytes().startswith(b"\x89PNG")
+
+
+def test_suggest_takes_epochs_of_a_learner_that_knows_its_data(train, tmp_path):
+    known = run("suggest", f"{train}:counted", "--epochs", "2.5", "--max-iterations", "150", "--json", tmp_path / "s.json")
+    assert known.exit_code == 0, known.output
+    assert load(tmp_path / "s.json").horizon == 100
+    for options in ([f"{train}:bowl", "--epochs", "2"], [f"{train}:counted", "--epochs", "2", "--horizon", "500"]):
+        refused = run("suggest", *options)
+        assert refused.exit_code == 2
+        assert "epochs is 2.0, but" in refused.output or "and epochs 2.0" in refused.output
 
 
 @pytest.mark.parametrize("name", ["cosine", "linear-decay", "warmup-cosine", "warmup-linear"])

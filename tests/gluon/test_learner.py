@@ -252,3 +252,14 @@ def test_the_command_line_accepts_a_gluon_learner(tmp_path, command, options):
     found = load(result)
     assert isinstance(found, RangeTest | Comparison)
     assert len(found.lrs) >= 2
+
+
+def test_an_epoch_has_the_batches_of_one_pass_over_the_loader():
+    loader = make_loader()
+    learner = GluonLearner(make_net(), loader, CPU)
+    assert learner.iterations_per_epoch() == len(loader)
+    assert LRFinder(learner).suggest(epochs=2, max_iterations=60).horizon == 2 * len(loader)
+    dataset = mx.gluon.data.ArrayDataset(X, Y)
+    endless = ContinuousBatchSampler(sampler=mx.gluon.data.RandomSampler(len(dataset)), batch_size=8)
+    for data in (mx.gluon.data.DataLoader(dataset, batch_sampler=endless), iter([(X, Y)])):
+        assert GluonLearner(make_net(), data, CPU).iterations_per_epoch() is None

@@ -210,3 +210,11 @@ def test_a_package_that_is_not_installed_is_named_with_the_extra(package):
     error = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr.splitlines()[-1]
     assert "MissingExtraError" in error
     assert f'{package} is needed for this and is not installed: run  pip install "lrfinder[jax]"' in error
+
+
+def test_an_epoch_has_the_batches_of_one_pass_over_the_data():
+    data = batches()
+    for one in (data, tuple(data), np.zeros((len(data), 3)), jnp.zeros((len(data), 3))):
+        assert learner(one).iterations_per_epoch() == len(data)
+    assert learner(iter(data)).iterations_per_epoch() is None
+    assert LRFinder(learner(data)).suggest(epochs=2, max_iterations=60).horizon == 2 * len(data)

@@ -291,3 +291,13 @@ def test_a_loss_that_a_layer_adds_is_a_loss():
 
     model = compiled(keras.Sequential([keras.Input((6,)), layers.Dense(2), Adds()]), loss=None, metrics=None)
     assert KerasLearner(model, batches()).iteration(0.1) > 0
+
+
+def test_an_epoch_has_the_updates_of_one_pass_over_the_data():
+    data = batches()
+    model = net(keras.optimizers.SGD(0.1), inside=[])
+    assert KerasLearner(model, data).iterations_per_epoch() == len(data)
+    assert KerasLearner(model, iter(data)).iterations_per_epoch() is None
+    accumulating = net(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3), inside=[])
+    assert KerasLearner(accumulating, data).iterations_per_epoch() == len(data) / 3
+    assert LRFinder(KerasLearner(model, data)).suggest(epochs=2, max_iterations=60).horizon == 2 * len(data)

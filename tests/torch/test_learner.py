@@ -253,3 +253,37 @@ def test_a_real_range_test_finds_where_a_network_diverges():
     assert result.stop is Stop.DIVERGED
     assert 0.01 < result.lrs[-1] < 10
     assert math.isfinite(result.losses.min())
+
+
+class Endless(torch.utils.data.IterableDataset):
+    def __iter__(self):
+        while True:
+            yield torch.ones(3), torch.tensor(0)
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "expected"),
+    [
+        (pairs, {}, len(pairs())),
+        (pairs, {"accumulate": 4}, len(pairs()) / 4),
+        (lambda: DataLoader(torch.arange(10), batch_size=4), {}, 3),
+        (lambda: DataLoader(torch.arange(10), batch_size=4, drop_last=True), {}, 2),
+        (lambda: DataLoader(Endless(), batch_size=4), {}, None),
+        (lambda: iter(pairs()), {}, None),
+        (lambda: iter(DataLoader(torch.arange(10))), {}, None),
+        (lambda: (pair for pair in pairs()), {}, None),
+    ],
+)
+def test_an_epoch_has_the_updates_of_one_pass_over_the_data(data, settings, expected):
+    assert build(data=data(), **settings).iterations_per_epoch() == expected
+
+
+def test_an_epoch_of_a_custom_step_has_an_iteration_for_each_batch():
+    model = net()
+    learner = TorchLearner.from_step(lambda batch: model(batch[0]).sum(), pairs(), modules=[model], optimizers=[sgd(model)])
+    assert learner.iterations_per_epoch() == len(pairs())
+
+
+def test_a_search_for_epochs_is_one_for_the_updates_in_them():
+    found = LRFinder(build(data=loader(), accumulate=2)).suggest(epochs=3, max_iterations=60)
+    assert found.horizon == round(3 * len(loader()) / 2)

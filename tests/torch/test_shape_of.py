@@ -217,7 +217,7 @@ def plateau(optimizer):
 
 class OfTheLoss(lr_scheduler.LRScheduler):
     def get_lr(self):
-        return [self.optimizer.loss for _ in self.base_lrs] if self.last_epoch else self.base_lrs
+        return [vars(self.optimizer)["loss"] for _ in self.base_lrs] if self.last_epoch else self.base_lrs
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from lrfinder._cli.output import (
     silent,
 )
 from lrfinder._factories import FileFactory
+from lrfinder._search.horizon import DEFAULT_HORIZON
 from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
 from lrfinder.views.live import cells_progress, progress, view_so_far
@@ -104,7 +105,8 @@ def find(
 @app.command()
 def suggest(
     factory: options.Factory,
-    horizon: options.Horizon = 300,
+    horizon: options.Horizon = DEFAULT_HORIZON,
+    epochs: options.Epochs = None,
     max_iterations: options.SearchIterations = 650,
     schedule: options.SearchSchedule = ScheduleName.CONSTANT,
     json: options.Json = None,
@@ -129,6 +131,7 @@ def suggest(
             suggestion = lrfinder.suggest(
                 FileFactory.named(factory),
                 horizon,
+                epochs=epochs,
                 max_iterations=max_iterations,
                 schedule=options.SCHEDULES[schedule],
                 executor=options.executor(ray_address, num_cpus, num_gpus),

@@ -73,6 +73,7 @@ Smoothing = Annotated[float, typer.Option(help="Weight of past losses in the run
 MaxIterations = Annotated[int, typer.Option(help="Maximum number of iterations.")]
 SearchIterations = Annotated[int, typer.Option(help="Maximum number of iterations, sweep and probes together.")]
 Horizon = Annotated[int, typer.Option(help="Iterations of the training for which the rate is suggested.")]
+Epochs = Annotated[float | None, typer.Option(help="The same length in passes over the data, in place of --horizon.")]
 SearchSchedule = Annotated[
     ScheduleName, typer.Option(help="How the rate changes during that training; a warm-up takes its first tenth.")
 ]

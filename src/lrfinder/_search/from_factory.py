@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._factories import described
 from lrfinder._search.checkpoint import Checkpoint
 from lrfinder._search.driver import run_search
+from lrfinder._search.horizon import DEFAULT_HORIZON, check_epochs, horizon_of
 from lrfinder._search.search import SearchSettings
 from lrfinder.executors import InProcess
 from lrfinder.learner import adapted
@@ -26,8 +28,9 @@ if TYPE_CHECKING:
 
 def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are trained, and where they are stored)
     factory: Callable[[], Learner[Any]],
-    horizon: int = 300,
+    horizon: int = DEFAULT_HORIZON,
     *,
+    epochs: float | None = None,
     max_iterations: int = 650,
     rates: Iterable[float] | None = None,
     schedule: Schedule = constant,
@@ -41,7 +44,8 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
 
     Args:
         factory: makes the learner; each worker makes its own, which must be the same one.
-        horizon: as of :meth:`LRFinder.suggest`, like ``max_iterations``, ``rates`` and ``schedule``.
+        horizon: as of :meth:`LRFinder.suggest`, like ``epochs``, ``max_iterations``, ``rates`` and ``schedule``.
+        epochs: the length of the training in passes over the data, in place of ``horizon``.
         max_iterations: the iterations that the search may use. Trials that were started before the search asked for them,
             and were not needed, are reported in ``extra_iterations`` of the suggestion and do not count here.
         rates: those of the sweep.
@@ -59,17 +63,20 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
         ExecutorError: the executor cannot work.
     """
     lrs = None if rates is None else tuple(map(float, rates))
+    check_epochs(horizon, epochs)
     settings = SearchSettings.checked(horizon, max_iterations, lrs, schedule)
     identity = {
         "factory": described(factory),
-        "horizon": settings.horizon,
+        "horizon": settings.horizon if epochs is None else f"{float(epochs)} epochs",
         "max_iterations": settings.max_iterations,
         "rates": None if lrs is None else list(lrs),
         "schedule": name_of(schedule),
     }
     checkpoint = None if path is None else Checkpoint(path, identity)
     with closing(factory()) as learner, (executor or InProcess()).runner(factory, schedule, on_record) as remote:
-        suggestion = run_search(adapted(learner), settings, on_record=on_record, remote=remote, checkpoint=checkpoint)
+        full = adapted(learner)
+        settings = replace(settings, horizon=horizon_of(full, horizon, epochs))
+        suggestion = run_search(full, settings, on_record=on_record, remote=remote, checkpoint=checkpoint)
     if checkpoint is not None:
         checkpoint.remove()
     return suggestion

@@ -15,6 +15,7 @@ from lrfinder.gluon.rates import detach_schedule, write_rate
 from lrfinder.gluon.state import FRAMEWORK, GluonState, blocks_alone, write_to_store
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
+from lrfinder.replay import batches_per_pass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -110,6 +111,10 @@ class GluonLearner(BaseLearner):
         detach_schedule(self.trainer)
         for lr in lrs:
             yield self.iteration(lr)
+
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many batches one pass over the loader has, or None for one without a length."""
+        return batches_per_pass(getattr(self, "data_loader", None))
 
     def snapshot(self) -> GluonState:
         """Copy everything that an iteration changes, on its devices."""

@@ -19,7 +19,7 @@ from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, Unstable
 from lrfinder.jax.testing import contents
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
-from lrfinder.replay import position_of
+from lrfinder.replay import batches_per_pass, position_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -137,6 +137,10 @@ class OptaxLearner(BaseLearner):
         self._chunking.compiled_for.add(len(states))
         randomness, position = capture(self._source.generators()), self._batches().mark()
         return losses, [JaxState(carry, before.reached, randomness, position) for carry in unstacked(carries)]
+
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many batches one pass over the data has, or None for data without a length."""
+        return batches_per_pass(self._source.data)
 
     def snapshot(self) -> JaxState:
         """Return all that an iteration changes: arrays, states of the generators, position in the data.

@@ -15,7 +15,7 @@ from lrfinder.keras.rates import ModelRate, innermost_optimizer
 from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
-from lrfinder.replay import peek, stream
+from lrfinder.replay import batches_per_pass, peek, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +79,12 @@ class KerasLearner(BaseLearner):
         if optimizer is self._model.optimizer and not optimizer.gradient_accumulation_steps:
             return self._train(batch)
         return self._train_until_update(batch, optimizer)
+
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many updates one pass over the data takes, or None for data without a length."""
+        batches = batches_per_pass(self._data)
+        accumulated = innermost_optimizer(self._model).gradient_accumulation_steps or 1
+        return None if batches is None else batches / accumulated
 
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""

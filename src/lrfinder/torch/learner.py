@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
-from lrfinder.replay import peek, position_of, stream
+from lrfinder.replay import batches_per_pass, peek, position_of, stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
@@ -78,6 +78,7 @@ class TorchLearner(BaseLearner):
     """
 
     _forward: Callable[[nn.Module, Any], Tensor] | None = None  # initializes lazy parameters; a custom step hides its own
+    _batches_per_iteration = 1  # a custom step draws one
 
     def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
@@ -113,6 +114,7 @@ class TorchLearner(BaseLearner):
         training = TrainingState(
             [model], [optimizer], others, data=own_source(data), callables=callables, snapshot_dir=snapshot_dir
         )
+        self._batches_per_iteration = accumulate
         self._adopt(ranks.wrap_step(step), ranks, training, data, group=group, replay_bytes=replay_bytes)
 
     @classmethod
@@ -207,6 +209,11 @@ class TorchLearner(BaseLearner):
         may be a few iterations ahead. The result is None on the CPU, where no loss is late.
         """
         return None if self._loss_sender is None else losses_in_order(self.iteration, lrs, self._loss_sender())
+
+    def iterations_per_epoch(self) -> float | None:
+        """Return how many updates one pass over the data takes, or None for data without a length."""
+        batches = batches_per_pass(self._state.data)
+        return None if batches is None else batches / self._batches_per_iteration
 
     def snapshot(self) -> TorchState:
         """Copy everything that an iteration changes, to memory or to ``snapshot_dir``."""

@@ -63,6 +63,9 @@ class LazyLearner(Wrapper):
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
         return self._touched().parts()
 
+    def iterations_per_epoch(self) -> None:
+        """Return None: a trainer has settings of its own for the length of its training."""
+
     def snapshot(self) -> object:
         """Return the state of a trainer that is ready to train."""
         if self._is_prepared():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence, Sized
 from itertools import islice
 from typing import TYPE_CHECKING, cast
 
@@ -11,8 +10,11 @@ import torch
 from torch import Tensor
 
 from lrfinder.errors import LRFinderWarning
+from lrfinder.replay import batches_per_pass
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from torch import nn
     from torch.optim import Optimizer
 
@@ -34,7 +36,7 @@ def describe_settings(
         for j, group in enumerate(optimizer.param_groups):
             plain = {name: _plain_text(value) for name, value in group.items() if name != "params"}
             texts.update((f"{name} of parameter group {j} of optimizer {k}", text) for name, text in plain.items())
-    texts[_BATCHES] = str(_length(data))
+    texts[_BATCHES] = str(batches_per_pass(data))
     return texts
 
 
@@ -78,10 +80,3 @@ def _plain_text(value: object) -> str:
     if isinstance(value, list | tuple):
         return f"({', '.join(map(_plain_text, cast('list[object]', value)))})"
     return repr(value) if isinstance(value, _PLAIN) else type(value).__name__
-
-
-def _length(data: object) -> int | None:
-    try:
-        return len(data) if isinstance(data, Sized) else None
-    except TypeError:  # a loader over an endless data set has a length only in name
-        return None
