@@ -124,7 +124,9 @@ def test_suggest_shows_the_probes_and_the_verdict_and_writes_the_requested_files
 def test_suggest_takes_epochs_of_a_learner_that_knows_its_data(train, tmp_path):
     known = run("suggest", f"{train}:counted", "--epochs", "2.5", "--max-iterations", "150", "--json", tmp_path / "s.json")
     assert known.exit_code == 0, known.output
-    assert load(tmp_path / "s.json").horizon == 100
+    suggestion = load(tmp_path / "s.json")
+    assert isinstance(suggestion, Suggestion)
+    assert suggestion.horizon == 100
     for options in ([f"{train}:bowl", "--epochs", "2"], [f"{train}:counted", "--epochs", "2", "--horizon", "500"]):
         refused = run("suggest", *options)
         assert refused.exit_code == 2
@@ -134,7 +136,9 @@ def test_suggest_takes_epochs_of_a_learner_that_knows_its_data(train, tmp_path):
 @pytest.mark.parametrize("name", ["cosine", "linear-decay", "warmup-cosine", "warmup-linear"])
 def test_suggest_searches_for_each_schedule(train, tmp_path, name):
     run("suggest", f"{train}:bowl", "--schedule", name, "--max-iterations", "150", "--json", tmp_path / "s.json")
-    assert load(tmp_path / "s.json").schedule.startswith(name.replace("-", "_"))
+    suggestion = load(tmp_path / "s.json")
+    assert isinstance(suggestion, Suggestion)
+    assert suggestion.schedule.startswith(name.replace("-", "_"))
 
 
 def test_suggest_knows_the_schedules_by_name(train, tmp_path):
