@@ -47,7 +47,7 @@ class Entry:
 
 
 def _all() -> list[Entry]:
-    own = (*_sources_of_suggest(), HERE / "ours.py")
+    own = (*sources_of_suggest(), HERE / "ours.py")
     entries = [Entry("lrfinder curve", "ours", ours.curve, own)]
     if ours.READY:
         entries += [Entry(f"lrfinder {budget}", "ours", ours.probes(budget), own) for budget in ours.BUDGETS]
@@ -74,7 +74,7 @@ def _all() -> list[Entry]:
     return entries
 
 
-def _sources_of_suggest() -> list[Path]:
+def sources_of_suggest() -> list[Path]:
     """Return the modules of the package that a suggestion depends on."""
     alone = (PACKAGE / f"{name}.py" for name in ("_sweep", "finder", "learner", "rates", "schedules", "stopping"))
     folders = (path for folder in ("_search", "analysis") for path in PACKAGE.glob(f"{folder}/*.py"))

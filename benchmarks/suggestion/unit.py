@@ -64,7 +64,7 @@ def run(unit: Unit) -> list[str]:
         key = (name, entry.code(), task.name, unit.seed, unit.horizon, learner.fingerprint)
         if key in unit.done or (refusal and entry.kind == "no rate"):
             continue
-        row = _row(case, entry, trained=not refusal)
+        row = row_of(case, entry, trained=not refusal)
         learner.close()
         append(results_file(unit.tasks), [row])
         names.append(name)
@@ -104,7 +104,8 @@ def _committed(tasks: str) -> dict[str, dict[str, object]]:
     return json.loads(file.read_text())["truths"] if file.is_file() else {}
 
 
-def _row(case: Case, entry: Entry, *, trained: bool) -> Row:
+def row_of(case: Case, entry: Entry, *, trained: bool) -> Row:
+    """Run a finder; return its answer, with the end of the run at its rate where the task can be ``trained``."""
     case.learner.rewind()
     begin = time.perf_counter()
     try:

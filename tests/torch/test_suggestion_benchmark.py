@@ -11,10 +11,11 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "suggestion"))
 
+import scheduled
 from answers import Answer, Case
 from fastai_rules import minimum, slide, steep, valley
 from figures import Judged, Runs, figures
-from replayed import Replayed
+from replayed import START, Replayed
 from store import Row, append, read
 from task import Task, Training
 from truth import Truth, final, measured, nearest, rate
@@ -142,6 +143,27 @@ def test_cache_gives_the_losses_of_the_real_run_also_after_a_change_of_rate(tmp_
         learner = Replayed(DROPOUT, 0, 40, tmp_path)
         assert [learner.iteration(lr) for lr in rates] == expected
         learner.close()
+
+
+@pytest.mark.parametrize("name", scheduled.SCHEDULES)
+def test_run_under_a_schedule_has_the_losses_of_the_real_run(tmp_path, name):
+    schedule = scheduled.SCHEDULES[name]
+    real = DROPOUT.training(0, 40).learner()
+    expected = [float(real.iteration(0.2 * schedule(k / 40))) for k in range(40)]
+    for _ in range(2):
+        learner = scheduled.Scheduled(DROPOUT, 0, 40, schedule, tmp_path)
+        assert learner.training(0.2).tolist() == expected
+        assert (learner.iterations_run, learner.snapshot()) == (0, START)
+        learner.close()
+
+
+def test_best_peak_of_a_schedule_is_measured_and_found(tmp_path):
+    given = Case(BOWL, 0, 40, scheduled.Scheduled(BOWL, 0, 40, scheduled.SCHEDULES["cosine"], tmp_path))
+    truth = measured(given)
+    (with_schedule, *_) = scheduled.entries(scheduled.SCHEDULES["cosine"])
+    given.learner.rewind()
+    answer = with_schedule.find(given)
+    assert truth.regret(final(given.learner.training(answer.lr))) < 0.05
 
 
 def test_cache_on_disk_trains_nothing_again(tmp_path):
