@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import random
+import warnings
 from functools import cache, partial
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from lrfinder._state.attributes import attributes_of, is_entered
-from lrfinder._state.callables import is_function, reached
+from lrfinder._state.callables import is_function, is_own_code, reached
 from lrfinder._state.data_attributes import DataAttributes
+from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
-from lrfinder._state.nodes import has_state_dict, items
+from lrfinder._state.nodes import has_state_dict, is_iterator, items
 from lrfinder._state.place_numbers import NUMPY
 from lrfinder._state.rollback import restore_all
+from lrfinder._state.shared_values import SHARED, is_beyond_restore
+from lrfinder.errors import LRFinderWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +30,10 @@ if TYPE_CHECKING:
 _FRAMEWORKS = frozenset({"torch", "keras", "tensorflow", "jax", "jaxlib", "mxnet"})  # whose other objects are not entered
 _MAX_MEMBERS = 1000  # of a container that is searched; a longer one holds samples
 _MAX_OBJECTS = 10_000  # in which generators are searched
+_NOT_RESTORED = (
+    "What makes the batches holds {}, an iterator or an object of another process, which is not restored: batches after a "
+    "search may be others. Use numbers, or a random generator."
+)
 
 
 class RandomGenerator(NamedTuple):
@@ -114,43 +123,73 @@ def data_generators(
         arrays: the classes of a framework's arrays that may hold indices, besides numpy's.
     """
     found: list[RandomGenerator] = []
-    owners: list[tuple[object, bool]] = []
+    owners: list[ObjectOwner | FunctionOwner] = []
     seen: set[int] = set()
-    pending: list[tuple[str, object]] = [("", data)]
+    pending: list[tuple[str, object, bool]] = [("", data, False)]  # the last: whether it makes batches of samples
     while pending:
-        name, value = pending.pop()
+        name, value, makes_batches = pending.pop()
         if id(value) in seen:
             continue
         seen.add(id(value))
+        makes_batches |= name == "collate_fn"
         generator = own(value)
         if generator is not None:
             found.append(generator)
         elif hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or _holds_place(name, value)):
-            owners.append((value, hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")))
-            pending.extend(vars(value).items())
+            nested = hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")
+            owners.append(ObjectOwner(value, nested, makes_batches and not isinstance(value, inside)))
+            pending.extend((key, one, makes_batches) for key, one in vars(value).items())
         elif len(seen) < _MAX_OBJECTS:
-            pending.extend(("", member) for member in _members(value, inside))
+            if makes_batches:
+                owners += _owners(name, value)
+            pending.extend((key, member, makes_batches) for key, member in _members(name, value, inside))
+        if is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)):
+            warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=2)
     if not owners:
         return tuple(found)
-    place = DataAttributes(owners, (NUMPY, *arrays))
+    place = DataAttributes(owners, (NUMPY, SHARED, *arrays))
     return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
 
 
 def _holds_place(name: str, value: object) -> bool:
     """Return whether the numbers of an object in an attribute of a loader count: samplers and collators."""
+    if not name.isidentifier():  # a name that a function reaches
+        return False
     return "sampler" in name or (name == "collate_fn" and not is_function(value) and is_entered(type(value), _FRAMEWORKS))
 
 
-def _members(value: object, inside: tuple[type, ...]) -> Iterable[object]:
+def _owners(name: str, value: object) -> list[ObjectOwner | FunctionOwner]:
+    """Return what a function or an object that makes batches adds to the place: not what it shares with the training."""
+    if is_function(value):
+        attributes = isinstance(value, FunctionType) and is_own_code(value.__module__)
+        owners = [
+            FunctionOwner(value, name, _FRAMEWORKS),
+            *([ObjectOwner(value, nested=True, all_arrays=True)] * attributes),
+        ]
+        return [owner for owner in owners if attributes or owner.namespace()]
+    is_place = (
+        hasattr(value, "__dict__") and _is_of_user(value) and not any(map(has_state_dict, (value, *vars(value).values())))
+    )
+    return [ObjectOwner(value, nested=True, all_arrays=True)] if is_place else []
+
+
+def _is_of_user(value: object) -> bool:
+    """Return whether the class of an object is the user's own code."""
+    return is_entered(type(value), _FRAMEWORKS) and is_own_code(type(value).__module__)
+
+
+def _members(name: str, value: object, inside: tuple[type, ...]) -> Iterable[tuple[str, object]]:
     """Return what a value leads to where a generator may be: attributes, short containers, and what a function reaches."""
     if is_function(value):
-        return [one.value for one in reached(value, "", _FRAMEWORKS)]
+        return [(one.name, one.value) for one in reached(value, name or "a function", _FRAMEWORKS)]
     if isinstance(value, list | tuple | dict):
         held = items(cast("list[object]", value))
         is_short = len(cast("list[object]", value)) <= _MAX_MEMBERS
-        return held if is_short or isinstance(next(iter(held)), inside) else ()  # as ConcatDataset holds many data sets
+        is_searched = is_short or isinstance(next(iter(held)), inside)  # as ConcatDataset holds many data sets
+        return [("", one) for one in held] if is_searched else ()
     is_trained = has_state_dict(value)
-    return attributes_of(value).values() if is_entered(type(value), _FRAMEWORKS) and not is_trained else ()
+    found = attributes_of(value).values() if is_entered(type(value), _FRAMEWORKS) and not is_trained else ()
+    return [("", one) for one in found]
 
 
 class _Array(NamedTuple):

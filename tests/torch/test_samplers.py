@@ -268,10 +268,14 @@ def test_the_check_of_a_sampler_with_a_place_in_containers_finds_no_fault(name):
 
 
 def test_arrays_of_earlier_passes_that_hold_too_much_are_named(recwarn):
-    bindings = Bindings(most_bytes=1_000)
-    held = [bindings.of("Loader.x", np.zeros(100)) for _ in range(2)]
-    assert held[0] is not None
-    assert held[1] is None
+    bindings, held = Bindings(most_bytes=1_000), []
+    for k in range(3):
+        bindings.begin()
+        x, y = np.zeros(100), np.zeros(100)
+        held.append([bindings.of(name, array) for name, array in (("Loader.x", x), ("Loader.y", y), ("Loader.x", x))])
+        assert len(recwarn) == (k > 0)
+    assert [one is None for one in held[1]] == [one is None for one in held[2]] == [True] * 3
+    assert None not in held[0]
     assert "Loader.x is bound to other arrays" in str(recwarn.pop(LRFinderWarning).message)
 
 

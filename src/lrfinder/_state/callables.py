@@ -66,7 +66,7 @@ def attributes_named(function: object) -> Iterable[str]:
 def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
     """Yield the methods of a class and its bases that are the user's own code, and not that of an installed package."""
     for one in kind.__mro__:
-        if _is_own_code(one.__module__):
+        if is_own_code(one.__module__):
             attributes: dict[str, Any] = dict(vars(one))
             for name, value in attributes.items():
                 inner = getattr(value, "fget", value)  # of a property
@@ -76,7 +76,7 @@ def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
 
 
 @cache
-def _is_own_code(module_name: str) -> bool:
+def is_own_code(module_name: str) -> bool:
     """Return whether a module is neither of the standard library nor installed."""
     file = getattr(sys.modules.get(module_name), "__file__", None) or ""
     is_installed = "site-packages" in file or "dist-packages" in file
@@ -144,7 +144,7 @@ def _of_function(function: FunctionType, name: str, frameworks: frozenset[str]) 
 
 def _in_module(module: ModuleType, attributes: Iterable[str], name: str) -> Iterator[Reached]:
     """Yield what a function may reach as an attribute of a module of the user."""
-    if _is_own_code(module.__name__):
+    if is_own_code(module.__name__):
         for attribute in attributes:
             if attribute in vars(module):
                 found = vars(module)[attribute]

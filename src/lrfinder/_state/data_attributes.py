@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._state.data_owners import LEFT_ALONE
 from lrfinder._state.place_bindings import Binding, Bindings
 from lrfinder._state.place_numbers import MOST_NUMBERS, PLAIN, Numbers, TooMany, numbers_in
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LRFinderWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
+    from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
     from lrfinder._state.place_numbers import ArrayKind
 
+    Owner = ObjectOwner | FunctionOwner
+
 _OPAQUE = object()
-_LEFT_ALONE = {"_iterator"}  # of a loader: a pass that other users have open, and will close
 _DATA_SETS = {"dataset", "_dataset", "data_source"}  # a list or an array there holds the samples themselves
 
 
@@ -28,13 +31,13 @@ class DataAttributes:
     """The plain attributes of loaders, samplers and data sets, and the numbers in their containers.
 
     Args:
-        owners: the objects, each with whether containers in its containers count.
+        owners: the objects, and functions that make batches.
         kinds: the arrays that count.
     """
 
-    def __init__(self, owners: Sequence[tuple[Any, bool]], kinds: Sequence[ArrayKind]) -> None:
+    def __init__(self, owners: Sequence[Owner], kinds: Sequence[ArrayKind]) -> None:
         self._owners, self._kinds = owners, kinds
-        self.name = f"attributes of {', '.join(type(owner).__name__ for owner, _ in owners)}"
+        self.name = f"attributes of {', '.join(owner.name for owner in owners)}"
         self._last: tuple[list[str], list[object], list[Numbers | TooMany], list[dict[str, object]]] | None = None
         self._reported: set[tuple[int, str]] = set()
         self._bindings = Bindings()
@@ -50,15 +53,13 @@ class DataAttributes:
     def set(self, state: list[dict[str, object]]) -> None:
         """Restore a state: the attributes, and the numbers in the same containers."""
         pieces = zip(self._owners, state, strict=True)
-        restore_all((f"attributes of {type(one).__name__}", partial(_restore, one, values)) for (one, _), values in pieces)
+        restore_all((f"attributes of {one.name}", partial(_restore, one, values)) for one, values in pieces)
 
     def _read(self, is_current: Callable[[Any], bool]) -> list[dict[str, object]]:
         names: list[str] = []
         values: list[object] = []
-        for owner, _ in self._owners:
-            attributes = vars(owner)
-            if attributes.get("_iterator") is not None:
-                attributes = dict(_attributes(owner))
+        for owner in self._owners:
+            attributes = owner.namespace()
             names += attributes
             values += attributes.values()
         last = self._last
@@ -67,19 +68,23 @@ class DataAttributes:
             if not changed:
                 return last[3]
             self._report(changed)
-        state = [self._state_of(owner, nested=nested) for owner, nested in self._owners]
+        self._bindings.begin()
+        state = [self._state_of(owner) for owner in self._owners]
         numbers = [value for one in state for value in one.values() if isinstance(value, Numbers | TooMany)]
         self._last = names, values, numbers, state
         return state
 
-    def _state_of(self, owner: Any, *, nested: bool) -> dict[str, object]:
-        return {name: self._value(owner, name, value, nested=nested) for name, value in _attributes(owner)}
+    def _state_of(self, owner: Owner) -> dict[str, object]:
+        values = owner.namespace().items()
+        return {name: self._value(owner, name, value) for name, value in values if name not in LEFT_ALONE}
 
-    def _value(self, owner: Any, name: str, value: object, *, nested: bool) -> object:
+    def _value(self, owner: Owner, name: str, value: object) -> object:
         if type(value) in PLAIN or isinstance(value, int | float | str | bytes | np.generic):
             return value
-        found = None if name in _DATA_SETS else numbers_in(value, self._kinds, nested=nested)
-        found = self._bindings.of(f"{type(owner).__name__}.{name}", value) if found is None else found
+        found = None
+        if name not in _DATA_SETS:
+            found = numbers_in(value, self._kinds, nested=owner.nested, all_arrays=owner.all_arrays)
+        found = self._bindings.of(f"{owner.name}.{name}", value) if found is None else found
         return _OPAQUE if found is None else found
 
     def _report(self, changed: list[Numbers | TooMany]) -> None:
@@ -89,31 +94,24 @@ class DataAttributes:
                 self._report_one(numbers.root)
 
     def _report_one(self, root: Any) -> None:
-        names = ((owner, name) for owner, _ in self._owners for name, value in _attributes(owner) if value is root)
+        names = ((owner, name) for owner in self._owners for name, value in owner.namespace().items() if value is root)
         for owner, name in names:
             if (id(owner), name) not in self._reported:
                 self._reported.add((id(owner), name))
                 message = (
-                    f"{type(owner).__name__}.{name} changes as batches are drawn, and holds {len(root):,} entries with more "
+                    f"{owner.name}.{name} changes as batches are drawn, and holds {len(root):,} entries with more "
                     f"than {MOST_NUMBERS:,} numbers, which are not restored: batches after a search may be others. Give the "
                     "sampler a generator to shuffle with at the start of each pass, in a new list."
                 )
                 warnings.warn(message, LRFinderWarning, stacklevel=2)
 
 
-def _attributes(owner: Any) -> Iterator[tuple[str, object]]:
-    return ((name, value) for name, value in vars(owner).items() if name not in _LEFT_ALONE)
-
-
-def _restore(owner: Any, state: dict[str, object]) -> None:
-    now = vars(owner)
-    for name in now.keys() - state.keys() - _LEFT_ALONE:
-        del now[name]
+def _restore(owner: Owner, state: dict[str, object]) -> None:
+    owner.remove_all_but(state)
+    now = owner.namespace()
     for name, value in state.items():
-        if isinstance(value, Numbers | TooMany):
-            now[name] = value.root
+        aimed = value.root if isinstance(value, Numbers | TooMany | Binding) else value
+        if aimed is not _OPAQUE and (name not in now or now[name] is not aimed):
+            owner.bind(name, aimed)
+        if isinstance(value, Numbers):
             value.restore()
-        elif isinstance(value, Binding):
-            now[name] = value.root
-        elif value is not _OPAQUE:
-            now[name] = value

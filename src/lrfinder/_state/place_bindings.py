@@ -25,35 +25,40 @@ class Binding:
 
 
 class Bindings:
-    """The bindings that living states hold, with a limit of ``most_bytes`` for all of them together."""
+    """The bindings that living states hold; while these hold more than ``most_bytes``, further states hold none."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._held: WeakSet[Binding] = WeakSet()
+        self._is_full = False
+        self._lasting: set[str] = set()  # names that were bound to the same arrays twice, unlike those of a batch
         self._has_warned = False
+
+    def begin(self) -> None:
+        """Start a state, which holds either all bindings or none: arrays of one length belong together."""
+        self._is_full = sum(one.nbytes for one in list(self._held)) > self._most_bytes
 
     def of(self, name: str, value: object) -> Binding | None:
         """Return the binding of an array or a tuple of arrays; None for another value, and beyond the limit."""
         arrays = cast("tuple[Any, ...]", value if isinstance(value, tuple) else (value,))
         if not 0 < len(arrays) <= _MOST_ARRAYS or not all(map(_is_array, arrays)):
             return None
-        held = list(self._held)
-        binding = next((one for one in held if one.root is value), None)
+        binding = next((one for one in list(self._held) if one.root is value), None)
         if binding is not None:
-            return binding
-        binding = Binding(value, sum(int(array.nbytes) for array in arrays))
-        if held and sum(one.nbytes for one in held) + binding.nbytes > self._most_bytes:
+            self._lasting.add(name)
+        elif self._is_full:
             self._warn(name)
-            return None
-        self._held.add(binding)
+        else:
+            binding = Binding(value, sum(int(array.nbytes) for array in arrays))
+            self._held.add(binding)
         return binding
 
     def _warn(self, name: str) -> None:
-        if not self._has_warned:
+        if name in self._lasting and not self._has_warned:
             self._has_warned = True
             message = (
                 f"{name} is bound to other arrays as batches are drawn, and those of earlier passes hold more than "
-                f"{self._most_bytes:,} bytes: batches that are read again may be others. Shuffle a list of indices instead."
+                f"{self._most_bytes:,} bytes: batches after a restore may be others. Shuffle a list of indices instead."
             )
             warnings.warn(message, LRFinderWarning, stacklevel=2)
 

@@ -37,12 +37,16 @@ class ArrayKind(NamedTuple):
         is_whole: returns whether an array holds whole numbers, which may be indices.
         copy: returns a copy.
         equal: returns whether two arrays are equal.
+        shape: returns the lengths of the axes.
+        write: writes a copy into an array.
     """
 
     knows: Callable[[Any], bool]
     is_whole: Callable[[Any], bool]
     copy: Callable[[Any], Any]
     equal: Callable[[Any, Any], bool]
+    shape: Callable[[Any], tuple[int, ...]] = operator.attrgetter("shape")
+    write: Callable[[Any, Any], object] = lambda array, copied: operator.setitem(array, ..., copied)
 
 
 def _are_equal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
@@ -94,7 +98,7 @@ class Numbers:
     def restore(self) -> None:
         for piece, content, kind in self._pieces:
             if not _same(piece, content, kind):
-                _write(piece, content)
+                kind.write(piece, content) if kind is not None else _write(piece, content)
 
 
 class TooMany:
@@ -139,6 +143,8 @@ def _same(one: Any, other: Any, kind: ArrayKind | None) -> bool:
 
 
 def _seems_same(piece: Any, content: Any, kind: ArrayKind | None) -> bool:
+    if kind is not None and len(kind.shape(piece)) == 0:
+        return _same(piece, content, kind)
     count = len(content)
     if len(piece) != count or not count or isinstance(piece, deque | set | dict):
         return len(piece) == count
@@ -154,16 +160,19 @@ def _write(piece: Any, content: Any) -> None:
         cast("deque[Any]", piece).clear()
         cast("deque[Any]", piece).extend(content)
     else:
-        piece[... if hasattr(piece, "shape") else slice(None)] = content
+        piece[:] = content
 
 
-def numbers_in(value: Any, kinds: Sequence[ArrayKind], *, nested: bool) -> Numbers | TooMany | None:
+def numbers_in(
+    value: Any, kinds: Sequence[ArrayKind], *, nested: bool, all_arrays: bool = False
+) -> Numbers | TooMany | None:
     """Return the numbers that a container or an array holds, ``None`` for another value.
 
     Args:
         value: the attribute.
         kinds: the arrays that count.
         nested: whether containers in containers count; those of a data set with an index often hold its samples.
+        all_arrays: whether arrays of any shape count, also in dicts.
     """
     pieces: list[tuple[Any, ArrayKind | None]] = []
     pending: list[Any] = [value]
@@ -171,15 +180,16 @@ def numbers_in(value: Any, kinds: Sequence[ArrayKind], *, nested: bool) -> Numbe
     while pending:
         one = pending.pop()
         kind = next((kind for kind in kinds if kind.knows(one)), None)
-        counts = _is_place(one, kind, within=one is not value) if kind else _is_container(one)
+        counts = (all_arrays or _is_place(one, kind, within=one is not value)) if kind else _is_container(one)
         if id(one) in seen or not counts:
             continue
         seen.add(id(one))
-        count += math.prod(getattr(one, "shape", None) or (len(one),))
+        count += math.prod(kind.shape(one)) if kind else len(one)
         too_many = count > MOST_NUMBERS
         inner = [] if kind or isinstance(one, array.array | bytearray) else _objects_in(one, _SAMPLED if too_many else None)
-        if inner and (not nested or (isinstance(one, dict) and not all(map(_is_container, inner)))):
-            continue  # samples, or a cache of them
+        is_cache = isinstance(one, dict) and not (all_arrays or all(map(_is_container, inner)))
+        if inner and (not nested or is_cache):
+            continue  # or samples
         if not isinstance(one, tuple):
             pieces.append((one, kind))
         if too_many:
@@ -191,7 +201,7 @@ def numbers_in(value: Any, kinds: Sequence[ArrayKind], *, nested: bool) -> Numbe
 def _is_place(value: Any, kind: ArrayKind, *, within: bool) -> bool:
     """Return whether an array may hold indices or weights; those within a container with more axes are samples."""
     most_axes = 2 - within if kind.is_whole(value) else 1 - within
-    return 1 <= len(value.shape) <= most_axes
+    return within <= len(kind.shape(value)) <= most_axes
 
 
 def _is_container(value: Any) -> bool:

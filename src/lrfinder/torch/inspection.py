@@ -193,6 +193,9 @@ class _Look:
 
     def _consider(self, visit: Visit) -> None:
         """Look at one value that a function reaches; it counts only if it is state."""
+        if visit.part is Part.COLLATOR:  # what makes the batches counts as attributes of data do
+            self.found += self.walk.tree(visit)
+            return
         walk, first, name = self.walk, self._first, str(visit.path)
         self._times[name] += 1
         if self._times[name] > 1:  # of another function with the same name

@@ -123,6 +123,18 @@ def shared_generators() -> list[object]:
     return [of_python, of_numpy, torch.default_generator, *of_cuda]
 
 
+def is_shared(value: object) -> bool:
+    """Return whether other processes share a value: a ``Value`` or ``Array``, or one that a manager holds."""
+    modules = {base.__module__ for base in type(value).__mro__}
+    return not modules.isdisjoint({"multiprocessing.sharedctypes", "multiprocessing.managers", "_ctypes"})
+
+
+def shared_content(value: Any) -> object:
+    """Return the content of a shared value; of one that another process holds, what is equal to nothing."""
+    memory = value.get_obj() if hasattr(type(value), "get_obj") else value
+    return bytes(memoryview(memory)) if type(memory).__module__ != "multiprocessing.managers" else object()
+
+
 def plain_text(value: object) -> object:
     """Return a text for a plain value, or for a container that holds nothing but these; None for other values."""
     if isinstance(value, PLAIN):

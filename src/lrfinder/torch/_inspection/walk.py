@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from lrfinder._check.objects import attributes_of
 from lrfinder.torch._inspection.callables import FUNCTIONS
 from lrfinder.torch._inspection.objects import DATA, Path, has_contents, has_state_dict
-from lrfinder.torch._inspection.values import PLAIN, plain_text, shared_generators
+from lrfinder.torch._inspection.values import PLAIN, is_shared, plain_text, shared_content, shared_generators
 
 MAX_OBJECTS = 100_000  # that one object may lead to
 MAX_ITEMS = 1000  # of containers in data sets; longer ones hold data rather than the state of a training
@@ -23,10 +23,11 @@ OF_LOADERS = {name for name in vars(DataLoader([0])) if name.startswith("_")}  #
 
 
 class Part(Enum):
-    """The part of a training that an object belongs to. Tensors count in the training and in samplers."""
+    """The part of a training that an object belongs to. Of a data set, only tensors that may be indices count."""
 
     TRAINING = "training"
     SAMPLER = "sampler"
+    COLLATOR = "collator"
     DATA_SET = "data set"
 
 
@@ -156,7 +157,12 @@ class Walk:
 
     def _object(self, visit: Visit) -> Iterator[Found | Visit]:
         value, path, kind, part = visit
+        if part is not Part.TRAINING and is_shared(value):
+            yield Found(f"{kind}: {path}", shared_content(value))
+            return
         if not has_contents(value):
+            if part is Part.COLLATOR and isinstance(value, Iterator):
+                yield Found(f"iterator: {path}", object())  # equal to nothing, since nobody knows
             return
         self.mark(visit)
         own = attributes_of(value)
@@ -169,7 +175,8 @@ class Walk:
                 yield Visit(one, path, kind, part)
             elif not is_setting(value, name, one, part):
                 holds_data = name in {"dataset", "data_source"} and isinstance(value, DataLoader | Sampler)
-                yield Visit(one, path.attribute(name), kind, Part.DATA_SET if holds_data else part)
+                inside = Part.DATA_SET if holds_data else Part.COLLATOR if name == "collate_fn" else part
+                yield Visit(one, path.attribute(name), kind, inside)
 
     def note_calls(self, visit: Visit) -> None:
         """Note a callable object, whose code may reach others."""
