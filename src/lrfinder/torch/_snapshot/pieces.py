@@ -67,10 +67,10 @@ class SavedShell:
         self._grad = tensor.grad if tensor.is_leaf else None
 
     def children(self) -> dict[str, object]:
-        """Return the other objects that belong to the tensor: what it wraps, its gradient, its attributes."""
+        """Return the other objects that belong to the tensor: what it wraps, its gradient, its hooks, its attributes."""
         flatten: Any = getattr(self._tensor, "__tensor_flatten__", None)
         inside = {} if flatten is None else {name: getattr(self._tensor, name) for name in flatten()[0]}
-        return {"grad": self._grad, **inside, **self._attributes}
+        return {"grad": self._grad, **_hooks(self._tensor), **inside, **self._attributes}
 
     def __call__(self) -> None:
         """Restore attributes, ``requires_grad``, and the gradient or its absence."""
@@ -105,9 +105,7 @@ class SavedTensor(SavedShell):
 
     def children(self) -> dict[str, object]:
         """Return the other objects that belong to the tensor, its gradient first."""
-        tensor: Any = self._tensor
-        hooks = [tensor._backward_hooks, tensor._post_accumulate_grad_hooks]  # noqa: SLF001  (no public name)
-        inside = {} if hooks == [None, None] else {"hooks": tuple(hook for one in hooks if one for hook in one.values())}
+        inside = _hooks(self._tensor)
         grad = {} if self._grad is None else {"grad": self._grad}
         return {**grad, **inside, **self._attributes} if grad or inside else self._attributes
 
@@ -190,6 +188,12 @@ class SavedShard(SavedTensor):
             self._alias = alias
             self.flat = None if self.flat is None else _flat(alias)
         self.is_placed = True
+
+
+def _hooks(tensor: Any) -> dict[str, object]:
+    """Return the functions that the backward calls for a tensor, if there are any."""
+    hooks = [tensor._backward_hooks, tensor._post_accumulate_grad_hooks]  # noqa: SLF001  (no public name)
+    return {} if hooks == [None, None] else {"hooks": tuple(hook for one in hooks if one for hook in one.values())}
 
 
 def _flat(tensor: Tensor) -> Tensor | None:
