@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,9 +46,9 @@ class Framework(NamedTuple):
 
     def holds_state(self, value: object) -> bool | None:
         """Return whether state can be reached from a value; None where there are more than :data:`MAX_OBJECTS` objects."""
-        pending, seen = [value], dict[int, object]()
+        pending, seen = deque([value]), dict[int, object]()
         while pending:
-            value = pending.pop()
+            value = pending.popleft()  # long lists inside come last
             if id(value) in seen or type(value) in PASSED_OVER or isinstance(value, self.data):
                 continue
             if len(seen) == MAX_OBJECTS:

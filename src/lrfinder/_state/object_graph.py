@@ -30,8 +30,9 @@ class GraphSnapshot:
         callables: functions and callable objects, by names for messages; None for one that was not given.
         data: objects that belong to the data, which are not entered.
 
-    A warning names what was not copied because it leads to more than :data:`MAX_OBJECTS` objects. It also names iterators
-    that ``callables`` reach, which cannot return to where they were.
+    A warning names what was not copied because it leads to more than :data:`MAX_OBJECTS` objects: what the entries of a
+    long container hold, or all of an object without one. It also names iterators that ``callables`` reach, which cannot
+    return to where they were.
     """
 
     def __init__(
@@ -57,3 +58,9 @@ def _warn(walk: Walk) -> None:
     once = "is an iterator, which cannot return to where it was; draw from the learner's data instead"
     for name, reason in (dict.fromkeys(walk.skipped, too_many) | dict.fromkeys(walk.iterators, once)).items():
         warnings.warn(f"The {name} is not restored: it {reason}.", LRFinderWarning, stacklevel=2)
+    for name, count in walk.closed.items():
+        message = (
+            f"The {name} leads to more than {MAX_OBJECTS:,} objects: a restore puts its {count:,} entries back, but not "
+            "what these hold. What is beside it is restored. List those that the training changes in stateful."
+        )
+        warnings.warn(message, LRFinderWarning, stacklevel=2)

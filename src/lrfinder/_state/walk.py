@@ -15,7 +15,7 @@ from lrfinder._state.rollback import restore_all
 from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from lrfinder._state.callables import Reached
     from lrfinder._state.framework import Framework
@@ -24,6 +24,8 @@ _RUN_BY_THEMSELVES = {  # without a name in the code
     *("__call__", "forward", "backward", "setup_context"),
     *("__iter__", "__next__", "__getitem__", "__enter__", "__exit__"),
 }
+_MANY_ENTRIES = 1_000  # of a container that is closed, so that the rest of its owner can be copied
+_MOST_CLOSED = 10
 
 
 class _Path(NamedTuple):
@@ -49,6 +51,14 @@ Piece = tuple[object, Any]
 """A path, and the function that restores what is there."""
 
 
+class _Beyond(NamedTuple):
+    """A visit that ended at its limit: the ids of what it visited, and the container with the most entries."""
+
+    visited: list[int]
+    largest: Place
+    entries: int
+
+
 class Walk:
     """The walk of a snapshot, which visits each object once.
 
@@ -58,12 +68,15 @@ class Walk:
         pieces: what was copied.
         seen: the ids of all objects that were visited.
         skipped: the names of what leads to more than :data:`MAX_OBJECTS` objects, and was not copied.
+        closed: the names of containers in what leads to as many, each with how many entries it holds. Its entries were
+            copied, and not what these hold.
         iterators: the names of iterators that functions reach.
     """
 
     def __init__(self, framework: Framework, data: Iterable[object]) -> None:
         self.pieces: list[Piece] = []
         self.skipped: list[str] = []
+        self.closed: dict[str, int] = {}
         self.iterators: list[str] = []
         self._framework = framework
         self._data = list(data)  # references, so that no other object gets the id of one
@@ -156,9 +169,31 @@ class Walk:
         self.pieces[first:] = [(one.name, partial(_restore_if_state, self._framework, one.value, undecided))]
 
     def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
-        """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None."""
+        """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None.
+
+        Beyond the limit, the container with the most entries is closed, and all is visited again.
+        """
+        start, first = list(pending), len(self.pieces)
+        closed: dict[int, tuple[_Path | None, int]] = {}
+        while True:
+            beyond = self._visit_once(list(start), stranger, limit, closed)
+            if beyond is None:
+                self.closed |= {str(path): count for path, count in closed.values()}
+                return
+            del self.pieces[first:]
+            if beyond.entries < _MANY_ENTRIES or len(closed) == _MOST_CLOSED:
+                self.skipped.append(str(start[0][0]))
+                return
+            self.seen.difference_update(beyond.visited)
+            closed[id(beyond.largest[1])] = beyond.largest[0], beyond.entries
+
+    def _visit_once(
+        self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float, closed: Container[int]
+    ) -> _Beyond | None:
+        """Visit what can be reached, but nothing inside what is ``closed``; return what was visited beyond the limit."""
         visit, seen = self._framework.visit, self.seen
-        start, first = pending[:1], len(self.pieces)
+        first, visited = len(self.pieces), list[int]()
+        largest, entries = pending[0] if pending else (None, None), 0
         while pending:
             path, value = place = pending.pop()
             if id(value) in seen or type(value) in PASSED_OVER:
@@ -175,11 +210,16 @@ class Walk:
                 self._note_class(type(value))
             if node.restore is not None:
                 self.pieces.append((path, node.restore))
-            pending.extend(_children(path, node.children))
+            visited.append(id(value))
+            if id(value) in closed:
+                continue
+            children = _children(path, node.children)
+            pending.extend(children)
+            if len(children) > entries:
+                largest, entries = place, len(children)
             if len(self.pieces) - first > limit:
-                del self.pieces[first:]
-                self.skipped.append(str(start[0][0]))
-                return
+                return _Beyond(visited, largest, entries)
+        return None
 
     def _postpone(self, place: Place) -> None:
         """Leave an object of an unknown class for later."""
@@ -220,7 +260,7 @@ def _means(namer: type, name: str, owner: type) -> bool:
     return not hasattr(namer, name) or issubclass(namer, owner)
 
 
-def _children(path: _Path | None, children: Iterable[object]) -> Iterable[Place]:
+def _children(path: _Path | None, children: Iterable[object]) -> list[Place]:
     if isinstance(children, dict):
         held = cast("dict[object, object]", children).items()
         return [(_Path(path, key), value) for key, value in held if type(value) not in PASSED_OVER]
