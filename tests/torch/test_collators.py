@@ -1,4 +1,4 @@
-"""What a collate function keeps is a place in the data: a restore and a replay return to it, or it is named."""
+"""Place in the data that collate functions keep: a restore and a replay return to it, or it is named."""
 
 import itertools
 import multiprocessing
