@@ -12,12 +12,14 @@ that changes its batch in place therefore change nothing that is replayed.
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
 from lrfinder._state.batch_copies import copied, digest, nbytes
 from lrfinder._state.data_passes import DataPasses, empty_data, is_iterated_once
+from lrfinder._state.released import Released, on_release
 from lrfinder.errors import DataError, LRFinderWarning
 from lrfinder.randomness import capture, restore_states
 
@@ -157,20 +159,36 @@ class _Listed(Generic[Batch]):
         pass
 
 
-class _Stored(Generic[Batch]):
-    """A batch in memory; ``total[0]`` is the sum of bytes of those that live. The first of these has a digest."""
+class _Memory:
+    """The number of bytes of stored batches that live."""
 
-    def __init__(self, batch: Batch, size: int, total: list[int]) -> None:
-        self.batch, self._size, self._total = batch, size, total
-        self._digest = None if total[0] else digest(batch)
-        total[0] += size
+    def __init__(self) -> None:
+        self._nbytes = 0
+        self._released = deque[Released]()
+
+    def nbytes(self) -> int:
+        """Return the sum of those that live."""
+        while self._released:
+            self._nbytes -= self._released.popleft().value
+        return self._nbytes
+
+    def hold(self, owner: object, size: int) -> Released:
+        """Count ``size`` bytes for as long as ``owner`` lives, which holds the result."""
+        self._nbytes += size
+        return on_release(owner, self._released, size)
+
+
+class _Stored(Generic[Batch]):
+    """A batch in memory. The first of those that live has a digest."""
+
+    def __init__(self, batch: Batch, size: int, memory: _Memory) -> None:
+        self.batch = batch
+        self._digest = None if memory.nbytes() else digest(batch)
+        self._held = memory.hold(self, size)
 
     def has_changed(self) -> bool:
         """Return whether somebody has changed the batch since it was stored; of batches without a digest, ``False``."""
         return self._digest is not None and self._digest != digest(self.batch)
-
-    def __del__(self) -> None:
-        self._total[0] -= self._size
 
 
 class _Position(Generic[Batch]):
@@ -211,7 +229,7 @@ class _Streamed(Generic[Batch]):
         self._passes = DataPasses(data, generators)
         self._replay_bytes = replay_bytes
         self._keep, self._give = keep, give
-        self._stored_bytes = [0]  # a list, which a stored batch can change without a reference to the stream
+        self._memory = _Memory()
         self._marks: WeakSet[_Mark[Batch]] = WeakSet()
         self._here: _Position[Batch] = _Position()
         self._frontier: Place | None = None  # of the first batch that has never been drawn
@@ -259,8 +277,8 @@ class _Streamed(Generic[Batch]):
 
     def _store(self, here: _Position[Batch], batch: Batch) -> None:
         size = nbytes(batch)
-        if self._stored_bytes[0] + size <= self._replay_bytes:
-            here.stored = _Stored(self._keep(batch), size, self._stored_bytes)
+        if self._memory.nbytes() + size <= self._replay_bytes:
+            here.stored = _Stored(self._keep(batch), size, self._memory)
         elif self._passes.only_once:
             self._warn(
                 f"The batches since the snapshot need more than replay_bytes={self._replay_bytes}, and the data can be "

@@ -1,6 +1,7 @@
 """Copies of a snapshot: complete for tensors of every kind, in reused memory, or on disk and removed afterwards."""
 
 import shutil
+import weakref
 
 import pytest
 import torch
@@ -83,7 +84,15 @@ def test_no_memory_is_held_once_every_snapshot_is_released():
     model, copies = nn.Linear(30, 30), InMemory()
     states = [Snapshot([model], copies) for _ in range(3)]
     states.clear()
-    assert [pool._spare for pool in copies._pools.values()] == [None]
+    assert [pool._released() for pool in copies._pools.values()] == [None]
+
+
+def test_one_unused_block_is_held_while_another_snapshot_lives():
+    model, copies = nn.Linear(30, 30), InMemory()
+    states = [Snapshot([model], copies) for _ in range(4)]
+    memories = [weakref.ref(one._owner[0].memory) for one in states]
+    del states[1:]
+    assert [one() is not None for one in memories].count(True) == 2
 
 
 def test_for_a_fresh_optimizer_only_parameters_and_buffers_are_copied():

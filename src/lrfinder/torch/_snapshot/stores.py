@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import shutil
 import tempfile
+import weakref
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lrfinder._state.released import Released, on_release
 from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
@@ -70,31 +73,26 @@ class _Pool:
 
     def __init__(self, allocate: Callable[[int], Tensor]) -> None:
         self._allocate = allocate
-        self._spare: Tensor | None = None
-        self._in_use = 0
+        self._released: Callable[[], deque[Released] | None] = lambda: None  # a reference to the queue of living blocks
 
     def acquire(self, nbytes: int) -> _Block:
-        memory, self._spare = self._spare, None
+        released = self._released()
+        if released is None:
+            released = deque[Released](maxlen=1)
+            self._released = weakref.ref(released)
+        memory = released.pop().value if released else None
         if memory is None or not nbytes <= memory.numel() <= 2 * nbytes:
             memory = None  # released before the next is allocated
             memory = self._allocate(nbytes)
-        self._in_use += 1
-        return _Block(memory, self)
-
-    def release(self, memory: Tensor) -> None:
-        self._in_use -= 1
-        self._spare = memory if self._in_use else None
+        return _Block(memory, released)
 
 
 class _Block:
-    """The memory of one snapshot on one device."""
+    """The memory of one snapshot on one device; as it dies, the memory moves to a queue that only living blocks hold."""
 
-    def __init__(self, memory: Tensor, pool: _Pool) -> None:
+    def __init__(self, memory: Tensor, released: deque[Released]) -> None:
         self.memory = memory
-        self._pool = pool
-
-    def __del__(self) -> None:
-        self._pool.release(self.memory)
+        self._released = on_release(self, released, memory)
 
 
 def fits_on_accelerator(nbytes: int, free: int) -> bool:
