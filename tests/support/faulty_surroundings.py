@@ -84,10 +84,8 @@ def in_a_worker(strike, **settings):
         countdown = training.countdown
 
         def collate(samples):
-            with countdown.get_lock():
-                countdown.value -= 1
-                strikes = countdown.value == 0
-            if strikes:
+            countdown.value -= 1  # of one worker, without a lock
+            if countdown.value == 0:
                 countdown.value = -1
                 strike()
             return default_collate(samples)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import mmap
 import multiprocessing
 import random
 from contextlib import contextmanager
@@ -99,6 +100,21 @@ class Adam(torch.optim.Adam):
         return loss
 
 
+class Shared:
+    """A number that worker processes share, in memory where no restore looks for numbers."""
+
+    def __init__(self):
+        self._memory = mmap.mmap(-1, 8)
+
+    @property
+    def value(self):
+        return int.from_bytes(self._memory[:8], "little", signed=True)
+
+    @value.setter
+    def value(self, number):
+        self._memory[:8] = number.to_bytes(8, "little", signed=True)
+
+
 class Training:
     """A script's own loop in the middle of an epoch of a shuffling loader, and a learner of the same model.
 
@@ -112,7 +128,7 @@ class Training:
         self._fault = None
         self.calls = multiprocessing.Value("i", 0)  # of the fault's point; an attribute would be restored with the training
         self.refuses = multiprocessing.Value("b", 0)  # a restore, as long as it is not 0
-        self.countdown = multiprocessing.Value("i", 0)  # to the fault, for a worker process of the loader
+        self.countdown = Shared()  # to the fault, for a worker process of the loader
         self.net = Net(self.at)
         self.optimizer = Adam(self.net.parameters(), lr=0.01)
         self.optimizer.at = self.at
