@@ -5,6 +5,7 @@ from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import LRFinder, one_cycle
+from lrfinder.analysis.shapes import shape_of_rates
 from lrfinder.errors import FactoryError, ResultFileError
 
 
@@ -93,6 +94,22 @@ def test_another_search_in_the_file_is_refused_and_the_file_unchanged(tmp_path):
     with pytest.raises(ResultFileError, match="horizon"):
         lrfinder.suggest(lambda: noisy(), 1000, path=path)
     assert path.read_bytes() == before
+
+
+SAME_NAME = {
+    "functions": (lambda progress: 1 - progress, lambda progress: (1 - progress) ** 2),
+    "warm-ups": (lrfinder.warmup_cosine(0.1), lrfinder.warmup_cosine(0.1000004)),
+    "shapes": tuple(shape_of_rates("StepLR", [1.0] * 90 + [factor] * 10) for factor in (0.5, 0.1)),
+}
+
+
+@pytest.mark.parametrize(("first", "second"), SAME_NAME.values(), ids=SAME_NAME)
+def test_a_search_under_another_schedule_of_the_same_name_is_refused(tmp_path, first, second):
+    path = tmp_path / "search"
+    with pytest.raises(KeyboardInterrupt):
+        lrfinder.suggest(lambda: Interrupted(200), schedule=first, path=path)
+    with pytest.raises(ResultFileError, match="schedule;"):
+        lrfinder.suggest(noisy, schedule=second, path=path)
 
 
 def test_a_result_in_the_file_is_refused_and_the_file_unchanged(tmp_path):

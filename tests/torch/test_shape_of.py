@@ -135,6 +135,13 @@ def test_the_scheduler_and_its_optimizer_stay_as_they_are(make):
     assert optimizer.param_groups is groups
 
 
+def test_the_classes_of_pytorch_stay_as_they_are():
+    scheduler = lr_scheduler.StepLR(sgd(), 5)
+    before = torch.optim.Optimizer.step, torch.optim.SGD.step, lr_scheduler.StepLR.step
+    shape_of(scheduler, 10)
+    assert (torch.optim.Optimizer.step, torch.optim.SGD.step, lr_scheduler.StepLR.step) == before
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -80,6 +80,7 @@ def range_test(finder: LRFinder) -> None:
 
 def suggestion(finder: LRFinder) -> float:
     found = finder.suggest(horizon=1000, schedule=lrfinder.one_cycle)
+    finder.suggest(epochs=2.5, schedule=lrfinder.warmup_cosine(warmup=0.1))
     assert_type(found, Suggestion)
     assert_type(found.lr, float | None)
     assert_type((found.low, found.high), tuple[float | None, float | None])

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
 
+POINTS = 100
+"""Of a schedule, by whose values there a checkpoint knows it again."""
+
 
 def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are trained, and where they are stored)
     factory: Callable[[], Learner[Any]],
@@ -70,7 +73,7 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
         "horizon": settings.horizon if epochs is None else f"{float(epochs)} epochs",
         "max_iterations": settings.max_iterations,
         "rates": None if lrs is None else list(lrs),
-        "schedule": name_of(schedule),
+        "schedule": [name_of(schedule), *(float(schedule(k / POINTS)) for k in range(POINTS))],  # several may share a name
     }
     checkpoint = None if path is None else Checkpoint(path, identity)
     with closing(factory()) as learner, (executor or InProcess()).runner(factory, schedule, on_record) as remote:

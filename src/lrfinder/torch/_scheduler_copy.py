@@ -102,4 +102,11 @@ def _without_parameters(optimizer: Optimizer) -> Optimizer:
         settings = {name: value.detach().clone() if isinstance(value, Tensor) else value for name, value in group.items()}
         settings.pop("param_names", None)
         groups.append({**settings, "params": [torch.zeros(1)]})
-    return Optimizer(groups, {})
+    return _OnlyGroups(groups, {})
+
+
+class _OnlyGroups(Optimizer):
+    """An optimizer that never steps; of a class of its own, since PyTorch changes the class of a new optimizer."""
+
+    def step(self, closure: object = None) -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Do nothing."""
