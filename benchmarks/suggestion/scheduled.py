@@ -120,7 +120,7 @@ class Work:
         """Return the case; its name holds the schedule, so that its truth and its results have places of their own."""
         task = next(task for task in import_module(self.tasks).TASKS if task.name == self.task)
         named = replace(task, name=f"{task.name}@{self.schedule}")
-        return Case(named, self.seed, self.horizon, Scheduled(named, self.seed, self.horizon, SCHEDULES[self.schedule]))  # pyright: ignore[reportArgumentType]
+        return Case(named, self.seed, self.horizon, Scheduled(named, self.seed, self.horizon, SCHEDULES[self.schedule]))
 
     def judged(self) -> dict[str, Judged]:
         """Return the judged answer of each finder, from the stored results where they are."""
