@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     OnRecord = Callable[[Record], object]
     Train = Callable[[float], SupportsFloat]  # one iteration at a rate
+    IsDivergence = Callable[[Exception], bool]
 
 
 class SweepOptions(TypedDict, total=False):
@@ -97,6 +98,8 @@ class SweepRecorder:
         lrs: the rates.
         records: the records so far.
         stop: why the sweep has ended; ``None`` while it goes on.
+        notes: remarks on how it ended.
+        extra_iterations: those that were trained again to find out why it ended.
     """
 
     def __init__(
@@ -110,6 +113,8 @@ class SweepRecorder:
         self.lrs = lrs
         self.records: list[Record] = []
         self.stop: Stop | None = None
+        self.notes: list[str] = []
+        self.extra_iterations = 0
         self._stopping, self._on_record = stopping, on_record
         self._last, self._last_stop = len(lrs) - 1, last_stop
         forget: Callable[[], object] | None = getattr(stopping, "reset", None)
@@ -140,21 +145,34 @@ class SweepRecorder:
         self.records.append(record)
         return self.stop
 
+    def end_raised(self, note: str) -> None:
+        """End the sweep at :attr:`lr`, at which the training raises; its record has the loss NaN."""
+        self.record(math.nan)
+        self.stop = Stop.RAISED
+        self.notes.append(note)
+
     def result(self, settings: Settings, otherwise: Stop = Stop.LEFT) -> RangeTest:
         """Return the curve so far; ``otherwise`` is why it ended, where nothing here decided so."""
-        return RangeTest(tuple(self.records), self.stop or otherwise, settings)
+        return RangeTest(tuple(self.records), self.stop or otherwise, settings, tuple(self.notes))
 
 
-def run_sweep(train: Train, recorder: SweepRecorder) -> SweepRecorder:
-    """Train one iteration at each rate until the recorder stops or the data end."""
+def run_sweep(train: Train, recorder: SweepRecorder, is_divergence: IsDivergence | None = None) -> SweepRecorder:
+    """Train one iteration at each rate until the recorder stops or the data end.
+
+    An exception of the training also ends it where ``is_divergence`` returns ``True``, and passes through otherwise.
+    """
     record = recorder.record
     for lr in recorder.lrs:
         try:
-            loss = train(lr)
+            loss = float(train(lr))
         except DataEndedError:
             recorder.stop = Stop.DATA_ENDED
             break
-        if record(float(loss)) is not None:
+        except Exception as error:
+            if is_divergence is None or not is_divergence(error):
+                raise
+            break
+        if record(loss) is not None:
             break
     return recorder
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._divergence import Attribution, name_batch
 from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
@@ -76,7 +77,9 @@ class LRFinder:
     ) -> RangeTest:
         """Run a range test: one iteration at each of rising rates, until the stopping criterion ends it.
 
-        Afterwards the learner is as it was before, even after an exception, which passes through unchanged.
+        Afterwards the learner is as it was before, even after an exception, which passes through unchanged; the records up
+        to it are in :attr:`results`. An exception that comes at a high rate, and on the same batches not at the lowest, ends
+        the test instead, with ``Stop.RAISED`` and its text in the notes.
 
         Source: Smith 2017, section 3.3.
 
@@ -103,10 +106,14 @@ class LRFinder:
             stopping=stopping,
         ).plan()
         learner, recorder = adapted(self.learner), SweepRecorder.of(plan, on_record)
-        with restored(learner), noting_position(recorder):
-            run_sweep(trainer_of(learner, plan.lrs), recorder)
-        self._results = recorder.result(plan.settings)
-        return self._results
+        try:
+            with restored(learner) as start, noting_position(recorder):
+                Attribution(learner, start, min(plan.lrs)).run(recorder)
+                name_batch(learner, start, recorder)
+        finally:
+            if recorder.records or recorder.stop is not None:
+                self._results = recorder.result(plan.settings)
+        return self.results
 
     def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.

@@ -78,9 +78,11 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
 
     Attributes:
         rank: the number of this process among those that train together; rank 0 alone prints and writes files.
+        ranks: how many processes train together; with several, every exception of a training passes through.
     """
 
     rank: int = 0
+    ranks: int = 1
 
     def iterations(self, lrs: Sequence[float]) -> Iterable[SupportsFloat] | None:  # noqa: ARG002  (for subclasses)
         """Train one iteration at each rate; return their losses one by one, which may arrive late or in chunks.
@@ -170,7 +172,7 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
 
 
 REQUIRED = ("iteration", "snapshot", "restore", "close")
-OPTIONAL = ("rank", "iterations", "trainings", "iterations_per_epoch", "observe", "unrestored", "block_ended")  # and parts
+OPTIONAL = ("rank", "ranks", "iterations", "trainings", "iterations_per_epoch", "observe", "unrestored", "block_ended")  # and parts
 
 
 class _Adapted(BaseLearner):

@@ -11,6 +11,7 @@ that changes its batch in place therefore change nothing that is replayed.
 
 from __future__ import annotations
 
+import traceback
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sized
@@ -114,6 +115,12 @@ def peek(source: Stream[Batch], generators: Iterable[RandomGenerator]) -> Batch:
     source.go(mark)
     restore_states(states)
     return batch
+
+
+def raised_while_drawing(error: BaseException) -> bool:
+    """Return whether an exception was raised while a batch was drawn from a :func:`stream`."""
+    codes = {_Listed.draw.__code__, _Streamed.draw.__code__}
+    return any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
 def position_of(mark: object) -> object:

@@ -29,6 +29,11 @@ class Wrapper(BaseLearner):
         """The rank of the inner learner."""
         return self._full.rank
 
+    @property
+    def ranks(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of processes that train the inner learner together."""
+        return self._full.ranks
+
     def iteration(self, lr: float) -> SupportsFloat:
         """Run one iteration of the inner learner."""
         return self.learner.iteration(lr)

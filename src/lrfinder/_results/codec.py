@@ -46,7 +46,8 @@ def _document(result: Result) -> Document:
 @_document.register
 def _range_test(result: RangeTest) -> Document:
     settings, stop = asdict(result.settings), result.stop.name
-    return {"stop": stop, "settings": settings, "lrs": _numbers(result.lrs), "losses": _numbers(result.losses)}
+    curve = {"lrs": _numbers(result.lrs), "losses": _numbers(result.losses)}
+    return {"stop": stop, "settings": settings, **curve, **({"notes": result.notes} if result.notes else {})}
 
 
 @_document.register

@@ -51,10 +51,12 @@ class CurveDocument(Struct):
     settings: SettingsDocument
     lrs: list[Rate]
     losses: list[Loss]
+    notes: list[str] = []  # msgspec copies it; the first versions did not write it
 
     def result(self) -> RangeTest:
         records = tuple(Record(lr, float(loss)) for lr, loss in zip(self.lrs, self.losses, strict=True))
-        return RangeTest(records, _member(Stop, self.stop), Settings(**msgspec.structs.asdict(self.settings)))
+        settings = Settings(**msgspec.structs.asdict(self.settings))
+        return RangeTest(records, _member(Stop, self.stop), settings, tuple(self.notes))
 
 
 class RangeTestDocument(CurveDocument, tag_field="result", tag="RangeTest"):

@@ -29,9 +29,10 @@ class Stop(Enum):
     DATA_ENDED = "the stream of data ended"
     CRITERION = "the stopping criterion was met"
     LEFT = "the loop was left before its end"
+    RAISED = "the training raised an exception that it does not raise at a low rate"
 
 
-DIVERGENCE = frozenset({Stop.DIVERGED, Stop.NOT_FINITE})  # the ends that too high a rate causes
+DIVERGENCE = frozenset({Stop.DIVERGED, Stop.NOT_FINITE, Stop.RAISED})  # the ends that too high a rate causes
 
 
 class Status(StrEnum):

@@ -86,12 +86,20 @@ class Result:
 class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with its settings and why it ended.
 
-    Losses are raw: one per iteration, each of its own batch before the update. The last one may be NaN or infinite.
+    Losses are raw: one per iteration, each of its own batch before the update. The last one may be NaN or infinite; it is
+    NaN where the training raised in place of giving a loss.
+
+    Attributes:
+        records: rate and loss of each iteration.
+        stop: why the sweep ended.
+        settings: its settings.
+        notes: remarks on its end: what the training raised, or which batch is NaN before any update.
     """
 
     records: tuple[Record, ...] = field(repr=False)
     stop: Stop
     settings: Settings
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.records)
@@ -104,7 +112,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         return self.records[index]
 
     def _identity(self) -> tuple[object, ...]:
-        return bits(self.lrs), bits(self.losses), self.stop, self.settings
+        return bits(self.lrs), bits(self.losses), self.stop, self.settings, self.notes
 
     @cached_property
     def lrs(self) -> NDArray[np.float64]:
@@ -134,9 +142,9 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         from lrfinder.analysis.suggestion import suggestion_from_curve
 
         suggestion = suggestion_from_curve(self.lrs, self.losses)
-        if note := batch_not_finite(self.losses[:1].tolist()):
+        if self.stop is not Stop.RAISED and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
-        return suggestion
+        return replace(suggestion, notes=(*suggestion.notes, *self.notes))
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import Status, Stop
+from lrfinder._results.records import DIVERGENCE, Status
 from lrfinder._results.results import Suggestion
 from lrfinder._search.interval import interval
 from lrfinder._search.trial import is_same_loss
@@ -109,7 +109,7 @@ def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -
     lower = [lr for lr in evidence.runs if lr < best]
     higher = [lr for lr in evidence.runs if lr > best]
     failed = [lr for lr in evidence.runs if _fails(evidence, lr)]
-    diverges = curve.stop in {Stop.DIVERGED, Stop.NOT_FINITE} or curve.landmarks.diverges is not None or bool(failed)
+    diverges = curve.stop in DIVERGENCE or curve.landmarks.diverges is not None or bool(failed)
     holds = {
         "at the boundary": not (lower and higher),
         "never diverges": not diverges,

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lrfinder._divergence import Attribution
 from lrfinder._results.records import Settings
+from lrfinder._search.edges import with_raised
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search
-from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position, run_sweep, trainer_of
+from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position
 from lrfinder.learner import restored
 from lrfinder.stopping import RisingLoss
 
@@ -43,8 +45,9 @@ def run_search(
     """
     with restored(learner) as start:
         stored = None if checkpoint is None else checkpoint.curve
-        curve = _sweep(learner, settings, on_record) if stored is None else stored
-        runner = remote or LocalRunner(learner, start, settings.schedule, on_record)
+        curve, extra = (stored, 0) if stored is not None else _sweep(learner, start, settings, on_record)
+        local = LocalRunner(learner, start, settings.schedule, on_record)
+        runner = remote or local
         if len(curve) and (remote is not None or stored is not None):
             runner = VerifiedRunner(runner, curve[0].loss)
         if checkpoint is not None:
@@ -54,14 +57,17 @@ def run_search(
         while trials := search.ask():
             runner.keep(search.kept)
             search.tell(trials[0], runner.run(trials))
-    return replace(search.conclude(), extra_iterations=runner.extra_iterations)
+    suggestion = with_raised(search.conclude(), local.raised)
+    return replace(suggestion, extra_iterations=extra + runner.extra_iterations)
 
 
-def _sweep(learner: BaseLearner, settings: SearchSettings, on_record: OnRecord | None) -> RangeTest:
-    """Run the sweep that comes first."""
+def _sweep(
+    learner: BaseLearner, start: object, settings: SearchSettings, on_record: OnRecord | None
+) -> tuple[RangeTest, int]:
+    """Run the sweep that comes first; return it, and the iterations that were trained again."""
     stopping = RisingLoss()
     recorded = Settings(None, None, None, settings.max_iterations, stopping.smoothing, repr(stopping))
     recorder = SweepRecorder.of(SweepPlan(settings.lrs, stopping, recorded), on_record)
     with noting_position(recorder):
-        run_sweep(trainer_of(learner, settings.lrs), recorder)
-    return recorder.result(recorded)
+        Attribution(learner, start, min(settings.lrs)).run(recorder)
+    return recorder.result(recorded), recorder.extra_iterations

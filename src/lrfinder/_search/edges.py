@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import DIVERGENCE, Status
+from lrfinder._results.records import DIVERGENCE, Status, Stop
 from lrfinder.analysis.endings import batch_not_finite, search_score
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from lrfinder._results.records import Probe
     from lrfinder._results.results import RangeTest, Suggestion
@@ -65,6 +65,13 @@ def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Seque
         reach = f"give rates= that reach {limit * 2**BEYOND_SWEEP_OCTAVES:.2g}"
         return replace(suggestion, notes=(*suggestion.notes, f"at the edge of the search: to try higher rates, {reach}"))
     return suggestion
+
+
+def with_raised(suggestion: Suggestion, raised: Mapping[float, str]) -> Suggestion:
+    """Return the suggestion with the notes of trainings that raised: of its sweep, and of its probes by their rates."""
+    probes = tuple(replace(one, stop=Stop.RAISED) if one.lr in raised else one for one in suggestion.probes)
+    notes = () if suggestion.curve is None else suggestion.curve.notes
+    return replace(suggestion, probes=probes, notes=(*suggestion.notes, *notes, *(raised[lr] for lr in sorted(raised))))
 
 
 def _refused(suggestion: Suggestion, status: Status) -> Suggestion:

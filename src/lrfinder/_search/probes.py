@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from lrfinder._divergence import Attribution
 from lrfinder._results.records import Record, Stop
 from lrfinder._search.trial import Trial, is_same_loss, rates_of
 from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from lrfinder._sweep import OnRecord
     from lrfinder.learner import BaseLearner
     from lrfinder.schedules import Schedule
+
+
+LOWEST_LR = 1e-7  # at which a trial that raised is trained again
 
 
 class Runner(Protocol):
@@ -99,6 +103,9 @@ class LocalRunner:
         start: the state that every trial starts from.
         schedule: how the rate moves through a trial.
         on_record: called with each record that the search uses, as it is trained.
+
+    Attributes:
+        raised: what trials raised because of their rate, by that rate; the last of their losses is NaN.
     """
 
     def __init__(self, learner: BaseLearner, start: object, schedule: Schedule, on_record: OnRecord | None) -> None:
@@ -106,6 +113,8 @@ class LocalRunner:
         self._schedule, self._on_record = schedule, on_record
         self._ends: dict[float, tuple[object, Losses]] = {}  # the state after a trial, and all losses up to there
         self._ahead: dict[Trial, tuple[list[float], object]] = {}  # trained together with others, not requested yet
+        self._attribution = Attribution(learner, start, LOWEST_LR)
+        self.raised: dict[float, str] = {}
         self.extra_iterations = 0
 
     def run(self, trials: Sequence[Trial]) -> Losses:
@@ -117,7 +126,10 @@ class LocalRunner:
         rates = rates_of(trial, self._schedule)[trial.done :]
         recorder = SweepRecorder(rates, None, self._on_record, last_stop=Stop.MAX_ITERATIONS)
         with _noting_probe(trial, recorder):
-            run_sweep(trainer_of(self._learner, rates) if ahead is None else reading(ahead[0]), recorder)
+            if ahead is None:
+                self._train(trial, recorder)
+            else:
+                run_sweep(reading(ahead[0]), recorder)
         losses = (*before, *(record.loss for record in recorder.records))
         if recorder.stop is Stop.MAX_ITERATIONS:
             self._ends[trial.lr] = (self._learner.snapshot() if ahead is None else ahead[1]), losses
@@ -126,6 +138,12 @@ class LocalRunner:
     def keep(self, lrs: Iterable[float]) -> None:
         kept = set(lrs)
         self._ends = {lr: end for lr, end in self._ends.items() if lr in kept}
+
+    def _train(self, trial: Trial, recorder: SweepRecorder) -> None:
+        before = rates_of(trial, self._schedule)[: trial.done]
+        self._attribution.run(recorder, before)
+        self.extra_iterations += recorder.extra_iterations
+        self.raised.update(dict.fromkeys([trial.lr] if recorder.notes else [], " ".join(recorder.notes)))
 
     def _resume(self, trial: Trial) -> Losses:
         """Bring the learner to where the trial goes on; return the losses up to there."""

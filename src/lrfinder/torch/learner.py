@@ -72,6 +72,7 @@ class TorchLearner(BaseLearner):
 
     Attributes:
         rank: this process's rank; only rank 0 prints and writes files.
+        ranks: how many processes train this model together.
 
     Raises:
         LearnerError: an argument does not fit; each kind has a subclass.
@@ -172,7 +173,7 @@ class TorchLearner(BaseLearner):
         replay_bytes: int,
     ) -> None:
         """Build the parts that both constructors share."""
-        self._step, self._ranks, self.rank = step, ranks, ranks.rank
+        self._step, self._ranks, self.rank, self.ranks = step, ranks, ranks.rank, ranks.count
         self._state = training
         self._rates = Rates(training.optimizers, group)
         self._device = device_of(training.modules)

@@ -54,6 +54,11 @@ class RankBarrier:
         self._settings = settings
         self._broken_by = ""
 
+    @property
+    def count(self) -> int:
+        """The number of ranks."""
+        return len(self._channel.ranks)
+
     def enter(self) -> None:
         """Begin a call. The first one compares the settings of the ranks; after a fault they start again."""
         if self.phase is Phase.BROKEN:

@@ -60,6 +60,8 @@ def detect_ranks(
 class SingleProcess:
     """A training in one process. Its ``rank`` is that of the process among all that run."""
 
+    count = 1  # of processes that train together
+
     def __init__(self, modules: Sequence[nn.Module]) -> None:
         initialized = dist.is_available() and dist.is_initialized()
         self.rank = dist.get_rank() if initialized else 0
@@ -123,6 +125,7 @@ class Ranks(SingleProcess):
         limited_waiting: Callable[[], AbstractContextManager[None]],
     ) -> None:
         super().__init__(modules)
+        self.count = barrier.count
         self._barrier = barrier
         self._limited_waiting = limited_waiting
         self._optimizers = optimizers
