@@ -152,6 +152,11 @@ def test_on_curves_with_little_noise_it_stops_where_the_tutorials_does(noise, se
     assert stopped_at(LRFinderStoppingCriteria(), losses) == expected
 
 
+def test_it_stops_where_the_tutorials_does_at_a_first_loss_far_above_the_others():
+    losses = [0.69 - 0.02 * k + 0.005 * (-1) ** k for k in range(32)] + [2.69, 0.003, 3.0, 0.75, 4.2]
+    assert stopped_at(LRFinderStoppingCriteria(), losses) == as_the_tutorial(losses) == 33
+
+
 def test_one_wild_batch_does_not_stop_it():
     losses = textbook(noise=0.02)[:120]
     losses[60] = 1000.0

@@ -107,10 +107,12 @@ class Attribution:
 def name_batch(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> None:
     """Note the batch at which a sweep has become NaN, if it is NaN at the lowest rate as well.
 
-    Where the loss rose before, that is divergence, and nothing is trained again.
+    Where the loss rose before, that is divergence, and nothing is trained again. Nor is it on several ranks.
     """
     losses = [record.loss for record in recorder.records]
-    if recorder.stop is not Stop.NOT_FINITE or len(losses) < 2 or max(losses[-4:-1]) > max(losses[: len(losses) // 2]):  # noqa: PLR2004
+    if recorder.stop is not Stop.NOT_FINITE or len(losses) < 2 or learner.ranks > 1:  # noqa: PLR2004  (of one, it is known)
+        return
+    if max(losses[-4:-1]) > max(losses[: len(losses) // 2]):
         return
     lowest = min(record.lr for record in recorder.records)
     calm = SweepRecorder([lowest] * len(losses))

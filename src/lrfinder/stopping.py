@@ -14,6 +14,7 @@ from lrfinder._results.records import Stop
 from lrfinder.errors import RatesError
 
 RISE_DEVIATIONS = 6.0  # of one loss: noise alone rarely lifts a running mean so far above its lowest
+SPIKE_DEVIATIONS = 20.0  # the same for one loss, which may be a wild one
 LOSSES_WITH_NOISE = 10  # from which on their differences show it
 _MEDIAN_DIFFERENCE = 0.9539  # median |a - b| of independent normal a, b of standard deviation 1
 
@@ -34,7 +35,8 @@ class LRFinderStoppingCriteria:
     loss means nothing, and :class:`RisingLoss` decides instead.
 
     One condition is added to the tutorial's: of ten losses or more, their level must also have risen by six standard
-    deviations of a loss, as in :class:`RisingLoss`. Where the first batch is an easy one, noise alone passes twice its loss.
+    deviations of a loss, as in :class:`RisingLoss`, or the running mean by twenty. Where the first batch is an easy one, noise
+    alone passes twice its loss.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
 
@@ -58,6 +60,7 @@ class LRFinderStoppingCriteria:
         self.first_loss: float | None = None
         self.running_mean: float | None = None
         self.counter = 0
+        self._lowest_mean = math.inf
         self._level.reset()
         self._rising.reset()
 
@@ -72,13 +75,15 @@ class LRFinderStoppingCriteria:
             return self._rising(loss)
         mean = loss if self.running_mean is None else self.running_mean
         self.running_mean = (1 - self.smoothing) * loss + self.smoothing * mean
+        self._lowest_mean = min(self._lowest_mean, self.running_mean)
         self._level.add(loss)
         diverged = self.running_mean > 2 * self.first_loss and self.counter >= self.min_iter
-        return Stop.DIVERGED if diverged and self._stands_out() else None
+        return Stop.DIVERGED if diverged and self._stands_out(self.running_mean) else None
 
-    def _stands_out(self) -> bool:
+    def _stands_out(self, mean: float) -> bool:
         """Return whether the rise is more than noise; fewer losses do not show their noise, and the tutorial decides."""
-        return self.counter < LOSSES_WITH_NOISE or self._level.rise > RISE_DEVIATIONS * self._level.noise()
+        rise = max(self._level.rise, (mean - self._lowest_mean) * RISE_DEVIATIONS / SPIKE_DEVIATIONS)
+        return self.counter < LOSSES_WITH_NOISE or rise > RISE_DEVIATIONS * self._level.noise()
 
 
 class RisingLoss:
