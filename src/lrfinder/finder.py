@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfinder._divergence import Attribution, name_batch
 from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
+from lrfinder._search.divergence import Attribution, name_batch
 from lrfinder._search.driver import run_search
 from lrfinder._search.horizon import DEFAULT_HORIZON, horizon_of
 from lrfinder._search.search import SearchSettings

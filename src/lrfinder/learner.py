@@ -172,7 +172,16 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
 
 
 REQUIRED = ("iteration", "snapshot", "restore", "close")
-OPTIONAL = ("rank", "ranks", "iterations", "trainings", "iterations_per_epoch", "observe", "unrestored", "block_ended")  # and parts
+OPTIONAL = (  # and parts
+    "rank",
+    "ranks",
+    "iterations",
+    "trainings",
+    "iterations_per_epoch",
+    "observe",
+    "unrestored",
+    "block_ended",
+)
 
 
 class _Adapted(BaseLearner):

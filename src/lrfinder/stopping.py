@@ -35,8 +35,8 @@ class LRFinderStoppingCriteria:
     loss means nothing, and :class:`RisingLoss` decides instead.
 
     One condition is added to the tutorial's: of ten losses or more, their level must also have risen by six standard
-    deviations of a loss, as in :class:`RisingLoss`, or the running mean by twenty. Where the first batch is an easy one, noise
-    alone passes twice its loss.
+    deviations of a loss, as in :class:`RisingLoss`, or the running mean by twenty. Where the first batch is an easy one,
+    noise alone passes twice its loss.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
 

@@ -144,7 +144,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         suggestion = suggestion_from_curve(self.lrs, self.losses)
         if self.stop is not Stop.RAISED and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
-        return replace(suggestion, notes=(*suggestion.notes, *self.notes))
+        return suggestion.with_notes(*self.notes, raised=self.stop is Stop.RAISED)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration."""
@@ -186,6 +186,10 @@ class Suggestion(Result):
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     schedule: str = "constant"
     extra_iterations: int = field(default=0, compare=False)
+
+    def with_notes(self, *notes: str, raised: bool) -> Suggestion:
+        """Return the suggestion with further notes; that of a training that raised does not say that it never diverges."""
+        return replace(self, notes=(*(note for note in self.notes if not raised or note != "never diverges"), *notes))
 
     @property
     def landmarks(self) -> Landmarks | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from lrfinder._divergence import Attribution
 from lrfinder._results.records import Settings
+from lrfinder._search.divergence import Attribution
 from lrfinder._search.edges import with_raised
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search

@@ -70,8 +70,8 @@ def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Seque
 def with_raised(suggestion: Suggestion, raised: Mapping[float, str]) -> Suggestion:
     """Return the suggestion with the notes of trainings that raised: of its sweep, and of its probes by their rates."""
     probes = tuple(replace(one, stop=Stop.RAISED) if one.lr in raised else one for one in suggestion.probes)
-    notes = () if suggestion.curve is None else suggestion.curve.notes
-    return replace(suggestion, probes=probes, notes=(*suggestion.notes, *notes, *(raised[lr] for lr in sorted(raised))))
+    notes = [*(() if suggestion.curve is None else suggestion.curve.notes), *(raised[lr] for lr in sorted(raised))]
+    return replace(suggestion, probes=probes).with_notes(*notes, raised=bool(notes))
 
 
 def _refused(suggestion: Suggestion, status: Status) -> Suggestion:

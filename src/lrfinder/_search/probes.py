@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from lrfinder._divergence import Attribution
 from lrfinder._results.records import Record, Stop
+from lrfinder._search.divergence import Attribution
 from lrfinder._search.trial import Trial, is_same_loss, rates_of
 from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of
 from lrfinder.errors import FactoryError

@@ -8,7 +8,7 @@ from fake_learners import Bowl, Scripted
 
 import lrfinder
 from lrfinder import BaseLearner, LRFinder, Stop
-from lrfinder._divergence import may_be_divergence
+from lrfinder._search.divergence import may_be_divergence
 from lrfinder._search.probes import LocalRunner
 from lrfinder._search.trial import Trial
 from lrfinder.learner import adapted
@@ -18,7 +18,7 @@ from lrfinder.schedules import constant
 class Asserting(Bowl):
     """Raises where its position has grown too large."""
 
-    limit = 10.0
+    limit = 1.0
 
     def iteration(self, lr):
         if abs(self.position) > self.limit:
@@ -65,10 +65,14 @@ RATES = np.geomspace(1e-3, 100, 60)
 RAISING = [Asserting, Decomposing, Sampling]
 
 
+def never(loss):
+    return False
+
+
 @pytest.mark.parametrize("learner", RAISING)
 def test_an_exception_at_a_high_rate_alone_ends_a_range_test(learner):
     bowl = learner()
-    result = LRFinder(bowl).find(rates=RATES)
+    result = LRFinder(bowl).find(rates=RATES, stopping=never)
     assert result.stop is Stop.RAISED
     assert math.isnan(result.losses[-1])
     assert np.isfinite(result.losses[:-1]).all()
@@ -108,7 +112,9 @@ def test_a_probe_that_raises_has_diverged():
 
 
 def test_a_probe_that_raises_when_it_is_lengthened_is_trained_again_from_the_start():
-    learner = adapted(Asserting())
+    bowl = Asserting()
+    bowl.limit = 10.0
+    learner = adapted(bowl)
     runner = LocalRunner(learner, learner.snapshot(), constant, None)
     assert len(runner.run([Trial(2.1, 10)])) == 10
     runner.keep([2.1])
@@ -158,7 +164,7 @@ class OnRanks(Asserting, BaseLearner):
 def test_any_other_exception_passes_through_with_the_records_so_far(learner, error):
     finder = LRFinder(learner())
     with pytest.raises(error):
-        finder.find(rates=RATES)
+        finder.find(rates=RATES, stopping=never)
     assert finder.results.stop is Stop.LEFT
     assert np.isfinite(finder.results.losses).all()
     assert len(finder.results) >= 7
@@ -185,7 +191,7 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("error", OTHERS, ids=repr)
-def test_memory_device_processes_and_files_are_never_taken_for_divergence(error):
+def test_faults_of_memory_device_processes_and_files_are_no_divergence(error):
     class Failing(Asserting):
         def complain(self):
             raise error
@@ -197,7 +203,7 @@ def test_memory_device_processes_and_files_are_never_taken_for_divergence(error)
 
     for learner in (Failing(), Wrapping()):
         with pytest.raises(Exception) as caught:
-            LRFinder(learner).find(rates=RATES)
+            LRFinder(learner).find(rates=RATES, stopping=never)
         assert error in {caught.value, caught.value.__cause__}
 
 
@@ -209,7 +215,7 @@ def test_an_interrupt_passes_through_with_the_records_so_far(interrupt):
 
     finder = LRFinder(Interrupted())
     with pytest.raises(interrupt):
-        finder.find(rates=RATES)
+        finder.find(rates=RATES, stopping=never)
     assert len(finder.results) > 20
 
 
