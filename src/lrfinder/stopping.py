@@ -14,7 +14,7 @@ from lrfinder._results.records import Stop
 from lrfinder.errors import RatesError
 
 RISE_DEVIATIONS = 6.0  # of one loss: noise alone rarely lifts a running mean so far above its lowest
-SPIKE_DEVIATIONS = 20.0  # the same for one loss, which may be a wild one
+SPIKE_DEVIATIONS = 10.0  # the same for one loss, which may be a wild one
 LOSSES_WITH_NOISE = 10  # from which on their differences show it
 _MEDIAN_DIFFERENCE = 0.9539  # median |a - b| of independent normal a, b of standard deviation 1
 
@@ -35,7 +35,7 @@ class LRFinderStoppingCriteria:
     loss means nothing, and :class:`RisingLoss` decides instead.
 
     One condition is added to the tutorial's: of ten losses or more, their level must also have risen by six standard
-    deviations of a loss, as in :class:`RisingLoss`, or the running mean by twenty. Where the first batch is an easy one,
+    deviations of a loss, as in :class:`RisingLoss`, or the running mean by ten. Where the first batch is an easy one,
     noise alone passes twice its loss.
 
     Source: the Learning Rate Finder tutorial of MXNet Gluon, class of the same name.
