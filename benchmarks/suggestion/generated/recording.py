@@ -1,0 +1,162 @@
+"""Read recorded tasks: the truth of each, and a learner that replays it, so that a whole search takes milliseconds."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+RECORDINGS = Path(__file__).parent / "recordings"
+SWEEPS = ("find", "coarse", "fine")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recorded task.
+
+    Attributes:
+        name: of its file.
+        settings: of its setup and of its start.
+        lrs: the rates of the ladder, rising, shape ``(rates,)``.
+        untrained: the losses at the rate 0, shape ``(steps,)``.
+        losses: at each rate of the ladder on the same batches, shape ``(rates, steps)``.
+        sweeps: the losses of each of ``SWEEPS``, shape ``(3, steps of the longest)``.
+        ends: the final loss of each order at the rate 0 and at each of the ladder, shape ``(orders, 1 + rates)``.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    lrs: Floats
+    untrained: Floats
+    losses: Floats
+    sweeps: Floats
+    ends: Floats
+    other_sweeps: Floats
+    other_twins: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """Read a file of :mod:`record`."""
+        with np.load(path) as stored:
+            untrained = stored["untrained"].astype(float)
+            losses = untrained + stored["scale"] * stored["changes"].astype(float)
+            return cls(
+                path.stem,
+                json.loads(str(stored["settings"])),
+                stored["lrs"],
+                untrained,
+                losses,
+                *(stored[key].astype(float) for key in ("sweeps", "ends", "other_sweeps", "other_twins")),
+            )
+
+    @property
+    def resumed(self) -> bool:
+        """Whether the training was under way."""
+        return bool(self.settings["kind"] != "fresh")
+
+    @cached_property
+    def regrets(self) -> Floats:
+        """The regret of each rate of the ladder, 0 to 1: mean final loss of all orders over what the best rate learns."""
+        return self._regrets(self.ends.mean(0))
+
+    @cached_property
+    def floor(self) -> float:
+        """The mean regret of the best rate of one order."""
+        best = [int(np.where(np.isfinite(row), row, np.inf)[1:].argmin()) for row in self.ends]
+        return float(np.mean([self.regrets[k] for k in best]))
+
+    @cached_property
+    def has_answer(self) -> bool:
+        """Whether some rate lowers the final loss on every order, by more than chance."""
+        learned = self.ends[:, 0] - self.ends[:, 1 + int(self.regrets.argmin())]
+        return bool(np.isfinite(learned).all() and learned.mean() > 3 * learned.std(ddof=1) / math.sqrt(len(learned)) > -1)
+
+    @property
+    def best_lr(self) -> float:
+        """The best rate of the ladder."""
+        return float(self.lrs[self.regrets.argmin()])
+
+    def regret(self, lr: float | None) -> float:
+        """Return the regret of a rate, between those of the ladder by interpolation; 1 for no rate."""
+        return 1.0 if lr is None else float(np.interp(math.log(max(lr, 1e-30)), np.log(self.lrs), self.regrets, right=1.0))
+
+    def _regrets(self, ends: Floats) -> Floats:
+        finite = np.where(np.isfinite(ends), ends, np.inf)
+        untrained, best = finite[0], finite[1:].min()
+        return np.clip((finite[1:] - best) / max(untrained - best, 1e-12), 0, 1)
+
+
+class Replayed:
+    """A recorded task as a :class:`lrfinder.Learner`.
+
+    Attributes:
+        iterations_run: the number of iterations so far.
+    """
+
+    def __init__(self, recording: Recording, sweep_lrs: Iterable[Iterable[float]]) -> None:
+        self._recording = recording
+        self._sweeps = [np.array(list(lrs)) for lrs in sweep_lrs]
+        self._steps, self._candidates = 0, list(range(len(self._sweeps)))
+        self._constant: float | None = None
+        self.iterations_run = 0
+
+    def iteration(self, lr: float) -> float:
+        """Return the recorded loss.
+
+        Raises:
+            LookupError: these rates in this order were not recorded.
+        """
+        k, self._steps = self._steps, self._steps + 1
+        self.iterations_run += 1
+        self._candidates = [n for n in self._candidates if k < len(self._sweeps[n]) and math.isclose(self._sweeps[n][k], lr)]
+        if k == 0 or self._constant == lr:
+            self._constant = lr
+            if not self._candidates or k:
+                return self._at_constant(lr, k)
+        else:
+            self._constant = None
+        if not self._candidates:
+            message = f"{self._recording.name}: rate {lr} at step {k} was not recorded."
+            raise LookupError(message)
+        return float(self._recording.sweeps[self._candidates[0]][k])
+
+    def snapshot(self) -> object:
+        """Return the position."""
+        return self._steps, list(self._candidates), self._constant
+
+    def restore(self, state: Any) -> None:
+        """Return to a position."""
+        self._steps, candidates, self._constant = state
+        self._candidates = list(candidates)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _at_constant(self, lr: float, k: int) -> float:
+        recording = self._recording
+        if lr == 0 or lr < recording.lrs[0] * 0.99:  # so low a rate has no effect
+            return float(recording.untrained[k])
+        if lr > recording.lrs[-1] * 1.01:
+            return math.nan
+        nearest = int(np.abs(np.log(recording.lrs / lr)).argmin())
+        if not math.isclose(recording.lrs[nearest], lr, rel_tol=1e-6):
+            message = f"{recording.name}: rate {lr} is not on the ladder."
+            raise LookupError(message)
+        return float(recording.losses[nearest][k])
+
+
+def recordings(folder: Path = RECORDINGS) -> list[Recording]:
+    """Return all recordings, in the order of their names."""
+    return [Recording.read(path) for path in sorted(folder.glob("*.npz"))]
