@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder._results.results import Comparison, RangeTest, Suggestion
 
 State = TypeVar("State")
@@ -139,6 +140,10 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return {}
 
+    def facts(self) -> TrainingFacts | None:
+        """Return what is known about the training and helps to read its curve; ``None`` where nothing is."""
+        return None
+
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
@@ -178,6 +183,7 @@ OPTIONAL = (  # and parts
     "iterations",
     "trainings",
     "iterations_per_epoch",
+    "facts",
     "observe",
     "unrestored",
     "block_ended",

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
-from lrfinder._state.batch_copies import copied, digest, nbytes
+from lrfinder._state.batch_copies import copied, digest, examples_in, nbytes
 from lrfinder._state.data_passes import DataPasses, empty_data, is_iterated_once
 from lrfinder._state.released import Released, on_release
 from lrfinder.errors import DataError, LRFinderWarning
@@ -52,6 +52,10 @@ class Stream(Protocol[Batch_co]):
 
     def go(self, mark: Any) -> None:
         """Return to a mark."""
+        ...
+
+    def examples(self) -> int | None:
+        """Return the number of examples in the first batch drawn; ``None`` before, or where it shows no such number."""
         ...
 
     def close(self) -> None:
@@ -162,6 +166,9 @@ class _Listed(Generic[Batch]):
     def go(self, mark: int) -> None:
         self._here = mark
 
+    def examples(self) -> int | None:
+        return examples_in(self._batches[0]) if self._batches else None
+
     def close(self) -> None:
         pass
 
@@ -241,6 +248,10 @@ class _Streamed(Generic[Batch]):
         self._here: _Position[Batch] = _Position()
         self._frontier: Place | None = None  # of the first batch that has never been drawn
         self._warned: set[str] = set()
+        self._examples: tuple[int | None] | None = None  # of the first batch
+
+    def examples(self) -> int | None:
+        return None if self._examples is None else self._examples[0]
 
     def mark(self) -> _Mark[Batch]:
         mark = _Mark(self._here)
@@ -278,6 +289,8 @@ class _Streamed(Generic[Batch]):
             self._passes.seek(self._frontier)
         batch, place = self._passes.read_next()
         here.place, self._frontier = place, self._passes.next
+        if self._examples is None:
+            self._examples = (examples_in(batch),)
         if self._marks:
             self._store(here, batch)
         return batch

@@ -11,6 +11,7 @@ from lrfinder.learner import BaseLearner, adapted, restored
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.learner import Learner
 
 
@@ -57,6 +58,10 @@ class Wrapper(BaseLearner):
     def unrestored(self) -> Mapping[str, object]:
         """Return what a restore of the inner learner leaves as it is."""
         return self._full.unrestored()
+
+    def facts(self) -> TrainingFacts | None:
+        """Return what the inner learner knows about its training."""
+        return self._full.facts()
 
     def parts(self) -> Iterable[object]:
         """Return the inner learner and what it trains."""

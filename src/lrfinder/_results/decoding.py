@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lrfinder._results.codec import SCHEMA, Document
+from lrfinder._results.facts import TrainingFacts
 from lrfinder._results.records import Probe, Record, Settings, Status, Stop
 from lrfinder._results.results import Comparison, Confidence, RangeTest, Suggestion, frozen
 from lrfinder.errors import ResultFileError
@@ -37,6 +38,12 @@ Loss = Finite | Literal["nan", "inf", "-inf"]
 Count = Annotated[int, Meta(ge=0, le=1 << 53)]  # up to here every reader of JSON counts exactly
 
 
+class FactsDocument(Struct):
+    optimizer: str | None = None
+    batch_size: int | None = None
+    trained: bool = False
+
+
 class SettingsDocument(Struct):
     lr_start: Rate | None
     lr_multiplier: Rate | None
@@ -44,6 +51,12 @@ class SettingsDocument(Struct):
     max_iterations: int
     smoothing: Finite
     stopping: str
+    facts: FactsDocument | None = None
+
+    def settings(self) -> Settings:
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        facts = None if self.facts is None else TrainingFacts(**msgspec.structs.asdict(self.facts))
+        return Settings(**{**fields, "facts": facts})
 
 
 class CurveDocument(Struct):
@@ -55,8 +68,7 @@ class CurveDocument(Struct):
 
     def result(self) -> RangeTest:
         records = tuple(Record(lr, float(loss)) for lr, loss in zip(self.lrs, self.losses, strict=True))
-        settings = Settings(**msgspec.structs.asdict(self.settings))
-        return RangeTest(records, _member(Stop, self.stop), settings, tuple(self.notes))
+        return RangeTest(records, _member(Stop, self.stop), self.settings.settings(), tuple(self.notes))
 
 
 class RangeTestDocument(CurveDocument, tag_field="result", tag="RangeTest"):

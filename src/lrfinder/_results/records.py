@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lrfinder._results.facts import TrainingFacts
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -77,6 +79,7 @@ class Settings:
     max_iterations: int
     smoothing: float
     stopping: str
+    facts: TrainingFacts | None = None
 
 
 @dataclass(frozen=True, eq=False)

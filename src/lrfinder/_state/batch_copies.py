@@ -11,6 +11,7 @@ import copy
 import sys
 import zlib
 from collections import deque
+from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,6 +39,15 @@ def copied(batch: Any, leaf: Leaf = lambda _: None) -> Any:
         leaf: returns the copy of a value that it knows, such as a tensor, and ``None`` for any other value.
     """
     return _copied(batch, leaf, {})
+
+
+def examples_in(batch: Any) -> int | None:
+    """Return the length of the first axis of the first array in a batch; ``None`` where there is no array."""
+    shape = getattr(batch, "shape", None)
+    if isinstance(shape, tuple):
+        return int(shape[0]) if shape else None
+    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
+    return next((count for count in map(examples_in, parts) if count is not None), None)
 
 
 def _copied(value: Any, leaf: Leaf, copies: _Copies) -> Any:

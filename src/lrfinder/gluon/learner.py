@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.attributes import package_of
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
@@ -140,6 +141,12 @@ class GluonLearner(BaseLearner):
                 ("position in the data", lambda: self._batches().go(state.position)),
             ]
         )
+
+    def facts(self) -> TrainingFacts:
+        """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
+        optimizer = self.trainer.optimizer
+        family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
+        return TrainingFacts(family, self._batches().examples(), trained=optimizer.num_update > optimizer.begin_num_update)
 
     def parts(self) -> list[object]:
         """Return the net, the trainer and the parameters, none of which two threads may train at once."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lrfinder._state.batch_copies import examples_in
 from lrfinder.errors import BatchError, DataEndedError
 from lrfinder.randomness import data_generators, global_generators
 from lrfinder.replay import mapped, stream, unchanged
@@ -59,6 +60,7 @@ class _OnDevice:
 
     def __init__(self, batches: Sequence[Any]) -> None:
         self._arrays = jax.tree.map(_stacked, *batches)
+        self._examples = examples_in(batches[0])
         self._length = len(batches)
         self._index = 0
 
@@ -66,6 +68,9 @@ class _OnDevice:
         slots = Slots(self._arrays, self._index % self._length, at_most)
         self._index += at_most
         return slots
+
+    def examples(self) -> int | None:
+        return self._examples
 
     def mark(self) -> int:
         return self._index
@@ -86,6 +91,7 @@ class _Streamed:
         self._device_bytes = source.device_bytes
         self._single: tuple[Any, Any] | None = None  # the kind of the last batch that came alone, and its slots
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
+        self.examples = self._stream.examples
 
     def draw(self, at_most: int) -> Slots:
         batches = [self._stream.draw()]

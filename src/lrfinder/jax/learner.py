@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from lrfinder._results.facts import TrainingFacts
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
 from lrfinder.jax.batches import DataSource, SlotStream
-from lrfinder.jax.rates import build_optimizer, optimizer_at
+from lrfinder.jax.rates import build_optimizer, family_and_use, optimizer_at
 from lrfinder.jax.state import FRAMEWORK, JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
@@ -174,6 +175,11 @@ class OptaxLearner(BaseLearner):
         state.reached.restore()
         restore_states(state.randomness)
         self._batches().go(state.position)
+
+    def facts(self) -> TrainingFacts:
+        """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
+        family, trained = family_and_use(self.opt_state)
+        return TrainingFacts(family, self._batches().examples(), trained=trained)
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""

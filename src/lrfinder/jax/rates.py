@@ -12,6 +12,16 @@ import optax
 
 from lrfinder.errors import OptimizerError
 
+FAMILIES = {  # of the names of optax's states; the first that is found decides
+    "ScaleByLionState": "sign",
+    "ScaleByRssState": "adagrad",
+    "ScaleByAdamState": "adaptive",
+    "ScaleByRmsState": "adaptive",
+    "ScaleByRStdDevState": "adaptive",
+    "ScaleByBeliefState": "adaptive",
+    "TraceState": "momentum",
+}
+
 OptimizerAt = Callable[[Any, jax.Array], tuple[optax.GradientTransformationExtraArgs, Any]]
 """A function from the optimizer's state and a rate to the optimizer and its state at that rate."""
 
@@ -83,3 +93,27 @@ def _names(path: tuple[Any, ...], mapping: str) -> bool:
     """Return whether a path leads to, or through, the entry ``learning_rate`` of ``mapping``."""
     names = [getattr(key, "key", getattr(key, "name", None)) for key in path]  # of dicts, of named tuples
     return any(pair == (mapping, NAME) for pair in pairwise(names))
+
+
+def family_and_use(opt_state: Any) -> tuple[str | None, bool]:
+    """Return the optimizer's family as far as its state shows it, and whether the optimizer has made updates before.
+
+    A state without anything to remember is that of plain gradient descent, whose use nothing shows.
+    """
+    names = _state_names(opt_state)
+    family = next((family for name, family in FAMILIES.items() if name in names), None)
+    plain = all(name.startswith(("Empty", "Inject", "ScaleState", "ScaleBySchedule")) for name in names)
+    leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
+    used = any(_last_name(path) in {"count", "trace"} and bool(jnp.any(leaf != 0)) for path, leaf in leaves)
+    return family or ("sgd" if plain else None), used
+
+
+def _last_name(path: tuple[Any, ...]) -> object:
+    return next((key.name for key in reversed(path) if hasattr(key, "name")), None)
+
+
+def _state_names(opt_state: Any) -> set[str]:
+    """Return the names of the classes of all named tuples in a state."""
+    parts = opt_state.values() if isinstance(opt_state, dict) else opt_state if isinstance(opt_state, tuple | list) else ()
+    own = {type(opt_state).__name__} if hasattr(opt_state, "_fields") else set[str]()
+    return own.union(*map(_state_names, parts))

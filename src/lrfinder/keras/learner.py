@@ -6,6 +6,7 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
@@ -106,6 +107,12 @@ class KerasLearner(BaseLearner):
             self._rate.forget()  # steps compiled since the snapshot draw from the generator that is gone
         self._rate.settle()
         self._first_use.hide()
+
+    def facts(self) -> TrainingFacts:
+        """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
+        optimizer = innermost_optimizer(self._model)
+        family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
+        return TrainingFacts(family, self._batches.examples(), trained=int(optimizer.iterations) > 0)
 
     def parts(self) -> list[object]:
         """Return the model, its layers, variables and optimizer, none of which two threads may train at once."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
@@ -232,6 +233,13 @@ class TorchLearner(BaseLearner):
         position = ("position in the data", partial(self._batches.go, state.position))
         with self._ranks.restore():
             restore_all([training, position])
+
+    def facts(self) -> TrainingFacts:
+        """Return the family of the first optimizer, the examples in an update, and whether it has made updates before."""
+        optimizer, examples = self._state.optimizers[0], self._batches.examples()
+        momentum = any(group.get("momentum", 0) for group in optimizer.param_groups)
+        family = optimizer_family(type(optimizer).__name__, momentum=momentum)
+        return TrainingFacts(family, examples and examples * self._batches_per_iteration, trained=bool(optimizer.state))
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""

@@ -1,0 +1,154 @@
+"""A fitted reading of a curve: from where its loss falls and rises to the rate for a training of some hundred iterations.
+
+The model is linear: the distance from an anchor on the curve to the best rate, in octaves, is a weighted sum of features.
+The weights are in ``reading.json``. ``benchmarks/suggestion/generated/fit.py`` computes them from recorded trainings.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from lrfinder._results.records import TrainingFacts
+    from lrfinder.analysis.landmarks import Shape
+
+    Features = dict[str, float]
+
+FAR_OCTAVES = 8.0  # distances are cut here: beyond it they say no more
+FALLEN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the whole fall, reached below the lowest point
+RISEN = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)  # of the whole fall, above the lowest point
+RISE_ERRORS = (2.0, 4.0, 8.0, 16.0)  # of a curve that never falls; the second is its edge
+CENTER_OCTAVES = {"sgd": -3.0, "momentum": -6.0, "adaptive": -8.0, "sign": -11.0, "adagrad": -4.0}  # usual rates
+
+
+class View(NamedTuple):
+    """What a curve shows.
+
+    Attributes:
+        kind: ``"fall"`` for a curve that falls, ``"edge"`` for one that only rises; the two have weights of their own.
+        anchor: the lowest point of a fall or the edge of a rise, as the logarithm of its rate (base 2).
+        features: distances from the anchor in octaves and other numbers, by name.
+    """
+
+    kind: str
+    anchor: float
+    features: Features
+
+
+class Reading(NamedTuple):
+    """A rate and the interval that held the best one in four of five recorded trainings."""
+
+    lr: float
+    low: float
+    high: float
+
+
+def view(seen: Shape, facts: TrainingFacts | None = None) -> View | None:
+    """Return what a curve shows, ``None`` where it neither falls nor rises by more than its noise.
+
+    Args:
+        seen: the shape of the curve.
+        facts: what the learner knows; ``None`` leaves its features out.
+    """
+    octaves = np.log2(seen.lrs)
+    if seen.lowest is not None:
+        kind, anchor, features = "fall", float(octaves[seen.lowest]), _fall(seen, octaves, seen.lowest)
+    else:
+        edges = [_edge(seen, octaves, errors) for errors in RISE_ERRORS]
+        if edges[1] > octaves[-1]:
+            return None
+        kind, anchor, features = "edge", edges[1], _rise(seen, octaves, edges)
+    span = octaves[-1] - octaves[0]
+    features["density"] = math.log2((len(octaves) - 1) / span) / 2
+    return View(kind, anchor, features if facts is None else features | _known(facts, anchor))
+
+
+def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading | None:
+    """Return the rate that a curve suggests, ``None`` where it shows nothing.
+
+    Args:
+        seen: the shape of the curve.
+        facts: what the learner knows about the training, if anything.
+        paired: whether the untrained losses of the same batches are subtracted.
+    """
+    known = facts if facts is not None and facts.optimizer in CENTER_OCTAVES else None
+    shown = view(seen, known)
+    if shown is None:
+        return None
+    model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
+    weights: Mapping[str, float] = model["weights"]
+    octave = shown.anchor + sum(weight * shown.features.get(name, 1.0) for name, weight in weights.items())
+    return Reading(2.0**octave, 2.0 ** (octave + model["low"]), 2.0 ** (octave + model["high"]))
+
+
+@cache
+def _models() -> dict[str, dict[str, object]]:
+    text = files("lrfinder.analysis").joinpath("reading.json").read_text(encoding="utf-8")
+    models: dict[str, dict[str, object]] = json.loads(text)["models"]
+    return models
+
+
+def _fall(seen: Shape, octaves: NDArray[np.float64], lowest: int) -> Features:
+    """Return how far below and above the lowest point the loss passes shares of its fall."""
+    fall = seen.level - seen.smoothed[lowest]
+    anchor = octaves[lowest]
+    features: Features = {}
+    for share in FALLEN:
+        above = np.flatnonzero(seen.smoothed[: lowest + 1] > seen.level - share * fall)
+        features[f"fallen {share}"] = _near(anchor - octaves[above[-1] if len(above) else 0])
+    for share in RISEN:
+        above = np.flatnonzero(seen.smoothed[lowest:] - seen.smoothed[lowest] > share * fall)
+        end = octaves[lowest + above[0]] if len(above) else octaves[-1] + 1
+        features[f"risen {share}"] = _near(end - anchor)
+    features["never diverges"] = float(seen.diverges is None)
+    features["signal"] = math.log2(1 + fall / max(seen.noise, 1e-12)) / 4
+    features["relative fall"] = min(1.0, float(fall / max(abs(seen.level), 1e-9)))
+    return features
+
+
+def _edge(seen: Shape, octaves: NDArray[np.float64], errors: float) -> float:
+    """Return from where the loss stays so many errors above its level; an octave beyond the end where it never does."""
+    level = np.median(seen.smoothed[: max(3, len(octaves) // 3)])
+    failing = np.flatnonzero(~(seen.smoothed - level > errors * seen.error))
+    first = int(failing[-1]) + 1 if len(failing) else 0
+    return float(octaves[first]) if first < len(octaves) else float(octaves[-1]) + 1
+
+
+def _rise(seen: Shape, octaves: NDArray[np.float64], edges: list[float]) -> Features:
+    least = int(seen.smoothed.argmin())
+    dip = seen.level - seen.smoothed[least]
+    return {
+        "begins": edges[1] - edges[0],
+        "steeper": min(4.0, edges[2] - edges[1]),
+        "steepest": min(4.0, edges[3] - edges[1]),
+        "beyond": _near(octaves[-1] - edges[1]),
+        "dip": _near(max(0.0, edges[1] - octaves[least])),
+        "signal": float(dip / np.median(seen.error)) / 4 if np.median(seen.error) > 0 else 0.0,
+    }
+
+
+def _known(facts: TrainingFacts, anchor: float) -> Features:
+    """Return the features of what the learner knows: the usual rate of such optimizers pulls the answer to itself."""
+    kind = str(facts.optimizer)
+    batch = math.log2(facts.batch_size) / 4 if facts.batch_size else 1.0
+    return {
+        kind: 1.0,
+        f"{kind} above usual": (anchor - CENTER_OCTAVES[kind]) / 4,
+        "batch": batch,
+        "batch without scaling": batch * (kind in {"sgd", "momentum"}),
+        "trained before": float(facts.trained),
+    }
+
+
+def _near(octaves: float) -> float:
+    return min(FAR_OCTAVES, float(octaves))
