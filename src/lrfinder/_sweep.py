@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypedDict
 
 from lrfinder._results.records import Record, Settings, Stop
@@ -16,6 +16,7 @@ from lrfinder.stopping import LRFinderStoppingCriteria
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.learner import BaseLearner
     from lrfinder.stopping import StoppingCriterion
 
@@ -154,6 +155,13 @@ class SweepRecorder:
     def result(self, settings: Settings, otherwise: Stop = Stop.LEFT) -> RangeTest:
         """Return the curve so far; ``otherwise`` is why it ended, where nothing here decided so."""
         return RangeTest(tuple(self.records), self.stop or otherwise, settings, tuple(self.notes))
+
+
+def with_facts(settings: Settings, before: TrainingFacts | None, after: TrainingFacts | None) -> Settings:
+    """Return the settings with what the learner knew before the sweep, and the batch size that it has seen since."""
+    if before is None or after is None:
+        return settings
+    return replace(settings, facts=replace(before, batch_size=after.batch_size))
 
 
 def run_sweep(train: Train, recorder: SweepRecorder, is_divergence: IsDivergence | None = None) -> SweepRecorder:

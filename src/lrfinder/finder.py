@@ -22,6 +22,7 @@ from lrfinder._sweep import (
     run_sweep,
     train_together,
     trainer_of,
+    with_facts,
 )
 from lrfinder.errors import LRFinderError, RatesError
 from lrfinder.learner import adapted, restored
@@ -106,13 +107,16 @@ class LRFinder:
             stopping=stopping,
         ).plan()
         learner, recorder = adapted(self.learner), SweepRecorder.of(plan, on_record)
+        settings = plan.settings
         try:
             with restored(learner) as start, noting_position(recorder):
+                facts = learner.facts()
                 Attribution(learner, start, min(plan.lrs)).run(recorder)
+                settings = with_facts(settings, facts, learner.facts())
                 name_batch(learner, start, recorder)
         finally:
             if recorder.records or recorder.stop is not None:
-                self._results = recorder.result(plan.settings)
+                self._results = recorder.result(settings)
         return self.results
 
     def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:

@@ -25,7 +25,6 @@ import numpy as np  # noqa: E402  (found on the path above)
 from record import SWEEPS  # noqa: E402
 from recording import Recording, recordings  # noqa: E402
 
-from lrfinder._results.records import TrainingFacts  # noqa: E402
 from lrfinder.analysis.curve import finite_part  # noqa: E402
 from lrfinder.analysis.landmarks import MIN_RATES, shape  # noqa: E402
 from lrfinder.analysis.reading import View, view  # noqa: E402
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 WEIGHTS = HERE.parents[2] / "src" / "lrfinder" / "analysis" / "reading.json"
-KINDS = {"sgd": "sgd", "momentum": "momentum", "nesterov": "momentum", "lion": "sign", "adagrad": "adagrad"}  # else adaptive
 HUBER_OCTAVES, RIDGE = 1.0, 1.0
 MARGINS = np.arange(-1.0, 2.01, 0.125)  # octaves
 FLOOR = 0.02  # tasks with a higher one have no clear best rate
@@ -53,17 +51,9 @@ class Seen:
     view: View | None
 
 
-def facts_of(recording: Recording) -> TrainingFacts:
-    """Return what a learner would know: an optimizer without a state does not show that it has made updates."""
-    settings = recording.settings
-    optimizer = settings["optimizer"]
-    trained = recording.resumed and bool(settings["state_kept"]) and optimizer != "sgd"
-    return TrainingFacts(KINDS.get(optimizer, "adaptive"), settings["batch"], trained)
-
-
 def curves(recording: Recording, *, paired: bool, with_facts: bool) -> list[Seen]:
     """Return the curves of all sweeps on all orders, each up to where its criterion stops it."""
-    facts = facts_of(recording) if with_facts else None
+    facts = recording.facts if with_facts else None
     found: list[Seen] = []
     for k, (name, rates) in enumerate(SWEEPS.items()):
         first = (recording.sweeps[k], recording.untrained)

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+sys.path[:0] = [str(Path(__file__).parents[3] / "src")]
+
+import numpy as np  # noqa: E402  (found on the path above, as the next)
+
+from lrfinder._results.facts import TrainingFacts  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SWEEPS = ("find", "coarse", "fine")
+FAMILIES = {"sgd": "sgd", "momentum": "momentum", "nesterov": "momentum", "lion": "sign", "adagrad": "adagrad"}  # else adaptive
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,13 @@ class Recording:
     def resumed(self) -> bool:
         """Whether the training was under way."""
         return bool(self.settings["kind"] != "fresh")
+
+    @property
+    def facts(self) -> TrainingFacts:
+        """What a learner would know: an optimizer without a state does not show that it has made updates."""
+        optimizer = self.settings["optimizer"]
+        trained = self.resumed and bool(self.settings["state_kept"]) and optimizer != "sgd"
+        return TrainingFacts(FAMILIES.get(optimizer, "adaptive"), self.settings["batch"], trained)
 
     @cached_property
     def regrets(self) -> Floats:
@@ -143,6 +156,10 @@ class Replayed:
 
     def close(self) -> None:
         """Do nothing."""
+
+    def facts(self) -> TrainingFacts:
+        """Return what a learner would know about the recorded training."""
+        return self._recording.facts
 
     def _at_constant(self, lr: float, k: int) -> float:
         recording = self._recording

@@ -141,7 +141,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         """The rate that this one curve suggests; computed at first access."""
         from lrfinder.analysis.suggestion import suggestion_from_curve
 
-        suggestion = suggestion_from_curve(self.lrs, self.losses)
+        suggestion = suggestion_from_curve(self.lrs, self.losses, self.settings.facts)
         if self.stop is not Stop.RAISED and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
         return suggestion.with_notes(*self.notes, raised=self.stop is Stop.RAISED)

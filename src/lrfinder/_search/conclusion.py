@@ -58,14 +58,22 @@ def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Su
         untrained: the losses of the same batches at the rate 0; the sweep is not read beyond their end.
         horizon: length of the training that the rate is for, in iterations.
     """
-    losses, batches = curve.losses, np.array(untrained)
     not_repeatable = not_repeated(curve, {0.0: untrained[:1]})
-    if not_repeatable is None and len(batches) and np.isfinite(batches).all():
-        losses = losses[: len(batches)] - batches[: len(losses)] + batches.mean()
-    alone = suggestion_from_curve(curve.lrs[: len(losses)], losses)
+    paired = None if not_repeatable else _paired(curve, np.array(untrained))
+    losses = curve.losses if paired is None else paired
+    facts = curve.settings.facts
+    alone = suggestion_from_curve(curve.lrs[: len(losses)], losses, facts, paired=paired is not None)
     notes = alone.notes if not_repeatable is None else (*alone.notes, not_repeatable)
     iterations = len(curve) + len(untrained)
     return replace(alone, notes=notes, iterations=iterations, horizon=horizon, curve=curve)
+
+
+def _paired(curve: RangeTest, untrained: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the losses of the curve as far as untrained ones are there, corrected for the difficulty of their batches."""
+    if not len(untrained) or not np.isfinite(untrained).all():
+        return None
+    both = min(len(curve), len(untrained))
+    return curve.losses[:both] - untrained[:both] + untrained.mean()
 
 
 def conclude(  # noqa: PLR0913  (what a search knows at its end)

@@ -10,7 +10,7 @@ from lrfinder._search.divergence import Attribution
 from lrfinder._search.edges import with_raised
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search
-from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position
+from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position, with_facts
 from lrfinder.learner import restored
 from lrfinder.stopping import RisingLoss
 
@@ -68,6 +68,7 @@ def _sweep(
     stopping = RisingLoss()
     recorded = Settings(None, None, None, settings.max_iterations, stopping.smoothing, repr(stopping))
     recorder = SweepRecorder.of(SweepPlan(settings.lrs, stopping, recorded), on_record)
+    facts = learner.facts()
     with noting_position(recorder):
         Attribution(learner, start, min(settings.lrs)).run(recorder)
-    return recorder.result(recorded), recorder.extra_iterations
+    return recorder.result(with_facts(recorded, facts, learner.facts())), recorder.extra_iterations

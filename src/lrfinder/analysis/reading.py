@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from lrfinder._results.records import TrainingFacts
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.analysis.landmarks import Shape
 
     Features = dict[str, float]
@@ -112,7 +112,6 @@ def _fall(seen: Shape, octaves: NDArray[np.float64], lowest: int) -> Features:
         features[f"risen {share}"] = _near(end - anchor)
     features["never diverges"] = float(seen.diverges is None)
     features["signal"] = math.log2(1 + fall / max(seen.noise, 1e-12)) / 4
-    features["relative fall"] = min(1.0, float(fall / max(abs(seen.level), 1e-9)))
     return features
 
 

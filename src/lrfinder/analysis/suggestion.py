@@ -12,6 +12,7 @@ from lrfinder._results.results import Suggestion
 from lrfinder.analysis.curve import FinitePart, finite_part
 from lrfinder.analysis.endings import diverged
 from lrfinder.analysis.landmarks import MIN_RATES, Shape, shape
+from lrfinder.analysis.reading import Reading, read
 from lrfinder.analysis.smoothing import spread
 
 if TYPE_CHECKING:
@@ -19,26 +20,30 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from lrfinder._results.facts import TrainingFacts
+
 MIN_DECADES = 0.5  # the smoothing is as wide
 MAX_POINTS = 2000  # more are averaged first: they cost time without effect
 CLOSE_STANDARD_ERRORS = 2.0  # of a difference: smoothed losses within it may be equal
 RISE_DEVIATIONS = 3.0  # of the number of rising pairs less that of falling ones
-BELOW_LOWEST_FACTOR = 8.0  # a sweep is lowest at a rate this many times too high for a training of some hundred iterations
-FARTHEST_FACTOR = 20.0  # ... and at most this many times in nine of ten development runs; hardly ever too low
 PEAK_FACTOR = 2.0  # a cycle is as long below its mean as above it, and its mean should be near the constant rate
 CLIFF_DISTANCE_FACTOR = math.sqrt(2)
 
 
-def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
-    """Suggest an eighth of the rate at which the smoothed loss is lowest, if the curve stands out from its noise.
+def suggestion_from_curve(
+    lrs: ArrayLike, losses: ArrayLike, facts: TrainingFacts | None = None, *, paired: bool = False
+) -> Suggestion:
+    """Suggest the rate for a training of some hundred iterations, if the curve falls or rises by more than its noise.
 
-    The interval reaches from a twentieth of that rate to that rate itself; in four of five of the measured trainings it
-    contained the best rate. It is wider where the noise of the curve leaves more open, and stays within the rates tried. The
-    confidence is always ``"low"``. It never raises.
+    :mod:`lrfinder.analysis.reading` reads the curve. Its interval held the best rate in four of five recorded trainings. It
+    is wider where the noise of the curve leaves more open, and stays within the rates tried. The confidence is always
+    ``"low"``. It never raises.
 
     Args:
         lrs: the rates, shape ``(n,)``.
-        losses: the raw losses, shape ``(n,)``; they may be NaN or infinite.
+        losses: the losses, shape ``(n,)``; they may be NaN or infinite.
+        facts: what the learner knows about the training, if anything.
+        paired: whether the difficulty of the batches is subtracted from the losses.
     """
     iterations = np.size(losses)
     curve = _thinned(finite_part(lrs, losses))
@@ -46,11 +51,19 @@ def suggestion_from_curve(lrs: ArrayLike, losses: ArrayLike) -> Suggestion:
         broke = len(curve.lrs) < MIN_RATES and not np.isfinite(losses).all()
         return _none(Status.UNSTABLE if broke else Status.TOO_FEW_POINTS, iterations)
     seen = shape(curve)
-    if seen.lowest is None:
-        return _none(_why_no_fall(curve, seen), iterations)
-    lr = max(float(curve.lrs[seen.lowest]) / BELOW_LOWEST_FACTOR, float(curve.lrs[0]))
-    low, high = _interval(seen, seen.lowest)
-    notes = {"at the boundary": seen.lowest == len(seen.lrs) - 1, "never diverges": seen.diverges is None}
+    if seen.lowest is None and _rises(curve.losses[: max(MIN_RATES, len(curve.losses) // 10)]):
+        return _none(Status.UNSTABLE, iterations)
+    found = read(seen, facts, paired=paired)
+    if found is None:
+        return _none(_why_nothing(curve), iterations)
+    lowest, highest = float(curve.lrs[0]), float(curve.lrs[-1])
+    lr, low, high = (min(max(rate, lowest), highest) for rate in _widened(seen, found))
+    at_boundary = seen.lowest == len(seen.lrs) - 1 or lr in {lowest, highest}
+    notes = {
+        "no fall": seen.lowest is None,
+        "at the boundary": at_boundary,
+        "never diverges": seen.lowest is not None and seen.diverges is None,
+    }
     return Suggestion(lr, low, high, "low", Status.OK, tuple(note for note in notes if notes[note]), iterations)
 
 
@@ -64,11 +77,8 @@ def max_lr(lr: float, probes: Sequence[Probe]) -> float:
     return max(lr, min(PEAK_FACTOR * lr, cliff / CLIFF_DISTANCE_FACTOR))
 
 
-def _why_no_fall(curve: FinitePart, seen: Shape) -> Status:
-    if _rises(curve.losses[: max(MIN_RATES, len(curve.losses) // 10)]):
-        return Status.UNSTABLE
-    if seen.diverges is not None:
-        return Status.NO_DESCENT
+def _why_nothing(curve: FinitePart) -> Status:
+    """Return why a curve neither falls nor rises."""
     repeats = len(np.unique(curve.losses)) <= len(curve.losses) / 3  # the same few batches give the same few losses
     return Status.NO_EFFECT if repeats else Status.LOW_SIGNAL
 
@@ -87,12 +97,14 @@ def _none(status: Status, iterations: int) -> Suggestion:
     return Suggestion(None, None, None, "low", status, (), iterations)
 
 
-def _interval(seen: Shape, lowest: int) -> tuple[float, float]:
-    """Return the interval: as wide as the errors of the rule, and as far as noise alone can have moved the lowest point."""
+def _widened(seen: Shape, found: Reading) -> Reading:
+    """Widen the interval by as far as noise alone can have moved the lowest point."""
+    if seen.lowest is None:
+        return found
     difference = CLOSE_STANDARD_ERRORS * np.sqrt(2) * seen.noise * spread(seen.lrs)
-    close = seen.lrs[: seen.diverges][(seen.smoothed - seen.smoothed[lowest] <= difference)[: seen.diverges]]
-    low, high = min(close[0] / BELOW_LOWEST_FACTOR, seen.lrs[lowest] / FARTHEST_FACTOR), max(close[-1], seen.lrs[lowest])
-    return max(float(low), float(seen.lrs[0])), min(float(high), float(seen.lrs[-1]))
+    close = seen.lrs[: seen.diverges][(seen.smoothed - seen.smoothed[seen.lowest] <= difference)[: seen.diverges]]
+    below, above = close[0] / seen.lrs[seen.lowest], close[-1] / seen.lrs[seen.lowest]
+    return Reading(found.lr, min(found.low, found.lr * float(below)), max(found.high, found.lr * float(above)))
 
 
 def _thinned(curve: FinitePart) -> FinitePart:

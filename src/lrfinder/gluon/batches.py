@@ -29,6 +29,7 @@ class ReplayIterator(Iterator[Any]):
             source, self.generators, replay_bytes, keep=unchanged, give=partial(copied, leaf=_copy)
         )
         self.mark, self.go, self.close = self._stream.mark, self._stream.go, self._stream.close
+        self.examples = self._stream.examples
 
     def __next__(self) -> Any:
         return self._stream.draw()
