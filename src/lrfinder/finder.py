@@ -12,7 +12,7 @@ from lrfinder._results.results import Comparison, RangeTest
 from lrfinder._search.divergence import Attribution, name_batch
 from lrfinder._search.driver import run_search
 from lrfinder._search.horizon import DEFAULT_HORIZON, horizon_of
-from lrfinder._search.search import SearchSettings
+from lrfinder._search.search import KEPT_STATES, SearchSettings
 from lrfinder._sweep import (
     DEFAULTS,
     RangeTestSettings,
@@ -161,6 +161,7 @@ class LRFinder:
         max_iterations: int = 650,
         rates: Iterable[float] | None = None,
         schedule: Schedule = constant,
+        keep: int = KEPT_STATES,
         on_record: OnRecord | None = None,
     ) -> Suggestion:
         """Suggest the rate at which a run of ``horizon`` iterations ends lowest.
@@ -180,6 +181,8 @@ class LRFinder:
                 probe leaves their range.
             schedule: how the rate moves through that run: a function of its progress (0 to 1) with maximum value 1; the
                 suggested rate is then the peak of the schedule.
+            keep: copies of the model's and the optimizer's state that the search may hold at once. With more than 3 it
+                lengthens more of its probes, and spends fewer iterations on training them again.
             on_record: called with each :class:`lrfinder.Record` as it is recorded.
 
         Raises:
@@ -187,7 +190,7 @@ class LRFinder:
         """
         learner = adapted(self.learner)
         horizon = horizon_of(learner, horizon, epochs)
-        settings = SearchSettings.checked(horizon, max_iterations, rates, schedule)
+        settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
         return run_search(learner, settings, on_record=on_record)
 
     def plot(self, ax: Axes | None = None) -> Axes:

@@ -51,7 +51,7 @@ class Batched:
         self._gradients = vmap(over_rates, in_dims=(0, 0, 0), randomness="same")
 
     @torch.no_grad()
-    def train(self, start: Start, lrs: Tensor, batches: Batches, orders: int, seed: int) -> tuple[Tensor, Tensor, State]:  # noqa: PLR0913, PLR0917
+    def train(self, start: Start, lrs: Tensor, batches: Batches, orders: int, seed: int) -> tuple[Tensor, Tensor, State]:
         """Train every row of ``lrs`` on every order.
 
         Args:
@@ -72,7 +72,9 @@ class Batched:
         state = {name: value.expand(rows, -1).clone() for name, value in start.state.items()}
         losses = torch.empty(steps, orders, trainings)
         for step in range(steps):
-            inputs, targets = (torch.stack(part) for part in zip(*(batches(order, step) for order in range(orders)), strict=True))
+            inputs, targets = (
+                torch.stack(part) for part in zip(*(batches(order, step) for order in range(orders)), strict=True)
+            )
             gradients, losses[step] = self._gradients(self._views(weights, orders), inputs, targets)
             flat = torch.cat([gradients[name].reshape(rows, -1) for name in self._shapes], dim=1)
             rate = lrs[:, step].repeat(orders)[:, None]

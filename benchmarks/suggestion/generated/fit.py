@@ -81,15 +81,15 @@ class Model:
 
     def octave(self, shown: View) -> float:
         """Return the logarithm of the suggested rate (base 2)."""
-        return shown.anchor + sum(weight * shown.features.get(name, float(name == "one")) for name, weight in self.weights.items())
+        return shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in self.weights.items())
 
 
 def fitted(group: Sequence[Seen]) -> Model:
     """Fit a model to curves that all show something of one kind."""
     views = [seen.view for seen in group if seen.view is not None]
     best = np.array([math.log2(seen.recording.best_lr) for seen in group])
-    names = ["one", *sorted({name for shown in views for name in shown.features})]
-    features = np.array([[shown.features.get(name, float(name == "one")) for name in names] for shown in views])
+    names = sorted({name for shown in views for name in shown.features}, key=lambda name: (name != "constant", name))
+    features = np.array([[shown.features.get(name, 0.0) for name in names] for shown in views])
     target = best - [shown.anchor for shown in views]
     weights = _huber(features, target)
     octaves = features @ weights - target + best
@@ -133,8 +133,10 @@ def report(tasks: Sequence[Recording], *, paired: bool, with_facts: bool) -> lis
         for seen in every:
             if seen.recording.settings["family"] == family and seen.recording.floor < FLOOR:
                 regrets[seen.sweep, seen.recording.resumed].append(_judged(seen, found))
-    return [_row(f"{name}, {'paired' if paired else 'raw'}, {'with' if with_facts else 'without'} facts", resumed, rows)
-            for (name, resumed), rows in sorted(regrets.items())]
+    return [
+        _row(f"{name}, {'paired' if paired else 'raw'}, {'with' if with_facts else 'without'} facts", resumed, rows)
+        for (name, resumed), rows in sorted(regrets.items())
+    ]
 
 
 def _judged(seen: Seen, found: dict[str, Model]) -> tuple[float, float, bool, bool]:

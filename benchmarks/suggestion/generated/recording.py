@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SWEEPS = ("find", "coarse", "fine")
-FAMILIES = {"sgd": "sgd", "momentum": "momentum", "nesterov": "momentum", "lion": "sign", "adagrad": "adagrad"}  # else adaptive
+FAMILIES = {
+    "sgd": "sgd",
+    "momentum": "momentum",
+    "nesterov": "momentum",
+    "lion": "sign",
+    "adagrad": "adagrad",
+}  # else adaptive
 
 
 @dataclass(frozen=True)

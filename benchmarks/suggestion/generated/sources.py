@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).parents[1]))  # the benchmark's own data sets
-import data as tables  # noqa: E402  (found on the path above)
+import data as tables
 
 
 @dataclass(frozen=True)

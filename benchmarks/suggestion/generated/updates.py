@@ -26,7 +26,7 @@ class Optimizer:
     weight_decay: float = 0.0
     clip: float | None = None
 
-    def step(self, weights: Tensor, gradients: Tensor, state: State, lrs: Tensor, count: int) -> Tensor:  # noqa: PLR0913, PLR0917
+    def step(self, weights: Tensor, gradients: Tensor, state: State, lrs: Tensor, count: int) -> Tensor:
         """Return the new weights, shape ``(trainings, weights)``; ``lrs`` has the shape ``(trainings, 1)``."""
         if self.clip is not None:
             norm = gradients.norm(dim=1, keepdim=True)

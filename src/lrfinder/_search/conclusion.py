@@ -10,8 +10,10 @@ import numpy as np
 
 from lrfinder._results.records import DIVERGENCE, Status
 from lrfinder._results.results import Suggestion
-from lrfinder._search.interval import interval
 from lrfinder._search.trial import is_same_loss
+from lrfinder.analysis.curve import finite_part
+from lrfinder.analysis.landmarks import MIN_RATES, shape
+from lrfinder.analysis.reading import read
 from lrfinder.analysis.suggestion import suggestion_from_curve
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
     from lrfinder._results.records import Probe
     from lrfinder._results.results import Confidence, RangeTest
     from lrfinder._search.evidence import Evidence
-    from lrfinder._search.interval import Interval
+    from lrfinder._search.posterior import Posterior
+    from lrfinder.analysis.reading import Reading
 
 CLIFF_WITHIN_OCTAVES = 2.0  # above the rate
-NARROW_OCTAVES, WIDE_OCTAVES = 2.5, 5.0  # widths of an interval: up to the first confidence is high, above the second low
-EXTRAPOLATED_TIMES, FAR_TIMES = 2.0, 16.0  # horizon over probe length: from the first noted, above the second low
+SURE_REGRET, UNSURE_REGRET = 0.08, 0.12  # to be expected: up to the first confidence is high, above the second low
+SURE_SIGNAL, UNSURE_SIGNAL = 300.0, 5.0  # from the first confidence is high, below the second low
+INTERVAL_SHARE, LEAST_OCTAVES = 0.75, 1.5  # of the interval: its probability, and its reach to either side at least
+EXTRAPOLATED_TIMES, SURE_TIMES, FAR_TIMES = 2.0, 4.5, 16.0  # horizon over probe length: noted, high up to, low above
 UNPAIRED_FACTOR = 2.0  # widens the interval to either side where probes did not see the same batches
 
 
@@ -68,6 +73,13 @@ def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Su
     return replace(alone, notes=notes, iterations=iterations, horizon=horizon, curve=curve)
 
 
+def read_paired(curve: RangeTest, untrained: Sequence[float]) -> Reading | None:
+    """Return what the sweep says before any probe; ``None`` where it shows nothing."""
+    losses = _paired(curve, np.array(untrained))
+    part = finite_part(curve.lrs[: len(losses)], losses) if losses is not None else finite_part([], [])
+    return read(shape(part), curve.settings.facts, paired=True) if len(part.lrs) >= MIN_RATES else None
+
+
 def _paired(curve: RangeTest, untrained: NDArray[np.float64]) -> NDArray[np.float64] | None:
     """Return the losses of the curve as far as untrained ones are there, corrected for the difficulty of their batches."""
     if not len(untrained) or not np.isfinite(untrained).all():
@@ -79,49 +91,44 @@ def _paired(curve: RangeTest, untrained: NDArray[np.float64]) -> NDArray[np.floa
 def conclude(  # noqa: PLR0913  (what a search knows at its end)
     curve: RangeTest,
     evidence: Evidence,
+    posterior: Posterior | None,
     probes: Sequence[Probe],
     iterations: int,
     not_repeatable: str | None = None,
-    *,
-    exhausted: bool,
 ) -> Suggestion:
     """Return the suggestion that the probes support.
 
     Args:
         curve: the sweep that came first.
         evidence: the losses of the probes and of the untrained model.
+        posterior: where the best rate lies; ``None`` where there was nothing to search for.
         probes: the same probes, each at its greatest length, by rising rate.
         iterations: how many the search used in all.
         not_repeatable: the note of :func:`not_repeated`, if there is one.
-        exhausted: whether the search ended because its iterations were used up.
     """
     horizon, repeat_notes = evidence.horizon, [] if not_repeatable is None else [not_repeatable]
-    length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1 and evidence.regrets(n)), None)
-    if length is None:
+    if posterior is None or not evidence.any_trains:
         status = _why_none(curve, evidence)
         return Suggestion(None, None, None, "low", status, tuple(repeat_notes), iterations, horizon, curve, tuple(probes))
-    found = interval(evidence, length)
-    notes = _notes(curve, evidence, found, length)
-    if exhausted and length < min(evidence.lengths[0], 2 * len(evidence.untrained)):  # cut off within the first rounds
-        notes.append("budget exhausted")
+    length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1), evidence.lengths[-1])
+    choice = posterior.best()
+    lr, (low, high) = 2.0**choice.octave, posterior.interval(INTERVAL_SHARE)
+    low, high = 2.0 ** min(low, choice.octave - LEAST_OCTAVES), 2.0 ** max(high, choice.octave + LEAST_OCTAVES)
     if not_repeatable:
-        found = found._replace(low=found.low / UNPAIRED_FACTOR, high=found.high * UNPAIRED_FACTOR)
-    confidence = "low" if not_repeatable else _confidence(found, horizon / length)
-    notes += repeat_notes
-    return Suggestion(*found, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
+        low, high = low / UNPAIRED_FACTOR, high * UNPAIRED_FACTOR
+    notes = [*_notes(curve, evidence, lr, length), *repeat_notes]
+    confidence = "low" if not_repeatable else _confidence(choice.regret, evidence.signal(length), horizon / length)
+    return Suggestion(lr, low, high, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
-def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -> list[str]:
-    regrets = evidence.regrets(length) or {}
-    best = min(regrets, key=lambda lr: (regrets[lr], lr))
-    lower = [lr for lr in evidence.runs if lr < best]
-    higher = [lr for lr in evidence.runs if lr > best]
-    failed = [lr for lr in evidence.runs if _fails(evidence, lr)]
+def _notes(curve: RangeTest, evidence: Evidence, lr: float, length: int) -> list[str]:
+    best = evidence.best(length)
+    failed = [rate for rate in evidence.runs if _fails(evidence, rate)]
     diverges = curve.stop in DIVERGENCE or curve.landmarks.diverges is not None or bool(failed)
     holds = {
-        "at the boundary": not (lower and higher),
+        "at the boundary": best in {min(evidence.runs), max(evidence.runs)},
         "never diverges": not diverges,
-        "cliff nearby": any(found.lr < lr <= found.lr * 2**CLIFF_WITHIN_OCTAVES for lr in failed),
+        "cliff nearby": any(lr < rate <= lr * 2**CLIFF_WITHIN_OCTAVES for rate in failed),
         "extrapolated": evidence.horizon >= EXTRAPOLATED_TIMES * length,
     }
     return [note for note, true in holds.items() if true]
@@ -130,14 +137,21 @@ def _notes(curve: RangeTest, evidence: Evidence, found: Interval, length: int) -
 def _fails(evidence: Evidence, lr: float) -> bool:
     """Return whether the longest probe at ``lr`` is not finite to its end, or ends as high as the untrained model."""
     length = max(evidence.runs[lr])
-    return not np.isfinite(evidence.runs[lr][length]).all() or (evidence.regrets(length) or {}).get(lr, 0.0) >= 1
+    scores = evidence.scores(length)
+    return float(scores.losses[scores.lrs == lr][0]) >= scores.level
 
 
-def _confidence(found: Interval, times: float) -> Confidence:
-    octaves = math.log2(found.high / found.low)
-    if octaves > WIDE_OCTAVES or times > FAR_TIMES:
+def _confidence(regret: float, signal: float, times: float) -> Confidence:
+    """Return how far to trust a rate.
+
+    Args:
+        regret: to be expected of it.
+        signal: of the longest probes, see :meth:`Evidence.signal`.
+        times: length of the whole training over that of these probes.
+    """
+    if regret > UNSURE_REGRET or signal < UNSURE_SIGNAL or times > FAR_TIMES:
         return "low"
-    return "high" if octaves <= NARROW_OCTAVES and times <= EXTRAPOLATED_TIMES else "medium"
+    return "high" if regret <= SURE_REGRET and signal >= SURE_SIGNAL and times <= SURE_TIMES else "medium"
 
 
 def _why_none(curve: RangeTest, evidence: Evidence) -> Status:

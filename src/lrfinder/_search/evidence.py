@@ -1,14 +1,14 @@
-"""The evidence of the probes: the regret of each against the best of its length, on one axis of rates."""
+"""The evidence of the probes: how each length ended, and whether a probe trains at all."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder.analysis.endings import search_score
+from lrfinder.analysis.endings import search_score, search_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,10 +18,24 @@ if TYPE_CHECKING:
     Losses = NDArray[np.float64]
 
 LATE_FRACTION = 0.4  # of a probe, at its end, that decides whether it trains at all
-TRAINS_STANDARD_ERRORS = 2.0  # below the untrained loss, from which a probe trains
+TRAINS_STANDARD_ERRORS = 1.5  # below the untrained loss, from which a probe trains
 BREAKOUT_DEVIATIONS = 3.0  # standard deviations above the untrained loss, from which a training breaks out
-INERT_NOISE_FRACTION, INERT_FALL_FRACTION = 0.1, 0.05  # of the untrained deviation, of the sweep's fall: less is no effect
-DRIFT_OCTAVES = 0.175  # by which the best rate falls when a training becomes twice as long
+
+
+class Scores(NamedTuple):
+    """How the probes of one length ended.
+
+    Attributes:
+        lrs: their rates, rising, shape ``(n,)``.
+        losses: the mean losses of their ends, of that shape; infinite where not finite.
+        errors: the standard error of each loss beside the lowest, on the same batches, of that shape.
+        level: the mean loss of the untrained model.
+    """
+
+    lrs: NDArray[np.float64]
+    losses: Losses
+    errors: Losses
+    level: float
 
 
 @dataclass(frozen=True)
@@ -30,13 +44,11 @@ class Evidence:
 
     Attributes:
         untrained: losses of the first iterations at the rate 0, shape ``(n,)``.
-        fall: how far the sweep fell below them at best.
         runs: the losses of each probe, by its rate and its requested length; shorter where it stopped early.
         horizon: length of the training that the rate is for, in iterations.
     """
 
     untrained: Losses
-    fall: float
     runs: Mapping[float, Mapping[int, Losses]]
     horizon: int
 
@@ -49,80 +61,59 @@ class Evidence:
         """Return the rates of the probes of that length, rising."""
         return sorted(lr for lr, runs in self.runs.items() if length in runs)
 
-    def doublings(self, length: int) -> float:
-        """Return how often ``length`` has to be doubled to reach the horizon; never below 0."""
-        return max(0.0, math.log2(self.horizon / length))
-
     def trains(self, lr: float, length: int) -> bool:
         """Return whether the end of the probe lies below the untrained losses by more than chance."""
-        change = self._change(lr, length)
-        margin = TRAINS_STANDARD_ERRORS * change.std() / math.sqrt(len(change))
-        return bool(np.isfinite(change).all() and change.mean() + margin < 0)
-
-    def harms(self, lr: float, length: int) -> bool:
-        """Return whether a probe that does not train has too high a rate, rather than one too low to have an effect.
-
-        Batch by batch, its losses then differ from the untrained ones. Beyond the untrained losses of the same batches, they
-        are higher on average by more than chance.
-        """
-        change = self._change(lr, length)
-        inert = max(INERT_NOISE_FRACTION * self.untrained.std(), INERT_FALL_FRACTION * self.fall)
-        paired = len(self.runs[lr][length]) <= len(self.untrained)
-        margin = TRAINS_STANDARD_ERRORS * change.std() / math.sqrt(len(change))
-        effect = np.abs(change).mean() if paired else change.mean() - margin
-        return not bool(effect <= inert)
-
-    def regrets(self, length: int) -> dict[float, float] | None:
-        """Return the regrets of the probes of that length: how far each is from the best, over what the best learned.
-
-        A training that breaks out above the untrained loss on its way counts as worse by the share of time and of height
-        that it spends there.
-
-        Returns:
-            Regrets from 0 to 1 by rate; ``None`` where no probe of that length trains.
-        """
-        rates = self.rates(length)
-        if not any(self.trains(lr, length) for lr in rates):
-            return None
-        level = self._untrained_level(length)
-        ends = {lr: search_score(self.runs[lr][length]) for lr in rates}
-        learned = level - min(ends.values())
-        if not learned > 0:
-            return None
-        return {lr: min(1.0, (ends[lr] - level) / learned + 1 + self._breakouts(lr, length, learned)) for lr in rates}
-
-    def latest(self) -> dict[float, tuple[float, int]]:
-        """Return the regret of each probe at its greatest length, and that length, where any probe of that length trains."""
-        found: dict[float, tuple[float, int]] = {}
-        for length in self.lengths:
-            for lr, regret in (self.regrets(length) or {}).items():
-                found.setdefault(lr, (regret, length))
-        return found
-
-    def profile(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the regrets of all probes, each at its greatest length, over the logarithm of the rate (base 2).
-
-        A probe of ``n`` iterations stands for a training of the horizon at a rate lower by ``DRIFT_OCTAVES`` per doubling:
-        the longer the training, the lower its best rate.
-
-        Returns:
-            The logarithms, rising, and the regrets, both of shape ``(probes,)``.
-        """
-        points = [(math.log2(lr) - DRIFT_OCTAVES * self.doublings(n), regret) for lr, (regret, n) in self.latest().items()]
-        octaves, regrets = np.array(sorted(points)).reshape(-1, 2).T
-        return octaves, regrets
-
-    def _change(self, lr: float, length: int) -> Losses:
-        """Return a probe's last losses minus the untrained losses of the same batches, or their mean if it is longer."""
         losses = self.runs[lr][length]
         late = max(3, round(LATE_FRACTION * len(losses)))
         paired = len(losses) <= len(self.untrained)
-        return losses[-late:] - (self.untrained[: len(losses)][-late:] if paired else self.untrained.mean())
+        change = losses[-late:] - (self.untrained[: len(losses)][-late:] if paired else self.untrained.mean())
+        margin = TRAINS_STANDARD_ERRORS * change.std() / math.sqrt(len(change))
+        return bool(np.isfinite(change).all() and change.mean() + margin < 0)
 
-    def _untrained_level(self, length: int) -> float:
+    @property
+    def any_trains(self) -> bool:
+        """Whether any probe of any length trains."""
+        return any(self.trains(lr, length) for lr, runs in self.runs.items() for length in runs)
+
+    def best(self, length: int) -> float:
+        """Return the rate of the probe of that length that ended lowest; of equals the lowest."""
+        scores = self.scores(length)
+        return float(scores.lrs[scores.losses.argmin()])
+
+    def scores(self, length: int) -> Scores:
+        """Return how the probes of that length ended.
+
+        A training that breaks out above the untrained loss on its way counts as higher by the share of time and of height
+        that it spends there.
+        """
+        lrs = self.rates(length)
+        runs = [self.runs[lr][length] for lr in lrs]
+        ends = np.array([search_score(losses) for losses in runs])
+        level = self._level(length)
+        learned = level - float(ends.min())
+        if learned > 0:
+            ends = ends + learned * np.array([self._breakouts(losses, learned) for losses in runs])
+        best = runs[int(ends.argmin())]
+        return Scores(np.array(lrs), ends, np.array([_error(losses, best, length) for losses in runs]), level)
+
+    def signal(self, length: int) -> float:
+        """Return what the best probe of that length has learned, over the largest standard error among all of them."""
+        scores, window = self.scores(length), search_window(length)
+        end = self.runs[self.best(length)][length][-window:]
+        error = float(scores.errors.max()) or float(end.std()) / math.sqrt(window)
+        return (scores.level - float(scores.losses.min())) / max(error, float(np.finfo(float).tiny))
+
+    def _level(self, length: int) -> float:
         return search_score(self.untrained[:length]) if length <= len(self.untrained) else float(self.untrained.mean())
 
-    def _breakouts(self, lr: float, length: int, learned: float) -> float:
-        losses = self.runs[lr][length]
+    def _breakouts(self, losses: Losses, learned: float) -> float:
         above = losses[len(losses) // 4 :] - self.untrained.mean() - BREAKOUT_DEVIATIONS * self.untrained.std()
         return float(np.nan_to_num(np.clip(above / learned, 0, 1), nan=1.0).mean())
+
+
+def _error(losses: Losses, best: Losses, length: int) -> float:
+    """Return the standard error of the difference of two ends; 0 where a probe did not reach its end."""
+    window = search_window(length)
+    if len(losses) < length or len(best) < length or losses is best:
+        return 0.0
+    return float((losses[-window:] - best[-window:]).std() / math.sqrt(window))

@@ -5,7 +5,7 @@
     suggestion = search.conclude()
 
 The first trial is at the rate 0: its losses are those of the batches before anything is learned. Which trials follow is
-decided in :mod:`lrfinder._search.bracketing`, what they say in ``evidence``, ``interval`` and ``conclusion``.
+decided in :mod:`lrfinder._search.rounds`, what they say in ``evidence``, ``posterior`` and ``conclusion``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import Probe, Stop
-from lrfinder._search.bracketing import next_trials, rounds_of, start_rate
-from lrfinder._search.conclusion import conclude, not_repeated, read_curve
+from lrfinder._search.conclusion import conclude, not_repeated, read_curve, read_paired
 from lrfinder._search.edges import limits, qualified
 from lrfinder._search.evidence import Evidence
+from lrfinder._search.posterior import Posterior
+from lrfinder._search.rounds import next_trials, rounds_of
 from lrfinder._search.schedule_check import check_schedule
 from lrfinder._search.trial import Trial, rates_of, stop_of
+from lrfinder._search.valley import valley
 from lrfinder.errors import RatesError
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant, name_of
@@ -40,7 +42,8 @@ CURVE_ALONE_ITERATIONS = 150  # up to which there is no budget for probes
 LEAST_ITERATIONS = 50  # below which a sweep does not reach far enough
 COARSE_RATES = 30  # of a sweep that probes follow
 LOWEST_RATE, HIGHEST_RATE = 1e-7, 100.0  # of the sweep
-KEPT_ENDS = 4  # end states kept in addition to the last, for lengthening: as many copies of the learner's state
+LEAST_STATES = 2  # of the start and of the last trial
+KEPT_STATES = 3  # copies of the learner's state: of its start, and of the ends of trials that may be lengthened
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,16 @@ class SearchSettings:
     lrs: tuple[float, ...]
     within: tuple[float, float]
     schedule: Schedule
+    keep: int = KEPT_STATES
 
     @classmethod
     def checked(
-        cls, horizon: int, max_iterations: int, rates: Iterable[float] | None = None, schedule: Schedule = constant
+        cls,
+        horizon: int,
+        max_iterations: int,
+        rates: Iterable[float] | None = None,
+        schedule: Schedule = constant,
+        keep: int = KEPT_STATES,
     ) -> SearchSettings:
         """Check the settings; numpy's integers become python's.
 
@@ -69,9 +78,11 @@ class SearchSettings:
                 never 1.
         """
         try:
-            horizon, max_iterations = operator.index(horizon), operator.index(max_iterations)
+            horizon, max_iterations, keep = map(operator.index, (horizon, max_iterations, keep))
         except TypeError as error:
-            message = f"horizon is {horizon!r} and max_iterations {max_iterations!r}; both count iterations: give ints."
+            message = (
+                f"horizon is {horizon!r}, max_iterations {max_iterations!r} and keep {keep!r}; all are counts: give ints."
+            )
             raise RatesError(message) from error
         if horizon < 1:
             message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
@@ -79,10 +90,13 @@ class SearchSettings:
         if max_iterations < LEAST_ITERATIONS:
             message = f"max_iterations is {max_iterations!r}; a curve needs at least {LEAST_ITERATIONS} (650 is usual)."
             raise RatesError(message)
+        if keep < LEAST_STATES:
+            message = f"keep is {keep!r}; a search holds at least {LEAST_STATES} copies of the state (3 is usual)."
+            raise RatesError(message)
         check_schedule(schedule)
         lrs = several(checked(_default_rates(max_iterations) if rates is None else rates, max_iterations // 2))
         within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
-        return cls(horizon, max_iterations, lrs, within, schedule)
+        return cls(horizon, max_iterations, lrs, within, schedule, keep)
 
     @property
     def curve_alone(self) -> bool:
@@ -115,7 +129,10 @@ class Search:
         self._untrained_rate = 0.0  # or the lowest, for optimizers that divide by the rate
         self._evidence = self._weigh()
         self._exhausted = False
+        self._posterior: Posterior | None = None
         self._starts: dict[float, list[float]] = {}  # the first losses of all trials at each rate
+        self._lengths: list[int] = []  # of the rounds
+        self._is_constant = rates_of(Trial(1.0, 2), settings.schedule) == (1.0, 1.0)
         self._trials = self._bracket()
         self._asked: Sequence[Trial] | None = None
 
@@ -150,7 +167,7 @@ class Search:
         else:
             probes = [Probe(lr, self._losses[lr], self._stops[lr]) for lr in sorted(self._evidence.runs)]
             again = not_repeated(self._curve, self._starts)
-            suggestion = conclude(self._curve, self._evidence, probes, self.iterations, again, exhausted=self._exhausted)
+            suggestion = conclude(self._curve, self._evidence, self._posterior, probes, self.iterations, again)
         limit = math.inf if math.isfinite(settings.within[1]) else self._limits()[1]
         suggestion = qualified(suggestion, self._untrained, self._losses.get(0.0, ()), limit)
         return replace(suggestion, schedule=name_of(settings.schedule))
@@ -161,21 +178,24 @@ class Search:
         if settings.curve_alone:
             yield from self._train_untrained(len(curve))
             return
-        rounds = rounds_of(settings.horizon, settings.max_iterations)
+        facts = curve.settings.facts
+        trained = facts is not None and facts.trained
+        rounds = rounds_of(settings.horizon, settings.max_iterations, trained=trained)
+        self._lengths = sorted({one.length for one in rounds})
         yield from self._train_untrained(max(len(curve), rounds[0].length))
         self._evidence = self._weigh()
         lowest, highest = self._limits()
-        if not (len(curve) and self._untrained and np.isfinite(self._untrained).all()):
+        if not (len(curve) and self._untrained and np.isfinite(self._untrained).all() and highest > 0):
             return
-        start = min(max(start_rate(curve, np.array(self._untrained)), lowest), highest)
-        if not start > 0:  # of the given rates, the sweep reached only 0
-            return
-        while trials := next_trials(self._evidence, rounds, start, lambda lr: lowest <= lr <= highest):
+        reading = read_paired(curve, self._untrained)
+        self._posterior = posterior = Posterior(reading, (lowest, highest), valley(trained=trained), settings.horizon)
+        while trials := next_trials(self._evidence, posterior, rounds, lambda lr: lowest <= lr <= highest):
             yield from self._train(trials)
-            if self._exhausted or not self._losses[trials[0].lr]:  # the data ended, and did not come back
+            if self._exhausted or () in self._losses.values():  # the data ended, and did not come back
                 return
             self._evidence = self._weigh()
-            self._release(trials[0].lr)
+            for length in self._evidence.lengths:
+                posterior.update(length, self._evidence.scores(length))
 
     def _limits(self) -> tuple[float, float]:
         return limits(self._curve, self._settings.lrs, self._settings.within)
@@ -196,28 +216,40 @@ class Search:
             self._untrained = self._losses[self._untrained_rate]
 
     def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial]]:
-        """Yield the first trial; before it one at the rate 0 as long, where no trial has shown an effect yet."""
-        first = trials[0]
-        blind = first.length > len(self._untrained) and not self._evidence.latest()
-        cost = self._cost(first) + (self._cost(Trial(self._untrained_rate, first.length)) if blind else 0)
-        if cost > self._settings.max_iterations - self.iterations:
+        """Yield the first trials that can be paid for; before them the rate 0 as long, where no trial trains yet."""
+        left = self._settings.max_iterations - self.iterations
+        blind = trials[0].length > len(self._untrained) and not self._evidence.any_trains
+        if blind and self._cost(Trial(self._untrained_rate, trials[0].length)) + self._cost(trials[0]) <= left:
+            yield from self._train_untrained(trials[0].length)
+            left = self._settings.max_iterations - self.iterations
+        payable = [trial for trial in trials if self._cost(trial) <= left]
+        if not payable or (blind and len(self._untrained) < trials[0].length):
             self._exhausted = True
             return
-        if blind:
-            yield from self._train_untrained(first.length)
-        if self._stopped_early(first.lr):
-            self._note_run(first)
+        if self._stopped_early(payable[0].lr):
+            self._note_run(payable[0])
         else:
-            yield [self._with_done(trial) for trial in trials if not self._stopped_early(trial.lr)]
+            self._make_room(payable[0].lr)
+            yield [self._with_done(trial) for trial in payable if not self._stopped_early(trial.lr)]
 
-    def _release(self, lr: float) -> None:
-        """Keep the end states of the best trials and of the last; as long as none shows an effect, of all."""
-        latest = self._evidence.latest()
-        best = sorted(latest, key=latest.__getitem__)[:KEPT_ENDS]
-        self.kept &= {lr, *best} if latest else {self._untrained_rate, *self._evidence.runs}
+    def _make_room(self, lr: float) -> None:
+        """Release end states, so that with the one of the next trial there are no more than may be kept."""
+        self._keep_best(self._settings.keep - 2, lr)
+
+    def _keep_best(self, count: int, lr: float) -> None:
+        """Keep the end state of the trial at ``lr``, and of the others those with the least regret to expect."""
+        others = np.array(sorted(self.kept - {lr}))
+        if self._posterior is not None and len(others) > count:
+            regrets = self._posterior.expected_regrets(np.log2(np.maximum(others, LOWEST_RATE)))
+            others = others[regrets.argsort(kind="stable")[:count]]
+        self.kept &= {lr, *others.tolist()}
 
     def _note_run(self, trial: Trial) -> None:
-        self._runs.setdefault(trial.lr, {})[trial.length] = np.array(self._losses[trial.lr])
+        """Store what a trial says about its length and, at a constant rate, about all shorter ones."""
+        losses = np.array(self._losses[trial.lr])
+        runs = self._runs.setdefault(trial.lr, {})
+        shorter = [length for length in self._lengths if length < trial.length] if self._is_constant else []
+        runs |= {length: losses[:length] for length in (*shorter, trial.length)}
 
     def _cost(self, trial: Trial) -> int:
         """Return how many iterations a trial takes at most."""
@@ -233,15 +265,10 @@ class Search:
 
     def _stopped_early(self, lr: float) -> bool:
         """Return whether a trial stopped early, as a longer one would; under a schedule a longer one may not."""
-        constant_rate = rates_of(Trial(1.0, 2), self._settings.schedule) == (1.0, 1.0)
-        return constant_rate and self._stops.get(lr, Stop.MAX_ITERATIONS) is not Stop.MAX_ITERATIONS
+        return self._is_constant and self._stops.get(lr, Stop.MAX_ITERATIONS) is not Stop.MAX_ITERATIONS
 
     def _weigh(self) -> Evidence:
         """Return the evidence of all trials above the rate 0."""
         untrained = np.array(self._untrained)
-        both = min(len(self._curve), len(untrained))
-        pairs = zip(self._curve.losses[:both].tolist(), self._untrained[:both], strict=True)
-        changes = (loss - before for loss, before in pairs)
-        fall = max(0.0, -min(filter(math.isfinite, changes), default=0.0))
         runs = {lr: dict(by_length) for lr, by_length in self._runs.items() if lr > self._untrained_rate}
-        return Evidence(untrained, fall, runs, self._settings.horizon)
+        return Evidence(untrained, runs, self._settings.horizon)

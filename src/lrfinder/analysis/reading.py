@@ -69,6 +69,7 @@ def view(seen: Shape, facts: TrainingFacts | None = None) -> View | None:
             return None
         kind, anchor, features = "edge", edges[1], _rise(seen, octaves, edges)
     span = octaves[-1] - octaves[0]
+    features["constant"] = 1.0
     features["density"] = math.log2((len(octaves) - 1) / span) / 2
     return View(kind, anchor, features if facts is None else features | _known(facts, anchor))
 
@@ -87,7 +88,7 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
         return None
     model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
     weights: Mapping[str, float] = model["weights"]
-    octave = shown.anchor + sum(weight * shown.features.get(name, 1.0) for name, weight in weights.items())
+    octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in weights.items())
     return Reading(2.0**octave, 2.0 ** (octave + model["low"]), 2.0 ** (octave + model["high"]))
 
 

@@ -1,0 +1,103 @@
+"""Which trial comes next. Pure functions of the losses so far.
+
+Trials run in rounds of growing length. The first of a round is at the rate with the lowest expected regret. Then come the
+neighbors of the round's best, the likelier side first, until each side has a worse one or is unlikely to hold the best rate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from lrfinder._search.trial import Trial
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lrfinder._search.evidence import Evidence
+    from lrfinder._search.posterior import Posterior
+
+    Within = Callable[[float], bool]
+
+USUAL_ITERATIONS = 650  # for which the lengths below are meant; they grow with the root of the iterations
+LENGTHS = (40, 100, 200)  # of the first rounds; from there on lengths double
+LENGTHS_TRAINED = (60, 150, 300)  # where the optimizer has made updates before: short trials only anneal
+FIRST_SPACING, SPACING, LAST_SPACING = 2.0, 1.0, 0.5  # octaves between trials of the first round, of others, of the last
+FIRST_TRIALS, LATER_TRIALS = 4, 4  # at most, in a round
+NEAR = 0.75  # of the spacing: a trial this close to the wanted rate will do
+CLOSE = 0.5  # octaves: a rate that was tried before is taken for one this close
+UNLIKELY = 0.1  # probability that the best rate lies on a side, up to which that side is not tried
+
+
+class Round(NamedTuple):
+    """Trials of one length.
+
+    Attributes:
+        length: of each, in iterations.
+        octaves: between neighbors.
+        most: how many there are at most.
+    """
+
+    length: int
+    octaves: float
+    most: int
+
+
+def rounds_of(horizon: int, max_iterations: int, *, trained: bool = False) -> list[Round]:
+    """Return the rounds of a search, shortest first; the last is at the horizon itself, at every half octave."""
+    factor = math.sqrt(max_iterations / USUAL_ITERATIONS)
+    lengths = [round(factor * length) for length in (LENGTHS_TRAINED if trained else LENGTHS)]
+    while lengths[-1] < horizon:
+        lengths.append(2 * lengths[-1])
+    below = [length for length in lengths if length < horizon]
+    first = Round(below[0] if below else horizon, FIRST_SPACING, FIRST_TRIALS)
+    later = [Round(length, SPACING, LATER_TRIALS) for length in [*below[1:], horizon]]
+    return [first, *later, Round(horizon, LAST_SPACING, 2 * LATER_TRIALS)]
+
+
+def on_ladder(octave: float) -> float:
+    """Return the rate of the ladder (powers of the square root of 2) nearest to a logarithm to base 2."""
+    return 2.0 ** (round(2 * octave) / 2)
+
+
+def next_trials(evidence: Evidence, posterior: Posterior, rounds: list[Round], within: Within) -> list[Trial]:
+    """Return the next trial, and those of its round that follow if it changes nothing; none at the end.
+
+    Args:
+        evidence: the trials so far.
+        posterior: what they say.
+        rounds: the rounds of the search.
+        within: returns whether a rate may be tried.
+    """
+    for this in rounds:
+        tried = evidence.rates(this.length)
+        if len(tried) < this.most:
+            wanted = [lr for lr in _wanted(evidence, posterior, this) if within(lr) and lr not in tried]
+            if wanted:
+                return [Trial(lr, this.length) for lr in wanted[: this.most - len(tried)]]
+    return []
+
+
+def _wanted(evidence: Evidence, posterior: Posterior, this: Round) -> list[float]:
+    """Return the rates that a round still wants, the most wanted first."""
+    tried = [math.log2(lr) for lr in evidence.rates(this.length)]
+    expected = math.log2(on_ladder(posterior.best(this.length).octave))
+    if not tried:
+        known = [math.log2(lr) for lr in evidence.runs]  # these are cheaper: they may be lengthened
+        close = min(
+            (octave for octave in known if abs(octave - expected) <= CLOSE),
+            key=lambda o: abs(o - expected),
+            default=expected,
+        )
+        return [on_ladder(close + shift) for shift in (0.0, this.octaves, -this.octaves)]
+    if _distance(expected, tried) > NEAR * this.octaves:
+        return [on_ladder(expected)]
+    best = math.log2(evidence.best(this.length))
+    above = posterior.above(best, this.length)
+    sides = sorted([(above, best + this.octaves), (1 - above, best - this.octaves)], reverse=True)
+    near = NEAR * this.octaves
+    return [on_ladder(octave) for chance, octave in sides if chance >= UNLIKELY and _distance(octave, tried) >= near]
+
+
+def _distance(octave: float, others: list[float]) -> float:
+    return min(abs(octave - other) for other in others)
