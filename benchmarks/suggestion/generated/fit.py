@@ -13,7 +13,6 @@ import json
 import math
 import sys
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,8 @@ from lrfinder.analysis.reading import View, view  # noqa: E402
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
@@ -40,6 +41,7 @@ HUBER_OCTAVES, RIDGE = 1.0, 1.0
 MARGINS = np.arange(-1.0, 2.01, 0.125)  # octaves
 FLOOR = 0.02  # tasks with a higher one have no clear best rate
 COVERAGE = 0.8
+GOOD = 0.05  # regret
 
 
 @dataclass(frozen=True)
@@ -152,16 +154,32 @@ def _judged(seen: Seen, found: dict[str, Model]) -> tuple[float, float, bool, bo
 def _row(name: str, resumed: bool, rows: Sequence[tuple[float, float, bool, bool]]) -> str:  # noqa: FBT001
     regret, error, held, refused = np.array(rows, dtype=float).T
     spread = np.nanquantile(error, [0.1, 0.5, 0.9])
-    return (
-        f"| {name} | {'resumed' if resumed else 'fresh'} | {len(rows)} | {np.median(regret):.4f} | {regret.mean():.3f} "
-        f"| {np.quantile(regret, 0.9):.3f} | {np.mean(regret <= 0.05):.0%} | {refused.mean():.0%} | {held[refused == 0].mean():.0%} "
-        f"| {spread[0]:+.1f}, {spread[1]:+.1f}, {spread[2]:+.1f} |"
+    cells = (
+        name,
+        "resumed" if resumed else "fresh",
+        f"{len(rows)}",
+        f"{np.median(regret):.4f}",
+        f"{regret.mean():.3f}",
+        f"{np.quantile(regret, 0.9):.3f}",
+        f"{np.mean(regret <= GOOD):.0%}",
+        f"{refused.mean():.0%}",
+        f"{held[refused == 0].mean():.0%}",
+        ", ".join(f"{octaves:+.1f}" for octaves in spread),
     )
+    return f"| {' | '.join(cells)} |"
 
 
-HEAD = (
-    "| sweep | start | curves | median | mean | p90 | within .05 | refused | interval holds | error, octaves: p10, p50, p90 |\n"
-    "|---|---|---|---|---|---|---|---|---|---|"
+HEADINGS = (
+    "sweep",
+    "start",
+    "curves",
+    "median",
+    "mean",
+    "p90",
+    f"within {GOOD}",
+    "refused",
+    "interval holds",
+    "octaves: p10, p50, p90",
 )
 
 
@@ -171,7 +189,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=WEIGHTS)
     arguments = parser.parse_args()
     tasks = [task for task in recordings() if task.has_answer]
-    print(f"{len(tasks)} tasks with an answer\n{HEAD}")
+    print(f"{len(tasks)} tasks with an answer\n| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")
     found: dict[str, Any] = {}
     for paired in (False, True):
         for with_facts in (False, True):

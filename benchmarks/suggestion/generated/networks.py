@@ -20,6 +20,7 @@ class Residual(nn.Module):
         self.body = body
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the output."""
         return inputs + self.body(inputs)
 
 
@@ -32,6 +33,7 @@ class Embedding(nn.Module):
         self.register_buffer("codes", torch.arange(classes), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
+        """Return the output."""
         return (codes[..., None] == self.get_buffer("codes")).to(self.weight.dtype) @ self.weight
 
 
@@ -44,6 +46,7 @@ class Window(nn.Module):
         self.body = nn.Sequential(nn.Flatten(), nn.Linear(width * length, hidden), nn.Tanh(), nn.Linear(hidden, classes))
 
     def forward(self, codes: Tensor) -> Tensor:
+        """Return the output."""
         return self.body(self.embedding(codes))
 
 
@@ -60,6 +63,7 @@ class Attention(nn.Module):
         self.register_buffer("mask", torch.full((length, length), -1e9).triu(1), persistent=False)
 
     def forward(self, codes: Tensor) -> Tensor:
+        """Return the output."""
         hidden = self.embedding(codes) + self.places
         query, key, value = self.mixing(self.norm(hidden)).chunk(3, dim=-1)
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]) + self.get_buffer("mask")
@@ -76,6 +80,7 @@ class Factors(nn.Module):
         self.columns = nn.Parameter(scale * torch.randn(columns, rank))
 
     def forward(self, pairs: Tensor) -> Tensor:
+        """Return the output."""
         return (F.embedding(pairs[:, 0], self.rows) * F.embedding(pairs[:, 1], self.columns)).sum(1, keepdim=True)
 
 
@@ -88,6 +93,7 @@ class Quadratic(nn.Module):
         self.theta = nn.Parameter(start.clone())
 
     def forward(self, noise: Tensor) -> Tensor:
+        """Return the output."""
         return 0.5 * (self.get_buffer("curvatures") * self.theta**2).sum() + (noise[0] * self.theta).sum()
 
 

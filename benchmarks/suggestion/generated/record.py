@@ -32,6 +32,7 @@ SWEEPS = {
     "coarse": [1e-7 * 1e9 ** (k / 29) for k in range(30)],  # of suggest
     "fine": [1e-7 * 1e9 ** (k / 74) for k in range(75)],  # of suggest with 150 iterations
 }
+KEPT_STATE_SHARE, CHANGED_SHARE = 0.75, 0.2  # of resumed tasks: the optimizer keeps its state, the targets change
 END = 30  # last iterations, of which a training's final loss is the mean
 
 
@@ -90,7 +91,8 @@ def record_setup(seed: int) -> None:
     batched = setup.batched()
     best = record(setup, "fresh", batched, batched.start, {})
     for kind, steps in (("after100", 100), ("after400", 400)):
-        below, keep, changed = float(random.uniform(-0.5, 2.5)), bool(random.random() < 0.75), bool(random.random() < 0.2)
+        below, keep = float(random.uniform(-0.5, 2.5)), bool(random.random() < KEPT_STATE_SHARE)
+        changed = bool(random.random() < CHANGED_SHARE)
         lr = best * 2.0**-below
         notes: dict[str, object] = {"steps": steps, "lr_before": lr, "state_kept": keep, "changed": changed}
         start = later(setup, batched, steps, lr, keep=keep)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,9 +14,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 from updates import DIRECTIONS, Optimizer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LATENT = 4  # of the variational autoencoder
 LOWEST_OCTAVE = {"adam": -20, "adamw": -20, "rmsprop": -21, "adagrad": -17, "lion": -22}  # of a setup's ladder; others -17
 LADDER_OCTAVES = 24.5
+CLIPPED_SHARE = 0.2
 MOST_EXAMPLES = {"digits-contrastive": 128, "cifar": 128, "cifar-autoencoder": 32, "adult": 256}  # a batch, to save time
 
 
@@ -52,7 +55,7 @@ class Setup:
         network = _network(self, source(self.family))
         with torch.no_grad():
             for weight in network.parameters():
-                weight *= self.scale
+                weight.mul_(self.scale)
         return Batched(network, LOSSES[self.loss], Optimizer(self.optimizer, self.weight_decay, self.clip))
 
     def batches(self, seeds: list[int], count: int, *, changed: bool = False) -> Batches:
@@ -114,7 +117,7 @@ def draw(seed: int) -> Setup:
         optimizer=optimizer,
         batch=min(int(random.choice([size for size in sizes if size <= small])), MOST_EXAMPLES.get(family, 512)),
         weight_decay=float(random.choice([0.0, 1e-4, 1e-2], p=[0.6, 0.2, 0.2])),
-        clip=float(random.choice([0.1, 1.0])) if random.random() < 0.2 else None,
+        clip=float(random.choice([0.1, 1.0])) if random.random() < CLIPPED_SHARE else None,
         label_noise=float(random.choice([0.01, 0.1, 1.0])) if family == "quadratic" else noisy,
         scale=float(random.choice([0.5, 1.0, 2.0], p=[0.1, 0.8, 0.1])),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,12 @@ import torch
 from torch import Tensor
 
 sys.path.append(str(Path(__file__).parents[1]))  # the benchmark's own data sets
+from typing import TYPE_CHECKING
+
 import data as tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def _source(inputs: np.ndarray, targets: np.ndarray, classes: int = 0) -> Source
 
 
 def _teacher() -> Source:
-    """A random network of tanh units with a little noise."""
+    """Return a random network of tanh units with a little noise."""
     random = _random(11)
     x = random.standard_normal((8000, 20))
     y = np.tanh(x @ random.standard_normal((20, 12)) / 2) @ random.standard_normal((12, 1))
@@ -54,7 +58,7 @@ def _teacher() -> Source:
 
 
 def _heavy_tails() -> Source:
-    """A smooth function with noise of Student's t with 2.5 degrees of freedom."""
+    """Return a smooth function with noise of Student's t with 2.5 degrees of freedom."""
     random = _random(12)
     x = random.standard_normal((8000, 12))
     y = np.sin(2 * x[:, :1]) + x[:, 1:2] * x[:, 2:3]
@@ -62,7 +66,7 @@ def _heavy_tails() -> Source:
 
 
 def _spirals() -> Source:
-    """Three spirals in the plane."""
+    """Return three spirals in the plane."""
     random = _random(13)
     arm = random.integers(3, size=6000)
     radius = random.uniform(0.1, 1.0, 6000)
@@ -72,7 +76,7 @@ def _spirals() -> Source:
 
 
 def _clusters() -> Source:
-    """Twelve classes of three normal clusters each, in 40 dimensions of different scales."""
+    """Return twelve classes of three normal clusters each, in 40 dimensions of different scales."""
     random = _random(14)
     centers = random.standard_normal((36, 40))
     which = random.integers(36, size=9000)
@@ -81,14 +85,14 @@ def _clusters() -> Source:
 
 
 def _parity() -> Source:
-    """The parity of three of twelve signs: nothing is learned at first."""
+    """Return the parity of three of twelve signs: nothing is learned at first."""
     random = _random(15)
     x = random.choice([-1.0, 1.0], size=(8000, 12))
     return _source(x, (x[:, 0] * x[:, 1] * x[:, 2] > 0).astype(np.int64), 2)
 
 
 def _rare() -> Source:
-    """A class of 3 % among 25 columns."""
+    """Return a class of 3 % among 25 columns."""
     random = _random(16)
     x = random.standard_normal((12000, 25))
     score = x @ random.standard_normal(25) / 5 + 0.3 * random.standard_normal(12000)
@@ -96,7 +100,7 @@ def _rare() -> Source:
 
 
 def _ratings() -> Source:
-    """Entries of a noisy matrix of 120 by 90 of rank 4; the inputs are row and column: gradients are sparse."""
+    """Return entries of a noisy matrix of 120 by 90 of rank 4; the inputs are row and column: gradients are sparse."""
     random = _random(17)
     matrix = random.standard_normal((120, 4)) @ random.standard_normal((4, 90)) / 2
     rows, columns = random.integers(120, size=20000), random.integers(90, size=20000)
@@ -105,7 +109,7 @@ def _ratings() -> Source:
 
 
 def _small_images() -> Source:
-    """CIFAR-10 averaged to 8 by 8."""
+    """Return CIFAR-10 averaged to 8 by 8."""
     data = tables.cifar10()
     return Source(torch.nn.functional.avg_pool2d(data.inputs, 4), data.targets, 10)
 

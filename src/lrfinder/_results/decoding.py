@@ -54,9 +54,10 @@ class SettingsDocument(Struct):
     facts: FactsDocument | None = None
 
     def settings(self) -> Settings:
-        fields = {name: getattr(self, name) for name in self.__struct_fields__}
-        facts = None if self.facts is None else TrainingFacts(**msgspec.structs.asdict(self.facts))
-        return Settings(**{**fields, "facts": facts})
+        fields = msgspec.structs.asdict(self)
+        if self.facts is not None:
+            fields["facts"] = TrainingFacts(**msgspec.structs.asdict(self.facts))
+        return Settings(**fields)
 
 
 class CurveDocument(Struct):

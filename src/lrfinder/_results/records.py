@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lrfinder._results.facts import TrainingFacts
-
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
+
+    from lrfinder._results.facts import TrainingFacts
 
 
 class Record(NamedTuple):

@@ -88,7 +88,7 @@ def _paired(curve: RangeTest, untrained: NDArray[np.float64]) -> NDArray[np.floa
     return curve.losses[:both] - untrained[:both] + untrained.mean()
 
 
-def conclude(  # noqa: PLR0913  (what a search knows at its end)
+def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
     curve: RangeTest,
     evidence: Evidence,
     posterior: Posterior | None,

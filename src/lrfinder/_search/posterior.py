@@ -54,7 +54,8 @@ class Posterior:
         low, high = (math.log2(lr) for lr in limits)
         self._valley, self._horizon = valley, horizon
         self._grid = np.arange(low - BEYOND_OCTAVES, high + BEYOND_OCTAVES + GRID_OCTAVES / 2, GRID_OCTAVES)
-        self._rates = self._grid[(self._grid >= low) & (self._grid <= high)]  # that may be chosen
+        inside = self._grid[(self._grid >= low) & (self._grid <= high)]
+        self._rates = np.unique([low, *inside, high])  # that may be chosen
         self._prior = np.log(_prior(self._grid, reading))
         self._likelihoods: dict[int, Floats] = {}  # by length, their logarithms
 
@@ -111,7 +112,8 @@ class Posterior:
         steps = np.arange(-reach, reach + 1) * GRID_OCTAVES
         kernel = np.exp(-0.5 * (steps / drift.deviation) ** 2)
         blurred = np.convolve(np.pad(likelihood, reach, mode="edge"), kernel / kernel.sum(), "valid")
-        return np.interp(self._grid + drift.mean, self._grid, blurred)
+        moved: Floats = np.interp(self._grid + drift.mean, self._grid, blurred)
+        return moved
 
 
 def _prior(grid: Floats, reading: Reading | None) -> Floats:

@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from lrfinder._search.trial import Trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lrfinder._search.evidence import Evidence
     from lrfinder._search.posterior import Posterior
 
-    Within = Callable[[float], bool]
+    Limits = tuple[float, float]
 
 USUAL_ITERATIONS = 650  # for which the lengths below are meant; they grow with the root of the iterations
 LENGTHS = (40, 100, 200)  # of the first rounds; from there on lengths double
@@ -60,21 +58,24 @@ def on_ladder(octave: float) -> float:
     return 2.0 ** (round(2 * octave) / 2)
 
 
-def next_trials(evidence: Evidence, posterior: Posterior, rounds: list[Round], within: Within) -> list[Trial]:
+def next_trials(evidence: Evidence, posterior: Posterior, rounds: list[Round], limits: Limits) -> list[Trial]:
     """Return the next trial, and those of its round that follow if it changes nothing; none at the end.
 
     Args:
         evidence: the trials so far.
         posterior: what they say.
         rounds: the rounds of the search.
-        within: returns whether a rate may be tried.
+        limits: the lowest and the highest rate that may be tried.
     """
     for this in rounds:
         tried = evidence.rates(this.length)
         if len(tried) < this.most:
-            wanted = [lr for lr in _wanted(evidence, posterior, this) if within(lr) and lr not in tried]
-            if wanted:
-                return [Trial(lr, this.length) for lr in wanted[: this.most - len(tried)]]
+            wanted = _wanted(evidence, posterior, this)
+            allowed = [lr for lr in wanted if limits[0] <= lr <= limits[1] and lr not in tried]
+            if not evidence.runs and not allowed:  # no rate of the ladder may be tried
+                allowed = [min(max(wanted[0], limits[0]), limits[1])]
+            if allowed:
+                return [Trial(lr, this.length) for lr in allowed[: this.most - len(tried)]]
     return []
 
 

@@ -184,12 +184,12 @@ class Search:
         self._lengths = sorted({one.length for one in rounds})
         yield from self._train_untrained(max(len(curve), rounds[0].length))
         self._evidence = self._weigh()
-        lowest, highest = self._limits()
-        if not (len(curve) and self._untrained and np.isfinite(self._untrained).all() and highest > 0):
+        allowed = self._limits()
+        if not (len(curve) and self._untrained and np.isfinite(self._untrained).all() and allowed[0] > 0):
             return
         reading = read_paired(curve, self._untrained)
-        self._posterior = posterior = Posterior(reading, (lowest, highest), valley(trained=trained), settings.horizon)
-        while trials := next_trials(self._evidence, posterior, rounds, lambda lr: lowest <= lr <= highest):
+        self._posterior = posterior = Posterior(reading, allowed, valley(trained=trained), settings.horizon)
+        while trials := next_trials(self._evidence, posterior, rounds, allowed):
             yield from self._train(trials)
             if self._exhausted or () in self._losses.values():  # the data ended, and did not come back
                 return
@@ -198,7 +198,8 @@ class Search:
                 posterior.update(length, self._evidence.scores(length))
 
     def _limits(self) -> tuple[float, float]:
-        return limits(self._curve, self._settings.lrs, self._settings.within)
+        lowest, highest = limits(self._curve, self._settings.lrs, self._settings.within)
+        return lowest or min((lr for lr in self._settings.lrs if lr > 0), default=0.0), highest
 
     def _train_untrained(self, length: int) -> Generator[Sequence[Trial]]:
         """Yield the trial without updates; where it is not finite at the rate 0 alone, one at the lowest rate instead."""

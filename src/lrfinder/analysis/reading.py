@@ -87,16 +87,22 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
     if shown is None:
         return None
     model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
-    weights: Mapping[str, float] = model["weights"]
-    octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in weights.items())
-    return Reading(2.0**octave, 2.0 ** (octave + model["low"]), 2.0 ** (octave + model["high"]))
+    octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in model.weights.items())
+    return Reading(2.0**octave, 2.0 ** (octave + model.low), 2.0 ** (octave + model.high))
+
+
+class Model(NamedTuple):
+    """The weights of the features, and the ends of the interval, in octaves from the rate."""
+
+    weights: Mapping[str, float]
+    low: float
+    high: float
 
 
 @cache
-def _models() -> dict[str, dict[str, object]]:
+def _models() -> dict[str, Model]:
     text = files("lrfinder.analysis").joinpath("reading.json").read_text(encoding="utf-8")
-    models: dict[str, dict[str, object]] = json.loads(text)["models"]
-    return models
+    return {name: Model(**model) for name, model in json.loads(text)["models"].items()}
 
 
 def _fall(seen: Shape, octaves: NDArray[np.float64], lowest: int) -> Features:
