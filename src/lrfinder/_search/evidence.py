@@ -30,12 +30,14 @@ class Scores(NamedTuple):
         losses: the mean losses of their ends, of that shape; infinite where not finite.
         errors: the standard error of each loss beside the lowest, on the same batches, of that shape.
         level: the mean loss of the untrained model.
+        level_error: the standard error of such a mean.
     """
 
     lrs: NDArray[np.float64]
     losses: Losses
     errors: Losses
     level: float
+    level_error: float
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,10 @@ class Evidence:
         late = max(3, round(LATE_FRACTION * len(losses)))
         paired = len(losses) <= len(self.untrained)
         change = losses[-late:] - (self.untrained[: len(losses)][-late:] if paired else self.untrained.mean())
+        if not np.isfinite(change).all():
+            return False
         margin = TRAINS_STANDARD_ERRORS * change.std() / math.sqrt(len(change))
-        return bool(np.isfinite(change).all() and change.mean() + margin < 0)
+        return bool(change.mean() + margin < 0)
 
     @property
     def any_trains(self) -> bool:
@@ -94,7 +98,9 @@ class Evidence:
         if learned > 0:
             ends = ends + learned * np.array([self._breakouts(losses, learned) for losses in runs])
         best = runs[int(ends.argmin())]
-        return Scores(np.array(lrs), ends, np.array([_error(losses, best, length) for losses in runs]), level)
+        errors = np.array([_error(losses, best, length) for losses in runs])
+        level_error = float(self.untrained.std()) / math.sqrt(search_window(length))
+        return Scores(np.array(lrs), ends, errors, level, level_error)
 
     def signal(self, length: int) -> float:
         """Return what the best probe of that length has learned, over the largest standard error among all of them."""

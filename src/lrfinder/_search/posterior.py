@@ -31,6 +31,7 @@ MODEL_ERROR, MODEL_ERROR_PER_REGRET = 0.01, 0.3  # of the regrets that a valley 
 MOST_SQUARED_DEVIATIONS = 9.0  # that one probe may count for: a strange one does not outweigh the others
 LEAST_AMPLITUDE, MOST_AMPLITUDE, AMPLITUDE_DEVIATION = 0.7, 2.5, 0.3  # of the most learned, over the most that a probe has
 LEAST_LIKELIHOOD = 1e-9
+RISES_ERRORS = 4.0  # standard errors above the untrained loss, from which a probe counts as too high if no other learns
 
 
 class Choice(NamedTuple):
@@ -68,13 +69,16 @@ class Posterior:
         """
         learned = scores.level - scores.losses
         most = float(learned.max())
-        if not most > 0:
-            return
-        shares = np.clip(learned / most, 0, 1)
-        errors = np.hypot(np.minimum(scores.errors / most, 3), MODEL_ERROR + MODEL_ERROR_PER_REGRET * (1 - shares))
         fraction = length / self._horizon
         distances = np.log2(scores.lrs) - self._grid[:, None]
-        likelihood = _likelihood(shares, errors, 1 - self._valley.regret(distances, fraction))
+        regrets = self._valley.regret(distances, fraction)
+        if most > 0:
+            shares = np.clip(learned / most, 0, 1)
+            errors = np.hypot(np.minimum(scores.errors / most, 3), MODEL_ERROR + MODEL_ERROR_PER_REGRET * (1 - shares))
+            likelihood = _likelihood(shares, errors, 1 - regrets)
+        else:  # those that rise are too high; the others may be too low as well
+            rises = learned < -RISES_ERRORS * scores.level_error
+            likelihood = np.where(distances > 0, regrets.mean(axis=0), 0)[:, rises].prod(axis=1)
         self._likelihoods[length] = np.log(self._drifted(likelihood, fraction) + LEAST_LIKELIHOOD)
 
     @property

@@ -26,6 +26,7 @@ from lrfinder._search.rounds import next_trials, rounds_of
 from lrfinder._search.schedule_check import check_schedule
 from lrfinder._search.trial import Trial, rates_of, stop_of
 from lrfinder._search.valley import valley
+from lrfinder.analysis.reading import usual
 from lrfinder.errors import RatesError
 from lrfinder.rates import checked, several
 from lrfinder.schedules import constant, name_of
@@ -181,13 +182,16 @@ class Search:
         facts = curve.settings.facts
         trained = facts is not None and facts.trained
         rounds = rounds_of(settings.horizon, settings.max_iterations, trained=trained)
-        self._lengths = sorted({one.length for one in rounds})
         yield from self._train_untrained(max(len(curve), rounds[0].length))
+        if self._stops.get(self._untrained_rate) is Stop.DATA_ENDED:  # no trial can be longer
+            rounds = rounds_of(max(1, len(self._untrained)), settings.max_iterations, trained=trained)
+        self._lengths = sorted({one.length for one in rounds})
         self._evidence = self._weigh()
         allowed = self._limits()
         if not (len(curve) and self._untrained and np.isfinite(self._untrained).all() and allowed[0] > 0):
             return
-        reading = read_paired(curve, self._untrained)
+        reading = None if curve.stop is Stop.DATA_ENDED else read_paired(curve, self._untrained)
+        reading = reading or usual(allowed, facts)
         self._posterior = posterior = Posterior(reading, allowed, valley(trained=trained), settings.horizon)
         while trials := next_trials(self._evidence, posterior, rounds, allowed):
             yield from self._train(trials)
@@ -219,7 +223,8 @@ class Search:
     def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial]]:
         """Yield the first trials that can be paid for; before them the rate 0 as long, where no trial trains yet."""
         left = self._settings.max_iterations - self.iterations
-        blind = trials[0].length > len(self._untrained) and not self._evidence.any_trains
+        endless = self._stops.get(self._untrained_rate) is not Stop.DATA_ENDED  # else no trial sees more batches
+        blind = endless and trials[0].length > len(self._untrained) and not self._evidence.any_trains
         if blind and self._cost(Trial(self._untrained_rate, trials[0].length)) + self._cost(trials[0]) <= left:
             yield from self._train_untrained(trials[0].length)
             left = self._settings.max_iterations - self.iterations

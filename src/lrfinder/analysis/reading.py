@@ -28,6 +28,7 @@ FAR_OCTAVES = 8.0  # distances are cut here: beyond it they say no more
 FALLEN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the whole fall, reached below the lowest point
 RISEN = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)  # of the whole fall, above the lowest point
 RISE_ERRORS = (2.0, 4.0, 8.0, 16.0)  # of a curve that never falls; the second is its edge
+USUAL_OCTAVES = 5.0  # to either side of the usual rate, between which four of five best ones lie
 CENTER_OCTAVES = {"sgd": -3.0, "momentum": -6.0, "adaptive": -8.0, "sign": -11.0, "adagrad": -4.0}  # usual rates
 
 
@@ -89,6 +90,14 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
     model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
     octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in model.weights.items())
     return Reading(2.0**octave, 2.0 ** (octave + model.low), 2.0 ** (octave + model.high))
+
+
+def usual(limits: tuple[float, float], facts: TrainingFacts | None) -> Reading:
+    """Return the usual rate of such optimizers, where a curve shows nothing, or the middle of the rates that may be tried."""
+    low, high = (math.log2(lr) for lr in limits)
+    kind = None if facts is None else facts.optimizer
+    octave = min(max(CENTER_OCTAVES.get(str(kind), (low + high) / 2), low), high)
+    return Reading(2.0**octave, 2.0 ** (octave - USUAL_OCTAVES), 2.0 ** (octave + USUAL_OCTAVES))
 
 
 class Model(NamedTuple):
