@@ -26,9 +26,13 @@ if TYPE_CHECKING:
 
 FAR_OCTAVES = 8.0  # distances are cut here: beyond it they say no more
 FALLEN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the whole fall, reached below the lowest point
+LAST_FALLEN = f"fallen {FALLEN[-1]}"
 RISEN = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)  # of the whole fall, above the lowest point
 RISE_ERRORS = (2.0, 4.0, 8.0, 16.0)  # of a curve that never falls; the second is its edge
 USUAL_OCTAVES = 5.0  # to either side of the usual rate, between which four of five best ones lie
+BELOW_DIVERGENCE_OCTAVES = 1.0  # that the rate lies below the one at which a raw curve diverges at least
+STILL_FALLING_OCTAVES = 1.0  # for the last tenth of the fall, up to which it may go on beyond the highest rate
+BELOW_END_OCTAVES = 3.0  # that the rate lies below the end of such a curve at most
 CENTER_OCTAVES = {"sgd": -3.0, "momentum": -6.0, "adaptive": -8.0, "sign": -11.0, "adagrad": -4.0}  # usual rates
 
 
@@ -89,11 +93,20 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
         return None
     model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
     octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in model.weights.items())
+    if seen.lowest is not None and seen.diverges is not None:
+        octave = min(octave, math.log2(seen.lrs[seen.diverges]) - (0 if paired else BELOW_DIVERGENCE_OCTAVES))
+    if known is None and seen.lowest == len(seen.lrs) - 1 and shown.features[LAST_FALLEN] < STILL_FALLING_OCTAVES:
+        octave = max(octave, shown.anchor - BELOW_END_OCTAVES)  # few recorded curves end in the midst of their fall
     return Reading(2.0**octave, 2.0 ** (octave + model.low), 2.0 ** (octave + model.high))
 
 
 def usual(limits: tuple[float, float], facts: TrainingFacts | None) -> Reading:
-    """Return the usual rate of such optimizers, where a curve shows nothing, or the middle of the rates that may be tried."""
+    """Return what stands for a reading where a curve shows nothing: the usual rate of such optimizers, within its limits.
+
+    Args:
+        limits: the lowest and the highest rate that may be tried.
+        facts: what the learner knows; without the family of its optimizer the middle of the limits is returned.
+    """
     low, high = (math.log2(lr) for lr in limits)
     kind = None if facts is None else facts.optimizer
     octave = min(max(CENTER_OCTAVES.get(str(kind), (low + high) / 2), low), high)

@@ -57,6 +57,8 @@ def suggestion_from_curve(
     if found is None:
         return _none(_why_nothing(curve), iterations)
     lowest, highest = float(curve.lrs[0]), float(curve.lrs[-1])
+    if seen.lowest is None and found.lr < lowest:
+        return _none(Status.UNSTABLE, iterations)
     lr, low, high = (min(max(rate, lowest), highest) for rate in _widened(seen, found))
     at_boundary = seen.lowest == len(seen.lrs) - 1 or lr in {lowest, highest}
     notes = {
