@@ -94,13 +94,14 @@ class Evidence:
         runs = [self.runs[lr][length] for lr in lrs]
         ends = np.array([search_score(losses) for losses in runs])
         level = self._level(length)
-        learned = level - float(ends.min())
-        if learned > 0:
+        learned = max(0.0, level - float(ends.min()))
+        if learned:
             ends = ends + learned * np.array([self._breakouts(losses, learned) for losses in runs])
         best = runs[int(ends.argmin())]
-        errors = np.array([_error(losses, best, length) for losses in runs])
-        level_error = float(self.untrained.std()) / math.sqrt(search_window(length))
-        return Scores(np.array(lrs), ends, errors, level, level_error)
+        noise = float(self.untrained.std())
+        highest = level + learned + BREAKOUT_DEVIATIONS * noise  # beyond it, an explosion would pass for noise
+        errors = np.array([_error(np.minimum(losses, highest), np.minimum(best, highest), length) for losses in runs])
+        return Scores(np.array(lrs), ends, errors, level, noise / math.sqrt(search_window(length)))
 
     def signal(self, length: int) -> float:
         """Return what the best probe of that length has learned, over the largest standard error among all of them."""
@@ -120,6 +121,6 @@ class Evidence:
 def _error(losses: Losses, best: Losses, length: int) -> float:
     """Return the standard error of the difference of two ends; 0 where a probe did not reach its end."""
     window = search_window(length)
-    if len(losses) < length or len(best) < length or losses is best:
+    if len(losses) < length or len(best) < length:
         return 0.0
     return float((losses[-window:] - best[-window:]).std() / math.sqrt(window))
