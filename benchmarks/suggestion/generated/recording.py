@@ -182,4 +182,4 @@ class Replayed:
 
 def recordings(folder: Path = RECORDINGS) -> list[Recording]:
     """Return all recordings, in the order of their names."""
-    return [Recording.read(path) for path in sorted(folder.glob("*.npz"))]
+    return [Recording.read(path) for path in sorted(folder.glob("[0-9]*.npz"))]

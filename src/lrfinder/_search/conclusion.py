@@ -29,8 +29,9 @@ if TYPE_CHECKING:
 
 CLIFF_WITHIN_OCTAVES = 2.0  # above the rate
 SURE_REGRET, UNSURE_REGRET = 0.08, 0.12  # to be expected: up to the first confidence is high, above the second low
-SURE_SIGNAL, UNSURE_SIGNAL = 300.0, 5.0  # from the first confidence is high, below the second low
+SURE_SIGNAL, UNSURE_SIGNAL = 400.0, 5.0  # from the first confidence is high, below the second low
 INTERVAL_SHARE, LEAST_OCTAVES = 0.75, 1.5  # of the interval: its probability, and its reach to either side at least
+LEAST_OCTAVES_SURE = 2.0  # ... where confidence is high: there the valley is flat, and many rates are as good
 EXTRAPOLATED_TIMES, SURE_TIMES, FAR_TIMES = 2.0, 4.5, 16.0  # horizon over probe length: noted, high up to, low above
 UNPAIRED_FACTOR = 2.0  # widens the interval to either side where probes did not see the same batches
 
@@ -113,11 +114,12 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
     length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1), evidence.lengths[-1])
     choice = posterior.best()
     lr, (low, high) = 2.0**choice.octave, posterior.interval(INTERVAL_SHARE)
-    low, high = 2.0 ** min(low, choice.octave - LEAST_OCTAVES), 2.0 ** max(high, choice.octave + LEAST_OCTAVES)
+    confidence = "low" if not_repeatable else _confidence(choice.regret, evidence.signal(length), horizon / length)
+    least = LEAST_OCTAVES_SURE if confidence == "high" else LEAST_OCTAVES
+    low, high = 2.0 ** min(low, choice.octave - least), 2.0 ** max(high, choice.octave + least)
     if not_repeatable:
         low, high = low / UNPAIRED_FACTOR, high * UNPAIRED_FACTOR
     notes = [*_notes(curve, evidence, lr, length), *repeat_notes]
-    confidence = "low" if not_repeatable else _confidence(choice.regret, evidence.signal(length), horizon / length)
     return Suggestion(lr, low, high, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 

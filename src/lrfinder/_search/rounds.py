@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, NamedTuple
 from lrfinder._search.trial import Trial
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lrfinder._search.evidence import Evidence
     from lrfinder._search.posterior import Posterior
 
     Limits = tuple[float, float]
+    Pays = Callable[[list[Trial]], bool]
 
-USUAL_ITERATIONS = 650  # for which the lengths below are meant; they grow with the root of the iterations
-LENGTHS = (40, 100, 200)  # of the first rounds; from there on lengths double
-LENGTHS_TRAINED = (60, 150, 300)  # where the optimizer has made updates before: short trials only anneal
+USUAL_ITERATIONS = 650  # for which the lengths below are meant
+LENGTHS = (50, 150, 300)  # of the first rounds; from there on lengths double
+LENGTH_POWER = 0.8  # of the iterations, with which the lengths grow
 FIRST_SPACING, SPACING, LAST_SPACING = 2.0, 1.0, 0.5  # octaves between trials of the first round, of others, of the last
-FIRST_TRIALS, LATER_TRIALS = 4, 4  # at most, in a round
+FIRST_TRIALS, LATER_TRIALS = 3, 4  # at most, in a round
 NEAR = 0.75  # of the spacing: a trial this close to the wanted rate will do
 CLOSE = 0.5  # octaves: a rate that was tried before is taken for one this close
 UNLIKELY = 0.1  # probability that the best rate lies on a side, up to which that side is not tried
@@ -41,10 +44,10 @@ class Round(NamedTuple):
     most: int
 
 
-def rounds_of(horizon: int, max_iterations: int, *, trained: bool = False) -> list[Round]:
+def rounds_of(horizon: int, max_iterations: int) -> list[Round]:
     """Return the rounds of a search, shortest first; the last is at the horizon itself, at every half octave."""
-    factor = math.sqrt(max_iterations / USUAL_ITERATIONS)
-    lengths = [round(factor * length) for length in (LENGTHS_TRAINED if trained else LENGTHS)]
+    factor = (max_iterations / USUAL_ITERATIONS) ** LENGTH_POWER
+    lengths = [round(factor * length) for length in LENGTHS]
     while lengths[-1] < horizon:
         lengths.append(2 * lengths[-1])
     below = [length for length in lengths if length < horizon]
@@ -58,25 +61,40 @@ def on_ladder(octave: float) -> float:
     return 2.0 ** (round(2 * octave) / 2)
 
 
-def next_trials(evidence: Evidence, posterior: Posterior, rounds: list[Round], limits: Limits) -> list[Trial]:
+def next_trials(
+    evidence: Evidence, posterior: Posterior, rounds: list[Round], limits: Limits, pays: Pays = lambda _: True
+) -> list[Trial]:
     """Return the next trial, and those of its round that follow if it changes nothing; none at the end.
+
+    A round of longer trials begins only where two of them can be paid for, since one alone says nothing. Otherwise the
+    iterations that are left go to rates between those of the last round.
 
     Args:
         evidence: the trials so far.
         posterior: what they say.
         rounds: the rounds of the search.
         limits: the lowest and the highest rate that may be tried.
+        pays: returns whether there are iterations left for all of some trials.
     """
     for this in rounds:
-        tried = evidence.rates(this.length)
-        if len(tried) < this.most:
-            wanted = _wanted(evidence, posterior, this)
-            allowed = [lr for lr in wanted if limits[0] <= lr <= limits[1] and lr not in tried]
-            if not evidence.runs and not allowed:  # no rate of the ladder may be tried
-                allowed = [min(max(wanted[0], limits[0]), limits[1])]
-            if allowed:
-                return [Trial(lr, this.length) for lr in allowed[: this.most - len(tried)]]
+        trials = _trials(evidence, posterior, this, limits)
+        if trials and evidence.runs and not evidence.rates(this.length) and not pays(trials[:2]):
+            shorter = [one for one in rounds if evidence.rates(one.length)][-1]
+            return _trials(evidence, posterior, Round(shorter.length, shorter.octaves / 2, 2 * shorter.most), limits)
+        if trials:
+            return trials
     return []
+
+
+def _trials(evidence: Evidence, posterior: Posterior, this: Round, limits: Limits) -> list[Trial]:
+    tried = evidence.rates(this.length)
+    if len(tried) >= this.most:
+        return []
+    wanted = _wanted(evidence, posterior, this)
+    allowed = [lr for lr in wanted if limits[0] <= lr <= limits[1] and lr not in tried]
+    if not evidence.runs and not allowed:  # no rate of the ladder may be tried
+        allowed = [min(max(wanted[0], limits[0]), limits[1])]
+    return [Trial(lr, this.length) for lr in allowed[: this.most - len(tried)]]
 
 
 def _wanted(evidence: Evidence, posterior: Posterior, this: Round) -> list[float]:

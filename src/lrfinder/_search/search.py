@@ -181,7 +181,7 @@ class Search:
             return
         facts = curve.settings.facts
         trained = facts is not None and facts.trained
-        rounds = rounds_of(settings.horizon, settings.max_iterations, trained=trained)
+        rounds = rounds_of(settings.horizon, settings.max_iterations)
         yield from self._train_untrained(max(len(curve), rounds[0].length))
         if self._stops.get(self._untrained_rate) is Stop.DATA_ENDED:  # no trial can be longer
             rounds = rounds_of(max(1, len(self._untrained)), settings.max_iterations, trained=trained)
@@ -193,13 +193,17 @@ class Search:
         reading = None if curve.stop is Stop.DATA_ENDED else read_paired(curve, self._untrained)
         reading = reading or usual(allowed, facts)
         self._posterior = posterior = Posterior(reading, allowed, valley(trained=trained), settings.horizon)
-        while trials := next_trials(self._evidence, posterior, rounds, allowed):
+        while trials := next_trials(self._evidence, posterior, rounds, allowed, self._pays):
             yield from self._train(trials)
             if self._exhausted or () in self._losses.values():  # the data ended, and did not come back
                 return
             self._evidence = self._weigh()
             for length in self._evidence.lengths:
                 posterior.update(length, self._evidence.scores(length))
+
+    def _pays(self, trials: Sequence[Trial]) -> bool:
+        """Return whether there are iterations left for all of the trials."""
+        return sum(map(self._cost, trials)) <= self._settings.max_iterations - self.iterations
 
     def _limits(self) -> tuple[float, float]:
         lowest, highest = limits(self._curve, self._settings.lrs, self._settings.within)
