@@ -274,3 +274,30 @@ class EndlessInName:
 )
 def test_data_with_a_length_have_as_many_batches_in_a_pass(data, batches):
     assert batches_per_pass(data) == batches
+
+
+class Repeated:
+    """A loader of given batches."""
+
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        return iter(self.batches)
+
+
+@pytest.mark.parametrize("kind", [list, iter, Repeated])
+def test_the_number_of_examples_is_that_of_the_first_batch_once_it_was_drawn(kind):
+    batches = make(kind([np.zeros((4, 2)), np.zeros((3, 2))]))
+    assert batches.examples() in ({4} if kind is list else {None})
+    for _ in range(2):
+        batches.draw()
+        assert batches.examples() == 4
+    batches.close()
+    assert batches.examples() == 4
+
+
+def test_batches_without_an_array_have_no_number_of_examples():
+    batches = make(iter(["one", "two"]))
+    batches.draw()
+    assert batches.examples() is None

@@ -1,6 +1,7 @@
 """finder.suggest: a rate for a training, from a sweep and probes."""
 
 import math
+import weakref
 
 import numpy as np
 import pytest
@@ -80,12 +81,70 @@ def test_probes_stay_within_the_rates_that_are_given():
     assert "at the boundary" in suggestion.notes
 
 
-def test_under_one_cycle_the_rate_may_be_higher_than_a_constant_one():
+def test_under_one_cycle_the_rate_is_no_lower_than_a_constant_one():
     def rate(schedule):
         return suggest(Bowl(curvature=1.0, noise=0.01), max_iterations=1050, schedule=schedule)
 
     assert (rate(lrfinder.one_cycle).status, rate(lrfinder.one_cycle).schedule) == ("ok", "one_cycle")
-    assert rate(lrfinder.one_cycle).lr > rate(lrfinder.constant).lr
+    assert rate(lrfinder.one_cycle).lr >= rate(lrfinder.constant).lr
+
+
+class Held:
+    """A state that can be counted."""
+
+    def __init__(self, state):
+        self.state = state
+
+
+class Watched(Bowl):
+    """Counts the states that are held at once."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.held, self.most = weakref.WeakSet(), 0
+
+    def snapshot(self):
+        state = Held(super().snapshot())
+        self.held.add(state)
+        self.most = max(self.most, len(self.held))
+        return state
+
+    def restore(self, state):
+        super().restore(state.state)
+
+
+class Silent(Watched):
+    """Learns nothing: no probe is better than another."""
+
+    def iteration(self, lr):
+        return super().iteration(0.0)
+
+
+@pytest.mark.parametrize("learner", [Watched, Silent])
+@pytest.mark.parametrize("schedule", [lrfinder.constant, lrfinder.one_cycle])
+@pytest.mark.parametrize("keep", [2, 3, 5])
+def test_no_more_states_are_held_at_once_than_are_to_be_kept(learner, schedule, keep):
+    watched = learner(noise=0.1)
+    suggest(watched, max_iterations=1050, schedule=schedule, keep=keep)
+    assert watched.most <= keep
+
+
+def test_by_default_three_states_are_held():
+    watched = Watched(noise=0.1)
+    suggest(watched, max_iterations=2000)
+    assert watched.most == 3
+
+
+@pytest.mark.parametrize("keep", [2, 3, 10])
+def test_the_answer_does_not_depend_on_how_many_states_are_kept_where_the_iterations_suffice(keep):
+    lrs = {suggest(Bowl(noise=0.1), 100, max_iterations=5000, keep=kept).lr for kept in (keep, 20)}
+    assert len(lrs) == 1
+
+
+@pytest.mark.parametrize("keep", [1, 0, -2, 2.5])
+def test_fewer_than_two_states_are_refused(keep):
+    with pytest.raises(RatesError, match="keep (is )?"):
+        suggest(Bowl(), keep=keep)
 
 
 class Frozen(Bowl):

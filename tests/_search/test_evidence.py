@@ -104,7 +104,7 @@ def test_the_signal_is_larger_the_more_is_learned_and_the_less_noise_there_is():
     assert signal(1.0, 0.01) > signal(1.0, 0.1)
 
 
-@pytest.mark.parametrize("factor", [1.5, 3, 1e5])
+@pytest.mark.parametrize("factor", [1.5, 3, 1e2])
 def test_an_explosion_is_no_noise(factor):
     exploded = 2 * factor ** np.arange(100.0)
     runs = {0.1: {100: np.linspace(2, 1, 100)}, 1.0: {100: exploded}}

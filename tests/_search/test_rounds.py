@@ -94,7 +94,7 @@ def test_no_trial_leaves_the_limits(limits, center):
     trials, posterior = searched(bowl(-4), center, limits=limits)
     assert trials
     assert all(limits[0] <= trial.lr <= limits[1] for trial in trials)
-    assert limits[0] * 0.999 <= 2**posterior.best().octave <= limits[1] * 1.001
+    assert limits[0] * 0.999 <= 2 ** posterior.best().octave <= limits[1] * 1.001
 
 
 @pytest.mark.parametrize("center", [-20, -7.6, 2])

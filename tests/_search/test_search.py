@@ -67,16 +67,57 @@ def test_under_a_schedule_a_longer_trial_starts_again():
     assert not [trial for trial in run(Search(sweep(), settings)) if trial.done and trial.lr > 0]
 
 
-def test_at_most_five_end_states_are_kept_once_a_trial_has_an_effect():
-    search = Search(sweep(), SETTINGS)
+@pytest.mark.parametrize("keep", [2, 3, 5])
+@pytest.mark.parametrize("max_iterations", [200, 650, 2000])
+def test_end_states_are_kept_for_all_but_one_of_the_copies_and_for_the_last_trial(keep, max_iterations):
+    search = Search(sweep(), SearchSettings.checked(300, max_iterations, keep=keep))
     kept = []
 
     def train(trial):
-        kept.append(len(search.kept))
+        kept.append(len(search.kept - {trial.lr}))
         return losses_of(trial)
 
     run(search, train)
-    assert max(kept[-5:]) <= 5
+    assert max(kept) <= keep - 2
+
+
+def test_with_more_copies_fewer_iterations_are_trained_again():
+    def again(keep):
+        done, spent, search = {}, 0, Search(sweep(), SearchSettings.checked(300, 1050, keep=keep))
+        for trial in run(search):
+            spent += max(0, done.get(trial.lr, 0) - trial.done)
+            done[trial.lr] = trial.length
+        return spent
+
+    assert again(2) >= again(3) >= again(10) == 0
+
+
+def test_a_sweep_that_shows_nothing_starts_the_search_in_the_middle_of_its_rates():
+    flat = RangeTest(tuple(Record(lr, 2.0 + 0.01 * (k % 3)) for k, lr in enumerate(SETTINGS.lrs)), Stop.LAST_RATE, NO_LADDER)
+    search = Search(flat, SETTINGS)
+    search.tell(search.ask()[0], losses_of(search.ask()[0]))
+    assert 1e-4 < search.ask()[0].lr < 0.1
+
+
+def test_data_that_end_within_the_first_round_are_searched():
+    search = Search(sweep(), SETTINGS)
+    run(search, lambda trial: losses_of(trial)[:12])
+    suggestion = search.conclude()
+    assert suggestion.status == "ok"
+    assert suggestion.confidence == "low"
+    assert max(len(probe.losses) for probe in suggestion.probes) == 12
+
+
+@pytest.mark.parametrize("rates", [[0.0, 0.01, 0.1], [0.0, 1e-3, 1e-2, 0.1, 1.0], [0.09, 0.1], [0.1, 0.1001], [1e-3, 1.0]])
+def test_no_trial_leaves_the_rates_that_are_given(rates):
+    settings = SearchSettings.checked(300, 650, rates)
+    curve = RangeTest(tuple(Record(lr, 2.0 - lr) for lr in settings.lrs), Stop.LAST_RATE, NO_LADDER)
+    search = Search(curve, settings)
+    trials = [trial.lr for trial in run(search) if trial.lr]
+    lowest, highest = min(lr for lr in rates if lr), max(rates)
+    assert trials
+    assert all(lowest <= lr <= highest for lr in trials)
+    assert lowest * 0.999 <= search.conclude().lr <= highest * 1.001
 
 
 def test_a_trial_that_stopped_early_is_not_requested_again():

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from lrfinder._state.batch_copies import copied, digest, nbytes
+from lrfinder._state.batch_copies import copied, digest, examples_in, nbytes
 
 
 class Pair(NamedTuple):
@@ -170,3 +170,27 @@ def test_large_arrays_are_digested_at_their_ends():
     before = digest(large)
     large[-1] = 1
     assert digest(large) != before
+
+
+class Framework:
+    """An array of a framework."""
+
+    shape = (5, 3)
+
+
+@pytest.mark.parametrize(("batch", "count"), [
+    (np.zeros((7, 2)), 7),
+    ((np.zeros((7, 2)), np.zeros(3)), 7),
+    ([["text", np.zeros(4)], np.zeros(9)], 4),
+    ({"ids": np.zeros((6, 2)), "mask": np.zeros((6, 2))}, 6),
+    (MappingProxyType({"name": "x", "x": np.zeros(2)}), 2),
+    (Framework(), 5),
+    (np.zeros((0, 3)), 0),
+])  # fmt: skip
+def test_the_examples_of_a_batch_are_the_length_of_its_first_array(batch, count):
+    assert examples_in(batch) == count
+
+
+@pytest.mark.parametrize("batch", [None, 3, "text", [], {}, np.float32(3), [1, "a", {"b": None}], {1, 2}, object()])
+def test_a_batch_without_an_array_shows_no_number_of_examples(batch):
+    assert examples_in(batch) is None

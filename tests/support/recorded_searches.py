@@ -3,8 +3,7 @@
     PYTHONPATH=src python tests/support/recorded_searches.py tests/_search/recorded_answers.json
 
 The trainings use nothing but the four operations and python's Mersenne Twister, so that their losses are the same, bit for
-bit, on every machine. The answers are those from before the search was restructured into ask and tell, but for what
-stopping rules changed since.
+bit, on every machine. The command above replaces the answers; look at each change before it is committed.
 """
 
 # These tests set and read attributes that no type declares.

@@ -221,6 +221,7 @@ class Search:
 
     def _train_reference(self, length: int) -> Generator[Sequence[Trial]]:
         if length and not self._stopped_early(self._untrained_rate):
+            self._make_room(self._untrained_rate)
             yield [self._with_done(Trial(self._untrained_rate, length))]
             self._untrained = self._losses[self._untrained_rate]
 

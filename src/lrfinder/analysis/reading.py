@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Features = dict[str, float]
 
 FAR_OCTAVES = 8.0  # distances are cut here: beyond it they say no more
+MOST_OCTAVES = 1023.0  # above, a rate is no float
 FALLEN = (0.1, 0.25, 0.5, 0.75, 0.9)  # of the whole fall, reached below the lowest point
 LAST_FALLEN = f"fallen {FALLEN[-1]}"
 RISEN = (0.25, 0.5, 0.75, 1.0, 1.5, 2.5)  # of the whole fall, above the lowest point
@@ -97,7 +98,7 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
         octave = min(octave, math.log2(seen.lrs[seen.diverges]) - (0 if paired else BELOW_DIVERGENCE_OCTAVES))
     if known is None and seen.lowest == len(seen.lrs) - 1 and shown.features[LAST_FALLEN] < STILL_FALLING_OCTAVES:
         octave = max(octave, shown.anchor - BELOW_END_OCTAVES)  # few recorded curves end in the midst of their fall
-    return Reading(2.0**octave, 2.0 ** (octave + model.low), 2.0 ** (octave + model.high))
+    return Reading(*(2.0 ** min(octave + shift, MOST_OCTAVES) for shift in (0, model.low, model.high)))
 
 
 def usual(limits: tuple[float, float], facts: TrainingFacts | None) -> Reading:
