@@ -73,7 +73,7 @@ def test_a_cliff_keeps_the_rate_below_it(edge, away, fallen):
 
 def test_rates_that_all_rise_send_the_search_down():
     trials, _ = searched(lambda _: 9.0, -4)
-    shortest = [trial.lr for trial in trials if trial.length == 40]
+    shortest = [trial.lr for trial in trials if trial.length == trials[0].length]
     assert shortest == sorted(shortest, reverse=True)
     assert len(shortest) > 1
 
@@ -107,9 +107,28 @@ def test_between_two_rates_of_the_ladder_one_rate_within_the_limits_is_tried(cen
 
 def test_the_trials_that_are_likely_to_follow_are_of_the_same_round():
     posterior = Posterior(Reading(0.01, 0.001, 0.1), LIMITS, valley(trained=False), 300)
-    trials = next_trials(Evidence(np.full(40, 2.0), {}, 300), posterior, rounds_of(300, 650), LIMITS)
+    rounds = rounds_of(300, 650)
+    trials = next_trials(Evidence(np.full(40, 2.0), {}, 300), posterior, rounds, LIMITS)
     assert len(trials) == len({trial.lr for trial in trials}) == 3
-    assert {trial.length for trial in trials} == {40}
+    assert {trial.length for trial in trials} == {rounds[0].length}
+
+
+def test_a_round_of_longer_trials_begins_only_where_two_of_them_are_paid_for():
+    posterior = Posterior(Reading(0.01, 0.001, 0.1), LIMITS, valley(trained=False), 300)
+    rounds, runs, lengths = rounds_of(300, 650), {}, set()
+
+    def pays(trials):
+        return sum(trial.length for trial in trials) < 2 * rounds[1].length
+
+    for _ in range(MOST_TRIALS):
+        evidence = Evidence(np.full(40, 2.0), runs, 300)
+        trials = next_trials(evidence, posterior, rounds, LIMITS, pays)
+        if not trials:
+            break
+        runs.setdefault(trials[0].lr, {})[trials[0].length] = np.linspace(2, 1, trials[0].length)
+        lengths.add(trials[0].length)
+    assert lengths == {rounds[0].length}
+    assert len(runs) > rounds[0].most
 
 
 @pytest.mark.parametrize("horizon", [20, 300, 3000])
@@ -118,28 +137,22 @@ def test_a_search_without_signal_ends(horizon, loss):
     assert searched(lambda _: loss, -8, horizon)[0]
 
 
-@pytest.mark.parametrize("trained", [False, True])
-def test_rounds_become_longer_and_closer(trained):
-    rounds = rounds_of(1000, 650, trained=trained)
+def test_rounds_become_longer_and_closer():
+    rounds = rounds_of(1000, 650)
     assert [each.length for each in rounds] == sorted(each.length for each in rounds)
     assert [each.octaves for each in rounds] == sorted((each.octaves for each in rounds), reverse=True)
     assert rounds[-1].length == 1000
 
 
-@pytest.mark.parametrize("trained", [False, True])
 @pytest.mark.parametrize("horizon", [1, 7, 40, 100, 101])
-def test_no_round_is_longer_than_the_training(horizon, trained):
-    assert max(each.length for each in rounds_of(horizon, 650, trained=trained)) == horizon
+def test_no_round_is_longer_than_the_training(horizon):
+    assert max(each.length for each in rounds_of(horizon, 650)) == horizon
 
 
 def test_the_more_iterations_the_longer_the_rounds():
     first = [rounds_of(300, most)[0].length for most in (151, 350, 650, 2000)]
     assert first == sorted(first)
     assert first[0] < first[-1]
-
-
-def test_where_the_optimizer_has_made_updates_before_the_rounds_are_longer():
-    assert rounds_of(1000, 650, trained=True)[0].length > rounds_of(1000, 650)[0].length
 
 
 def test_the_ladder_consists_of_the_powers_of_the_square_root_of_two():

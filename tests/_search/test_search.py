@@ -5,11 +5,13 @@ import math
 import pytest
 
 from lrfinder import RangeTest, Record, Settings, Stop
+from lrfinder._search.rounds import rounds_of
 from lrfinder._search.search import Search, SearchSettings
 from lrfinder._search.trial import Trial, rates_of, stop_of
 from lrfinder.schedules import constant, one_cycle
 
 SETTINGS = SearchSettings.checked(300, 650)
+FIRST_LENGTH = rounds_of(300, 650)[0].length
 NO_LADDER = Settings(None, None, None, 650, 0.3, "None")
 
 
@@ -35,7 +37,7 @@ def run(search, train=losses_of):
 
 
 def test_the_first_trial_is_untrained_and_as_long_as_the_first_round():
-    assert Search(sweep(), SETTINGS).ask() == [Trial(0.0, 40)]
+    assert Search(sweep(), SETTINGS).ask() == [Trial(0.0, FIRST_LENGTH)]
 
 
 def test_asking_twice_gives_the_same_trials():
@@ -132,7 +134,7 @@ def test_a_trial_that_stopped_early_is_not_requested_again():
 
 def test_untrained_losses_that_are_not_finite_end_the_search():
     search = Search(sweep(), SETTINGS)
-    assert run(search, lambda trial: [math.nan]) == [Trial(0.0, 40)]
+    assert run(search, lambda trial: [math.nan]) == [Trial(0.0, FIRST_LENGTH)]
     assert search.conclude().status == "a batch is not finite before any update"
 
 

@@ -184,7 +184,7 @@ class Search:
         rounds = rounds_of(settings.horizon, settings.max_iterations)
         yield from self._train_untrained(max(len(curve), rounds[0].length))
         if self._stops.get(self._untrained_rate) is Stop.DATA_ENDED:  # no trial can be longer
-            rounds = rounds_of(max(1, len(self._untrained)), settings.max_iterations, trained=trained)
+            rounds = rounds_of(max(1, len(self._untrained)), settings.max_iterations)
         self._lengths = sorted({one.length for one in rounds})
         self._evidence = self._weigh()
         allowed = self._limits()
