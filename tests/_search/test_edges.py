@@ -75,7 +75,7 @@ class Flat(Bowl):
 
 
 def test_no_rate_lies_more_than_four_octaves_beyond_the_sweep_and_a_note_names_the_range_to_give():
-    suggestion = LRFinder(Flat()).suggest()
+    suggestion = LRFinder(Flat()).suggest(max_iterations=2000)
     assert max(probe.lr for probe in suggestion.probes) <= 16 * suggestion.curve.lrs.max()
     assert suggestion.status == "ok"
     assert any("give rates= that reach 2.6e+04" in note for note in suggestion.notes)
