@@ -8,6 +8,7 @@ import pytest
 from lrfinder import Cell, Grid, Probe, RangeTest, Record, Settings, Stop, Suggestion
 
 LRS = np.geomspace(1e-5, 10, 120)
+STOPS_ABOVE = 5.0  # a loss that ends a sweep
 SETTINGS = Settings(1e-5, 1.1, 10.0, 1000, 0.3, "none")
 
 
@@ -16,7 +17,8 @@ def curve(lowest=1.0, at=0.1, noise=0.0, seed=0):
     decades = np.log10(LRS / at)
     losses = 2 - (2 - lowest) / (1 + np.exp(-6 * (decades + 0.7))) + np.where(decades > 0, 8 * decades**2, 0)
     losses = losses + noise * np.random.default_rng(seed).standard_normal(len(LRS))
-    return RangeTest(tuple(map(Record, LRS.tolist(), losses.tolist())), Stop.DIVERGED, SETTINGS)
+    length = int((losses > STOPS_ABOVE).argmax()) + 1
+    return RangeTest(tuple(map(Record, LRS[:length].tolist(), losses[:length].tolist())), Stop.DIVERGED, SETTINGS)
 
 
 def grid(**curves_of):

@@ -28,8 +28,8 @@ def test_the_family_of_an_optimizer_follows_from_the_name_of_its_class(name, fam
 
 
 @pytest.mark.parametrize(("name", "family"), [
-    ("Adam8bit", "adaptive"), ("AdamW_8bit", "adaptive"), ("AdamW4bit", "adaptive"), ("Lion8bit", "sign"), ("SGD8bit", "sgd"),
-    ("adam_w", "adaptive"), ("RMS_Prop", "adaptive"),
+    ("Adam8bit", "adaptive"), ("AdamW_8bit", "adaptive"), ("AdamW4bit", "adaptive"), ("Lion8bit", "sign"),
+    ("SGD8bit", "sgd"), ("adam_w", "adaptive"), ("RMS_Prop", "adaptive"),
 ])  # fmt: skip
 def test_spelling_and_bits_do_not_count(name, family):
     assert optimizer_family(name) == family

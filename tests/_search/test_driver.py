@@ -143,7 +143,7 @@ def test_the_answer_does_not_depend_on_how_many_states_are_kept_where_the_iterat
 
 @pytest.mark.parametrize("keep", [1, 0, -2, 2.5])
 def test_fewer_than_two_states_are_refused(keep):
-    with pytest.raises(RatesError, match="keep (is )?"):
+    with pytest.raises(RatesError, match="keep"):
         suggest(Bowl(), keep=keep)
 
 

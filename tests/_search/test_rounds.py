@@ -1,4 +1,4 @@
-"""Which trial comes next, for trainings whose end is a function of their rate."""
+"""The choice of the next trial, for trainings whose end is a function of their rate."""
 
 import math
 

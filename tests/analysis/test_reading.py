@@ -1,4 +1,4 @@
-"""What must hold of a fitted reading, whatever its weights."""
+"""Properties of a fitted reading that hold whatever its weights are."""
 
 import math
 
@@ -116,7 +116,7 @@ def test_facts_add_features_and_change_none():
     assert all(math.isfinite(number) for number in known.values())
 
 
-def test_where_a_curve_shows_nothing_the_usual_rate_is_taken_within_the_limits():
+def test_where_a_curve_shows_nothing_the_usual_rate_stands_for_a_reading_within_the_limits():
     assert usual((1e-8, 100), TrainingFacts("sgd")).lr == 2.0 ** CENTER_OCTAVES["sgd"]
     assert usual((0.5, 2.0), TrainingFacts("adaptive")).lr == pytest.approx(0.5)
     assert usual((1e-4, 1.0), None).lr == pytest.approx(1e-2)

@@ -1,4 +1,4 @@
-"""What a Gluon learner knows about its training."""
+"""The facts that a Gluon learner knows about its training."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_the_family_is_that_of_the_optimizer(optimizer, family):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_updates_are_seen_once_there_were_some_and_not_after_they_were_taken_back(optimizer):
+def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
     one = make_learner(optimizer)
     assert not one.facts().trained
     state = one.snapshot()

@@ -1,4 +1,4 @@
-"""What an optax learner knows about its training."""
+"""The facts that an optax learner knows about its training."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_the_family_is_found_within_a_chain():
 
 
 @pytest.mark.parametrize("name", ["momentum", "adam", "lion"])
-def test_updates_are_seen_once_there_were_some_and_not_after_they_were_taken_back(name):
+def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(name):
     one = learner(OPTIMIZERS[name][0])
     assert not one.facts().trained
     state = one.snapshot()

@@ -1,4 +1,4 @@
-"""What a Keras learner knows about its training."""
+"""The facts that a Keras learner knows about its training."""
 
 import pytest
 from keras_nets import batches, keras, net
@@ -29,7 +29,7 @@ def test_the_family_is_found_behind_loss_scaling():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_updates_are_seen_once_there_were_some_and_not_after_they_were_taken_back(optimizer):
+def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
     one = learner(optimizer)
     assert not one.facts().trained
     state = one.snapshot()

@@ -1,4 +1,4 @@
-"""What a PyTorch learner knows about its training."""
+"""The facts that a PyTorch learner knows about its training."""
 
 import pytest
 import torch
@@ -27,7 +27,7 @@ class Lion(torch.optim.SGD):
 
 
 class Unheard(torch.optim.Adam):
-    """Of no known family."""
+    """An optimizer of no known family."""
 
 
 def momentum(parameters, lr):
@@ -44,7 +44,7 @@ def test_the_family_is_that_of_the_optimizer(optimizer, family):
 
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, momentum])
-def test_updates_are_seen_once_there_were_some_and_not_after_they_were_taken_back(optimizer):
+def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
     one = learner(optimizer)
     assert not one.facts().trained
     state = one.snapshot()

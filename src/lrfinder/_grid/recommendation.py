@@ -17,6 +17,7 @@ from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.endings import grid_score
 from lrfinder.analysis.landmarks import MIN_RATES, shape
+from lrfinder.analysis.suggestion import NO_FALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -196,7 +197,8 @@ def _without_seed(cell: Cell) -> Mapping[str, SettingValue]:
 def _measures(result: RangeTest | Suggestion, length: int) -> Measures:
     if isinstance(result, RangeTest):
         level, lowest = _of_curve(result)
-        return Measures(result.suggestion.lr, lowest, level)
+        falls = NO_FALL not in result.suggestion.notes  # else its rate is only one that does no harm
+        return Measures(result.suggestion.lr if falls else None, lowest, level)
     level, lowest = (math.nan, math.nan) if result.curve is None else _of_curve(result.curve)
     ends = [grid_score(np.array(probe.losses[:length])) for probe in result.probes if len(probe.losses) >= length]
     return Measures(result.lr, min(filter(math.isfinite, ends), default=lowest), level)

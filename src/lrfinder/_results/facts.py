@@ -10,7 +10,7 @@ SIGN = ("lion", "sign", "signum", "signsgd", "tiger")
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What a learner knows about its training.
+    """The facts that a learner knows about its training.
 
     Attributes:
         optimizer: the family of its optimizer, as :func:`optimizer_family` returns it; ``None`` for others.

@@ -23,7 +23,7 @@ BREAKOUT_DEVIATIONS = 3.0  # standard deviations above the untrained loss, from 
 
 
 class Scores(NamedTuple):
-    """How the probes of one length ended.
+    """The ends of the probes of one length.
 
     Attributes:
         lrs: their rates, rising, shape ``(n,)``.
@@ -76,7 +76,7 @@ class Evidence:
 
     @property
     def any_trains(self) -> bool:
-        """Whether any probe of any length trains."""
+        """``True`` if any probe of any length trains."""
         return any(self.trains(lr, length) for lr, runs in self.runs.items() for length in runs)
 
     def best(self, length: int) -> float:

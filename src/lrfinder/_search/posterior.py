@@ -1,4 +1,4 @@
-"""Where the best rate lies, as a probability for each rate: the reading of the sweep first, then what each probe says.
+"""The probability of each rate to be the best one: from the reading of the sweep first, then from the probes.
 
 Bayes' rule on a grid of rates. The best rate after part of a training is that of the whole one, moved by a drift that is
 known up to its deviation. Around it, the regrets follow one of three valleys. What a probe has learned is then known up to

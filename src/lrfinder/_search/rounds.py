@@ -1,4 +1,4 @@
-"""Which trial comes next. Pure functions of the losses so far.
+"""The choice of the next trial. Pure functions of the losses so far.
 
 Trials run in rounds of growing length. The first of a round is at the rate with the lowest expected regret. Then come the
 neighbors of the round's best, the likelier side first, until each side has a worse one or is unlikely to hold the best rate.

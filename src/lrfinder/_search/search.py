@@ -221,7 +221,7 @@ class Search:
 
     def _train_reference(self, length: int) -> Generator[Sequence[Trial]]:
         if length and not self._stopped_early(self._untrained_rate):
-            self._make_room(self._untrained_rate)
+            self._release_states(self._untrained_rate)
             yield [self._with_done(Trial(self._untrained_rate, length))]
             self._untrained = self._losses[self._untrained_rate]
 
@@ -240,10 +240,10 @@ class Search:
         if self._stopped_early(payable[0].lr):
             self._note_run(payable[0])
         else:
-            self._make_room(payable[0].lr)
+            self._release_states(payable[0].lr)
             yield [self._with_done(trial) for trial in payable if not self._stopped_early(trial.lr)]
 
-    def _make_room(self, lr: float) -> None:
+    def _release_states(self, lr: float) -> None:
         """Release end states, so that with the one of the next trial there are no more than may be kept."""
         self._keep_best(self._settings.keep - 2, lr)
 

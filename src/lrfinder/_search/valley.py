@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Drift(NamedTuple):
-    """How far the best rate of a part of a training lies above that of the whole, in octaves."""
+    """The distance, in octaves, by which the best rate of a part of a training lies above that of the whole."""
 
     mean: float
     deviation: float

@@ -38,7 +38,7 @@ CENTER_OCTAVES = {"sgd": -3.0, "momentum": -6.0, "adaptive": -8.0, "sign": -11.0
 
 
 class View(NamedTuple):
-    """What a curve shows.
+    """The shape of a curve as numbers.
 
     Attributes:
         kind: ``"fall"`` for a curve that falls, ``"edge"`` for one that only rises; the two have weights of their own.

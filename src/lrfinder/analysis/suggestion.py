@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from lrfinder._results.facts import TrainingFacts
 
+NO_FALL = "no fall"  # a note
 MIN_DECADES = 0.5  # the smoothing is as wide
 MAX_POINTS = 2000  # more are averaged first: they cost time without effect
 CLOSE_STANDARD_ERRORS = 2.0  # of a difference: smoothed losses within it may be equal
@@ -62,7 +63,7 @@ def suggestion_from_curve(
     lr, low, high = (min(max(rate, lowest), highest) for rate in _widened(seen, found))
     at_boundary = seen.lowest == len(seen.lrs) - 1 or lr in {lowest, highest}
     notes = {
-        "no fall": seen.lowest is None,
+        NO_FALL: seen.lowest is None,
         "at the boundary": at_boundary,
         "never diverges": seen.lowest is not None and seen.diverges is None,
     }

@@ -66,37 +66,42 @@ def test_lines_next_to_the_suggested_rate_have_other_colors_than_it_has():
 
 @pytest.fixture(scope="module", params=[50, 100])
 def late(request):
-    """A suggestion from probes as long as the horizon, whose last third and last fifth disagree."""
+    """A suggestion from probes as long as the horizon, whose last third and last fifth disagree; and the lowest rate."""
     suggestion = LRFinder(LateFall(request.param)).suggest(horizon=request.param, max_iterations=2000)
     whole = [probe for probe in suggestion.probes if len(probe.losses) == request.param]
     by_third = min(whole, key=lambda probe: np.mean(probe.losses[-request.param // 3 :]))
-    assert by_third.lr != suggestion.lr
-    return suggestion
+    lowest = min(whole, key=lambda probe: search_score(np.array(probe.losses)))
+    assert by_third.lr != lowest.lr
+    return suggestion, lowest.lr
 
 
-def test_the_probe_marked_lowest_is_the_suggested_one(late):
-    lowest = lowest_probe(late)
-    assert (lowest.lr, len(lowest.losses)) == (late.lr, late.horizon)
+def test_the_probe_marked_lowest_is_that_by_which_the_search_ranks(late):
+    suggestion, lr = late
+    lowest = lowest_probe(suggestion)
+    assert (lowest.lr, len(lowest.losses)) == (lr, suggestion.horizon)
 
 
-def test_the_terminal_marks_the_suggested_rate_lowest(late):
+def test_the_terminal_marks_the_same_probe_lowest(late):
+    suggestion, lr = late
     console = Console(file=StringIO(), width=100)
-    console.print(late)
+    console.print(suggestion)
     (row,) = [line for line in console.file.getvalue().splitlines() if "lowest" in line]  # pyright: ignore[reportAttributeAccessIssue]
-    assert row.split()[0] == f"{late.lr:.3g}"
+    assert row.split()[0] == f"{lr:.3g}"
 
 
-def test_notebook_and_page_mark_the_suggested_rate_lowest(late):
-    for text in (late._repr_html_(), report_page({"": late})):
+def test_notebook_and_page_mark_the_same_probe_lowest(late):
+    suggestion, lr = late
+    for text in (suggestion._repr_html_(), report_page({"": suggestion})):
         (row,) = [row for row in re.findall("<tr>(.*?)</tr>", text) if "lowest" in row and "<td>" in row]
-        assert re.findall("<td>(.*?)</td>", row)[0] == f"{late.lr:.3g}"
+        assert re.findall("<td>(.*?)</td>", row)[0] == f"{lr:.3g}"
 
 
-def test_the_lowest_point_of_the_longest_probes_in_the_figures_is_the_suggested_rate(late):
-    description = describe(late)
+def test_the_lowest_point_of_the_longest_probes_in_the_figures_is_the_same_probe(late):
+    suggestion, lr = late
+    description = describe(suggestion)
     for figure in (description.picture()[0], description.figures()[1]):
         ends = [series for series in figure.series if series.layer == "ends"][-1]
-        assert ends.x[ends.y.argmin()] == late.lr
+        assert ends.x[ends.y.argmin()] == lr
 
 
 def test_the_loss_of_a_probe_is_its_score_in_the_search():
