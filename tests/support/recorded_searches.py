@@ -223,7 +223,13 @@ def record(path):
         training: {"curve alone": curve_alone(training), **{settings: search(training, settings) for settings in SETTINGS}}
         for training in TRAININGS
     }
-    Path(path).write_text(json.dumps(answers, indent=1) + "\n", encoding="utf-8")
+    rows = ",\n".join(f'"{name}": {{\n{of_training(of)}\n}}' for name, of in answers.items())
+    Path(path).write_text(f"{{\n{rows}\n}}\n", encoding="utf-8")
+
+
+def of_training(answers):
+    """The answers for one training, one a line."""
+    return ",\n".join(f'  "{settings}": {json.dumps(answer)}' for settings, answer in answers.items())
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cast
 
 from torch import Tensor
 
 from lrfinder._results.records import Stop
+from lrfinder._state.batch_copies import examples_in
 from lrfinder._state.rollback import restore_all
 from lrfinder._sweep import RangeTestSettings, SweepRecorder
 from lrfinder.errors import DataEndedError, LRFinderError, ModelError
@@ -16,6 +18,7 @@ from lrfinder.randomness import States, capture, restore_states
 from lrfinder.replay import stream, unchanged
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
+from lrfinder.torch._facts import facts_of
 from lrfinder.torch._randomness import data_generators, global_generators
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder._results.results import RangeTest
     from lrfinder._sweep import FindOptions, OnRecord, SweepPlan
     from lrfinder.replay import Stream
@@ -101,7 +105,9 @@ class Sweep:
         self._on_record = on_record
         self._recorder = SweepRecorder.of(plan, on_record)
         self._block: restored[TrainingSnapshot] | None = None
+        self._facts: TrainingFacts | None = None  # from before the block
         self._awaits_loss = False
+        self._batch_size: int | None = None  # of the batches before the first loss
 
     @property
     def lr(self) -> float:
@@ -118,10 +124,12 @@ class Sweep:
         if not self._recorder.records:
             message = "There is no range test yet: call record(loss) for each update in the block."
             raise LRFinderError(message)
-        return self._recorder.result(self._plan.settings)
+        facts = self._facts and replace(self._facts, batch_size=self._batch_size)
+        return self._recorder.result(replace(self._plan.settings, facts=facts))
 
     def __enter__(self) -> Self:
         self._recorder = SweepRecorder.of(self._plan, self._on_record)
+        self._facts, self._batch_size = self._scope.facts(), None
         block = restored(self._scope)
         block.__enter__()
         self._block = block
@@ -150,6 +158,7 @@ class Sweep:
                 self._rates.write(self._recorder.lr)
                 batch = batches.draw()
                 self._awaits_loss = True
+                self._note_examples(batch)
                 yield batch
                 self._require_block()
                 silent = silent + 1 if recorded == len(self._recorder.records) else 0
@@ -177,6 +186,11 @@ class Sweep:
         self._awaits_loss = False
         self._recorder.record(float(loss))
 
+    def _note_examples(self, batch: object) -> None:
+        examples = None if self._recorder.records else examples_in(batch)
+        if examples is not None:
+            self._batch_size = (self._batch_size or 0) + examples
+
     def _require_block(self) -> None:
         if self._block is None:
             message = "Batches are drawn outside the block: with lrfinder.torch.sweep(model, optimizer) as test: ..."
@@ -201,6 +215,9 @@ class _Scope:
         )
         self._data.append((capture(generators), batches))
         return batches
+
+    def facts(self) -> TrainingFacts:
+        return facts_of(self._training.optimizers[0])
 
     def snapshot(self) -> TrainingSnapshot:
         with self._ranks.snapshot():

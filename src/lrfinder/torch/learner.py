@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
@@ -13,6 +12,7 @@ from lrfinder.replay import batches_per_pass, peek, position_of, stream
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
+from lrfinder.torch._facts import facts_of
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
 from lrfinder.torch.inspection import Inspection
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.torch.step import Loss
 
 
@@ -236,10 +237,8 @@ class TorchLearner(BaseLearner):
 
     def facts(self) -> TrainingFacts:
         """Return the family of the first optimizer, the examples in an update, and whether it has made updates before."""
-        optimizer, examples = self._state.optimizers[0], self._batches.examples()
-        momentum = any(group.get("momentum", 0) for group in optimizer.param_groups)
-        family = optimizer_family(type(optimizer).__name__, momentum=momentum)
-        return TrainingFacts(family, examples and examples * self._batches_per_iteration, trained=bool(optimizer.state))
+        examples = self._batches.examples()
+        return facts_of(self._state.optimizers[0], examples and examples * self._batches_per_iteration)
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
