@@ -17,7 +17,8 @@ sys.path[:0] = [str(HERE), str(HERE.parents[2] / "src")]
 import numpy as np  # noqa: E402  (found on the path above)
 from fit import curves, models  # noqa: E402
 from record import SWEEPS  # noqa: E402
-from recording import Recording, Replayed, recordings  # noqa: E402
+from record_long import HORIZONS  # noqa: E402
+from recording import Recording, Replayed, long_ends, recordings  # noqa: E402
 from sources import is_fitted  # noqa: E402
 
 from lrfinder import LRFinder  # noqa: E402
@@ -153,10 +154,43 @@ def without_answer(every: Sequence[Answer]) -> Iterator[str]:
         yield f"| {finder} | {len(chosen)} | {len(rates) / len(chosen):.0%} | {high} |"
 
 
+def longer(tasks: Sequence[Recording]) -> Iterator[str]:
+    """Yield the table of long trainings, searched with 650 iterations and the library's own weights."""
+    head = ("horizon, start", "tasks", "median", "p90", f"within {GOOD}", "interval holds", "octaves")
+    yield f"\n## Longer trainings\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}"
+    for index, horizon in enumerate(HORIZONS):
+        for resumed in (False, True):
+            found = list(_judged([task for task in tasks if task.resumed is resumed and task.has_answer], index, horizon))
+            regret, octaves, held = np.array(found).T
+            spread = ", ".join(f"{value:+.1f}" for value in np.nanquantile(octaves, [0.1, 0.5, 0.9]))
+            yield (
+                f"| {horizon}, {'resumed' if resumed else 'fresh'} | {len(found)} | {np.median(regret):.4f} "
+                f"| {np.quantile(regret, 0.9):.3f} | {np.mean(regret <= GOOD):.0%} | {np.nanmean(held):.0%} | {spread} |"
+            )
+
+
+def _judged(tasks: Sequence[Recording], index: int, horizon: int) -> Iterator[tuple[float, float, float]]:
+    """Yield the regret of each suggestion, its distance from the best rate and whether the interval holds that."""
+    for task in tasks:
+        ends = long_ends(task)
+        regrets_ = None if ends is None else ends.regrets(index)
+        if ends is None or regrets_ is None:
+            continue
+        suggestion = LRFinder(Replayed(task, SWEEPS.values())).suggest(horizon, max_iterations=650)
+        best = float(ends.lrs[regrets_.argmin()])
+        if suggestion.lr is None:
+            yield 1.0, math.nan, math.nan
+        else:
+            regret = float(np.interp(math.log(suggestion.lr), np.log(ends.lrs), regrets_, right=1.0))
+            held = suggestion.low / HALF_RUNG**2 <= best <= suggestion.high * HALF_RUNG**2  # at every octave
+            yield regret, math.log2(suggestion.lr / best), float(held)
+
+
 def main() -> None:
     """Write the tables."""
     warnings.simplefilter("ignore")
     tasks = recordings()
+    long_table = list(longer(tasks))  # before the weights are those of a fold
     every = list(answers(tasks))
     lines = [
         "# Regret on generated tasks\n",
@@ -165,6 +199,7 @@ def main() -> None:
         *regrets(every),
         *calibration(every),
         *without_answer(every),
+        *long_table,
     ]
     RESULTS.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print("\n".join(lines))

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RECORDINGS = Path(__file__).parent / "recordings"
 SWEEPS = ("find", "coarse", "fine")
+LEAST_LEARNED = 0.02  # of the untrained loss, in long trainings
 FAMILIES = {
     "sgd": "sgd",
     "momentum": "momentum",
@@ -183,3 +184,33 @@ class Replayed:
 def recordings(folder: Path = RECORDINGS) -> list[Recording]:
     """Return all recordings, in the order of their names."""
     return [Recording.read(path) for path in sorted(folder.glob("[0-9]*.npz"))]
+
+
+@dataclass(frozen=True)
+class LongEnds:
+    """The ends of the trainings of a recorded task after many iterations, at every octave.
+
+    Attributes:
+        lrs: the rates, rising, shape ``(rates,)``.
+        ends: the final loss for each horizon at the rate 0 and at each rate, shape ``(horizons, 1 + rates)``.
+    """
+
+    lrs: Floats
+    ends: Floats
+
+    def regrets(self, horizon: int) -> Floats | None:
+        """Return the regrets of the rates for a horizon, given by its index; ``None`` where hardly anything is learned."""
+        ends = np.where(np.isfinite(self.ends[horizon]), self.ends[horizon], np.inf)
+        learned = ends[0] - ends[1:].min()
+        if not learned > LEAST_LEARNED * abs(ends[0]):
+            return None
+        return np.clip((ends[1:] - ends[1:].min()) / learned, 0, 1)
+
+
+def long_ends(task: Recording, folder: Path = RECORDINGS) -> LongEnds | None:
+    """Return the ends of long trainings of a task, where they were recorded."""
+    path = folder / f"long-{task.name}.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        return LongEnds(stored["lrs"], stored["ends"])

@@ -31,8 +31,9 @@ CLIFF_WITHIN_OCTAVES = 2.0  # above the rate
 SURE_REGRET, UNSURE_REGRET = 0.08, 0.12  # to be expected: up to the first confidence is high, above the second low
 SURE_SIGNAL, UNSURE_SIGNAL = 400.0, 5.0  # from the first confidence is high, below the second low
 INTERVAL_SHARE, LEAST_OCTAVES = 0.75, 1.5  # of the interval: its probability, and its reach to either side at least
+LEAST_OCTAVES_PER_DOUBLING = 0.3  # ... and more for each doubling of the longest probes beyond the first, to the horizon
 LEAST_OCTAVES_SURE = 2.0  # ... where confidence is high: there the valley is flat, and many rates are as good
-EXTRAPOLATED_TIMES, SURE_TIMES, FAR_TIMES = 2.0, 4.5, 16.0  # horizon over probe length: noted, high up to, low above
+EXTRAPOLATED_TIMES, SURE_TIMES, FAR_TIMES = 2.0, 3.0, 16.0  # horizon over probe length: noted, high up to, low above
 UNPAIRED_FACTOR = 2.0  # widens the interval to either side where probes did not see the same batches
 
 
@@ -116,6 +117,7 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
     lr, (low, high) = 2.0**choice.octave, posterior.interval(INTERVAL_SHARE)
     confidence = "low" if not_repeatable else _confidence(choice.regret, evidence.signal(length), horizon / length)
     least = LEAST_OCTAVES_SURE if confidence == "high" else LEAST_OCTAVES
+    least += LEAST_OCTAVES_PER_DOUBLING * max(0.0, math.log2(horizon / length) - 1)
     low, high = 2.0 ** min(low, choice.octave - least), 2.0 ** max(high, choice.octave + least)
     if not_repeatable:
         low, high = low / UNPAIRED_FACTOR, high * UNPAIRED_FACTOR
