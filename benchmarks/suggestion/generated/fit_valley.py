@@ -62,7 +62,7 @@ def main() -> None:
         regrets = [[[round(float(value), 3) for value in line] for line in row] for row, _ in rows]
         found[name] = {"regrets": regrets, "drift": [[round(value, 3) for value in drift] for _, drift in rows]}
         print(name, found[name]["drift"])
-    lines = json.dumps(found, indent=1)
+    lines = json.dumps(found).replace("], [", "],\n [").replace('], "', '],\n "').replace('}, "', '},\n "')
     OUTPUT.write_text(lines + "\n", encoding="utf-8")
 
 
