@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orders import Orders
     from replayed import Replayed
     from task import Task, Training
 
@@ -18,12 +19,19 @@ class Case:
     """One task at one seed, for runs of ``horizon`` iterations.
 
     ``learner`` caches runs; it is at the start. A finder with its own loop calls ``training``.
+    A rate is judged on ``orders`` of the batches where the set of tasks has them, otherwise on those of ``learner``.
     """
 
     task: Task
     seed: int
     horizon: int
     learner: Replayed
+    orders: Orders | None = None
+
+    @property
+    def judge(self) -> Orders | Replayed:
+        """Return the runs that a rate is judged on."""
+        return self.learner if self.orders is None else self.orders
 
     def training(self, batches: int | None = None) -> Training:
         """Return the training setup at its start, with the batches of the horizon or with more."""

@@ -77,8 +77,9 @@ def _all() -> list[Entry]:
 def sources_of_suggest() -> list[Path]:
     """Return the modules of the package that a suggestion depends on."""
     alone = (PACKAGE / f"{name}.py" for name in ("_sweep", "finder", "learner", "rates", "schedules", "stopping"))
-    folders = (path for folder in ("_search", "analysis") for path in PACKAGE.glob(f"{folder}/*.py"))
-    return sorted({*alone, *folders})
+    folders = (path for folder in ("_search", "analysis") for path in PACKAGE.glob(f"{folder}/*"))
+    code = (path for path in folders if path.suffix in {".py", ".json"})
+    return sorted({*alone, *code, PACKAGE / "_results" / "facts.py", PACKAGE / "torch" / "learner.py"})
 
 
 FINDERS = {entry.name: entry for entry in _all()}

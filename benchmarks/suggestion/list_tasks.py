@@ -32,7 +32,7 @@ def cost(task: Task) -> tuple[float, float]:
 def main() -> None:
     """Print a line for each task of the set, and the mean."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tasks", choices=("development", "heldout"))
+    parser.add_argument("tasks", choices=("development", "heldout", "heldout_resumed"))
     chosen = import_module(parser.parse_args().tasks)
     torch.set_num_threads(1)
     steps = []

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from task import Task, Training
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.torch import TorchLearner
 
 CACHE = Path(__file__).parent / "cache"
@@ -46,6 +47,7 @@ class Replayed:
         self._other: dict[bytes, float] = {}
         self._changed = False
         self._live: tuple[Training, TorchLearner, object] | None = None
+        self._facts: TrainingFacts | None = None
         self._live_path: Path_ = ()
         self._path: Path_ = ()
         self._hash = b""
@@ -77,6 +79,13 @@ class Replayed:
     def restore(self, state: tuple[Path_, bytes]) -> None:
         """Return to a position."""
         self._path, self._hash = state
+
+    def facts(self) -> TrainingFacts:
+        """Return what the real learner knows about the training at its start."""
+        if self._facts is None:
+            self._facts = self._task.training(self._seed, self._horizon).learner().facts()
+            self._live_path = BROKEN  # building has seeded the generators
+        return self._facts
 
     def rewind(self) -> None:
         """Return to the start, and reset the count of iterations."""

@@ -26,6 +26,7 @@ class Training:
         criterion: the loss is ``criterion(model(input), target)``.
         batches: ``(input, target)`` pairs, at least as many as the longest horizon that is measured.
         held_out: one such pair or None, evaluated in evaluation mode.
+        lr: the rate of the optimizer at the start.
     """
 
     model: nn.Module
@@ -33,14 +34,16 @@ class Training:
     criterion: Callable[[Any, Any], Tensor]
     batches: Sequence[tuple[Any, Any]]
     held_out: tuple[Any, Any] | None = None
+    lr: float = 1e-3
 
     def parameters(self) -> list[nn.Parameter]:
         """Return the trainable parameters."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
-    def learner(self, lr: float = 1e-3) -> TorchLearner:
-        """Return the learner for the finder; ``lr`` is the initial rate of its optimizer."""
-        return TorchLearner(self.model, self.optimizer(self.parameters(), lr), self.criterion, list(self.batches))
+    def learner(self, lr: float | None = None) -> TorchLearner:
+        """Return the learner for the finder; ``lr`` is the initial rate of its optimizer, if not :attr:`lr`."""
+        optimizer = self.optimizer(self.parameters(), self.lr if lr is None else lr)
+        return TorchLearner(self.model, optimizer, self.criterion, list(self.batches))
 
     def held_out_loss(self) -> float | None:
         """Return the present loss of the held-out pair in evaluation mode; NaN if not finite, None without a pair."""
@@ -67,6 +70,7 @@ class Task:
         build: ``build(seed, batches) -> Training`` with that many batches. It seeds the global generators of torch and
             numpy before it draws from them.
         horizons: the lengths of run that are measured.
+        after: the updates that the training has had, of which the optimizer keeps its state.
     """
 
     name: str
@@ -75,6 +79,7 @@ class Task:
     default_lr: float
     build: Callable[[int, int], Training]
     horizons: tuple[int, ...] = (300,)
+    after: int = 0
 
     def training(self, seed: int, horizon: int = 300) -> Training:
         """Return the training setup at its start, with torch's global generator seeded for the dropout masks."""

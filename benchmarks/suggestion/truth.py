@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,12 +45,14 @@ class Truth:
         untrained: the same for the untrained model, on the same batches.
         held_out: held-out loss after the run at the best rate; None without held-out data.
         held_out_untrained: the same for the untrained model.
+        floor: the mean regret of the rates that the orders of the batches would choose, each alone; None for one order.
     """
 
     finals: Mapping[int, float]
     untrained: float
     held_out: float | None = None
     held_out_untrained: float | None = None
+    floor: float | None = None
 
     @property
     def best_index(self) -> int:
@@ -83,7 +85,7 @@ class Truth:
 
     def to_json(self) -> dict[str, Any]:
         """Return the truth for JSON, with ``null`` for losses that are not finite."""
-        return {
+        stored = {
             "grid": {str(k): _number(self.finals[k]) for k in sorted(self.finals)},
             "untrained": _number(self.untrained),
             "held_out": self.held_out,
@@ -91,12 +93,13 @@ class Truth:
             "best": _number(self.best),  # this and the next one are for readers
             "best_lr": _number(self.best_lr),
         }
+        return stored if self.floor is None else {**stored, "floor": _number(self.floor)}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Truth:
         """Return the truth that :meth:`to_json` stored."""
         finals = {int(k): math.inf if end is None else end for k, end in stored["grid"].items()}
-        return cls(finals, stored["untrained"], stored["held_out"], stored["held_out_untrained"])
+        return cls(finals, stored["untrained"], stored["held_out"], stored["held_out_untrained"], stored.get("floor"))
 
 
 def measured(case: Case) -> Truth:
@@ -110,7 +113,7 @@ def measured(case: Case) -> Truth:
         ValueError: If no rate ends lower than the untrained model.
     """
     finals: dict[int, float] = {}
-    learner = case.learner
+    learner = case.judge
 
     def measure(k: int) -> None:
         if k not in finals and LOWEST <= k <= HIGHEST:
@@ -126,7 +129,11 @@ def measured(case: Case) -> Truth:
         ends = f"{untrained:.4g} at the start, {finals[best]:.4g} at best"
         message = f"No rate trains {case.task.name} at seed {case.seed}: {ends}."
         raise ValueError(message)
-    return Truth(finals, untrained, learner.held_out(rate(best)), learner.held_out(0.0))
+    truth = Truth(finals, untrained, learner.held_out(rate(best)), learner.held_out(0.0))
+    if case.orders is None:
+        return truth
+    chosen = case.orders.best_of_each(map(rate, finals))
+    return replace(truth, floor=float(np.mean([min(1.0, truth.regret(finals[nearest(lr)])) for lr in chosen])))
 
 
 def _coarse(finals: Mapping[int, float], measure: Callable[[int], None], center: int) -> None:

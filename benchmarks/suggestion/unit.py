@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from answers import Answer, Case
 from finders import FINDERS, HERE
+from orders import Orders
 from replayed import CACHE, START, Replayed
 from store import Row, append
 from truth import Truth, final, measured
@@ -54,10 +55,10 @@ def run(unit: Unit) -> list[str]:
     torch.set_num_threads(1)
     task, refusal = _tasks(unit.tasks)[unit.task]
     learner = Replayed(task, unit.seed, unit.horizon)
-    case = Case(task, unit.seed, unit.horizon, learner)
+    case = Case(task, unit.seed, unit.horizon, learner, _orders(unit, task, learner))
     if not refusal:
         truth(case, unit.tasks)
-        learner.close()
+        case.judge.close()
     names: list[str] = []
     for name in unit.finders:
         entry = FINDERS[name]
@@ -66,6 +67,7 @@ def run(unit: Unit) -> list[str]:
             continue
         row = row_of(case, entry, trained=not refusal)
         learner.close()
+        case.judge.close()
         append(results_file(unit.tasks), [row])
         names.append(name)
     return names
@@ -87,6 +89,13 @@ def truth(case: Case, tasks: str) -> Truth:
     temporary.write_text(json.dumps({"fingerprint": fingerprint, **found.to_json()}))
     temporary.replace(file)
     return found
+
+
+def _orders(unit: Unit, task: Task, learner: Replayed) -> Orders | None:
+    """Return the orders that judge a rate, if the module has ``ORDERS`` of them: those of the first seeds."""
+    count = getattr(import_module(unit.tasks), "ORDERS", 0)
+    learners = [learner if seed == unit.seed else Replayed(task, seed, unit.horizon) for seed in range(count)]
+    return Orders(learners) if learners else None
 
 
 @cache
@@ -118,7 +127,7 @@ def row_of(case: Case, entry: Entry, *, trained: bool) -> Row:
             answer = Answer(None, 0, says=answer.says, loss=np.inf)
     loss, held_out = answer.loss, answer.held_out
     if answer.lr is not None and trained:
-        loss, held_out = final(case.learner.training(answer.lr)), case.learner.held_out(answer.lr)
+        loss, held_out = final(case.judge.training(answer.lr)), case.judge.held_out(answer.lr)
     return Row(
         entry.name,
         entry.code(),
