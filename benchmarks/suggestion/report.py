@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from figures import HEADINGS, Figures, Judged, Runs, comparison, figures
 from finders import FINDERS, HERE
 from pictures import draw
+from starts import sections
 from store import Row, read
 from truth import Truth
 from unit import TRUTHS, results_file, truth_file
@@ -62,7 +63,7 @@ def write(tasks: str, folder: Path) -> Path:
     for horizon in sorted({row.horizon for row in rows}):
         runs = _runs([row for row in rows if row.horizon == horizon], truths, refusals)
         table = {name: figures(some) for name, some in runs.items()}
-        parts.append(_section(horizon, runs, table))
+        parts += [_section(horizon, runs, table), *sections(module, runs)]
         horizons[str(horizon)] = {name: some.to_json() for name, some in table.items()}
         draw(runs, table, folder / f"{tasks}-{horizon}.png", f"{tasks} tasks, horizon {horizon}")
     (folder / f"{tasks}.md").write_text("\n".join(parts))
