@@ -110,7 +110,7 @@ class Watched(Bowl):
         return state
 
     def restore(self, state):
-        super().restore(state.state)
+        super().restore(state.state)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class Silent(Watched):

@@ -116,8 +116,8 @@ class Posterior:
         steps = np.arange(-reach, reach + 1) * GRID_OCTAVES
         kernel = np.exp(-0.5 * (steps / drift.deviation) ** 2)
         blurred = np.convolve(np.pad(likelihood, reach, mode="edge"), kernel / kernel.sum(), "valid")
-        moved: Floats = np.interp(self._grid + drift.mean, self._grid, blurred)
-        return moved
+        moved = np.interp(self._grid + drift.mean, self._grid, blurred)
+        return np.asarray(moved, dtype=np.float64)
 
 
 def _prior(grid: Floats, reading: Reading | None) -> Floats:
