@@ -18,7 +18,7 @@ def test_the_demo_finds_a_rate_checks_it_and_leaves_pictures_and_results(tmp_pat
     lr = result.suggestion.lr
     assert check.lrs.tolist() == [lr / 10, lr, lr * 10]
     assert check.losses.shape == (3, 60)
-    assert f"suggested learning rate is {lr:.3g}" in done.output.replace("\n", " ")
+    assert f"Suggested: {lr:.3g}." in " ".join(done.output.split())
     suggestion = lrfinder.load(tmp_path / "out" / "suggestion.json")
     assert isinstance(suggestion, lrfinder.Suggestion)
     assert suggestion.horizon == 60

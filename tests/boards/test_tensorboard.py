@@ -33,7 +33,7 @@ def test_tensorboard_has_the_losses_by_iteration_the_rate_the_words_and_the_figu
     assert [one.value for one in losses] == pytest.approx(result.losses)
     assert [one.step for one in losses] == list(range(90))
     assert board.Scalars("lrfinder/suggested_lr")[0].value == pytest.approx(result.suggestion.lr)
-    assert b"suggested learning rate is" in board.Tensors("lrfinder/in_words/text_summary")[0].tensor_proto.string_val[0]
+    assert b"Suggested:" in board.Tensors("lrfinder/in_words/text_summary")[0].tensor_proto.string_val[0]
     assert board.Images("lrfinder/figure")[0].encoded_image_string.startswith(b"\x89PNG")
 
 

@@ -1,5 +1,4 @@
 import math
-import re
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ def test_a_curve_that_carries_no_rate_gets_a_reason_and_what_to_do(losses):
     result = swept(losses)
     words = verdict(result)
     assert result.suggestion.lr is None
-    assert not re.search(r"suggested learning rate is", words)
+    assert "Suggested" not in words
     assert words.endswith(".")
 
 

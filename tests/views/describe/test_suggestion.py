@@ -22,7 +22,7 @@ def test_a_suggestion_is_explained_in_one_paragraph():
     for part in ("sweep of 90", "4 learning rates", "9 to 100 iterations each", "389 iterations in all", "training of 300"):
         assert part in words
     for part in (
-        "is 0.03; in about 8 of 10 cases, the best rate lies between 0.02 and 0.1.",
+        "Suggested: 0.03. In about 8 of 10 cases the best rate lies between 0.02 and 0.1.",
         "Confidence is high",
         NOTES["cliff nearby"],
         "between 0.015 and 0.06",

@@ -59,7 +59,6 @@ NOTES = {  # by the beginning of a note; any other note is shown as it is
     "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",
     "never diverges": "The loss never diverged, so the upper end is unknown: a higher last rate would show it.",
     "cliff nearby": "A cliff is nearby: training diverges at a rate not much higher, so err on the low side.",
-    "budget exhausted": "The iterations ran out before the interval was as narrow as it could be.",
     "extrapolated": "It is extrapolated to a training longer than any that was tried.",
 }
 
@@ -68,9 +67,9 @@ def suggestion_in_words(suggestion: Suggestion) -> str:
     """Return the rate, its interval, its confidence and its notes; or why there is no rate, and what to do."""
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
-    interval = f"in about 8 of 10 cases, the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}"
-    rate = f"The suggested learning rate is {suggestion.lr:.3g}; {interval}."
-    return " ".join([rate, TRUST[suggestion.confidence], *map(_explained, suggestion.notes)])
+    interval = f"In about 8 of 10 cases the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}."
+    trust = TRUST[suggestion.confidence]
+    return " ".join([f"Suggested: {suggestion.lr:.3g}.", interval, trust, *map(_explained, suggestion.notes)])
 
 
 def rate_marks(rate: Suggestion) -> list[Mark]:
