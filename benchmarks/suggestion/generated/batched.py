@@ -23,7 +23,7 @@ Batches = Callable[[int, int], tuple[Tensor, Tensor]]  # order, step -> inputs a
 
 @dataclass
 class Start:
-    """Where a training begins: flat weights, shape ``(weights,)``, the optimizer's state and its count of steps."""
+    """The start of a training: flat weights, shape ``(weights,)``, the optimizer's state and its count of steps."""
 
     weights: Tensor
     state: State

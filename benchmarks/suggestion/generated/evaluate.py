@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
     @property
     def held(self) -> bool:
-        """Whether the interval holds the best rate."""
+        """``True`` if the interval holds the best rate."""
         low, high = self.suggestion.low / HALF_RUNG, self.suggestion.high * HALF_RUNG
         return bool(low <= self.task.best_lr <= high)
 

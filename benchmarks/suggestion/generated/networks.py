@@ -110,8 +110,8 @@ class Sampled(nn.Module):
         """Return the negative evidence lower bound per feature, without its constant."""
         x, noise = inputs[:, : self.size], inputs[:, self.size :]
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
-        made = self.decoder(mean + torch.exp(0.5 * log_variance) * noise)
-        likelihood = 0.5 * (self.log_variance + (x - made) ** 2 * torch.exp(-self.log_variance)).mean()
+        decoded = self.decoder(mean + torch.exp(0.5 * log_variance) * noise)
+        likelihood = 0.5 * (self.log_variance + (x - decoded) ** 2 * torch.exp(-self.log_variance)).mean()
         divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
         return likelihood + divergence / self.size
 

@@ -52,7 +52,7 @@ def rates(setup: Setup) -> Tensor:
 
 
 class Beginning(NamedTuple):
-    """Where a recorded task begins, and how it came there."""
+    """The start of a recorded task, and how it came there."""
 
     kind: str
     batched: Batched
@@ -61,7 +61,7 @@ class Beginning(NamedTuple):
 
     @property
     def changed(self) -> bool:
-        """Whether the targets are others than before."""
+        """``True`` if the targets are others than before."""
         return bool(self.notes.get("changed"))
 
 

@@ -76,12 +76,12 @@ class Recording:
 
     @property
     def resumed(self) -> bool:
-        """Whether the training was under way."""
+        """``True`` if the training was under way."""
         return bool(self.settings["kind"] != "fresh")
 
     @property
     def facts(self) -> TrainingFacts:
-        """What a learner would know: an optimizer without a state does not show that it has made updates."""
+        """The facts that a learner would know: an optimizer without a state does not show that it has made updates."""
         optimizer = self.settings["optimizer"]
         trained = self.resumed and bool(self.settings["state_kept"]) and optimizer != "sgd"
         return TrainingFacts(FAMILIES.get(optimizer, "adaptive"), self.settings["batch"], trained)
@@ -99,7 +99,7 @@ class Recording:
 
     @cached_property
     def has_answer(self) -> bool:
-        """Whether some rate lowers the final loss on every order, by more than chance."""
+        """``True`` if some rate lowers the final loss on every order, by more than chance."""
         learned = self.ends[:, 0] - self.ends[:, 1 + int(self.regrets.argmin())]
         return bool(np.isfinite(learned).all() and learned.mean() > 3 * learned.std(ddof=1) / math.sqrt(len(learned)) > -1)
 
