@@ -1,5 +1,8 @@
 """Tests of exceptions that a rate causes, and of batches that are NaN before any update."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import math
 
 import numpy as np

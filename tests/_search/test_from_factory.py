@@ -30,7 +30,7 @@ class Interrupted(Bowl):
 
 @pytest.mark.parametrize("settings", [
     {}, {"horizon": 1000, "max_iterations": 2000}, {"max_iterations": 100}, {"schedule": one_cycle},
-    {"rates": [1e-4, 1e-3, 1e-2, 1e-1]},
+    {"rates": [1e-4, 1e-3, 1e-2, 1e-1]}, {"keep": 6},
 ])  # fmt: skip
 def test_it_is_the_suggestion_of_a_finder(settings):
     suggestion = lrfinder.suggest(noisy, **settings)

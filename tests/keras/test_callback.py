@@ -5,6 +5,7 @@ import pytest
 from keras_nets import BACKEND, batches, compiled, keras, layers, net, nothing
 
 from lrfinder import LRFinder, LRFinderError, RatesError, Stop
+from lrfinder._results.facts import TrainingFacts
 from lrfinder.errors import LearnerError
 from lrfinder.keras import KerasLearner, LRRangeTest
 from lrfinder.keras.testing import fingerprint
@@ -21,6 +22,15 @@ def test_it_finds_the_curve_of_the_finder_on_the_same_batches():
     assert test.result.lrs.tolist() == result.lrs.tolist()
     assert test.result.losses.tolist() == pytest.approx(result.losses.tolist(), rel=1e-5)
     assert test.result.stop is result.stop is Stop.LAST_RATE
+
+
+def test_the_curve_carries_what_is_known_about_the_training():
+    model, test = net("adam", inside=[]), LRRangeTest(rates=RATES, stopping=nothing)
+    model.fit(X, Y, callbacks=[test], **FIT)
+    assert test.result.settings.facts == TrainingFacts("adaptive")
+    model.fit(X, Y, **(FIT | {"epochs": 1}))
+    model.fit(X, Y, callbacks=[test], **FIT)
+    assert test.result.settings.facts == TrainingFacts("adaptive", trained=True)
 
 
 @pytest.mark.parametrize("rate", [0.01, keras.optimizers.schedules.CosineDecay(0.1, 100)], ids=["number", "schedule"])

@@ -1,5 +1,8 @@
 """Place in the data that collate functions keep: a restore and a replay return to it, or it is named."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import itertools
 import multiprocessing
 import warnings

@@ -1,5 +1,8 @@
 """Samplers that keep their place in lists and arrays: a restore and a replay return to it, and a training goes on."""
 
+# These tests set and read attributes that no type declares.
+# pyright: reportAttributeAccessIssue=false
+
 import array
 import itertools
 import random

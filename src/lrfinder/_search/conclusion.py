@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lrfinder._search.posterior import Posterior
     from lrfinder.analysis.reading import Reading
 
+OPEN_SIDE = 0.2  # probability that the best rate lies beyond the outermost probe, from which that is noted
 CLIFF_WITHIN_OCTAVES = 2.0  # above the rate
 SURE_REGRET, UNSURE_REGRET = 0.08, 0.12  # to be expected: up to the first confidence is high, above the second low
 SURE_SIGNAL, UNSURE_SIGNAL = 400.0, 5.0  # from the first confidence is high, below the second low
@@ -121,16 +122,18 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
     low, high = 2.0 ** min(low, choice.octave - least), 2.0 ** max(high, choice.octave + least)
     if not_repeatable:
         low, high = low / UNPAIRED_FACTOR, high * UNPAIRED_FACTOR
-    notes = [*_notes(curve, evidence, lr, length), *repeat_notes]
+    notes = [*_notes(curve, evidence, posterior, lr, length), *repeat_notes]
     return Suggestion(lr, low, high, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
-def _notes(curve: RangeTest, evidence: Evidence, lr: float, length: int) -> list[str]:
+def _notes(curve: RangeTest, evidence: Evidence, posterior: Posterior, lr: float, length: int) -> list[str]:
     best = evidence.best(length)
+    above = posterior.above(math.log2(best), length)
     failed = [rate for rate in evidence.runs if _fails(evidence, rate)]
     diverges = curve.stop in DIVERGENCE or curve.landmarks.diverges is not None or bool(failed)
     holds = {
-        "at the boundary": best in {min(evidence.runs), max(evidence.runs)},
+        "at the boundary": (best == min(evidence.runs) and 1 - above > OPEN_SIDE)
+        or (best == max(evidence.runs) and above > OPEN_SIDE),
         "never diverges": not diverges,
         "cliff nearby": any(lr < rate <= lr * 2**CLIFF_WITHIN_OCTAVES for rate in failed),
         "extrapolated": evidence.horizon >= EXTRAPOLATED_TIMES * length,

@@ -10,7 +10,7 @@ from lrfinder._factories import described
 from lrfinder._search.checkpoint import Checkpoint
 from lrfinder._search.driver import run_search
 from lrfinder._search.horizon import DEFAULT_HORIZON, check_epochs, horizon_of
-from lrfinder._search.search import SearchSettings
+from lrfinder._search.search import KEPT_STATES, SearchSettings
 from lrfinder.executors import InProcess
 from lrfinder.learner import adapted
 from lrfinder.schedules import constant, name_of
@@ -37,6 +37,7 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
     max_iterations: int = 650,
     rates: Iterable[float] | None = None,
     schedule: Schedule = constant,
+    keep: int = KEPT_STATES,
     executor: Executor | None = None,
     path: str | PathLike[str] | None = None,
     on_record: Callable[[Record], object] | None = None,
@@ -53,6 +54,7 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
             and were not needed, are reported in ``extra_iterations`` of the suggestion and do not count here.
         rates: those of the sweep.
         schedule: how the rate moves through the training.
+        keep: copies of the state that may be held at once, in each process that trains.
         executor: where the trials are trained: ``None`` is this process; or :class:`lrfinder.executors.Ray`.
         path: a checkpoint file, which is removed when the search ends; an interrupted search continues from it. No finished
             trial is trained again, but one that is lengthened starts from its beginning, since its end was in memory.
@@ -67,11 +69,12 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
     """
     lrs = None if rates is None else tuple(map(float, rates))
     check_epochs(horizon, epochs)
-    settings = SearchSettings.checked(horizon, max_iterations, lrs, schedule)
+    settings = SearchSettings.checked(horizon, max_iterations, lrs, schedule, keep)
     identity = {
         "factory": described(factory),
         "horizon": settings.horizon if epochs is None else f"{float(epochs)} epochs",
         "max_iterations": settings.max_iterations,
+        "keep": settings.keep,
         "rates": None if lrs is None else list(lrs),
         "schedule": [name_of(schedule), *(float(schedule(k / POINTS)) for k in range(POINTS))],  # several may share a name
     }

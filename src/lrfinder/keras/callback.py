@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from lrfinder._results.records import Stop
@@ -10,11 +11,12 @@ from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import keras
 from lrfinder.keras.learner import check_compiled, is_built, loss_in
-from lrfinder.keras.rates import ModelRate
+from lrfinder.keras.rates import ModelRate, facts_of
 from lrfinder.keras.state import FRAMEWORK, functions_of, global_generators
 from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder._results.results import RangeTest
     from lrfinder._sweep import SweepOptions
 
@@ -58,6 +60,7 @@ class LRRangeTest(keras.callbacks.Callback):
         self._rate: ModelRate | None = None
         self._was_built = True
         self._result: RangeTest | None = None
+        self._facts: TrainingFacts | None = None  # from the beginning of the fit
 
     @property
     def result(self) -> RangeTest:
@@ -104,6 +107,7 @@ class LRRangeTest(keras.callbacks.Callback):
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)
         self._sweep = SweepRecorder.of(self._plan)
+        self._facts = facts_of(self.model)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Set the rate, and reset the metrics, so that the loss is that of the batch, not a running mean."""
@@ -119,7 +123,7 @@ class LRRangeTest(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Restore everything; the result is available."""
-        self._result = self._sweep.result(self._plan.settings, Stop.DATA_ENDED)
+        self._result = self._sweep.result(replace(self._plan.settings, facts=self._facts), Stop.DATA_ENDED)
         randomness_of_block = self._randomness
         self.restore()
         self._randomness = randomness_of_block

@@ -6,13 +6,12 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, input_target_weights
 from lrfinder.keras.first_use import FirstUse
-from lrfinder.keras.rates import ModelRate, innermost_optimizer
+from lrfinder.keras.rates import ModelRate, facts_of, innermost_optimizer
 from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
@@ -20,6 +19,8 @@ from lrfinder.replay import batches_per_pass, peek, stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from lrfinder._results.facts import TrainingFacts
 
 _backend: Any = importlib.import_module("keras.src.backend")
 
@@ -110,9 +111,7 @@ class KerasLearner(BaseLearner):
 
     def facts(self) -> TrainingFacts:
         """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
-        optimizer = innermost_optimizer(self._model)
-        family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
-        return TrainingFacts(family, self._batches.examples(), trained=int(optimizer.iterations) > 0)
+        return facts_of(self._model, self._batches.examples())
 
     def parts(self) -> list[object]:
         """Return the model, its layers, variables and optimizer, none of which two threads may train at once."""

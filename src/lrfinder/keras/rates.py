@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder.errors import OptimizerError
 from lrfinder.keras._framework import jax, keras, tensorflow
 
@@ -94,3 +95,10 @@ def innermost_optimizer(model: Any) -> Any:
         message = "The model was compiled without an optimizer; compile it with one: model.compile(optimizer=..., loss=...)."
         raise OptimizerError(message)
     return optimizer
+
+
+def facts_of(model: Any, batch_size: int | None = None) -> TrainingFacts:
+    """Return the family of a model's optimizer, and whether it has made updates before."""
+    optimizer = innermost_optimizer(model)
+    family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
+    return TrainingFacts(family, batch_size, trained=int(optimizer.iterations) > 0)

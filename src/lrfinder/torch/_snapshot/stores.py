@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Key = TypeVar("Key")
 
-MIN_FREE_RATIO = 16  # free bytes of an accelerator over the bytes of a copy; ``suggest`` holds three unless ``keep`` says more
+MIN_FREE_RATIO = 16  # free bytes of an accelerator over the bytes of a copy; ``suggest`` holds at least two
 _CHUNK_BYTES = 1 << 24  # written to disk at a time
 _ALIGNED_BYTES = 64  # also a multiple of every dtype's size
 
