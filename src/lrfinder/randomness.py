@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from lrfinder._state.attributes import attributes_of, is_entered
-from lrfinder._state.callables import is_function, is_own_code, reached
+from lrfinder._state.attributes import attributes_of, is_entered, package_of
+from lrfinder._state.callables import attributes_named, is_function, is_own_code, methods_of, reached
 from lrfinder._state.data_attributes import DataAttributes
 from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _FRAMEWORKS = frozenset({"torch", "keras", "tensorflow", "jax", "jaxlib", "mxnet"})  # whose other objects are not entered
 _MAX_MEMBERS = 1000  # of a container that is searched; a longer one holds samples
+_OWN_PACKAGE = __name__.partition(".")[0]  # whose objects a collator may lead to, as a method of the script does
 _MAX_OBJECTS = 10_000  # in which generators are searched
 _NOT_RESTORED = (
     "What makes the batches holds {}, an iterator or an object of another process, which is not restored: batches after a "
@@ -126,9 +127,11 @@ def data_generators(
     owners: list[ObjectOwner | FunctionOwner] = []
     seen: set[int] = set()
     pending: list[tuple[str, object, bool]] = [("", data, False)]  # the last: whether it makes batches of samples
+    lost: list[str] = []  # the names of what a restore does not reach
+    code: list[object] = []  # the functions and objects that make batches
     while pending:
         name, value, makes_batches = pending.pop()
-        if id(value) in seen:
+        if id(value) in seen or (makes_batches and package_of(type(value)) == _OWN_PACKAGE):
             continue
         seen.add(id(value))
         makes_batches |= name == "collate_fn"
@@ -143,12 +146,31 @@ def data_generators(
             if makes_batches:
                 owners += _owners(name, value)
             pending.extend((key, member, makes_batches) for key, member in _members(name, value, inside))
-        if is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)):
-            warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=2)
+        code += [value] * makes_batches
+        lost += [name] * (is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)))
+    _name_lost(lost, code)
     if not owners:
         return tuple(found)
     place = DataAttributes(owners, (NUMPY, SHARED, *arrays))
     return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
+
+
+def _name_lost(names: Iterable[str], code: Sequence[object]) -> None:
+    """Warn about what a restore does not reach, except for attributes that only other methods of an object use."""
+    for name in names:
+        if not name.isidentifier() or name in _names_used(code):
+            warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=3)
+
+
+def _names_used(code: Sequence[object]) -> set[str]:
+    """Return the names that functions and callable objects use, and so on for the methods that these names call."""
+    functions = [one for one in code if isinstance(one, FunctionType)]
+    names = {name for one in functions for name in (*one.__code__.co_freevars, *one.__code__.co_names)}
+    methods = [pair for one in code if _is_of_user(one) for pair in methods_of(type(one))]
+    called = {"__call__", *names}
+    while more := {name for method, function in methods if method in called for name in attributes_named(function)} - called:
+        called |= more
+    return called
 
 
 def _holds_place(name: str, value: object) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import functools
 import mmap
-import multiprocessing
 import random
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -126,8 +125,8 @@ class Training:
         for seed in (torch.manual_seed, random.seed, np.random.seed):
             seed(7)
         self._fault = None
-        self.calls = multiprocessing.Value("i", 0)  # of the fault's point; an attribute would be restored with the training
-        self.refuses = multiprocessing.Value("b", 0)  # a restore, as long as it is not 0
+        self.calls = Shared()  # of the fault's point; an attribute would be restored with the training
+        self.refuses = Shared()  # a restore, as long as it is not 0
         self.countdown = Shared()  # to the fault, for a worker process of the loader
         self.net = Net(self.at)
         self.optimizer = Adam(self.net.parameters(), lr=0.01)

@@ -282,3 +282,26 @@ def test_a_value_of_another_process_is_named_and_the_check_reports_it():
         with pytest.warns(LRFinderWarning, match="holds kept, an iterator or an object of another process"):
             learner = TorchLearner(model, sgd(model), nn.CrossEntropyLoss(), data)
         assert any("kept" in name for name in lrfinder.check(learner).lost)
+
+
+class Script:
+    """A script as one object, whose collate function is one of its methods."""
+
+    def __init__(self):
+        self.seen = 0
+        self.losses = iter([])  # of another method
+        self.loader = DataLoader(pairs(), batch_size=8, collate_fn=self.collate)
+
+    def collate(self, samples):
+        self.seen += 1
+        return default_collate(samples)
+
+
+def test_an_iterator_that_other_methods_use_gives_no_warning():
+    script = Script()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = net()
+        script.learner = TorchLearner(model, sgd(model), nn.CrossEntropyLoss(), script.loader)
+        script.learner.find(max_iterations=20)
+    assert script.seen == 0

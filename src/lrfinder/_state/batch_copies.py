@@ -11,7 +11,6 @@ import copy
 import sys
 import zlib
 from collections import deque
-from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, range, slice, type(Ellipsis), type(NotImplemented)})
 _CONTAINERS = (dict, list, deque, bytearray, array.array, set, frozenset)  # the last four hold only what cannot change
+_DEEPEST = 5  # containers within one another that are looked through for the number of examples
 _DIGESTED_BYTES = 1 << 16  # of each end of an array
 
 _Copies = dict[int, tuple[object, Any]]  # by its id each original, which keeps the id from being used again, and its copy
@@ -41,13 +41,18 @@ def copied(batch: Any, leaf: Leaf = lambda _: None) -> Any:
     return _copied(batch, leaf, {})
 
 
-def examples_in(batch: Any) -> int | None:
-    """Return the length of the first axis of the first array in a batch; ``None`` where there is no array."""
+def examples_in(batch: Any, depth: int = _DEEPEST) -> int | None:
+    """Return the length of the first axis of the first array in a batch; ``None`` where there is no array.
+
+    Containers and objects are looked through, ``depth`` of them within one another.
+    """
     shape = getattr(batch, "shape", None)
     if isinstance(shape, tuple):
         return int(shape[0]) if shape else None
-    parts = batch.values() if isinstance(batch, Mapping) else batch if isinstance(batch, list | tuple) else ()
-    return next((count for count in map(examples_in, parts) if count is not None), None)
+    if type(batch) in _ATOMS or not depth:
+        return None
+    counts = (examples_in(part, depth - 1) for part in _parts(batch) or ())
+    return next((count for count in counts if count is not None), None)
 
 
 def _copied(value: Any, leaf: Leaf, copies: _Copies) -> Any:

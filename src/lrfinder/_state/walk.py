@@ -106,7 +106,8 @@ class Walk:
     def visit_callables(self, callables: Mapping[str, object]) -> None:
         """Visit objects that were given to be called, and what functions reach, those included that were found so far."""
         given = [(name, function) for name, function in callables.items() if function is not None]
-        self._visit([(_Path(None, name), owner_of(one)) for name, one in given], self._enter)
+        for name, function in given:
+            self._visit([(_Path(None, name), owner_of(function))], self._enter, MAX_OBJECTS)
         self._functions.extend(given)
         undecided: list[Reached] = []
         while self._functions or self._reached or undecided:

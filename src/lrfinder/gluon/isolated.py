@@ -15,6 +15,7 @@ from lrfinder.wrappers import Wrapper
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder.gluon.learner import GluonLearner
     from lrfinder.learner import Learner
 
@@ -61,6 +62,10 @@ class Isolated(Wrapper):
             self._child = _Child(self.learner)
         return self._child.iteration(lr)
 
+    def facts(self) -> TrainingFacts | None:
+        """Return what the inner learner knows, from the child if there is one: it alone has seen batches."""
+        return super().facts() if self._child is None else self._child.call("facts")
+
     def snapshot(self) -> IsolatedState:
         """Return a token; the state itself is this process."""
         if self._child is not None and self._states:
@@ -93,15 +98,19 @@ class _Child:
         there.close()
 
     def iteration(self, lr: float) -> float:
-        self._here.send(lr)
+        return float(self.call("iteration", lr))
+
+    def call(self, method: str, *arguments: float) -> Any:
+        """Call a method of the learner in the child; return its result, or raise its exception."""
+        self._here.send((method, arguments))
         try:
-            loss, error = self._here.recv()
+            result, error = self._here.recv()
         except EOFError:
             message = f"The child process ended with code {self._process.exitcode} in the middle of an iteration."
             raise LearnerError(message) from None
         if error is not None:
             raise error
-        return loss
+        return result
 
     def end(self) -> None:
         self._here.close()
@@ -113,13 +122,13 @@ def _serve(learner: Learner[Any], requests: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes, and the parent ends this one
     while True:
         try:
-            lr = requests.recv()
+            method, arguments = requests.recv()
         except EOFError:
             return
         try:
-            answer: tuple[float, Exception | None] = (float(learner.iteration(lr)), None)
+            answer: tuple[Any, Exception | None] = (getattr(learner, method)(*arguments), None)
         except Exception as error:  # noqa: BLE001  (sent to the parent)
-            answer = (0.0, _picklable(error))
+            answer = (None, _picklable(error))
         requests.send(answer)
 
 

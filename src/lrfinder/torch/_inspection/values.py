@@ -59,7 +59,8 @@ def inner_tensors(tensor: Tensor) -> list[tuple[str, Tensor]]:
     """Return the tensors that a tensor is made of, by name; none for a plain one."""
     if callable(getattr(type(tensor), "__tensor_flatten__", None)):
         names: list[str] = cast("Any", tensor).__tensor_flatten__()[0]
-        return [(name, getattr(tensor, name)) for name in names]
+        parts = ((name, getattr(tensor, name)) for name in names)
+        return [(name, part) for name, part in parts if isinstance(part, Tensor)]  # DTensor names its mesh, too
     if tensor.is_nested and tensor.layout is torch.strided:
         return [("values", tensor.values()), ("sizes", cast("Any", tensor)._nested_tensor_size())]  # noqa: SLF001
     detached = tensor.detach() if tensor.layout in SPARSE_PARTS else tensor
