@@ -8,6 +8,7 @@ catch are here too.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._results.facts import TrainingFacts
 from lrfinder._results.records import Difference, Order, Probe, Record, Settings, Status, Stop
 from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 from lrfinder.errors import (
@@ -86,6 +87,7 @@ __all__ = [
     "Stop",
     "StoppingCriterion",
     "Suggestion",
+    "TrainingFacts",
     "Validated",
     "check",
     "constant",

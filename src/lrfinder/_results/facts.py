@@ -13,7 +13,8 @@ class TrainingFacts:
     """The facts that a learner knows about its training.
 
     Attributes:
-        optimizer: the family of its optimizer, as :func:`optimizer_family` returns it; ``None`` for others.
+        optimizer: the family of its optimizer: ``"sgd"``, ``"momentum"``, ``"adaptive"`` (Adam, RMSprop and the like),
+            ``"sign"`` (Lion and the like) or ``"adagrad"``; ``None`` for others.
         batch_size: the number of examples in an update; ``None`` where it is not known.
         trained: whether the optimizer has made updates before.
     """

@@ -54,6 +54,7 @@ REFUSALS: dict[Status, str] = {
         "the loss. Then leave the batch out."
     ),
 }
+READ_FROM_CURVE = "It is read from the curve alone: from where its loss falls, and from where it rises again."
 NOTES = {  # by the beginning of a note; any other note is shown as it is
     "no fall": "The loss never falls within the sweep; the rate lies as far below its rise as good rates usually do.",
     "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",
@@ -68,8 +69,9 @@ def suggestion_in_words(suggestion: Suggestion) -> str:
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
     interval = f"In about 8 of 10 cases the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}."
-    trust = TRUST[suggestion.confidence]
-    return " ".join([f"Suggested: {suggestion.lr:.3g}.", interval, trust, *map(_explained, suggestion.notes)])
+    how = () if suggestion.probes else (READ_FROM_CURVE,)
+    parts = (f"Suggested: {suggestion.lr:.3g}.", interval, *how, TRUST[suggestion.confidence])
+    return " ".join([*parts, *map(_explained, suggestion.notes)])
 
 
 def rate_marks(rate: Suggestion) -> list[Mark]:
