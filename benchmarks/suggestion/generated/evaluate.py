@@ -158,9 +158,10 @@ def longer(tasks: Sequence[Recording]) -> Iterator[str]:
     """Yield the table of long trainings, searched with 650 iterations and the library's own weights."""
     head = ("horizon, start", "tasks", "median", "p90", f"within {GOOD}", "interval holds", "octaves")
     yield f"\n## Longer trainings\n\n| {' | '.join(head)} |\n|{'---|' * len(head)}"
-    for index, horizon in enumerate(HORIZONS):
+    for kind, index, horizon in ((kind, *pair) for kind, horizons in HORIZONS.items() for pair in enumerate(horizons)):
         for resumed in (False, True):
-            found = list(_judged([task for task in tasks if task.resumed is resumed and task.has_answer], index, horizon))
+            chosen = [task for task in tasks if task.resumed is resumed and task.has_answer]
+            found = list(_judged(chosen, kind, index, horizon))
             regret, octaves, held = np.array(found).T
             spread = ", ".join(f"{value:+.1f}" for value in np.nanquantile(octaves, [0.1, 0.5, 0.9]))
             yield (
@@ -169,10 +170,10 @@ def longer(tasks: Sequence[Recording]) -> Iterator[str]:
             )
 
 
-def _judged(tasks: Sequence[Recording], index: int, horizon: int) -> Iterator[tuple[float, float, float]]:
+def _judged(tasks: Sequence[Recording], kind: str, index: int, horizon: int) -> Iterator[tuple[float, float, float]]:
     """Yield the regret of each suggestion, its distance from the best rate and whether the interval holds that."""
     for task in tasks:
-        ends = long_ends(task)
+        ends = long_ends(task, kind)
         regrets_ = None if ends is None else ends.regrets(index)
         if ends is None or regrets_ is None:
             continue

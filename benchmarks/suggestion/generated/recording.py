@@ -207,9 +207,9 @@ class LongEnds:
         return np.clip((ends[1:] - ends[1:].min()) / learned, 0, 1)
 
 
-def long_ends(task: Recording, folder: Path = RECORDINGS) -> LongEnds | None:
-    """Return the ends of long trainings of a task, where they were recorded."""
-    path = folder / f"long-{task.name}.npz"
+def long_ends(task: Recording, kind: str = "long", folder: Path = RECORDINGS) -> LongEnds | None:
+    """Return the ends of long trainings of a task, where they were recorded; ``kind`` begins the names of their files."""
+    path = folder / f"{kind}-{task.name}.npz"
     if not path.exists():
         return None
     with np.load(path) as stored:
