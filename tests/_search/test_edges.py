@@ -199,3 +199,54 @@ def test_a_first_batch_that_is_nan_is_named_by_a_range_test():
     assert suggestion.status == "a batch is not finite before any update"
     assert "batch 0 is NaN before any update (the first batch is 0)" in suggestion.notes
     assert "lower" not in suggestion.explain()
+
+
+class Endless(Critic):
+    """A loss that falls ever faster, until it is minus infinity."""
+
+    position = 1.0
+
+    def loss(self, x, k):
+        return -x
+
+    def step(self, x, lr):
+        return min(x * (1 + 50 * lr), math.inf)
+
+
+@pytest.mark.parametrize("max_iterations", [350, 650, 1050])
+def test_a_loss_that_falls_to_minus_infinity_has_no_rate(max_iterations):
+    suggestion = LRFinder(Endless()).suggest(max_iterations=max_iterations)
+    assert suggestion.status == "the loss falls without end"
+    assert suggestion.lr is None
+
+
+class OneBadBatch(Bowl):
+    """A training whose data have one batch that is NaN, after those that are trained at the rate 0."""
+
+    def __init__(self):
+        super().__init__(curvature=5.0, noise=0.05)
+        self.count = 0
+
+    def iteration(self, lr):
+        self.count += 1
+        return math.nan if self.count == 121 else super().iteration(lr)
+
+    def snapshot(self):
+        return super().snapshot(), self.count
+
+    def restore(self, state):
+        inner, self.count = state
+        super().restore(inner)
+
+
+def test_a_batch_that_is_nan_in_every_probe_is_named():
+    suggestion = LRFinder(OneBadBatch()).suggest()
+    assert suggestion.lr is None
+    assert "batch 120 is NaN at all rates tried (the first batch is 0)" in suggestion.notes
+    assert suggestion.status == "a batch is not finite before any update"
+
+
+def test_confidence_is_not_high_at_the_boundary():
+    suggestion = LRFinder(Bowl(curvature=0.001)).suggest(rates=[0.01, 0.1])
+    assert "at the boundary" in suggestion.notes
+    assert suggestion.confidence != "high"

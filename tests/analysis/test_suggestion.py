@@ -155,3 +155,16 @@ def test_a_suggestion_lies_within_the_rates_tried(losses, falling):
     lrs = np.geomspace(1e-6, 1, len(losses))
     suggestion = suggestion_from_curve(lrs, sorted(losses, reverse=True) if falling else losses)
     assert suggestion.lr is None or lrs[0] <= suggestion.low <= suggestion.lr <= suggestion.high <= lrs[-1]
+
+
+def test_a_curve_that_ends_far_above_its_level_keeps_the_rate_below_its_end():
+    lrs = np.geomspace(1e-6, 2.8e-4, 60)
+    fall = np.where(lrs > 1e-5, -8.0, 0.0) * np.clip(np.log2(lrs / 1e-5), 0, 1)
+    losses = 10 + fall + 150 * (lrs / lrs[-1]) ** 6 + np.random.default_rng(0).normal(0, 3, 60)
+    assert suggestion_from_curve(lrs, losses).lr <= lrs[-1] / 4
+
+
+def test_data_that_end_long_before_the_curve_shows_anything_give_no_rate():
+    lrs = np.geomspace(1e-7, 2e-6, 15)
+    suggestion = suggestion_from_curve(lrs, 2 - 1e3 * lrs, TrainingFacts("sgd", 32), paired=True)
+    assert suggestion.status == "too few points"

@@ -123,6 +123,8 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
     if not_repeatable:
         low, high = low / UNPAIRED_FACTOR, high * UNPAIRED_FACTOR
     notes = [*_notes(curve, evidence, posterior, lr, length), *repeat_notes]
+    if confidence == "high" and "at the boundary" in notes:
+        confidence = "medium"
     return Suggestion(lr, low, high, confidence, Status.OK, tuple(notes), iterations, horizon, curve, tuple(probes))
 
 
@@ -145,7 +147,7 @@ def _fails(evidence: Evidence, lr: float) -> bool:
     """Return whether the longest probe at ``lr`` is not finite to its end, or ends as high as the untrained model."""
     length = max(evidence.runs[lr])
     scores = evidence.scores(length)
-    return float(scores.losses[scores.lrs == lr][0]) >= scores.level
+    return float(scores.losses[scores.lrs == lr][0]) > scores.level + float(evidence.untrained.std())
 
 
 def _confidence(regret: float, signal: float, times: float) -> Confidence:

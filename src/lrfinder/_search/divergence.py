@@ -114,8 +114,7 @@ def name_batch(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> Non
         return
     if max(losses[-4:-1]) > max(losses[: len(losses) // 2]):
         return
-    lowest = min(record.lr for record in recorder.records)
-    calm = SweepRecorder([lowest] * len(losses))
+    calm = SweepRecorder([0.0] * len(losses))
     learner.restore(start)
     with suppress(Exception):  # no second exception hides the result
         run_sweep(trainer_of(learner, calm.lrs), calm)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 BEYOND_SWEEP_OCTAVES = 4.0  # that a search may leave the rates of its sweep by, to either side
 EDGE_OCTAVES = 2.0  # from the edge, within which no higher probe can follow
+NAN_OCTAVES = 1.0  # between rates that become NaN at one batch, from which the batch is the reason
 ENDLESS_FALL_TIMES = 10.0  # the size of the untrained loss, beyond which a fall may have no end
 ENDLESS_FALL_PER_OCTAVE = math.sqrt(2)  # factor of the fall from rate to rate, from which no end of it is in sight
 
@@ -55,12 +56,12 @@ def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Seque
     if len(untrained) == len(at_zero) and (note := batch_not_finite(untrained)):
         status = suggestion.status if suggestion.lr is not None else Status.NOT_FINITE_UNTRAINED
         return replace(suggestion, status=status, notes=(*suggestion.notes, note))
-    if suggestion.lr is None or suggestion.curve is None or not suggestion.probes:
+    if note := _batch_of_all_probes(suggestion.probes, len(untrained)):
+        return _refused(replace(suggestion, notes=(*suggestion.notes, note)), Status.NOT_FINITE_UNTRAINED)
+    if reason := _reason(suggestion, untrained):
+        return _refused(suggestion, reason)
+    if suggestion.lr is None or not suggestion.probes:
         return suggestion
-    if _has_no_effect(suggestion.curve, suggestion.probes):
-        return _refused(suggestion, Status.NO_EFFECT)
-    if _falls_without_end(suggestion.probes, untrained):
-        return _refused(suggestion, Status.FALLS_WITHOUT_END)
     if suggestion.probes[-1].lr * 2**EDGE_OCTAVES > limit and _is_best_at_edge(suggestion.probes):
         reach = f"give rates= that reach {limit * 2**BEYOND_SWEEP_OCTAVES:.2g}"
         return replace(suggestion, notes=(*suggestion.notes, f"at the edge of the search: to try higher rates, {reach}"))
@@ -72,6 +73,33 @@ def with_raised(suggestion: Suggestion, raised: Mapping[float, str]) -> Suggesti
     probes = tuple(replace(one, stop=Stop.RAISED) if one.lr in raised else one for one in suggestion.probes)
     notes = [*(() if suggestion.curve is None else suggestion.curve.notes), *(raised[lr] for lr in sorted(raised))]
     return replace(suggestion, probes=probes).with_notes(*notes, raised=bool(notes))
+
+
+def _reason(suggestion: Suggestion, untrained: Sequence[float]) -> Status | None:
+    """Return why the probes have no best rate, if they have none."""
+    if any(probe.losses[-1:] == (-math.inf,) for probe in suggestion.probes):
+        return Status.FALLS_WITHOUT_END
+    if suggestion.lr is None or suggestion.curve is None or not suggestion.probes:
+        return None
+    if _has_no_effect(suggestion.curve, suggestion.probes):
+        return Status.NO_EFFECT
+    return Status.FALLS_WITHOUT_END if _falls_without_end(suggestion.probes, untrained) else None
+
+
+def _batch_of_all_probes(probes: Sequence[Probe], untrained: int) -> str | None:
+    """Return a note that names the batch at which probes became NaN, if all that reached it did, at rates far apart.
+
+    Of the first batches, whose untrained losses are known to be finite, none is the reason.
+    """
+    ends = {len(probe.losses) for probe in probes if probe.losses and math.isnan(probe.losses[-1])}
+    end = ends.pop() if len(ends) == 1 else 0
+    if end <= untrained:
+        return None
+    reached = [probe for probe in probes if len(probe.losses) >= end]
+    far_apart = len(reached) > 1 and reached[-1].lr >= reached[0].lr * 2**NAN_OCTAVES
+    if not far_apart or any(len(probe.losses) > end for probe in reached):
+        return None
+    return f"batch {end - 1} is NaN at all rates tried (the first batch is 0)"
 
 
 def _refused(suggestion: Suggestion, status: Status) -> Suggestion:

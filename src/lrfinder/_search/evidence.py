@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lrfinder.analysis.curve import LARGEST_LOSS
 from lrfinder.analysis.endings import search_score, search_window
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ class Evidence:
     def signal(self, length: int) -> float:
         """Return what the best probe of that length has learned, over the largest standard error among all of them."""
         scores, window = self.scores(length), search_window(length)
-        end = self.runs[self.best(length)][length][-window:]
+        end = np.clip(np.nan_to_num(self.runs[self.best(length)][length][-window:]), -LARGEST_LOSS, LARGEST_LOSS)
         error = float(scores.errors.max()) or float(end.std()) / math.sqrt(window)
         return (scores.level - float(scores.losses.min())) / max(error, float(np.finfo(float).tiny))
 
@@ -121,6 +122,5 @@ class Evidence:
 def _error(losses: Losses, best: Losses, length: int) -> float:
     """Return the standard error of the difference of two ends; 0 where a probe did not reach its end."""
     window = search_window(length)
-    if len(losses) < length or len(best) < length:
-        return 0.0
-    return float((losses[-window:] - best[-window:]).std() / math.sqrt(window))
+    ends = np.array([losses[-window:], best[-window:]]) if min(len(losses), len(best)) == length else np.array([np.nan])
+    return float(np.diff(ends, axis=0).std() / math.sqrt(window)) if np.isfinite(ends).all() else 0.0

@@ -26,6 +26,7 @@ from lrfinder._search.rounds import next_trials, rounds_of
 from lrfinder._search.schedule_check import check_schedule
 from lrfinder._search.trial import Trial, rates_of, stop_of
 from lrfinder._search.valley import valley
+from lrfinder.analysis.curve import LARGEST_LOSS
 from lrfinder.analysis.reading import usual
 from lrfinder.errors import RatesError
 from lrfinder.rates import checked, several
@@ -257,7 +258,8 @@ class Search:
 
     def _note_run(self, trial: Trial) -> None:
         """Store what a trial says about its length and, at a constant rate, about all shorter ones."""
-        losses = np.array(self._losses[trial.lr])
+        recorded = np.array(self._losses[trial.lr])
+        losses = np.where(np.isfinite(recorded), np.clip(recorded, -LARGEST_LOSS, LARGEST_LOSS), recorded)  # squares do not overflow
         runs = self._runs.setdefault(trial.lr, {})
         shorter = [length for length in self._lengths if length < trial.length] if self._is_constant else []
         runs |= {length: losses[:length] for length in (*shorter, trial.length)}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
+MOST_DOUBLINGS = 6.0  # below the least fraction, over which the drift is taken to go on
+
+
 class Drift(NamedTuple):
     """The distance, in octaves, by which the best rate of a part of a training lies above that of the whole."""
 
@@ -64,7 +67,7 @@ class Valley:
         logs = np.log2(self.fractions)
         at = math.log2(min(fraction, 1.0))
         mean, deviation = (float(np.interp(at, logs, column)) for column in self.drift.T)
-        beyond = max(0.0, float(logs[0]) - at)  # doublings
+        beyond = min(max(0.0, float(logs[0]) - at), MOST_DOUBLINGS)
         slope = (self.drift[0] - self.drift[-1]) / -logs[0]
         return Drift(mean + beyond * float(slope[0]), math.hypot(deviation, beyond * float(slope[1])))
 

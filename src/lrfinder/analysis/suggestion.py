@@ -28,6 +28,7 @@ MAX_POINTS = 2000  # more are averaged first: they cost time without effect
 CLOSE_STANDARD_ERRORS = 2.0  # of a difference: smoothed losses within it may be equal
 RISE_DEVIATIONS = 3.0  # of the number of rising pairs less that of falling ones
 PEAK_FACTOR = 2.0  # a cycle is as long below its mean as above it, and its mean should be near the constant rate
+BELOW_END_FACTOR = 4.0  # of the rate at which a curve that diverges ends
 CLIFF_DISTANCE_FACTOR = math.sqrt(2)
 
 
@@ -60,7 +61,10 @@ def suggestion_from_curve(
     lowest, highest = float(curve.lrs[0]), float(curve.lrs[-1])
     if seen.lowest is None and found.lr < lowest:
         return _none(Status.UNSTABLE, iterations)
-    lr, low, high = (min(max(rate, lowest), highest) for rate in _widened(seen, found))
+    found = _below_divergence(curve, _widened(seen, found), paired=paired)
+    if found.low > highest:  # the data ended long before the curve shows anything
+        return _none(Status.TOO_FEW_POINTS, iterations)
+    lr, low, high = (min(max(rate, lowest), highest) for rate in found)
     at_boundary = seen.lowest == len(seen.lrs) - 1 or lr in {lowest, highest}
     notes = {
         NO_FALL: seen.lowest is None,
@@ -108,6 +112,19 @@ def _widened(seen: Shape, found: Reading) -> Reading:
     close = seen.lrs[: seen.diverges][(seen.smoothed - seen.smoothed[seen.lowest] <= difference)[: seen.diverges]]
     below, above = close[0] / seen.lrs[seen.lowest], close[-1] / seen.lrs[seen.lowest]
     return Reading(found.lr, min(found.low, found.lr * float(below)), max(found.high, found.lr * float(above)))
+
+
+def _below_divergence(curve: FinitePart, found: Reading, *, paired: bool) -> Reading:
+    """Keep the rate below the end of a curve that has risen there by more than it ever fell.
+
+    A paired curve, whose lowest loss is no accident of a batch, keeps it below that as well.
+    """
+    level, lowest = float(np.median(curve.losses[: max(3, len(curve.losses) // 10)])), int(curve.losses.argmin())
+    if curve.losses[-1] - level <= level - curve.losses[lowest]:
+        return found
+    most = curve.lrs[-1] / BELOW_END_FACTOR
+    lr = min(found.lr, float(min(most, curve.lrs[lowest]) if paired else most))
+    return Reading(lr, min(found.low, lr), max(found.high, lr))
 
 
 def _thinned(curve: FinitePart) -> FinitePart:
