@@ -259,7 +259,8 @@ class Search:
     def _note_run(self, trial: Trial) -> None:
         """Store what a trial says about its length and, at a constant rate, about all shorter ones."""
         recorded = np.array(self._losses[trial.lr])
-        losses = np.where(np.isfinite(recorded), np.clip(recorded, -LARGEST_LOSS, LARGEST_LOSS), recorded)  # squares do not overflow
+        limited = np.clip(recorded, -LARGEST_LOSS, LARGEST_LOSS)  # so that squares do not overflow
+        losses = np.where(np.isfinite(recorded), limited, recorded)
         runs = self._runs.setdefault(trial.lr, {})
         shorter = [length for length in self._lengths if length < trial.length] if self._is_constant else []
         runs |= {length: losses[:length] for length in (*shorter, trial.length)}
