@@ -1,7 +1,7 @@
 """Tests of the edges of a search: how far it may go, and what ends without a rate."""
 
 # These tests set and read attributes that no type declares.
-# pyright: reportAttributeAccessIssue=false
+# pyright: reportAttributeAccessIssue=false, reportAssignmentType=false
 
 import math
 
