@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PASSED_OVER = {type(None), bool, int, float, complex, str, bytes, *weakref.ProxyTypes, weakref.ReferenceType}
 _MUTABLE_CONTAINERS = (dict, list, set, deque)
-_PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
+PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
 _IMMUTABLE_CONTAINERS = (tuple, frozenset)
 
 
@@ -39,9 +39,9 @@ class Node(NamedTuple):
 def builtin_node(value: object) -> Node | None:
     """Return the node of a container or an array, with its attributes if its class is a subclass; None for other values."""
     kind = type(value)
-    if kind in _PLAIN_CONTAINERS:
+    if kind in PLAIN_CONTAINERS:
         container: Any = value
-        return _container(container, kind) if container else Node(partial(_empty, container))  # as most of a module's are
+        return _container(container, kind) if container else Node(partial(emptied, container))  # as most of a module's are
     if isinstance(value, _MUTABLE_CONTAINERS):
         base = next(base for base in (OrderedDict, *_MUTABLE_CONTAINERS) if base in kind.__mro__)
         contents, attributes = _container(value, base), object_node(value)
@@ -103,7 +103,7 @@ def _container(value: Any, base: type) -> Node:
     return Node(partial(_restore_contents, value, contents, base), children)
 
 
-def _empty(container: Any) -> None:
+def emptied(container: Any) -> None:
     if container:
         container.clear()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from lrfinder._state.attributes import attributes_of
 from lrfinder._state.callables import attributes_named, class_values, is_function, methods_of, owner_of, reached
 from lrfinder._state.framework import MAX_OBJECTS
-from lrfinder._state.nodes import PASSED_OVER, Node, builtin_node, is_iterator, object_node
+from lrfinder._state.nodes import PASSED_OVER, PLAIN_CONTAINERS, Node, builtin_node, emptied, is_iterator, object_node
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import SnapshotError
 
@@ -192,25 +192,25 @@ class Walk:
         self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float, closed: Container[int]
     ) -> _Beyond | None:
         """Visit what can be reached, but nothing inside what is ``closed``; return what was visited beyond the limit."""
-        visit, seen = self._framework.visit, self.seen
-        first, visited = len(self.pieces), list[int]()
+        seen, pieces, kinds = self.seen, self.pieces, self._kinds
+        first, visited = len(pieces), list[int]()
         largest, entries = pending[0] if pending else (None, None), 0
         while pending:
             path, value = place = pending.pop()
             if id(value) in seen or type(value) in PASSED_OVER:
                 continue
             seen.add(id(value))
-            try:
-                node = visit(value)
-            except (RuntimeError, TypeError, ValueError) as error:  # as tensors of unusual classes raise
-                raise _copy_error(place, error) from error
-            node = node or builtin_node(value) or stranger(place)
+            if type(value) in PLAIN_CONTAINERS and not value:  # as most of a module's are
+                pieces.append((path, partial(emptied, value)))
+                visited.append(id(value))
+                continue
+            node = self._node(place) or builtin_node(value) or stranger(place)
             if node is None:
                 continue
-            if type(value) not in self._kinds:
+            if type(value) not in kinds:
                 self._note_class(type(value))
             if node.restore is not None:
-                self.pieces.append((path, node.restore))
+                pieces.append((path, node.restore))
             visited.append(id(value))
             if id(value) in closed:
                 continue
@@ -218,9 +218,16 @@ class Walk:
             pending.extend(children)
             if len(children) > entries:
                 largest, entries = place, len(children)
-            if len(self.pieces) - first > limit:
+            if len(pieces) - first > limit:
                 return _Beyond(visited, largest, entries)
-        return None
+        return _Beyond(visited, largest, entries) if len(pieces) - first > limit else None
+
+    def _node(self, place: Place) -> Node | None:
+        """Return the node of what the framework knows."""
+        try:
+            return self._framework.visit(place[1])
+        except (RuntimeError, TypeError, ValueError) as error:  # as tensors of unusual classes raise
+            raise _copy_error(place, error) from error
 
     def _postpone(self, place: Place) -> None:
         """Leave an object of an unknown class for later."""
