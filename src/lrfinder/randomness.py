@@ -155,10 +155,11 @@ def data_generators(
     return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
 
 
-def _name_lost(names: Iterable[str], code: Sequence[object]) -> None:
+def _name_lost(names: Sequence[str], code: Sequence[object]) -> None:
     """Warn about what a restore does not reach, except for attributes that only other methods of an object use."""
+    used = _names_used(code) if names else ()
     for name in names:
-        if not name.isidentifier() or name in _names_used(code):
+        if not name.isidentifier() or name in used:
             warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=3)
 
 

@@ -1,6 +1,7 @@
 """The facts that a Gluon learner knows about its training."""
 
 import pytest
+from facts_cases import check_updates_are_seen
 
 from lrfinder import LRFinder
 from lrfinder._results.facts import TrainingFacts
@@ -21,13 +22,7 @@ def test_the_family_is_that_of_the_optimizer(optimizer, family):
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
-    one = make_learner(optimizer)
-    assert not one.facts().trained
-    state = one.snapshot()
-    one.iteration(0.01)
-    assert one.facts().trained
-    one.restore(state)
-    assert not one.facts().trained
+    check_updates_are_seen(make_learner(optimizer))
 
 
 def test_the_batch_size_is_that_of_the_first_batch_of_a_loader():

@@ -1,6 +1,7 @@
 """The facts that an optax learner knows about its training."""
 
 import pytest
+from facts_cases import check_updates_are_seen
 
 pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import optax
@@ -58,13 +59,7 @@ def test_the_family_is_found_within_a_chain():
 
 @pytest.mark.parametrize("name", ["momentum", "adam", "lion"])
 def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(name):
-    one = learner(OPTIMIZERS[name][0])
-    assert not one.facts().trained
-    state = one.snapshot()
-    one.iteration(0.01)
-    assert one.facts().trained
-    one.restore(state)
-    assert not one.facts().trained
+    check_updates_are_seen(learner(OPTIMIZERS[name][0]))
 
 
 def test_an_injected_rate_shows_updates_of_plain_descent_too():

@@ -1,6 +1,7 @@
 """The facts that a Keras learner knows about its training."""
 
 import pytest
+from facts_cases import check_updates_are_seen
 from keras_nets import batches, keras, net
 
 from lrfinder import LRFinder
@@ -30,13 +31,7 @@ def test_the_family_is_found_behind_loss_scaling():
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
-    one = learner(optimizer)
-    assert not one.facts().trained
-    state = one.snapshot()
-    one.iteration(0.01)
-    assert one.facts().trained
-    one.restore(state)
-    assert not one.facts().trained
+    check_updates_are_seen(learner(optimizer))
 
 
 @pytest.mark.parametrize("data", [batches, lambda: iter(batches())])

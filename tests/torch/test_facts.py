@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from facts_cases import check_updates_are_seen
 from torch_nets import cross_entropy, loader, net, pairs, sgd
 
 from lrfinder import Averaged, LRFinder
@@ -45,13 +46,7 @@ def test_the_family_is_that_of_the_optimizer(optimizer, family):
 
 @pytest.mark.parametrize("optimizer", [torch.optim.Adam, momentum])
 def test_updates_are_seen_once_there_were_some_and_not_after_a_restore(optimizer):
-    one = learner(optimizer)
-    assert not one.facts().trained
-    state = one.snapshot()
-    one.iteration(0.01)
-    assert one.facts().trained
-    one.restore(state)
-    assert not one.facts().trained
+    check_updates_are_seen(learner(optimizer))
 
 
 def test_updates_of_the_script_are_seen():

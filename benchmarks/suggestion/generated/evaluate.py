@@ -77,7 +77,7 @@ def use_weights_without(family: str, seen: dict[tuple[bool, bool], list[Any]]) -
     for (paired, facts), every in seen.items():
         others = [one for one in every if one.recording.settings["family"] != family]
         for kind, model in models(others).items():
-            name = f"{'paired' if paired else 'raw'} {kind} {'with' if facts else 'without'} facts"
+            name = reading.model_name(kind, paired=paired, with_facts=facts)
             fitted[name] = reading.Model(model.weights, model.low, model.high)
     reading._models = lambda: fitted  # noqa: SLF001  (the weights of this fold)
 

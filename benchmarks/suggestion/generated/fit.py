@@ -26,7 +26,7 @@ from recording import Recording, recordings  # noqa: E402
 
 from lrfinder.analysis.curve import finite_part  # noqa: E402
 from lrfinder.analysis.landmarks import MIN_RATES, shape  # noqa: E402
-from lrfinder.analysis.reading import View, view  # noqa: E402
+from lrfinder.analysis.reading import View, model_name, view  # noqa: E402
 from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss  # noqa: E402
 
 if TYPE_CHECKING:
@@ -126,19 +126,15 @@ def models(curves_: Sequence[Seen]) -> dict[str, Model]:
     return {kind: fitted(group) for kind, group in groups.items()}
 
 
-def report(tasks: Sequence[Recording], *, paired: bool, with_facts: bool) -> list[str]:
+def report(every: Sequence[Seen], label: str) -> list[str]:
     """Return rows of the table: each family read with the weights of the other families."""
-    every = [seen for task in tasks for seen in curves(task, paired=paired, with_facts=with_facts)]
     regrets: defaultdict[tuple[str, bool], list[tuple[float, float, bool, bool]]] = defaultdict(list)
-    for family in {task.settings["family"] for task in tasks}:
+    for family in {seen.recording.settings["family"] for seen in every}:
         found = models([seen for seen in every if seen.recording.settings["family"] != family])
         for seen in every:
             if seen.recording.settings["family"] == family and seen.recording.floor < FLOOR:
                 regrets[seen.sweep, seen.recording.resumed].append(_judged(seen, found))
-    return [
-        _row(f"{name}, {'paired' if paired else 'raw'}, {'with' if with_facts else 'without'} facts", resumed, rows)
-        for (name, resumed), rows in sorted(regrets.items())
-    ]
+    return [_row(f"{name}, {label}", resumed, rows) for (name, resumed), rows in sorted(regrets.items())]
 
 
 def _judged(seen: Seen, found: dict[str, Model]) -> tuple[float, float, bool, bool]:
@@ -193,10 +189,11 @@ def main() -> None:
     found: dict[str, Any] = {}
     for paired in (False, True):
         for with_facts in (False, True):
-            print("\n".join(report(tasks, paired=paired, with_facts=with_facts)), flush=True)
             every = [seen for task in tasks for seen in curves(task, paired=paired, with_facts=with_facts)]
+            label = f"{'paired' if paired else 'raw'}, {'with' if with_facts else 'without'} facts"
+            print("\n".join(report(every, label)), flush=True)
             for kind, model in models(every).items():
-                name = f"{'paired' if paired else 'raw'} {kind} {'with' if with_facts else 'without'} facts"
+                name = model_name(kind, paired=paired, with_facts=with_facts)
                 weights = {key: round(value, 4) for key, value in model.weights.items()}
                 found[name] = {"weights": weights, "low": round(model.low, 2), "high": round(model.high, 2)}
     head = {"made by": "benchmarks/suggestion/generated/fit.py", "tasks": len(tasks)}

@@ -105,7 +105,7 @@ class Attribution:
 
 
 def name_batch(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> None:
-    """Note the batch at which a sweep has become NaN, if it is NaN at the lowest rate as well.
+    """Note the batch at which a sweep has become NaN, if it is NaN at the rate 0 as well.
 
     Where the loss rose before, that is divergence, and nothing is trained again. Nor is it on several ranks.
     """

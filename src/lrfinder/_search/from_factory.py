@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
 
-POINTS = 100
-"""Of a schedule, by whose values there a checkpoint knows it again."""
+POINTS = 100  # of a schedule: by its values there a checkpoint knows it again
 
 
 def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are trained, and where they are stored)

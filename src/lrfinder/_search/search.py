@@ -130,7 +130,6 @@ class Search:
         self._untrained: tuple[float, ...] = ()
         self._untrained_rate = 0.0  # or the lowest, for optimizers that divide by the rate
         self._evidence = self._weigh()
-        self._exhausted = False
         self._posterior: Posterior | None = None
         self._starts: dict[float, list[float]] = {}  # the first losses of all trials at each rate
         self._lengths: list[int] = []  # of the rounds
@@ -195,8 +194,8 @@ class Search:
         reading = reading or usual(allowed, facts)
         self._posterior = posterior = Posterior(reading, allowed, valley(trained=trained), settings.horizon)
         while trials := next_trials(self._evidence, posterior, rounds, allowed, self._pays):
-            yield from self._train(trials)
-            if self._exhausted or () in self._losses.values():  # the data ended, and did not come back
+            could_pay = yield from self._train(trials)
+            if not could_pay or () in self._losses.values():  # the data ended, and did not come back
                 return
             self._evidence = self._weigh()
             for length in self._evidence.lengths:
@@ -208,7 +207,12 @@ class Search:
 
     def _limits(self) -> tuple[float, float]:
         lowest, highest = limits(self._curve, self._settings.lrs, self._settings.within)
-        return lowest or min((lr for lr in self._settings.lrs if lr > 0), default=0.0), highest
+        return lowest or self._lowest_rate, highest
+
+    @property
+    def _lowest_rate(self) -> float:
+        """The lowest rate of the sweep above 0; 0 where there is none."""
+        return min((lr for lr in self._settings.lrs if lr > 0), default=0.0)
 
     def _train_untrained(self, length: int) -> Generator[Sequence[Trial]]:
         """Yield the trial without updates; where it is not finite at the rate 0 alone, one at the lowest rate instead."""
@@ -217,7 +221,7 @@ class Search:
         if self._untrained_rate or broken <= 1 or np.isfinite(self._untrained).all():
             return
         if np.isfinite(self._curve.losses[:broken]).all():
-            self._untrained_rate = min((lr for lr in self._settings.lrs if lr > 0), default=0.0)
+            self._untrained_rate = self._lowest_rate
             yield from self._train_reference(length)
 
     def _train_reference(self, length: int) -> Generator[Sequence[Trial]]:
@@ -226,30 +230,32 @@ class Search:
             yield [self._with_done(Trial(self._untrained_rate, length))]
             self._untrained = self._losses[self._untrained_rate]
 
-    def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial]]:
-        """Yield the first trials that can be paid for; before them the rate 0 as long, where no trial trains yet."""
-        left = self._settings.max_iterations - self.iterations
+    def _train(self, trials: Sequence[Trial]) -> Generator[Sequence[Trial], None, bool]:
+        """Yield the first trials that can be paid for; before them the rate 0 as long, where no trial trains yet.
+
+        Returns:
+            ``False`` where the iterations that are left pay for none.
+        """
         endless = self._stops.get(self._untrained_rate) is not Stop.DATA_ENDED  # else no trial sees more batches
         blind = endless and trials[0].length > len(self._untrained) and not self._evidence.any_trains
-        if blind and self._cost(Trial(self._untrained_rate, trials[0].length)) + self._cost(trials[0]) <= left:
+        if blind and self._pays([Trial(self._untrained_rate, trials[0].length), trials[0]]):
             yield from self._train_untrained(trials[0].length)
-            left = self._settings.max_iterations - self.iterations
-        payable = [trial for trial in trials if self._cost(trial) <= left]
+        payable = [trial for trial in trials if self._pays([trial])]
         if not payable or (blind and len(self._untrained) < trials[0].length):
-            self._exhausted = True
-            return
+            return False
         if self._stopped_early(payable[0].lr):
             self._note_run(payable[0])
         else:
             self._release_states(payable[0].lr)
             yield [self._with_done(trial) for trial in payable if not self._stopped_early(trial.lr)]
+        return True
 
     def _release_states(self, lr: float) -> None:
-        """Release end states, so that with the one of the next trial there are no more than may be kept."""
-        self._keep_best(self._settings.keep - 2, lr)
+        """Release end states, so that with the one of the next trial there are no more than may be kept.
 
-    def _keep_best(self, count: int, lr: float) -> None:
-        """Keep the end state of the trial at ``lr``, and of the others those with the least regret to expect."""
+        That of the trial at ``lr`` stays, and of the others those with the least regret to expect.
+        """
+        count = self._settings.keep - 2  # besides the start and the next
         others = np.array(sorted(self.kept - {lr}))
         if self._posterior is not None and len(others) > count:
             regrets = self._posterior.expected_regrets(np.log2(np.maximum(others, LOWEST_RATE)))

@@ -40,8 +40,7 @@ def builtin_node(value: object) -> Node | None:
     """Return the node of a container or an array, with its attributes if its class is a subclass; None for other values."""
     kind = type(value)
     if kind in PLAIN_CONTAINERS:
-        container: Any = value
-        return _container(container, kind) if container else Node(partial(emptied, container))  # as most of a module's are
+        return _container(value, kind)
     if isinstance(value, _MUTABLE_CONTAINERS):
         base = next(base for base in (OrderedDict, *_MUTABLE_CONTAINERS) if base in kind.__mro__)
         contents, attributes = _container(value, base), object_node(value)

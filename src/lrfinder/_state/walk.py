@@ -195,7 +195,7 @@ class Walk:
         seen, pieces, kinds = self.seen, self.pieces, self._kinds
         first, visited = len(pieces), list[int]()
         largest, entries = pending[0] if pending else (None, None), 0
-        while pending:
+        while pending and len(pieces) - first <= limit:
             path, value = place = pending.pop()
             if id(value) in seen or type(value) in PASSED_OVER:
                 continue
@@ -218,8 +218,6 @@ class Walk:
             pending.extend(children)
             if len(children) > entries:
                 largest, entries = place, len(children)
-            if len(pieces) - first > limit:
-                return _Beyond(visited, largest, entries)
         return _Beyond(visited, largest, entries) if len(pieces) - first > limit else None
 
     def _node(self, place: Place) -> Node | None:

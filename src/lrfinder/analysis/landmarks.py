@@ -91,7 +91,7 @@ def shape(curve: FinitePart) -> Shape:
         diverges = lowest + int(risen[0]) if len(risen) else None
     else:
         falls_from = steepest = lowest = None
-        diverges = _for_good(smoothed - level > np.maximum(CERTAIN_STANDARD_ERRORS * error, _rounding(losses)))
+        diverges = for_good(smoothed - level > np.maximum(CERTAIN_STANDARD_ERRORS * error, _rounding(losses)))
     return Shape(curve.lrs, level, smoothed, sigma, error, falls_from, steepest, lowest, diverges)
 
 
@@ -109,7 +109,7 @@ def _descent(lrs: NDArray[np.float64], smoothed: NDArray[np.float64], lowest: in
     return falls_from, falls_from + int(slope[falls_from : lowest + 1].argmin())
 
 
-def _for_good(condition: NDArray[np.bool_]) -> int | None:
+def for_good(condition: NDArray[np.bool_]) -> int | None:
     """Return the first index from which the condition holds to the end."""
     failing = np.flatnonzero(~condition)
     first = int(failing[-1]) + 1 if len(failing) else 0

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from lrfinder.analysis.landmarks import for_good
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -92,7 +94,7 @@ def read(seen: Shape, facts: TrainingFacts | None, *, paired: bool) -> Reading |
     shown = view(seen, known)
     if shown is None:
         return None
-    model = _models()[f"{'paired' if paired else 'raw'} {shown.kind} {'with' if known else 'without'} facts"]
+    model = _models()[model_name(shown.kind, paired=paired, with_facts=known is not None)]
     octave = shown.anchor + sum(weight * shown.features.get(name, 0.0) for name, weight in model.weights.items())
     if seen.lowest is not None and seen.diverges is not None:
         octave = min(octave, math.log2(seen.lrs[seen.diverges]) - (0 if paired else BELOW_DIVERGENCE_OCTAVES))
@@ -112,6 +114,11 @@ def usual(limits: tuple[float, float], facts: TrainingFacts | None) -> Reading:
     kind = None if facts is None else facts.optimizer
     octave = min(max(CENTER_OCTAVES.get(str(kind), (low + high) / 2), low), high)
     return Reading(2.0**octave, 2.0 ** (octave - USUAL_OCTAVES), 2.0 ** (octave + USUAL_OCTAVES))
+
+
+def model_name(kind: str, *, paired: bool, with_facts: bool) -> str:
+    """Return the name under which the weights for a kind of view are stored."""
+    return f"{'paired' if paired else 'raw'} {kind} {'with' if with_facts else 'without'} facts"
 
 
 class Model(NamedTuple):
@@ -148,21 +155,20 @@ def _fall(seen: Shape, octaves: NDArray[np.float64], lowest: int) -> Features:
 def _edge(seen: Shape, octaves: NDArray[np.float64], errors: float) -> float:
     """Return from where the loss stays so many errors above its level; an octave beyond the end where it never does."""
     level = np.median(seen.smoothed[: max(3, len(octaves) // 3)])
-    failing = np.flatnonzero(~(seen.smoothed - level > errors * seen.error))
-    first = int(failing[-1]) + 1 if len(failing) else 0
-    return float(octaves[first]) if first < len(octaves) else float(octaves[-1]) + 1
+    first = for_good(seen.smoothed - level > errors * seen.error)
+    return float(octaves[-1]) + 1 if first is None else float(octaves[first])
 
 
 def _rise(seen: Shape, octaves: NDArray[np.float64], edges: list[float]) -> Features:
     least = int(seen.smoothed.argmin())
-    dip = seen.level - seen.smoothed[least]
+    dip, error = seen.level - seen.smoothed[least], np.median(seen.error)
     return {
         "begins": edges[1] - edges[0],
         "steeper": min(4.0, edges[2] - edges[1]),
         "steepest": min(4.0, edges[3] - edges[1]),
         "beyond": _near(octaves[-1] - edges[1]),
         "dip": _near(max(0.0, edges[1] - octaves[least])),
-        "signal": float(dip / np.median(seen.error)) / 4 if np.median(seen.error) > 0 else 0.0,
+        "signal": float(dip / error) / 4 if error > 0 else 0.0,
     }
 
 
