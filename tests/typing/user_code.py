@@ -65,7 +65,8 @@ def range_test(finder: LRFinder) -> None:
     assert_type(result, RangeTest)
     assert_type(len(result), int)
     assert_type(result[0], Record)
-    assert_type(result[1:], tuple[Record, ...])
+    assert_type(result[1:], RangeTest)
+    assert_type(result[10:-5].explain(), str)
     for lr, loss in result:
         assert_type((lr, loss), tuple[float, float])
     assert_type(result.lrs, NDArray[np.float64])

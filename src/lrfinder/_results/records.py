@@ -32,6 +32,7 @@ class Stop(Enum):
     CRITERION = "the stopping criterion was met"
     LEFT = "the loop was left before its end"
     RAISED = "the training raised an exception that it does not raise at a low rate"
+    PART = "the rest of the curve was left out"
 
 
 DIVERGENCE = frozenset({Stop.DIVERGED, Stop.NOT_FINITE, Stop.RAISED})  # the ends that too high a rate causes

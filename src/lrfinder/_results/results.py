@@ -16,6 +16,7 @@ import numpy as np
 from lrfinder._optional import require
 from lrfinder._results.records import BitwiseEqual, Difference, Order, Probe, Record, Settings, Status, Stop, bits
 from lrfinder.analysis.endings import batch_not_finite, comparison_window, final_losses
+from lrfinder.errors import CurveError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,12 @@ class Result:
         from lrfinder.views.matplotlib import plot
 
         return plot(self, ax)
+
+    def explain(self) -> str:
+        """Return the result in plain words, one paragraph."""
+        from lrfinder.views.describe import verdict
+
+        return verdict(self)
 
     def report(self, path: str | PathLike[str]) -> None:
         """Write the result to ``path`` as one self-contained page of HTML; see :mod:`lrfinder.views.report`."""
@@ -89,6 +96,10 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     Losses are raw: one per iteration, each of its own batch before the update. The last one may be NaN or infinite; it is
     NaN where the training raised in place of giving a loss.
 
+    A slice is a range test as well: ``result[10:-5]`` is the curve without its first 10 and last 5 iterations. It has its
+    own landmarks, suggestion and plot, and the settings of the whole sweep. In other finders this is ``skip_start=10,
+    skip_end=5``. An integer gives one pair.
+
     Attributes:
         records: rate and loss of each iteration.
         stop: why the sweep ended.
@@ -107,9 +118,23 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     @overload
     def __getitem__(self, index: int) -> Record: ...
     @overload
-    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
-    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
-        return self.records[index]
+    def __getitem__(self, index: slice) -> RangeTest: ...
+    def __getitem__(self, index: int | slice) -> Record | RangeTest:
+        return self._part(index) if isinstance(index, slice) else self.records[index]
+
+    def _part(self, part: slice) -> RangeTest:
+        start, end, step = part.indices(len(self))
+        if step != 1:
+            message = (
+                f"The slice has the step {step}; a part of a curve has every iteration from one to another: result[10:-5]. "
+                "The arrays result.lrs and result.losses take any slice."
+            )
+            raise CurveError(message)
+        records = self.records[start:end]
+        whole = len(records) == len(self)
+        if whole or (end == len(self) and len(records) > 1):  # one later loss alone does not show what the stop says of it
+            return replace(self, records=records)
+        return replace(self, records=records, stop=Stop.PART, notes=())
 
     def _identity(self) -> tuple[object, ...]:
         return bits(self.lrs), bits(self.losses), self.stop, self.settings, self.notes
@@ -126,7 +151,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
 
     @property
     def first_loss(self) -> float | None:
-        """The loss before any update; ``None`` for a sweep without records."""
+        """The first loss, before any update of a whole sweep; ``None`` for a sweep without records."""
         return self.records[0].loss if self.records else None
 
     @cached_property
@@ -142,7 +167,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         from lrfinder.analysis.suggestion import suggestion_from_curve
 
         suggestion = suggestion_from_curve(self.lrs, self.losses, self.settings.facts)
-        if self.stop is not Stop.RAISED and (note := batch_not_finite(self.losses[:1].tolist())):
+        if self.stop not in {Stop.RAISED, Stop.PART} and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
         return suggestion.with_notes(*self.notes, raised=self.stop is Stop.RAISED)
 
@@ -212,12 +237,6 @@ class Suggestion(Result):
     def base_lr(self) -> float | None:
         """The lower bound of a cyclical schedule: a quarter of the upper one (Smith 2017, section 3.3)."""
         return None if self.max_lr is None else self.max_lr / 4
-
-    def explain(self) -> str:
-        """Return the suggestion in plain words, one paragraph."""
-        from lrfinder.views.describe import verdict
-
-        return verdict(self)
 
     def to_columns(self) -> Mapping[str, Sequence[float]]:
         """Return columns ``iteration``, ``lr``, ``loss``, a row for each iteration of each probe."""

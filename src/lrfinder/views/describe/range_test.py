@@ -74,7 +74,7 @@ def sweep_lines(sweep: RangeTest) -> Figure:
 def sweep_figure(sweep: RangeTest, rate: Suggestion) -> Figure:
     """Return the figure of a sweep with a suggested rate, its interval, and where the sweep stopped."""
     figure, marks = sweep_lines(sweep), rate_marks(rate)
-    if len(sweep) and sweep.lrs[-1] > 0:
+    if len(sweep) and sweep.lrs[-1] > 0 and sweep.stop is not Stop.PART:
         loss = float(figure.y.clipped(sweep.losses[-1:])[0])
         marks.append(Mark("cross", f"stopped: {sweep.stop.value}", float(sweep.lrs[-1]), loss, look=Look(size=9)))
     return replace(figure, marks=marks)
