@@ -85,6 +85,11 @@ def test_rates_may_be_any_sequence():
     assert result.stop is Stop.LAST_RATE
 
 
+def test_a_count_takes_the_place_of_the_multiplier_and_includes_both_ends():
+    result = LRFinder(Scripted([1.0] * 30)).find(1e-4, lr_end=1.0, count=30)
+    assert (len(result), result.lrs[0], result.lrs[-1], result.stop) == (30, 1e-4, 1.0, Stop.LAST_RATE)
+
+
 def test_every_record_is_passed_on():
     records = []
     result = LRFinder(Scripted([1.0, math.nan])).find(on_record=records.append)
@@ -128,7 +133,14 @@ def test_a_learner_is_restored_when_a_callback_raises(where):
 
 def test_settings_that_describe_no_sweep_are_refused_before_the_learner_is_touched():
     scripted = Scripted([1.0])
-    for settings in ({"lr_start": 0}, {"lr_multiplier": 1}, {"lr_end": 1e-7}, {"max_iterations": 0}, {"rates": []}):
+    for settings in (
+        {"lr_start": 0},
+        {"lr_multiplier": 1},
+        {"lr_end": 1e-7},
+        {"max_iterations": 0},
+        {"rates": []},
+        {"count": 1},
+    ):
         with pytest.raises(RatesError):
             LRFinder(scripted).find(**settings)
     assert scripted.restores == 0

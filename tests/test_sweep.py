@@ -18,6 +18,27 @@ def test_a_plan_that_is_cut_short_ends_at_the_limit_of_iterations():
     assert RangeTestSettings(rates=[0.1, 0.2], max_iterations=1).plan().last_stop is Stop.LAST_RATE
 
 
+def test_a_count_gives_a_plan_of_as_many_rates_that_ends_at_the_last():
+    plan = RangeTestSettings(lr_start=1e-5, lr_end=1.0, count=51).plan()
+    assert (len(plan.lrs), plan.lrs[0], plan.lrs[-1], plan.last_stop) == (51, 1e-5, 1.0, Stop.LAST_RATE)
+    assert plan.settings.lr_multiplier == pytest.approx(10**0.1)
+
+
+@pytest.mark.parametrize("other", [{"lr_multiplier": 1.2}, {"max_iterations": 50}, {"rates": [0.1, 0.2]}])
+def test_a_count_that_another_setting_contradicts_is_refused(other):
+    with pytest.raises(RatesError, match=r"count (is )?51"):
+        RangeTestSettings(count=51, **other).plan()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [{"max_iterations": 20.0}, {"smoothing": "0.3"}, {"smoothing": None}, {"stopping": 3}, {"rates": 0.1}, {"lr_end": None}],
+)
+def test_a_setting_of_another_type_is_refused_by_name(setting):
+    with pytest.raises(RatesError, match=next(iter(setting))):
+        RangeTestSettings(**setting).plan()
+
+
 def test_settings_without_rates_are_refused():
     with pytest.raises(RatesError):
         RangeTestSettings(rates=[]).plan()

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, SupportsFloat, TypedDict
 
 from lrfinder._results.records import Record, Settings, Stop
 from lrfinder._results.results import RangeTest
-from lrfinder.errors import DataEndedError
-from lrfinder.rates import checked, geometric
+from lrfinder.errors import DataEndedError, RatesError
+from lrfinder.rates import MULTIPLIER, checked, geometric, multiplier_of
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 if TYPE_CHECKING:
@@ -23,12 +23,14 @@ if TYPE_CHECKING:
     OnRecord = Callable[[Record], object]
     Train = Callable[[float], SupportsFloat]  # one iteration at a rate
     IsDivergence = Callable[[Exception], bool]
+    Rates = tuple[Sequence[float], tuple[float | None, float | None, float | None], Stop]
 
 
 class SweepOptions(TypedDict, total=False):
     """The settings that :meth:`lrfinder.LRFinder.find` takes by keyword alone, for functions that pass them on."""
 
     lr_end: float
+    count: int | None
     max_iterations: int
     rates: Iterable[float] | None
     stopping: StoppingCriterion | None
@@ -47,9 +49,10 @@ class RangeTestSettings:
     """The settings of a range test and their defaults; :meth:`lrfinder.LRFinder.find` explains them."""
 
     lr_start: float = 1e-6
-    lr_multiplier: float = 1.1
+    lr_multiplier: float = MULTIPLIER
     smoothing: float = 0.3
     lr_end: float = 10.0
+    count: int | None = None
     max_iterations: int = 1000
     rates: Iterable[float] | None = None
     stopping: StoppingCriterion | None = None
@@ -60,14 +63,35 @@ class RangeTestSettings:
         Raises:
             RatesError: the settings describe no sweep.
         """
-        ladder = self.rates is None
-        rates = geometric(self.lr_start, self.lr_multiplier, self.lr_end) if self.rates is None else self.rates
-        lrs = checked(rates, self.max_iterations)
-        stopping = LRFinderStoppingCriteria(self.smoothing) if self.stopping is None else self.stopping
-        ends = (self.lr_start, self.lr_multiplier, self.lr_end) if ladder else (None, None, None)
-        settings = Settings(*ends, self.max_iterations, self.smoothing, repr(stopping))
-        cut_short = ladder and lrs[-1] * self.lr_multiplier <= self.lr_end
-        return SweepPlan(lrs, stopping, settings, Stop.MAX_ITERATIONS if cut_short else Stop.LAST_RATE)
+        usual = LRFinderStoppingCriteria(self.smoothing)
+        stopping = usual if self.stopping is None else self.stopping
+        if not callable(stopping):
+            message = f"stopping is {stopping!r}; give a function that is called with each loss, or leave it out."
+            raise RatesError(message)
+        lrs, ends, last_stop = self._ladder() if self.rates is None else self._listed(self.rates)
+        settings = Settings(*ends, int(self.max_iterations), float(self.smoothing), repr(stopping))
+        return SweepPlan(lrs, stopping, settings, last_stop)
+
+    def _ladder(self) -> Rates:
+        """Return the rates by a factor, the numbers that describe them, and why the sweep ends after the last."""
+        ladder = geometric(self.lr_start, self.lr_multiplier, self.lr_end, count=self.count)
+        lrs = checked(ladder, self.max_iterations)
+        cut_short = next(ladder, None) is not None
+        if cut_short and self.count is not None:
+            message = (
+                f"count is {self.count} and max_iterations {self.max_iterations}; the sweep would end before lr_end: "
+                "let max_iterations be at least count."
+            )
+            raise RatesError(message)
+        multiplier = multiplier_of(self.lr_start, self.lr_multiplier, self.lr_end, self.count)
+        ends = (float(self.lr_start), multiplier, float(self.lr_end))
+        return lrs, ends, Stop.MAX_ITERATIONS if cut_short else Stop.LAST_RATE
+
+    def _listed(self, rates: Iterable[float]) -> Rates:
+        if self.count is not None:
+            message = f"count is {self.count!r}, and rates lists the rates themselves: leave one of them out."
+            raise RatesError(message)
+        return checked(rates, self.max_iterations), (None, None, None), Stop.LAST_RATE
 
 
 DEFAULTS = RangeTestSettings()

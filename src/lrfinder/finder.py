@@ -71,6 +71,7 @@ class LRFinder:
         smoothing: float = DEFAULTS.smoothing,
         *,
         lr_end: float = DEFAULTS.lr_end,
+        count: int | None = None,
         max_iterations: int = DEFAULTS.max_iterations,
         rates: Iterable[float] | None = None,
         stopping: StoppingCriterion | None = None,
@@ -89,6 +90,7 @@ class LRFinder:
             lr_multiplier: each rate is this many times the one before.
             smoothing: weight of the past in the running mean of the default stopping criterion.
             lr_end: no rate goes above this.
+            count: the number of rates from ``lr_start`` to ``lr_end``, both included, in place of ``lr_multiplier``.
             max_iterations: no more iterations than this.
             rates: the rates themselves (any iterable, such as :func:`lrfinder.linear`) in place of the geometric ladder.
             stopping: called with each loss; a truthy value ends the test. NaN or infinity ends it in any case.
@@ -102,6 +104,7 @@ class LRFinder:
             lr_multiplier=lr_multiplier,
             smoothing=smoothing,
             lr_end=lr_end,
+            count=count,
             max_iterations=max_iterations,
             rates=rates,
             stopping=stopping,

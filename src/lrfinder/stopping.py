@@ -10,6 +10,7 @@ from bisect import insort
 from collections import deque
 from typing import Protocol
 
+from lrfinder._arguments import number, whole
 from lrfinder._results.records import Stop
 from lrfinder.errors import RatesError
 
@@ -109,7 +110,7 @@ class RisingLoss:
         self, smoothing: float = 0.3, min_iter: int = 20, *, drops: float = 2.0, noises: float = RISE_DEVIATIONS
     ) -> None:
         _check(smoothing, min_iter)
-        if not (drops > 0 and noises > 0):
+        if not (number(drops) > 0 and number(noises) > 0):
             message = f"drops is {drops!r} and noises {noises!r}; both must be above 0 (2 and 6 are usual)."
             raise RatesError(message)
         self.smoothing = smoothing
@@ -214,9 +215,7 @@ class _Noise:
 
 
 def _check(smoothing: float, min_iter: int) -> None:
-    if not 0 <= smoothing < 1:
+    if not 0 <= number(smoothing) < 1:
         message = f"smoothing is {smoothing!r}; it is the weight of the past and must be in [0, 1) (0.3 is usual)."
         raise RatesError(message)
-    if min_iter < 0:
-        message = f"min_iter is {min_iter!r}; it must be 0 or more (20 is usual)."
-        raise RatesError(message)
+    whole("min_iter", min_iter, 0, "fewer losses than this do not stop a sweep (20 is usual)")

@@ -87,6 +87,15 @@ def test_find_writes_the_requested_files(train, tmp_path):
     assert all(str(path) in result.output.replace("\n", "") for path in paths)
 
 
+def test_find_takes_a_number_of_rates(train, tmp_path):
+    found = run("find", f"{train}:bowl", "--count", "40", "--lr-end", "0.1", "--json", tmp_path / "r.json")
+    assert found.exit_code == 0, found.output
+    assert len(load(tmp_path / "r.json").lrs) == 40
+    refused = run("find", f"{train}:bowl", "--count", "40", "--lr-multiplier", "1.2")
+    assert refused.exit_code == 2
+    assert "give one" in refused.output
+
+
 def test_the_learner_is_closed_at_the_end(train):
     run("find", f"{train}:bowl")
     assert [learner.closed for learner in sys.modules["train_for_cli"].created] == [True]

@@ -79,6 +79,7 @@ def find(
     lr_start: options.LrStart = DEFAULTS.lr_start,
     lr_multiplier: options.LrMultiplier = DEFAULTS.lr_multiplier,
     lr_end: options.LrEnd = DEFAULTS.lr_end,
+    count: options.Count = None,
     smoothing: options.Smoothing = DEFAULTS.smoothing,
     max_iterations: options.MaxIterations = DEFAULTS.max_iterations,
     json: options.Json = None,
@@ -92,7 +93,12 @@ def find(
     """
     with reporting_errors(debug=debug):
         settings = RangeTestSettings(
-            lr_start=lr_start, lr_multiplier=lr_multiplier, smoothing=smoothing, lr_end=lr_end, max_iterations=max_iterations
+            lr_start=lr_start,
+            lr_multiplier=lr_multiplier,
+            smoothing=smoothing,
+            lr_end=lr_end,
+            count=count,
+            max_iterations=max_iterations,
         )
         with closing(FileFactory.named(factory)()) as learner:
             console = err if leads(learner) else silent

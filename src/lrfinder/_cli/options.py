@@ -69,6 +69,7 @@ Factory = Annotated[
 LrStart = Annotated[float, typer.Option(help="First learning rate.")]
 LrMultiplier = Annotated[float, typer.Option(help="Factor from each rate to the next.")]
 LrEnd = Annotated[float, typer.Option(help="Highest rate allowed.")]
+Count = Annotated[int | None, typer.Option(help="Number of rates, in place of --lr-multiplier; both ends are exact.")]
 Smoothing = Annotated[float, typer.Option(help="Weight of past losses in the running mean that stops the sweep.")]
 MaxIterations = Annotated[int, typer.Option(help="Maximum number of iterations.")]
 SearchIterations = Annotated[int, typer.Option(help="Maximum number of iterations, sweep and probes together.")]
