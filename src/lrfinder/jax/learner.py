@@ -13,8 +13,9 @@ import numpy as np
 from lrfinder._results.facts import TrainingFacts
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
+from lrfinder.jax.accumulation import accumulators, batches_per_update, train_until_update
 from lrfinder.jax.batches import DataSource, SlotStream
-from lrfinder.jax.rates import build_optimizer, family_and_use, optimizer_at
+from lrfinder.jax.rates import build_optimizer, family_and_use, optimizer_at, written_check
 from lrfinder.jax.state import FRAMEWORK, JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
@@ -78,7 +79,8 @@ class OptaxLearner(BaseLearner):
         self.params = params
         self.opt_state = build_optimizer(tx, 1e-3).init(params) if opt_state is None else opt_state
         self.state = state
-        step = optax_step(loss_fn, optimizer_at(tx, self.opt_state), stateful=state is not None)
+        self._optimizer_at, self._check_written = optimizer_at(tx, self.opt_state), written_check(tx, self.opt_state)
+        step = optax_step(loss_fn, self._optimizer_at, stateful=state is not None)
         self._program = Program(step, rate_dtype(params), donate=donate)
         self._source = DataSource(data, replay_bytes, device_bytes)
         self._opened: SlotStream | None = None
@@ -86,16 +88,24 @@ class OptaxLearner(BaseLearner):
         self._functions = {"loss_fn": loss_fn, "tx": tx if callable(tx) else None}
         self._own_carry: Carry | None = None  # the result of the last iteration, as long as no snapshot holds it
         self._chunking = Chunking()
+        self._accumulates = bool(accumulators(self.opt_state))
 
     def iteration(self, lr: float) -> float:
         """Train on the next batch at ``lr``; return its loss before the update.
 
+        Where the optimizer accumulates gradients, an iteration draws the batches of one update; the loss is their mean.
+
         Raises:
+            OptimizerError: the rate does not reach a parameter, or does not stay as it is written.
             LossError: ``loss_fn`` did not return a floating number or, with ``state``, a pair of the loss and the state.
             ModelError: an array of the parameters was donated.
             DataError: there is no batch, or no more, or it holds something that is not an array.
         """
-        return float(self._advance([lr])[0])
+
+        def train() -> float:
+            return float(self._advance([lr])[0])
+
+        return train_until_update(train, lambda: self.opt_state) if self._accumulates else train()
 
     def iterations(self, lrs: Iterable[float]) -> Iterator[float]:
         """Yield the losses of one iteration at each rate; one call of the compiled program runs many short ones.
@@ -103,6 +113,8 @@ class OptaxLearner(BaseLearner):
         The learner may have trained further than the last loss that was yielded.
         """
         rates = iter(lrs)
+        if self._accumulates:
+            yield from map(self.iteration, rates)
         while pending := list(islice(rates, MAX_ITERATIONS)):
             while pending:
                 losses = self._advance(pending[: self._chunking.size() if self._program.loops else 1]).tolist()
@@ -140,8 +152,9 @@ class OptaxLearner(BaseLearner):
         return losses, [JaxState(carry, before.reached, randomness, position) for carry in unstacked(carries)]
 
     def iterations_per_epoch(self) -> float | None:
-        """Return how many batches one pass over the data has, or None for data without a length."""
-        return batches_per_pass(self._source.data)
+        """Return how many updates one pass over the data takes, or None for data without a length."""
+        batches = batches_per_pass(self._source.data)
+        return None if batches is None else batches / self._batches_per_update()
 
     def snapshot(self) -> JaxState:
         """Return all that an iteration changes: arrays, states of the generators, position in the data.
@@ -179,7 +192,8 @@ class OptaxLearner(BaseLearner):
     def facts(self) -> TrainingFacts:
         """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
         family, trained = family_and_use(self.opt_state)
-        return TrainingFacts(family, self._batches().examples(), trained=trained)
+        examples = self._batches().examples()
+        return TrainingFacts(family, examples and examples * self._batches_per_update(), trained=trained)
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
@@ -199,6 +213,9 @@ class OptaxLearner(BaseLearner):
         self._own_carry, losses = self._program(self._input_carry(), lrs[: slots.length], slots)
         self._chunking.record(time.perf_counter() - start, len(losses))
         self.params, self.opt_state, self.state = self._own_carry
+        if self._check_written is not None:
+            check, self._check_written = self._check_written, None
+            check(self.opt_state, lrs[len(losses) - 1])
         return losses
 
     def _input_carry(self) -> Carry:
@@ -215,7 +232,10 @@ class OptaxLearner(BaseLearner):
     def _is_faster_together(self, trainings: int, iterations: int) -> bool:
         arrays = [leaf for leaf in jax.tree.leaves(self.params) if isinstance(leaf, jax.Array)]
         platform = next(iter(arrays[0].devices())).platform if arrays else jax.default_backend()
-        return self._chunking.is_faster_together(trainings, iterations, platform)
+        return not self._accumulates and self._chunking.is_faster_together(trainings, iterations, platform)
+
+    def _batches_per_update(self) -> int:
+        return batches_per_update(self._optimizer_at, self.opt_state, self.params)
 
     def _reached(self) -> GraphSnapshot:
         """Copy generators and objects that the functions reach; while JAX traces a function, it may draw or count."""

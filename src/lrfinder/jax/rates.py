@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from lrfinder.errors import OptimizerError
+from lrfinder.jax.arrival import WITH_A_CONSTANT_RATE, check_states, state_names
 
 FAMILIES = {  # of the names of optax's states; the first that is found decides
     "ScaleByLionState": "sign",
@@ -39,22 +40,42 @@ class InjectedRates:
     highest of them. The others keep the ratio to it that they had when this object was created.
 
     Raises:
-        OptimizerError: there is none, or a schedule computes one and would overwrite what is written.
+        OptimizerError: there is none; or a schedule, or the optimizer itself, computes or changes one.
     """
 
     def __init__(self, opt_state: Any) -> None:
+        check_states(opt_state)
         leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
         scheduled = [path for path, _ in leaves if _names(path, "hyperparams_states")]
         if scheduled:
-            message = f"The optimizer's {NAME} is a schedule ({jax.tree_util.keystr(scheduled[0])}); {_HOW}"
+            where = jax.tree_util.keystr(scheduled[0])
+            message = f"The optimizer's {NAME} is a schedule (its state{where}). {WITH_A_CONSTANT_RATE}"
             raise OptimizerError(message)
         self._indices = [index for index, (path, _) in enumerate(leaves) if _names(path, "hyperparams")]
         if not self._indices:
-            message = f"The optimizer's state holds no {NAME} into which a rate could be written; {_HOW}"
+            message = f"The optimizer's state holds no {NAME} into which a rate could be written{_others(leaves)}; {_HOW}"
             raise OptimizerError(message)
         own = [float(leaves[index][1]) for index in self._indices]
         highest = max(own)
         self._ratios = [rate / highest if highest > 0 else 1.0 for rate in own]
+
+    def check_written(self, opt_state: Any, lr: float) -> None:
+        """Refuse a training that has changed what was written.
+
+        Raises:
+            OptimizerError: it names the hyperparameter, what was written and what it is.
+        """
+        leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
+        for index, ratio in zip(self._indices, self._ratios, strict=True):
+            path, leaf = leaves[index]
+            written = jnp.asarray(lr * ratio).astype(leaf.dtype)
+            if leaf != written:
+                message = (
+                    f"The learning rate does not stay: after one iteration opt_state{jax.tree_util.keystr(path)} is "
+                    f"{float(leaf):.4g}, and {float(written):.4g} was written. A part of the optimizer changes it; leave it "
+                    "out of the search."
+                )
+                raise OptimizerError(message)
 
     def write(self, opt_state: Any, lr: jax.Array) -> Any:
         """Return the state at the rate ``lr``; each hyperparameter keeps its dtype."""
@@ -67,9 +88,15 @@ class InjectedRates:
 def optimizer_at(tx: Any, opt_state: Any) -> OptimizerAt:
     """Return how ``tx``, an optimizer or a function that builds one, gets its rate."""
     if not _is_optimizer(tx):
+        check_states(opt_state)
         return lambda opt_state, lr: (build_optimizer(tx, lr), opt_state)
     rates, optimizer = InjectedRates(opt_state), optax.with_extra_args_support(tx)
     return lambda opt_state, lr: (optimizer, rates.write(opt_state, lr))
+
+
+def written_check(tx: Any, opt_state: Any) -> Callable[[Any, float], None] | None:
+    """Return the check of the state after an iteration at a rate; None for a function, which gets the rate each time."""
+    return InjectedRates(opt_state).check_written if _is_optimizer(tx) else None
 
 
 def build_optimizer(tx: Any, lr: Any) -> optax.GradientTransformationExtraArgs:
@@ -89,9 +116,19 @@ def _is_optimizer(tx: object) -> bool:
     return hasattr(tx, "init") and hasattr(tx, "update")
 
 
+def _others(leaves: Any) -> str:
+    """Return a remark on the hyperparameters that a state holds under other names."""
+    names = {str(last.key) for path, _ in leaves for before, last in pairwise(path) if _name(before) == "hyperparams"}
+    return f" (it holds {', '.join(sorted(names))})" if names else ""
+
+
+def _name(key: Any) -> object:
+    return getattr(key, "key", getattr(key, "name", None))  # of a dict, of a named tuple
+
+
 def _names(path: tuple[Any, ...], mapping: str) -> bool:
     """Return whether a path leads to, or through, the entry ``learning_rate`` of ``mapping``."""
-    names = [getattr(key, "key", getattr(key, "name", None)) for key in path]  # of dicts, of named tuples
+    names = [_name(key) for key in path]
     return any(pair == (mapping, NAME) for pair in pairwise(names))
 
 
@@ -100,7 +137,7 @@ def family_and_use(opt_state: Any) -> tuple[str | None, bool]:
 
     A state without anything to remember is that of plain gradient descent, whose use nothing shows.
     """
-    names = _state_names(opt_state)
+    names = state_names(opt_state)
     family = next((family for name, family in FAMILIES.items() if name in names), None)
     plain = all(name.startswith(("Empty", "Inject", "ScaleState", "ScaleBySchedule")) for name in names)
     leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
@@ -110,10 +147,3 @@ def family_and_use(opt_state: Any) -> tuple[str | None, bool]:
 
 def _last_name(path: tuple[Any, ...]) -> object:
     return next((key.name for key in reversed(path) if hasattr(key, "name")), None)
-
-
-def _state_names(opt_state: Any) -> set[str]:
-    """Return the names of the classes of all named tuples in a state."""
-    parts = opt_state.values() if isinstance(opt_state, dict) else opt_state if isinstance(opt_state, tuple | list) else ()
-    own = {type(opt_state).__name__} if hasattr(opt_state, "_fields") else set[str]()
-    return own.union(*map(_state_names, parts))

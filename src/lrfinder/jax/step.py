@@ -14,6 +14,7 @@ import optax
 from jax import lax
 
 from lrfinder.errors import LossError
+from lrfinder.jax.arrival import check_arrival
 from lrfinder.jax.batches import Slots, kind_of
 
 if TYPE_CHECKING:
@@ -153,6 +154,7 @@ class Program:
 def _loop(step: TrainStep, carry: Carry, lrs: Any, slots: Slots) -> tuple[Carry, jax.Array]:
     """Run an iteration on each batch, at the first of the rates; losses beyond these are NaN."""
     jaxpr, (after, loss) = jax.make_jaxpr(step, return_shape=True)(carry, lrs[0], _batch(slots, 0))
+    check_arrival(jaxpr, carry.params, len(jax.tree.leaves(carry)))
     if jax.default_backend() == "cpu" and "conv_general_dilated" in str(jaxpr):
         raise SlowInLoop
     if kind_of(after) != kind_of(carry):
