@@ -123,7 +123,8 @@ class SweepRecorder:
         lrs: the rates.
         records: the records so far.
         stop: why the sweep has ended; ``None`` while it goes on.
-        notes: remarks on how it ended.
+        notes: remarks on it.
+        has_effect: whether the rate has an effect on the losses.
         extra_iterations: those that were trained again to find out why it ended.
     """
 
@@ -139,6 +140,7 @@ class SweepRecorder:
         self.records: list[Record] = []
         self.stop: Stop | None = None
         self.notes: list[str] = []
+        self.has_effect = True
         self.extra_iterations = 0
         self._stopping, self._on_record = stopping, on_record
         self._last, self._last_stop = len(lrs) - 1, last_stop
@@ -178,7 +180,7 @@ class SweepRecorder:
 
     def result(self, settings: Settings, otherwise: Stop = Stop.LEFT) -> RangeTest:
         """Return the curve so far; ``otherwise`` is why it ended, where nothing here decided so."""
-        return RangeTest(tuple(self.records), self.stop or otherwise, settings, tuple(self.notes))
+        return RangeTest(tuple(self.records), self.stop or otherwise, settings, tuple(self.notes), self.has_effect)
 
 
 def with_facts(settings: Settings, before: TrainingFacts | None, after: TrainingFacts | None) -> Settings:

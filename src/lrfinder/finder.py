@@ -11,6 +11,7 @@ from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
 from lrfinder._search.divergence import Attribution, name_batch
 from lrfinder._search.driver import run_search
+from lrfinder._search.effect import rate_has_effect
 from lrfinder._search.horizon import DEFAULT_HORIZON, horizon_of
 from lrfinder._search.search import KEPT_STATES, SearchSettings
 from lrfinder._sweep import (
@@ -83,6 +84,9 @@ class LRFinder:
         to it are in :attr:`results`. An exception that comes at a high rate, and on the same batches not at the lowest, ends
         the test instead, with ``Stop.RAISED`` and its text in the notes.
 
+        At the end, the test begins once more at its highest rate, up to the first loss that differs: usually two iterations.
+        If all losses are the same bit for bit, the rate has no effect, and the result suggests none.
+
         Source: Smith 2017, section 3.3.
 
         Args:
@@ -117,6 +121,8 @@ class LRFinder:
                 Attribution(learner, start, min(plan.lrs)).run(recorder)
                 settings = with_facts(settings, facts, learner.facts())
                 name_batch(learner, start, recorder)
+                recorder.has_effect = rate_has_effect(learner, start, recorder)
+                recorder.notes += filter(None, [learner.scheduler_note()])
         finally:
             if recorder.records or recorder.stop is not None:
                 self._results = recorder.result(settings)

@@ -144,6 +144,13 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """Return what is known about the training and helps to read its curve; ``None`` where nothing is."""
         return None
 
+    def scheduler_note(self) -> str | None:
+        """Return a remark on a scheduler of this training, which a search leaves out; ``None`` where there is none.
+
+        A result at a constant rate has it among its notes. It names the scheduler, and the ``schedule=`` with its shape.
+        """
+        return None
+
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
@@ -184,6 +191,7 @@ OPTIONAL = (  # and parts
     "trainings",
     "iterations_per_epoch",
     "facts",
+    "scheduler_note",
     "observe",
     "unrestored",
     "block_ended",

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from lrfinder._arguments import holds_items, number, whole
-from lrfinder.errors import RatesError
+from lrfinder.errors import OptimizerError, RatesError
 
 MULTIPLIER = 1.1  # of a geometric ladder, by default
 ROUNDING_PER_STEP = 4 * sys.float_info.epsilon  # relative: of each product, and of a multiplier that was itself computed
@@ -132,3 +132,18 @@ def _between(lr_start: float, lr_end: float, count: int) -> Iterator[float]:
     yield lr_start
     yield from (min(math.exp(start + span * k / (count - 1)), lr_end) for k in range(1, count - 1))
     yield lr_end
+
+
+def not_arrived(place: str, written: float, used: object, cause: str) -> OptimizerError:
+    """Return the error for a learner that wrote a rate which its training did not use.
+
+    Args:
+        place: where the rate was written, such as ``"parameter group 0 of SGD"``.
+        written: the rate.
+        used: the rate that was used instead.
+        cause: one sentence or more: what stands in the way, and what to do.
+    """
+    found = f"{used:.6g}" if isinstance(used, float) else repr(used)
+    return OptimizerError(
+        f"The learning rate does not arrive: the {place} got {written:.6g} and trained at {found}. {cause}"
+    )

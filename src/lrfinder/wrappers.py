@@ -63,6 +63,10 @@ class Wrapper(BaseLearner):
         """Return what the inner learner knows about its training."""
         return self._full.facts()
 
+    def scheduler_note(self) -> str | None:
+        """Return the remark of the inner learner on its scheduler."""
+        return self._full.scheduler_note()
+
     def parts(self) -> Iterable[object]:
         """Return the inner learner and what it trains."""
         return [self.learner, *self._full.parts()]

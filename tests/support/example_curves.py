@@ -8,9 +8,16 @@ from lrfinder import LRFinder, Probe, Status, Stop, Suggestion
 LRS = 1e-5 * 1.15 ** np.arange(90)
 
 
+class Swept(Scripted):
+    """Gives the losses once: at other rates, after a restore, they are others."""
+
+    def iteration(self, lr):
+        return super().iteration(lr) + float(self.restores > 0)
+
+
 def swept(losses, lrs=LRS):
     """Return a sweep with these losses; one that is NaN or infinite ends it."""
-    return LRFinder(Scripted(losses)).find(rates=list(lrs)[: max(1, len(losses))], stopping=lambda _: None)
+    return LRFinder(Swept(losses)).find(rates=list(lrs)[: max(1, len(losses))], stopping=lambda _: None)
 
 
 def usual(noise=0.02, shift=0.0):

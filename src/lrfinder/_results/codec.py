@@ -47,7 +47,8 @@ def _document(result: Result) -> Document:
 def _range_test(result: RangeTest) -> Document:
     settings, stop = asdict(result.settings), result.stop.name
     curve = {"lrs": _numbers(result.lrs), "losses": _numbers(result.losses)}
-    return {"stop": stop, "settings": settings, **curve, **({"notes": result.notes} if result.notes else {})}
+    remarks = {**({"notes": result.notes} if result.notes else {}), **({} if result.has_effect else {"has_effect": False})}
+    return {"stop": stop, "settings": settings, **curve, **remarks}
 
 
 @_document.register

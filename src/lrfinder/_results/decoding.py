@@ -66,10 +66,12 @@ class CurveDocument(Struct):
     lrs: list[Rate]
     losses: list[Loss]
     notes: list[str] = []  # msgspec copies it; the first versions did not write it
+    has_effect: bool = True  # as above
 
     def result(self) -> RangeTest:
         records = tuple(Record(lr, float(loss)) for lr, loss in zip(self.lrs, self.losses, strict=True))
-        return RangeTest(records, _member(Stop, self.stop), self.settings.settings(), tuple(self.notes))
+        stop, settings = _member(Stop, self.stop), self.settings.settings()
+        return RangeTest(records, stop, settings, tuple(self.notes), self.has_effect)
 
 
 class RangeTestDocument(CurveDocument, tag_field="result", tag="RangeTest"):

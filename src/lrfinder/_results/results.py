@@ -104,13 +104,16 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         records: rate and loss of each iteration.
         stop: why the sweep ended.
         settings: its settings.
-        notes: remarks on its end: what the training raised, or which batch is NaN before any update.
+        notes: remarks: what the training raised, which batch is NaN before any update, which scheduler was left out.
+        has_effect: ``False`` where the losses are the same, bit for bit, at the highest rate from the start: the rate does
+            not reach the training. The curve then has no landmarks, and its suggestion no rate.
     """
 
     records: tuple[Record, ...] = field(repr=False)
     stop: Stop
     settings: Settings
     notes: tuple[str, ...] = ()
+    has_effect: bool = True
 
     def __len__(self) -> int:
         return len(self.records)
@@ -137,7 +140,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         return replace(self, records=records, stop=Stop.PART, notes=())
 
     def _identity(self) -> tuple[object, ...]:
-        return bits(self.lrs), bits(self.losses), self.stop, self.settings, self.notes
+        return bits(self.lrs), bits(self.losses), self.stop, self.settings, self.notes, self.has_effect
 
     @cached_property
     def lrs(self) -> NDArray[np.float64]:
@@ -157,15 +160,17 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     @cached_property
     def landmarks(self) -> Landmarks:
         """The rates at which the loss starts to fall, falls fastest, is lowest and diverges."""
-        from lrfinder.analysis.landmarks import landmarks
+        from lrfinder.analysis.landmarks import NO_LANDMARKS, landmarks
 
-        return landmarks(self.lrs, self.losses)
+        return landmarks(self.lrs, self.losses) if self.has_effect else NO_LANDMARKS
 
     @cached_property
     def suggestion(self) -> Suggestion:
         """The rate that this one curve suggests; computed at first access."""
-        from lrfinder.analysis.suggestion import suggestion_from_curve
+        from lrfinder.analysis.suggestion import no_suggestion, suggestion_from_curve
 
+        if not self.has_effect:
+            return no_suggestion(Status.NO_EFFECT, len(self)).with_notes(*self.notes, raised=False)
         suggestion = suggestion_from_curve(self.lrs, self.losses, self.settings.facts)
         if self.stop not in {Stop.RAISED, Stop.PART} and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))

@@ -110,8 +110,10 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
         not_repeatable: the note of :func:`not_repeated`, if there is one.
     """
     horizon, repeat_notes = evidence.horizon, [] if not_repeatable is None else [not_repeatable]
-    if posterior is None or not evidence.any_trains:
-        status = _why_none(curve, evidence)
+    no_effect = _has_no_effect(curve, evidence)
+    if posterior is None or no_effect or not evidence.any_trains:
+        status = Status.NO_EFFECT if no_effect else _why_none(curve, evidence)
+        curve = replace(curve, has_effect=curve.has_effect and not no_effect)
         return Suggestion(None, None, None, "low", status, tuple(repeat_notes), iterations, horizon, curve, tuple(probes))
     length = next((n for n in evidence.lengths if len(evidence.rates(n)) > 1), evidence.lengths[-1])
     choice = posterior.best()
@@ -167,12 +169,15 @@ def _why_none(curve: RangeTest, evidence: Evidence) -> Status:
     """Return why no probe trains."""
     if not np.isfinite(evidence.untrained).all():
         return Status.UNSTABLE
-    longest = {lr: max(runs) for lr, runs in evidence.runs.items()}
-    changes = [_changed(evidence, lr, length) for lr, length in longest.items()]
-    if not any(changes) and np.array_equal(curve.losses, evidence.untrained[: len(curve)]):
-        return Status.NO_EFFECT
     alone = curve.suggestion.status
     return alone if alone in {Status.NO_EFFECT, Status.UNSTABLE, Status.LOW_SIGNAL} else Status.NO_DESCENT
+
+
+def _has_no_effect(curve: RangeTest, evidence: Evidence) -> bool:
+    """Return whether the sweep and all probes have the losses of the rate 0, bit for bit."""
+    if not np.isfinite(evidence.untrained).all() or not np.array_equal(curve.losses, evidence.untrained[: len(curve)]):
+        return False
+    return not any(_changed(evidence, lr, max(runs)) for lr, runs in evidence.runs.items())
 
 
 def _changed(evidence: Evidence, lr: float, length: int) -> bool:

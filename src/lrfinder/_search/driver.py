@@ -12,6 +12,7 @@ from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search
 from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position, with_facts
 from lrfinder.learner import restored
+from lrfinder.schedules import constant
 from lrfinder.stopping import RisingLoss
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def run_search(
         while trials := search.ask():
             runner.keep(search.kept)
             search.tell(trials[0], runner.run(trials))
+        note = learner.scheduler_note() if settings.schedule is constant else None
     suggestion = with_raised(search.conclude(), local.raised)
+    suggestion = suggestion.with_notes(*filter(None, [note]), raised=False)
     return replace(suggestion, extra_iterations=extra + runner.extra_iterations)
 
 

@@ -37,6 +37,9 @@ class Landmarks:
     diverges: float | None
 
 
+NO_LANDMARKS = Landmarks(None, None, None, None)
+
+
 @dataclass(frozen=True)
 class Shape:
     """The features of a curve that stand out from its noise. Arrays have the shape of ``lrs``.
@@ -68,7 +71,7 @@ def landmarks(lrs: ArrayLike, losses: ArrayLike) -> Landmarks:
     """
     curve = finite_part(lrs, losses)
     if len(curve.lrs) < MIN_RATES:
-        return Landmarks(None, None, None, None)
+        return NO_LANDMARKS
     seen = shape(curve)
     indices = (seen.falls_from, seen.steepest, seen.lowest, seen.diverges)
     return Landmarks(*(None if index is None else float(curve.lrs[index]) for index in indices))

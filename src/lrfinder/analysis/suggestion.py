@@ -51,19 +51,19 @@ def suggestion_from_curve(
     curve = _thinned(finite_part(lrs, losses))
     if len(curve.lrs) < MIN_RATES or curve.decades < MIN_DECADES:
         broke = len(curve.lrs) < MIN_RATES and not np.isfinite(losses).all()
-        return _none(Status.UNSTABLE if broke else Status.TOO_FEW_POINTS, iterations)
+        return no_suggestion(Status.UNSTABLE if broke else Status.TOO_FEW_POINTS, iterations)
     seen = shape(curve)
     if seen.lowest is None and _rises(curve.losses[: max(MIN_RATES, len(curve.losses) // 10)]):
-        return _none(Status.UNSTABLE, iterations)
+        return no_suggestion(Status.UNSTABLE, iterations)
     found = read(seen, facts, paired=paired)
     if found is None:
-        return _none(_why_nothing(curve), iterations)
+        return no_suggestion(_why_nothing(curve), iterations)
     lowest, highest = float(curve.lrs[0]), float(curve.lrs[-1])
     if seen.lowest is None and found.lr < lowest:
-        return _none(Status.UNSTABLE, iterations)
+        return no_suggestion(Status.UNSTABLE, iterations)
     found = _below_divergence(curve, _widened(seen, found), paired=paired)
     if found.low > highest:  # the data ended long before the curve shows anything
-        return _none(Status.TOO_FEW_POINTS, iterations)
+        return no_suggestion(Status.TOO_FEW_POINTS, iterations)
     lr, low, high = (min(max(rate, lowest), highest) for rate in found)
     at_boundary = seen.lowest == len(seen.lrs) - 1 or lr in {lowest, highest}
     notes = {
@@ -100,7 +100,8 @@ def _rises(losses: NDArray[np.float64]) -> bool:
     return bool(score > RISE_DEVIATIONS * np.sqrt(n * (n - 1) * (2 * n + 5) / 18))
 
 
-def _none(status: Status, iterations: int) -> Suggestion:
+def no_suggestion(status: Status, iterations: int) -> Suggestion:
+    """Return a suggestion without a rate, for the reason ``status``."""
     return Suggestion(None, None, None, "low", status, (), iterations)
 
 

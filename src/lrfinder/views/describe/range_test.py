@@ -129,7 +129,8 @@ def other_rules_in_words(result: RangeTest) -> str:
 
 
 def _other_rules(result: RangeTest) -> dict[str, float | None]:
-    return {name: lr for name, lr in answers(result.lrs, result.losses).items() if RULES[name] is not half_edge}
+    found = answers(result.lrs, result.losses) if result.has_effect else dict.fromkeys(RULES)
+    return {name: lr for name, lr in found.items() if RULES[name] is not half_edge}
 
 
 def _tables(result: RangeTest) -> list[Table]:
