@@ -1,17 +1,22 @@
-"""Learners that wrap a learner."""
+"""Learners that wrap a learner, and the mean loss over data for validation."""
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from lrfinder.errors import RatesError
+from lrfinder._state.data_passes import is_iterated_once
+from lrfinder.errors import DataError, EmptyDataError, RatesError
 from lrfinder.learner import BaseLearner, adapted, restored
+from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
 
     from lrfinder._results.facts import TrainingFacts
+    from lrfinder._state.data_passes import Generators
     from lrfinder.learner import Learner
 
 
@@ -85,9 +90,10 @@ class Validated(Wrapper):
 
     Args:
         learner: the learner that trains.
-        evaluate: returns the validation loss of the current model; called before each update, so that it is the loss before
-            the update, as in any record. What it changes (modes, random numbers, BatchNorm statistics) is restored, which
-            costs one snapshot per iteration.
+        evaluate: returns the validation loss of the current model: ``mean_loss(...)`` of a framework's package, such as
+            :func:`lrfinder.torch.mean_loss`, or a function of your own. It is called before each update, so that it is the
+            loss before the update, as in any record. What it changes (modes, random numbers, BatchNorm statistics) is
+            restored, which costs one snapshot per iteration.
     """
 
     def __init__(self, learner: Learner[Any], evaluate: Callable[[], SupportsFloat]) -> None:
@@ -136,3 +142,72 @@ class Averaged(Wrapper):
             if len(group) < self.batches:
                 return
             yield sum(group) / self.batches
+
+
+class MeanLoss:
+    """A function that returns the mean loss of the examples in data; each framework has a ``mean_loss`` that builds one.
+
+    Every call reads the same batches: it starts from the states of the random generators that the first call found. Each
+    batch counts by its number of examples, so that a smaller last one counts less. Afterwards the generators are as they
+    were, also after an exception.
+
+    Args:
+        loss_of: returns the mean loss of a batch, and its number of examples.
+        data: batches, which can be iterated again and again.
+        batches: how many to read, from the first one on; all by default.
+        generators: returns every generator that reading the data may use.
+        evaluating: the context in which all batches of a call are read and computed.
+
+    Raises:
+        DataError: the data can be iterated only once, or not at all, or ``batches`` is below 1.
+    """
+
+    def __init__(
+        self,
+        loss_of: Callable[[Any], tuple[float, int]],
+        data: Iterable[Any],
+        batches: int | None,
+        *,
+        generators: Generators,
+        evaluating: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        _check(data, batches)
+        self._loss_of, self._data, self._batches = loss_of, data, batches
+        self._generators, self._evaluating = generators, evaluating
+        self._opening: States | None = None
+
+    def __call__(self) -> float:
+        """Return the mean loss.
+
+        Raises:
+            EmptyDataError: the data hold no batch.
+        """
+        before = capture(self._generators())
+        if self._opening is None:
+            self._opening = before
+        restore_states(self._opening)
+        try:
+            with self._evaluating():
+                return self._mean()
+        finally:
+            restore_states(before)
+
+    def _mean(self) -> float:
+        losses = [self._loss_of(batch) for batch in islice(self._data, self._batches)]
+        examples = sum(count for _, count in losses)
+        if not examples:
+            message = "The data for the validation loss hold no batch; give a loader or a list that holds at least one."
+            raise EmptyDataError(message)
+        return math.fsum(loss * (count / examples) for loss, count in losses)
+
+
+def _check(data: Iterable[Any], batches: int | None) -> None:
+    if batches is not None and batches < 1:
+        message = f"batches is {batches!r}; a validation loss needs at least 1 batch, or None for all."
+        raise DataError(message)
+    if is_iterated_once(data) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        message = (
+            f"The data for the validation loss are of type {type(data).__name__}, which cannot be read at every rate; "
+            "give a DataLoader or a list of batches."
+        )
+        raise DataError(message)

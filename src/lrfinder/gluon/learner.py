@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.attributes import package_of
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError, OptimizerError
+from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.gluon.rates import detach_schedule, write_rate
@@ -75,11 +76,11 @@ class GluonLearner(BaseLearner):
         self.net = net
         self.data_loader = data_loader
         self.data_loader_iter = ReplayIterator(data_loader, replay_bytes)
-        self.device = _default_device(net) if device is None else device
+        self.device = default_device(net) if device is None else device
         self.loss_fn = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss_fn is None else loss_fn
         for parameter in net.collect_params().values():
             if parameter._data is None and not parameter._deferred_init:
-                parameter.initialize(None, _as_list(self.device), mx.init.Xavier())
+                parameter.initialize(None, as_list(self.device), mx.init.Xavier())
         if trainer is None:
             trainer = mx.gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.001})
         _check_pair(net, trainer)
@@ -170,7 +171,7 @@ class GluonLearner(BaseLearner):
 
     def _backward(self, data: Any, label: Any) -> list[Any]:
         """Run forward and backward on every device; return the losses of the samples, an array for each device."""
-        devices = _as_list(self.device)
+        devices = as_list(self.device)
         losses: list[Any] = []
         with mx.autograd.record():
             for data_part, label_part in zip(to_devices(data, devices), to_devices(label, devices), strict=True):
@@ -213,7 +214,7 @@ class GluonLearner(BaseLearner):
             return
         data, _ = data_and_label(batches.peek())
         blocks = blocks_alone(self.net)
-        for part in to_devices(data, _as_list(getattr(self, "device", None) or _default_device(self.net))):
+        for part in to_devices(data, as_list(getattr(self, "device", None) or default_device(self.net))):
             self.net(part)
         blocks.restore()
 
@@ -228,15 +229,3 @@ def _check_pair(net: Any, trainer: Any) -> None:
             "The trainer has none of the net's parameters; create it from them: gluon.Trainer(net.collect_params(), ...)."
         )
         raise OptimizerError(message)
-
-
-def _as_list(device: Any) -> list[Any]:
-    return list(cast("list[Any]", device)) if isinstance(device, list | tuple) else [device]
-
-
-def _default_device(net: Any) -> Any:
-    """Return the devices of a network's parameters, or else the first GPU, or else the CPU."""
-    for parameter in net.collect_params().values():
-        if parameter._data is not None or parameter._deferred_init:
-            return parameter.list_device()
-    return mx.gpu() if mx.device.num_gpus() else mx.cpu()

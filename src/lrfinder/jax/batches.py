@@ -48,7 +48,7 @@ class DataSource:
         if isinstance(data, jax.Array | np.ndarray) and data.ndim:
             data = list(cast("Iterable[Any]", data))
         if isinstance(data, list | tuple):
-            data = [_arrays(batch) for batch in cast("list[Any]", data)]
+            data = [arrays_of(batch) for batch in cast("list[Any]", data)]
             are_equal = bool(data) and all(kind_of(batch) == kind_of(data[0]) for batch in data)
             if are_equal and sum(map(_bytes, data)) <= self.device_bytes:
                 return _OnDevice(data)
@@ -125,10 +125,10 @@ SlotStream = _OnDevice | _Streamed
 
 def _own_arrays(batch: Any) -> Any:
     """Return the batch with arrays in memory of their own, as a loader may overwrite those of an earlier batch."""
-    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), _arrays(batch))
+    return jax.tree.map(lambda leaf: leaf if isinstance(leaf, jax.Array) else np.array(leaf), arrays_of(batch))
 
 
-def _arrays(batch: Any) -> Any:
+def arrays_of(batch: Any) -> Any:
     """Return the batch with arrays of NumPy or JAX as its leaves.
 
     Raises:

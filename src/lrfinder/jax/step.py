@@ -41,12 +41,7 @@ TrainStep = Callable[[Carry, jax.Array, Any], tuple[Carry, jax.Array]]
 
 def optax_step(loss_fn: Callable[..., Any], optimizer_at: OptimizerAt, *, stateful: bool) -> TrainStep:
     """Return the iteration of an optax training; ``stateful`` is for ``loss_fn(params, state, batch) -> (loss, state)``."""
-
-    def value(params: Any, state: Any, batch: Any) -> tuple[jax.Array, Any]:
-        if not stateful:
-            return _scalar(loss_fn(params, batch)), state
-        loss, state = _pair(loss_fn(params, state, batch))
-        return _scalar(loss), state
+    value = loss_value(loss_fn, stateful=stateful)
 
     def train_step(carry: Carry, lr: jax.Array, batch: Any) -> tuple[Carry, jax.Array]:
         params, opt_state, state = carry
@@ -58,6 +53,18 @@ def optax_step(loss_fn: Callable[..., Any], optimizer_at: OptimizerAt, *, statef
         return Carry(optax.apply_updates(params, updates), opt_state, new_state), loss
 
     return train_step
+
+
+def loss_value(loss_fn: Callable[..., Any], *, stateful: bool) -> Callable[[Any, Any, Any], tuple[jax.Array, Any]]:
+    """Return ``value(params, state, batch) -> (loss, state)`` for a ``loss_fn`` of either kind; see :func:`optax_step`."""
+
+    def value(params: Any, state: Any, batch: Any) -> tuple[jax.Array, Any]:
+        if not stateful:
+            return _scalar(loss_fn(params, batch)), state
+        loss, state = _pair(loss_fn(params, state, batch))
+        return _scalar(loss), state
+
+    return value
 
 
 def rate_dtype(params: Any) -> Any:

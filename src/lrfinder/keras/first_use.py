@@ -29,14 +29,14 @@ class FirstUse:
         self.show()
         self._hides_step |= self._model.train_function is None
         if self._unbuilt is None and not self._model.optimizer.built:
-            self._unbuilt = _structure(self._model.optimizer)
+            self._unbuilt = structure_of(self._model.optimizer)
 
     def hide(self) -> None:
         """Leave the model as it was before its first step."""
         if self._hides_step:
             self._step, self._model.train_function = self._model.train_function, None
         if self._unbuilt is not None:
-            self._built = _structure(self._model.optimizer)
+            self._built = structure_of(self._model.optimizer)
             self._unbuilt.restore()
         self._settings = _settings(self._model)
         self.is_hidden = True
@@ -64,7 +64,7 @@ class FirstUse:
         self._settings: list[object] = []
 
 
-def _structure(optimizer: Any) -> GraphSnapshot:
+def structure_of(optimizer: Any) -> GraphSnapshot:
     """Return a copy of what an optimizer holds, without the values of its variables."""
     return GraphSnapshot([optimizer], FRAMEWORK.without(keras.Variable))
 

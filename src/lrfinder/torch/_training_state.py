@@ -7,7 +7,6 @@ from itertools import chain
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 from torch.nn.parameter import is_lazy
 
 from lrfinder._state.rollback import restore_all
@@ -15,6 +14,7 @@ from lrfinder.randomness import States, capture, restore_states
 from lrfinder.torch._randomness import data_generators, data_objects, global_generators
 from lrfinder.torch._snapshot.snapshot import Snapshot
 from lrfinder.torch._snapshot.stores import InMemory, OnDisk
+from lrfinder.torch.evaluation import evaluation_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -68,7 +68,6 @@ class TrainingState:
         """Return the modules that have uninitialized parameters or buffers, which no snapshot can store."""
         return [one for one in self.modules if any(map(is_lazy, chain(one.parameters(), one.buffers())))]
 
-    @torch.no_grad()
     def initialize(self, forward: Callable[[nn.Module, Any], Tensor], batch: Any) -> None:
         """Initialize the lazy modules by one forward each, in evaluation mode; what the callables reach stays as it is.
 
@@ -77,12 +76,8 @@ class TrainingState:
         others = Snapshot([], callables=self.callables, data=[*data_objects(self.data), *self.parts(), *self.stateful])
         try:
             for module in self.lazy_modules():
-                modes = [(part, part.training) for part in module.modules()]
-                try:
-                    forward(module.eval(), batch)
-                finally:
-                    for part, training in modes:
-                        part.training = training
+                with evaluation_mode(module):
+                    forward(module, batch)
         finally:
             others.restore()
 
