@@ -28,7 +28,7 @@ print(f"{rate.lr:.3g}, anything from {rate.low:.3g} to {rate.high:.3g}; confiden
 # %%
 # The rules of other finders read other rates from the same curve. They disagree by more than a factor of ten.
 
-from lrfinder.analysis.rules import answers
+from lrfinder.rules import answers
 
 for rule, lr in answers(result.lrs, result.losses).items():
     print(f"{rule:14} {lr:.3g}")

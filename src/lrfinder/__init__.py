@@ -30,7 +30,7 @@ from lrfinder.stopping import LRFinderStoppingCriteria, RisingLoss, StoppingCrit
 from lrfinder.wrappers import Averaged, Validated
 
 if TYPE_CHECKING:
-    from lrfinder import errors, executors, testing
+    from lrfinder import errors, executors, rules, testing
     from lrfinder._check.report import Check, Finding, Outcome
     from lrfinder._check.run import check
     from lrfinder._grid.recommendation import Combination, Recommendation
@@ -50,7 +50,7 @@ _LAZY = {
 }
 """Modules that most programs do not use, and their names here; they are imported at the first access."""
 
-_LAZY_MODULES = ("executors", "testing")
+_LAZY_MODULES = ("executors", "rules", "testing")
 
 __all__ = [
     "Averaged",
@@ -101,6 +101,7 @@ __all__ = [
     "load",
     "one_cycle",
     "restored",
+    "rules",
     "suggest",
     "testing",
     "warmup_cosine",

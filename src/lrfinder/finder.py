@@ -31,12 +31,13 @@ from lrfinder.rates import checked
 from lrfinder.schedules import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
     from lrfinder._results.results import Suggestion
     from lrfinder._sweep import OnRecord
+    from lrfinder.analysis.rules import Rule
     from lrfinder.learner import Learner
     from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
@@ -202,6 +203,8 @@ class LRFinder:
         settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
         return run_search(learner, settings, on_record=on_record)
 
-    def plot(self, ax: Axes | None = None) -> Axes:
+    def plot(
+        self, ax: Axes | None = None, *, rules: bool | Iterable[Rule] | Mapping[str, Rule] = False, suggestion: bool = True
+    ) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
-        return self.results.plot(ax)
+        return self.results.plot(ax, rules=rules, suggestion=suggestion)

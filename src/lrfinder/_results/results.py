@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from lrfinder.analysis.landmarks import Landmarks
+    from lrfinder.analysis.rules import Rule
 
 Confidence = Literal["high", "medium", "low"]
 
@@ -151,6 +152,23 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     def losses(self) -> NDArray[np.float64]:
         """The raw losses, shape ``(len(self),)``, read-only."""
         return frozen([record.loss for record in self.records])
+
+    def plot(
+        self, ax: Axes | None = None, *, rules: bool | Iterable[Rule] | Mapping[str, Rule] = False, suggestion: bool = True
+    ) -> Axes:
+        """Draw the curve on ``ax``, or on new axes, and return these; nothing is shown.
+
+        Args:
+            ax: axes that show nothing else.
+            rules: rates of rules to mark as well: True for all of :data:`lrfinder.rules.RULES`, or a list of functions
+                ``(lrs, losses) -> lr`` such as ``[lrfinder.rules.steepest, my_rule]``, or a mapping from names to these. The
+                legend names each; a rule that raises :class:`lrfinder.errors.CurveError` has no rate.
+            suggestion: whether to mark the suggested rate and its interval.
+        """
+        from lrfinder.views.describe.rule_marks import describe_with_rules
+        from lrfinder.views.matplotlib import plot_description
+
+        return plot_description(describe_with_rules(self, rules, suggestion=suggestion), ax)
 
     @property
     def first_loss(self) -> float | None:

@@ -79,6 +79,6 @@ class _Untouched:
                 unbuilt.restore()
 
     def _take_step(self) -> object:
-        """Return the step, unless the model was compiled anew; while any step is kept, JAX would compile no other."""
+        """Return the step, and None after another ``compile``: while a step is kept, JAX compiles no other."""
         (loss, step), self._compiled = self._compiled, (None, None)
         return step if loss is self._model._compile_loss else None

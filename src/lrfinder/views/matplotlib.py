@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe import description as described
-    from lrfinder.views.describe.description import Axis, Color, Look, Mark, Series
+    from lrfinder.views.describe.description import Axis, Color, Description, Look, Mark, Series
 
 Kind = Literal["png", "pdf", "svg"]
 WITHOUT_DATE: Mapping[Kind, Mapping[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
@@ -43,7 +43,12 @@ def plot(result: Result, ax: Axes | None = None) -> Axes:
 
     The legend of many lines stands outside new axes, but inside ``ax``, whose surroundings belong to the caller.
     """
-    drawn = _Picture(result)
+    return plot_description(describe(result), ax)
+
+
+def plot_description(shown: Description, ax: Axes | None = None) -> Axes:
+    """Draw a described result; see :func:`plot`."""
+    drawn = _Picture(shown)
     if ax is not None:
         return drawn.draw(ax, INSIDE)
     from matplotlib import pyplot as plt
@@ -53,7 +58,7 @@ def plot(result: Result, ax: Axes | None = None) -> Axes:
 
 def figure(result: Result) -> Figure:
     """Return the figure of a result, created without pyplot: no figure stays open and no display is needed."""
-    drawn = _Picture(result)
+    drawn = _Picture(describe(result))
     created = Figure(figsize=drawn.size, layout="constrained")
     drawn.draw(created.add_subplot(), OUTSIDE)
     return created
@@ -75,8 +80,7 @@ def png(drawn: described.Figure) -> bytes:
 class _Picture:
     """The picture of a result: one figure, or several in panels."""
 
-    def __init__(self, result: Result) -> None:
-        shown = describe(result)
+    def __init__(self, shown: Description) -> None:
         self.title, self.figures, self.columns = shown.title, shown.picture(), shown.columns
         self.rows = max(1, -(-len(self.figures) // self.columns))
 
