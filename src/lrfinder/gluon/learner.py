@@ -13,7 +13,7 @@ from lrfinder.errors import LossError, ModelError, OptimizerError
 from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
-from lrfinder.gluon.rates import detach_schedule, write_rate
+from lrfinder.gluon.rates import TrainerRates, trainers_of
 from lrfinder.gluon.state import FRAMEWORK, GluonState, blocks_alone, write_to_store
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
@@ -31,7 +31,8 @@ class GluonLearner(BaseLearner):
 
     To train in another way, subclass it and override :meth:`iteration`. A subclass with its own ``__init__`` only needs to
     set ``net``, ``trainer`` and ``data_loader_iter``, from which its ``iteration`` draws. The snapshot replaces
-    ``data_loader_iter`` by an iterator that can be replayed.
+    ``data_loader_iter`` by an iterator that can be replayed. Every ``gluon.Trainer`` that it has as an attribute gets the
+    rate, at its ratio to the highest, and is restored with its parameters. ``write_rate(lr)`` sets these rates.
 
     A snapshot copies, and a restore writes in place: parameters of every ``grad_req`` on every device (running
     statistics included), gradients, optimizer state and counters, the rate, an attached ``lr_scheduler``, the AMP loss
@@ -58,6 +59,9 @@ class GluonLearner(BaseLearner):
         OptimizerError: ``trainer`` is not a Trainer, or has none of the net's parameters.
         DataError: ``data_loader`` cannot be iterated.
     """
+
+    _trainer_rates: TrainerRates | None = None  # of the class, for a subclass whose __init__ is its own
+    _are_rates_checked = False
 
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
@@ -100,19 +104,30 @@ class GluonLearner(BaseLearner):
             DataError: there is no batch, or no more.
         """
         if lr is not None:
-            write_rate(self.trainer, lr)
+            self.write_rate(lr)
         data, label = data_and_label(next(self.data_loader_iter))
         losses = self._backward(data, label)
         if take_step:
             self.trainer.step(len(data))
         self.iteration_loss = float(sum(loss.sum().item() for loss in losses)) / sum(loss.size for loss in losses)
+        self._check_rates(lr)
         return self.iteration_loss
 
     def iterations(self, lrs: Iterable[float]) -> Iterator[float]:
-        """Run one iteration at each rate, without the scheduler of the trainer, which would refuse every rate."""
-        detach_schedule(self.trainer)
+        """Run one iteration at each rate, without the schedulers of the trainers, which would refuse every rate.
+
+        Raises:
+            OptimizerError: after the first iteration a trainer has another rate than the one that was written.
+        """
         for lr in lrs:
-            yield self.iteration(lr)
+            self.write_rate(lr)
+            loss = self.iteration(lr)
+            self._check_rates(lr)
+            yield loss
+
+    def write_rate(self, lr: float) -> None:
+        """Set the rate of every trainer that this learner has, at its ratio to the highest; detach its scheduler."""
+        self._rates().write(lr)
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many batches one pass over the loader has, or None for one without a length."""
@@ -136,7 +151,10 @@ class GluonLearner(BaseLearner):
         restore_all(
             [
                 ("memory", state.memory.restore),
-                ("the trainer's key-value store", partial(write_to_store, self.trainer)),
+                *(
+                    (f"the key-value store of {name}", partial(write_to_store, one))
+                    for name, one in trainers_of(self).items()
+                ),
                 ("random numbers", partial(restore_states, state.randomness)),
                 ("MXNet's generator", partial(mx.random.seed, state.seed)),
                 ("position in the data", lambda: self._batches().go(state.position)),
@@ -151,13 +169,16 @@ class GluonLearner(BaseLearner):
 
     def parts(self) -> list[object]:
         """Return the net, the trainer and the parameters, none of which two threads may train at once."""
-        return [self.net, self.trainer, *self.net.collect_params().values()]
+        trainers = trainers_of(self).values()
+        parameters = {id(one): one for trainer in trainers for one in trainer._params}
+        return [self.net, *trainers, *self.net.collect_params().values(), *parameters.values()]
 
     def observe(self) -> dict[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""
         from lrfinder.gluon.inspection import observe
 
-        others = {f"stateful {k}": one for k, one in enumerate(getattr(self, "_stateful", ()))}
+        others: dict[str, object] = {f"stateful {k}": one for k, one in enumerate(getattr(self, "_stateful", ()))}
+        others |= {name: one for name, one in trainers_of(self).items() if one is not self.trainer}
         generators = self._batches().generators_of_data
         return observe(self.net, self.trainer, getattr(self, "loss_fn", None), others, generators)
 
@@ -187,6 +208,19 @@ class GluonLearner(BaseLearner):
                     mx.autograd.backward(scaled)
         return losses
 
+    def _rates(self) -> TrainerRates:
+        """Return the rates of the trainers that this learner has now."""
+        trainers, rates = trainers_of(self), self._trainer_rates
+        if rates is None or list(map(id, rates.trainers.values())) != list(map(id, trainers.values())):
+            rates = self._trainer_rates = TrainerRates(trainers)
+        return rates
+
+    def _check_rates(self, lr: float | None) -> None:
+        """Refuse an iteration that sets another rate; the first one shows it."""
+        if not self._are_rates_checked and lr is not None:
+            self._are_rates_checked = True
+            self._rates().check_written(lr)
+
     def _batches(self) -> ReplayIterator:
         """Return the iterator that can be replayed, which replaces a plain one that a subclass has set."""
         if not isinstance(self.data_loader_iter, ReplayIterator):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -198,7 +232,8 @@ class GluonLearner(BaseLearner):
         of_sampler = [vars(sampler)] if hasattr(sampler, "__dict__") else []  # with rollover, it stores indices left over
         parameters = self.net.collect_params()  # first, so that they have their usual names
         loss_fn = getattr(self, "loss_fn", None)
-        return [parameters, self.trainer, self.net, loss_fn, *of_sampler, *getattr(self, "_stateful", ())]
+        trainers = trainers_of(self).values()
+        return [parameters, *trainers, self.net, loss_fn, *of_sampler, *getattr(self, "_stateful", ())]
 
     def _functions(self) -> dict[str, object]:
         blocks: list[Any] = []

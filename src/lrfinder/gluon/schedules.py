@@ -12,13 +12,41 @@ from dataclasses import dataclass
 from typing import Any
 
 from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
+from lrfinder.errors import OptimizerError
 from lrfinder.gluon._framework import mx
 from lrfinder.schedules import RateLike, Triangular, along_cosine, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
+UPDATES = 100_000
+"""The number of updates in which the highest rate of an attached scheduler is looked for."""
 
-def set_rate(trainer: Any, rate: RateLike) -> None:
-    """Set the rate of a trainer; MXNet refuses this for one with a scheduler."""
-    trainer.set_learning_rate(rate_of(rate))
+
+def set_rate(trainer: Any, rate: RateLike, *, scheduler: Any = None) -> None:
+    """Set the rate of a trainer.
+
+    With ``scheduler``, the one that is attached to the trainer, its whole schedule is scaled: the highest of the next
+    100,000 rates becomes ``rate``. The trainer then has a :class:`Scaled` scheduler.
+
+    Raises:
+        OptimizerError: the trainer has a scheduler, which would overwrite the rate, and ``scheduler`` is not it.
+    """
+    attached, lr = trainer.optimizer.lr_scheduler, rate_of(rate)
+    if scheduler is not attached:
+        raise OptimizerError(_other_scheduler(attached))
+    if attached is None:
+        trainer.set_learning_rate(lr)
+        return
+    now = trainer.optimizer.num_update
+    trainer.optimizer.lr_scheduler = Scaled(attached, lr / max(_rates(attached, range(now, now + UPDATES))))
+
+
+def _other_scheduler(attached: Any) -> str:
+    if attached is None:
+        return "scheduler= is not attached to the trainer; leave it out, or attach it: trainer.optimizer.lr_scheduler = ..."
+    return (
+        f"The trainer has a {type(attached).__name__}, which overwrites the rate at each update. To scale its schedule to "
+        "the rate, write set_rate(trainer, rate, scheduler=trainer.optimizer.lr_scheduler). For a constant rate, write "
+        "trainer.optimizer.lr_scheduler = None first."
+    )
 
 
 def shape_of(scheduler: Any, iterations: int, *, start: int = 0) -> Shape:
@@ -36,8 +64,7 @@ def shape_of(scheduler: Any, iterations: int, *, start: int = 0) -> Shape:
     """
     if not callable(scheduler):
         raise unknown_scheduler(scheduler, "one of mxnet.lr_scheduler")
-    copied: Any = copy.deepcopy(scheduler)
-    rates = (float(copied(step + 1)) for step in checked_steps(iterations, start))  # MXNet counts updates from 1
+    rates = _rates(scheduler, checked_steps(iterations, start))
     return shape_of_rates(getattr(scheduler, "__name__", type(scheduler).__name__), rates)
 
 
@@ -67,6 +94,24 @@ def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_par
     check_warmup(iterations, warmup)
     peak = rate_of(rate)
     return mx.lr_scheduler.CosineScheduler(iterations, base_lr=peak, final_lr=final_part * peak, warmup_steps=warmup)
+
+
+def _rates(scheduler: Any, updates: range) -> list[float]:
+    """Return the rates after so many updates; a copy gives them, since MXNet's schedulers count."""
+    copied: Any = copy.deepcopy(scheduler)
+    return [float(copied(update + 1)) for update in updates]  # MXNet counts updates from 1
+
+
+@dataclass
+class Scaled:
+    """A scheduler whose rates are those of another one, each multiplied by ``factor``."""
+
+    scheduler: Any
+    factor: float
+
+    def __call__(self, num_update: int) -> float:
+        """Return the rate of an update."""
+        return float(self.scheduler(num_update)) * self.factor
 
 
 @dataclass
