@@ -12,7 +12,7 @@ CORE = core-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
-demo: $(VENV)/demo  ## range test, three-rate check and suggestion on handwritten digits; pictures in lrfinder-demo/
+demo: $(VENV)/demo  ## range test, suggestion and a check of it on handwritten digits; pictures in lrfinder-demo/
 	$(BIN)/lrfinder demo
 
 check: $(VENV)/nox  ## style, types and the tests of the core: 2 minutes

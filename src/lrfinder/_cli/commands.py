@@ -63,7 +63,7 @@ def demo(
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and the horizon.")] = 300,
     debug: options.Debug = False,
 ) -> None:
-    """Run a range test, a three-rate check and a suggestion for a small network on handwritten digits, in a minute.
+    """Show a range test, a suggestion, and a check of it, with a small network on handwritten digits.
 
     Example:  lrfinder demo
     """

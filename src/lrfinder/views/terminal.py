@@ -42,10 +42,11 @@ def terminal_view(result: Result) -> RenderableType:
     shown = describe(result)
     if shown.sketch is not None:
         return FigureView(replace(shown.sketch(), title=shown.title))
-    return Group(Text(shown.title, style="bold"), *map(_table, shown.tables()))
+    return Group(Text(shown.title, style="bold"), *map(table_view, shown.tables()))
 
 
-def _table(shown: description.Table) -> Table:
+def table_view(shown: description.Table) -> Table:
+    """Return a table as rich prints it."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     *numbers, outcome = shown.header
     for header in numbers:
