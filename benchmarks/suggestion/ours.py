@@ -11,8 +11,6 @@ from lrfinder import LRFinder
 if TYPE_CHECKING:
     from answers import Case, Finder
 
-    from lrfinder.schedules import Schedule
-
 BUDGETS = (150, 300, 350, 650, 1050)
 READY = hasattr(LRFinder, "suggest")
 
@@ -28,16 +26,6 @@ def probes(max_iterations: int) -> Finder:
     def find(case: Case) -> Answer:
         finder: Any = LRFinder(case.learner)
         return _answer(case, finder.suggest(case.horizon, max_iterations=max_iterations))
-
-    return find
-
-
-def scheduled(max_iterations: int, schedule: Schedule) -> Finder:
-    """Return ``suggest`` for runs that follow a schedule; its rate is their highest."""
-
-    def find(case: Case) -> Answer:
-        suggestion = LRFinder(case.learner).suggest(case.horizon, max_iterations=max_iterations, schedule=schedule)
-        return _answer(case, suggestion)
 
     return find
 

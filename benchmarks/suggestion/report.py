@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 from collections import defaultdict
-from datetime import UTC, datetime
 from hashlib import sha256
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from figures import HEADINGS, Figures, Judged, Runs, comparison, figures
 from finders import FINDERS, HERE
 from pictures import draw
+from provenance import provenance
 from starts import sections
 from store import Row, read
 from truth import Truth
@@ -115,38 +111,9 @@ def _section(horizon: int, runs: Mapping[str, Runs], table: Mapping[str, Figures
 
 
 def _head(tasks: str, rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth]) -> str:
-    versions = ", ".join(f"{package} {_version(package)}" for package in PACKAGES)
     file = HERE / f"{tasks}.py"
     source = f"; tasks of `{tasks}.py`, sha256 {sha256(file.read_bytes()).hexdigest()[:16]}" if file.is_file() else ""
-    return (
-        f"{datetime.now(UTC):%Y-%m-%d}, commit {_commit()}, {_machine()}, Python {platform.python_version()}, {versions}.\n"
-        f"{len(truths)} truths, {len(rows)} results{source}."
-    )
-
-
-def _commit() -> str:
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=HERE, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S607
-
-    changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", "../../src")
-    return (git("rev-parse", "--short", "HEAD") or "unknown") + (" with changes" if changed else "")
-
-
-def _machine() -> str:
-    model = platform.processor() or platform.machine()
-    try:
-        with open("/proc/cpuinfo") as lines:  # noqa: PTH123  (a path of the system)
-            model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), model)
-    except OSError:
-        pass
-    return f"{os.cpu_count()} cores of {model}, {platform.system()}"
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"
+    return f"{provenance(PACKAGES)}.\n{len(truths)} truths, {len(rows)} results{source}."
 
 
 def _write_truths(file: Path, rows: Sequence[Row], truths: Mapping[tuple[str, int, int], Truth]) -> None:

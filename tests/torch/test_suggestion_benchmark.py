@@ -15,9 +15,13 @@ import scheduled
 from answers import Answer, Case
 from fastai_rules import minimum, slide, steep, valley
 from figures import Judged, Runs, figures
-from replayed import START, Replayed
+from record import order_seeds
+from replayed import Replayed
+from setups import UNUSUAL_SEED, Setup, draw
+from sources import UNUSUAL
 from store import Row, append, read
 from task import Task, Training
+from training import SetupLearner
 from truth import Truth, final, measured, nearest, rate
 
 
@@ -145,25 +149,33 @@ def test_cache_gives_the_losses_of_the_real_run_also_after_a_change_of_rate(tmp_
         learner.close()
 
 
-@pytest.mark.parametrize("name", scheduled.SCHEDULES)
-def test_run_under_a_schedule_has_the_losses_of_the_real_run(tmp_path, name):
-    schedule = scheduled.SCHEDULES[name]
-    real = DROPOUT.training(0, 40).learner()
-    expected = [float(real.iteration(0.2 * schedule(k / 40))) for k in range(40)]
+def setup_of(family, network, optimizer="adam"):
+    return Setup(1, family, network, LOSS_OF[family], optimizer, 8, 0.0, None, 0.1, 1.0)
+
+
+LOSS_OF = {"spirals": "cross-entropy", "quadratic": "itself"}
+
+
+def test_learner_of_a_setup_has_the_losses_of_its_recording_under_a_schedule_with_dropout():
+    setup = setup_of("spirals", "mlp 2 16 relu dropout")
+    rates = [0.05 * scheduled.SCHEDULES["cosine"](k / 30) for k in range(30)]
+    learner = SetupLearner(setup)
+    start = learner.snapshot()
     for _ in range(2):
-        learner = scheduled.Scheduled(DROPOUT, 0, 40, schedule, tmp_path)
-        assert learner.training(0.2).tolist() == expected
-        assert (learner.iterations_run, learner.snapshot()) == (0, START)
-        learner.close()
+        losses = [learner.iteration(lr) for lr in rates]
+        learner.restore(start)
+    batched = setup.batched()
+    batches = setup.batches(order_seeds(setup, "fresh"), 30)
+    expected, _, _ = batched.train(batched.start, torch.tensor([rates, [0.0] * 30]), batches, 3, setup.seed)
+    np.testing.assert_allclose(losses, expected[0, 0], rtol=1e-4)
 
 
-def test_best_peak_of_a_schedule_is_measured_and_found(tmp_path):
-    given = Case(BOWL, 0, 40, scheduled.Scheduled(BOWL, 0, 40, scheduled.SCHEDULES["cosine"], tmp_path))
-    truth = measured(given)
-    (with_schedule, *_) = scheduled.entries(scheduled.SCHEDULES["cosine"])
-    given.learner.rewind()
-    answer = with_schedule.find(given)
-    assert truth.regret(final(given.learner.training(answer.lr))) < 0.05
+def test_search_under_a_schedule_names_a_peak_near_the_best():
+    chosen = {name: scheduled.SCHEDULES[name] for name in ("constant", "one_cycle")}
+    constant, one_cycle = scheduled.tasks_of(setup_of("quadratic", "quadratic 0.1 1.0", "sgd"), chosen)
+    assert constant.truth.best_lr < one_cycle.truth.best_lr
+    assert one_cycle.regrets[0] < 0.05
+    assert one_cycle.regrets[2] > 0.5
 
 
 def test_cache_on_disk_trains_nothing_again(tmp_path):
@@ -200,3 +212,18 @@ def test_rules_of_fastai_find_a_drop_near_where_it_lies(rule):
     lrs = np.geomspace(1e-6, 1, 85)
     drop = 1 / (1 + (lrs / 1e-3) ** 2) + (lrs > 0.3) * 10 * lrs
     assert 1e-4 < rule(lrs, drop) < 0.5
+
+
+def test_data_that_move_have_other_inputs_and_other_classes_after_the_start():
+    setup = draw(UNUSUAL_SEED + list(UNUSUAL).index("moved") - UNUSUAL_SEED % len(UNUSUAL) + len(UNUSUAL))
+    before, after = (setup.batches([1], 1, changed=changed)(0, 0) for changed in (False, True))
+    assert setup.family == "moved"
+    assert torch.equal(after[0], before[0].flip(1))
+    assert torch.equal(after[1], (before[1] + 1) % 8)
+
+
+def test_critic_of_the_generator_falls_faster_the_higher_the_rate():
+    setup = Setup(UNUSUAL_SEED, "critic", "mlp 1 16 relu plain", "critic", "adam", 8, 0.0, None, 0.0, 1.0)
+    batched, rates = setup.batched(), torch.tensor([[0.01], [0.1], [1.0], [10.0]]).expand(-1, 40)
+    losses, _, _ = batched.train(batched.start, rates, setup.batches([1], 40), 1, 0)
+    assert (losses[0, :, -10:].mean(1).diff() < 0).all()

@@ -17,7 +17,7 @@ import numpy as np  # noqa: E402  (found on the path above, as the next)
 from lrfinder._results.facts import TrainingFacts  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -36,60 +36,23 @@ FAMILIES = {
 
 
 @dataclass(frozen=True)
-class Recording:
-    """A recorded task.
+class Truth:
+    """The ends of trainings at all rates, and what a rate is worth by them.
 
     Attributes:
-        name: of its file.
-        settings: of its setup and of its start.
-        lrs: the rates of the ladder, rising, shape ``(rates,)``.
-        untrained: the losses at the rate 0, shape ``(steps,)``.
-        losses: at each rate of the ladder on the same batches, shape ``(rates, steps)``.
-        sweeps: the losses of each of ``SWEEPS``, shape ``(3, steps of the longest)``.
-        ends: the final loss of each order at the rate 0 and at each of the ladder, shape ``(orders, 1 + rates)``.
+        lrs: the rates, rising, shape ``(rates,)``.
+        ends: the final loss of each order at the rate 0 and at each of ``lrs``, shape ``(orders, 1 + rates)``.
     """
 
-    name: str
-    settings: dict[str, Any]
     lrs: Floats
-    untrained: Floats
-    losses: Floats
-    sweeps: Floats
     ends: Floats
-    other_sweeps: Floats
-    other_twins: Floats
-
-    @classmethod
-    def read(cls, path: Path) -> Recording:
-        """Read a file of :mod:`record`."""
-        with np.load(path) as stored:
-            untrained = stored["untrained"].astype(float)
-            losses = untrained + stored["scale"] * stored["changes"].astype(float)
-            return cls(
-                path.stem,
-                json.loads(str(stored["settings"])),
-                stored["lrs"],
-                untrained,
-                losses,
-                *(stored[key].astype(float) for key in ("sweeps", "ends", "other_sweeps", "other_twins")),
-            )
-
-    @property
-    def resumed(self) -> bool:
-        """``True`` if the training was under way."""
-        return bool(self.settings["kind"] != "fresh")
-
-    @property
-    def facts(self) -> TrainingFacts:
-        """The facts that a learner would know: an optimizer without a state does not show that it has made updates."""
-        optimizer = self.settings["optimizer"]
-        trained = self.resumed and bool(self.settings["state_kept"]) and optimizer != "sgd"
-        return TrainingFacts(FAMILIES.get(optimizer, "adaptive"), self.settings["batch"], trained)
 
     @cached_property
     def regrets(self) -> Floats:
-        """The regret of each rate of the ladder, 0 to 1: mean final loss of all orders over what the best rate learns."""
-        return self._regrets(self.ends.mean(0))
+        """The regret of each rate, 0 to 1: mean final loss of all orders over what the best rate learns."""
+        finite = np.where(np.isfinite(self.ends), self.ends, np.inf).mean(0)
+        untrained, best = finite[0], finite[1:].min()
+        return np.clip((finite[1:] - best) / max(untrained - best, 1e-12), 0, 1)
 
     @cached_property
     def floor(self) -> float:
@@ -105,17 +68,67 @@ class Recording:
 
     @property
     def best_lr(self) -> float:
-        """The best rate of the ladder."""
+        """The best of the rates."""
         return float(self.lrs[self.regrets.argmin()])
 
     def regret(self, lr: float | None) -> float:
-        """Return the regret of a rate, between those of the ladder by interpolation; 1 for no rate."""
+        """Return the regret of a rate, between those known by interpolation; 1 for no rate."""
         return 1.0 if lr is None else float(np.interp(math.log(max(lr, 1e-30)), np.log(self.lrs), self.regrets, right=1.0))
 
-    def _regrets(self, ends: Floats) -> Floats:
-        finite = np.where(np.isfinite(ends), ends, np.inf)
-        untrained, best = finite[0], finite[1:].min()
-        return np.clip((finite[1:] - best) / max(untrained - best, 1e-12), 0, 1)
+
+@dataclass(frozen=True)
+class Recording(Truth):
+    """A recorded task; the rates are those of its ladder.
+
+    Attributes:
+        name: of its file.
+        settings: of its setup and of its start.
+        untrained: the losses at the rate 0, shape ``(steps,)``.
+        losses: at each rate of the ladder on the same batches, shape ``(rates, steps)``.
+        sweeps: the losses of each of ``SWEEPS``, shape ``(3, steps of the longest)``.
+        other_sweeps: those on the other orders, shape ``(orders - 1, 3, steps)``.
+        other_twins: the losses of their batches at the rate 0, shape ``(orders - 1, steps)``.
+    """
+
+    name: str
+    settings: dict[str, Any]
+    untrained: Floats
+    losses: Floats
+    sweeps: Floats
+    other_sweeps: Floats
+    other_twins: Floats
+
+    @classmethod
+    def read(cls, path: Path) -> Recording:
+        """Read a file of :mod:`record`."""
+        with np.load(path) as stored:
+            untrained = stored["untrained"].astype(float)
+            losses = untrained + stored["scale"] * stored["changes"].astype(float)
+            return cls(
+                stored["lrs"],
+                stored["ends"].astype(float),
+                path.stem,
+                json.loads(str(stored["settings"])),
+                untrained,
+                losses,
+                *(stored[key].astype(float) for key in ("sweeps", "other_sweeps", "other_twins")),
+            )
+
+    @property
+    def resumed(self) -> bool:
+        """``True`` if the training was under way."""
+        return bool(self.settings["kind"] != "fresh")
+
+    @property
+    def facts(self) -> TrainingFacts:
+        """The facts that a learner would know: an optimizer without a state does not show that it has made updates."""
+        return facts(self.settings, state_kept=self.resumed and bool(self.settings["state_kept"]))
+
+
+def facts(settings: Mapping[str, Any], *, state_kept: bool = False) -> TrainingFacts:
+    """Return what a learner would know about a setup; ``state_kept`` where its optimizer has made updates before."""
+    optimizer = settings["optimizer"]
+    return TrainingFacts(FAMILIES.get(optimizer, "adaptive"), settings["batch"], state_kept and optimizer != "sgd")
 
 
 class Replayed:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from batched import Batched, Batches, Loss
 from networks import Attention, Factors, Quadratic, Sampled, Window, cnn, mlp
-from sources import SOURCES, Source, source
+from sources import SOURCES, UNUSUAL, Source, source
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  (its usual name)
 from updates import DIRECTIONS, Optimizer
@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 LATENT = 4  # of the variational autoencoder
 LOWEST_OCTAVE = {"adam": -20, "adamw": -20, "rmsprop": -21, "adagrad": -17, "lion": -22}  # of a setup's ladder; others -17
 LADDER_OCTAVES = 24.5
+UNUSUAL_SEED = 1000  # from here on, setups are of the families in UNUSUAL
+ENDLESS_OCTAVES = 31.0  # of the ladder of a setup whose loss falls without end: as far as a search goes
 CLIPPED_SHARE = 0.2
 MOST_EXAMPLES = {"digits-contrastive": 128, "cifar": 128, "cifar-autoencoder": 32, "adult": 256}  # a batch, to save time
+MOST_EXAMPLES |= dict.fromkeys(UNUSUAL, 64)
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ class Setup:
         Args:
             seeds: of the orders.
             count: batches of an order.
-            changed: whether the targets are others than before: classes rotated, numbers with another sign.
+            changed: whether the data are others than before: classes rotated, numbers with another sign; in the family
+                "moved" the columns of the inputs as well.
         """
         kept = source(self.family)
         inputs, targets = kept.inputs, _noisy(self, kept)
         if changed:
             targets = (targets + 1) % kept.classes if kept.classes else -targets
+            inputs = inputs.flip(1) if self.family == "moved" else inputs
         orders = [_order(len(inputs), self.batch * count, seed) for seed in seeds]
         sampled = {"quadratic": 40, "digits-vae": LATENT, "digits-contrastive": 64}.get(self.family, 0)
 
@@ -87,7 +92,18 @@ class Setup:
     def lrs(self) -> list[float]:
         """Return the rates of the ladder: powers of the square root of 2."""
         lowest = LOWEST_OCTAVE.get(self.optimizer, -17)
-        return [2.0 ** (lowest + k / 2) for k in range(int(2 * LADDER_OCTAVES))]
+        octaves = ENDLESS_OCTAVES if self.is_endless else LADDER_OCTAVES
+        return [2.0 ** (lowest + k / 2) for k in range(int(2 * octaves))]
+
+    @property
+    def is_unusual(self) -> bool:
+        """``True`` if nothing is fitted to it."""
+        return self.seed >= UNUSUAL_SEED
+
+    @property
+    def is_endless(self) -> bool:
+        """``True`` if the loss falls without end, and faster the higher the rate."""
+        return self.loss == "critic"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the settings."""
@@ -97,10 +113,12 @@ class Setup:
 def draw(seed: int) -> Setup:
     """Return the setup of a seed; families take turns."""
     random = np.random.default_rng([20261129, seed])
-    family = list(SOURCES)[seed % len(SOURCES)]
+    families = list(UNUSUAL if seed >= UNUSUAL_SEED else SOURCES)
+    family = families[seed % len(families)]
     classes = family in {"adult", "digits", "digits-images", "spirals", "rare", "cancer", "wine", "cifar", "cifar-images"}
-    classes |= family in {"clusters", "parity", "window", "attention"}
+    classes |= family in {"clusters", "parity", "window", "attention", "moved"}
     own = {"quadratic": "itself", "digits-vae": "itself", "digits-contrastive": "contrastive", "attention": "tokens"}
+    own |= {name: name for name in ("critic", "critic-bounded", "hinge", "policy")} | {"sharp": "gaussian"}
     usual = ["cross-entropy"] if classes else ["square", "square", "huber", "absolute", "gaussian"]
     if family in {"ratings", "digits-autoencoder", "cifar-autoencoder"}:
         usual = ["square", "huber"]
@@ -178,7 +196,7 @@ class _Views(nn.Module):
 
 def _noisy(setup: Setup, kept: Source) -> Tensor:
     """Return the targets, a share of them drawn again."""
-    share = setup.label_noise if setup.family not in {"quadratic", "digits-vae", "digits-contrastive"} else 0.0
+    share = setup.label_noise if setup.family not in {"quadratic", "digits-vae", "digits-contrastive", "sharp"} else 0.0
     if not share:
         return kept.targets
     generator = torch.Generator().manual_seed(setup.seed)
@@ -227,7 +245,30 @@ def _itself(output: Tensor, target: Tensor) -> Tensor:
     return output.sum()
 
 
+def _critic(output: Tensor, target: Tensor) -> Tensor:
+    """Return the difference of the mean outputs of two kinds (Arjovsky et al. 2017, equation 3), without a constraint."""
+    return -(target * output).mean()
+
+
+def _bounded_critic(output: Tensor, target: Tensor) -> Tensor:
+    """Return the loss of a critic with a small penalty on its outputs (Karras et al. 2018, appendix A.1)."""
+    return -(target * output).mean() + 0.05 * (output**2).mean()
+
+
+def _hinge(output: Tensor, target: Tensor) -> Tensor:
+    return F.relu(1 - target * output).mean()
+
+
+def _policy(output: Tensor, target: Tensor) -> Tensor:
+    """Return the negative expected reward; the targets are the rewards of the actions."""
+    return -(output.softmax(1) * target).sum(1).mean()
+
+
 LOSSES: dict[str, Loss] = {
+    "critic": _critic,
+    "critic-bounded": _bounded_critic,
+    "hinge": _hinge,
+    "policy": _policy,
     "cross-entropy": F.cross_entropy,
     "square": _square,
     "huber": _huber,
