@@ -14,6 +14,12 @@ class Able(Bowl):
     def iterations(self, lrs):
         return (self.iteration(lr) for lr in lrs)
 
+    def untrained(self, count):
+        return (self.iteration(0.0) for _ in range(count))
+
+    def trim(self):
+        self.trims = getattr(self, "trims", 0) + 1
+
     def observe(self):
         return {"bowl: position": self.position}
 
@@ -56,6 +62,25 @@ def test_an_average_uses_many_iterations_at_once_where_its_learner_has_them():
     at_once = Averaged(Able(noise=0.1), 3).iterations([0.1, 0.2])
     assert list(at_once) == [one_by_one.iteration(0.1), one_by_one.iteration(0.2)]
     assert Averaged(Bowl(), 3).iterations([0.1]) is None
+
+
+def test_an_average_has_the_untrained_losses_of_its_learner_and_trims_it():
+    one_by_one, able = Averaged(Bowl(noise=0.1), 3), Able(noise=0.1)
+    average = Averaged(able, 3)
+    losses = average.untrained(2)
+    assert losses is not None
+    assert list(losses) == [one_by_one.iteration(0.0), one_by_one.iteration(0.0)]
+    assert Averaged(Bowl(), 3).untrained(2) is None
+    average.trim()
+    assert able.trims == 1
+
+
+def test_a_validated_learner_has_no_untrained_losses_of_batches_and_keeps_what_its_evaluation_may_read():
+    able = Able()
+    validated = Validated(able, lambda: 1.0)
+    assert validated.untrained(2) is None
+    validated.trim()
+    assert not hasattr(able, "trims")
 
 
 def test_an_average_ends_with_the_data_of_its_learner():

@@ -217,6 +217,12 @@ def trainer_of(learner: BaseLearner, lrs: Sequence[float]) -> Train:
     return learner.iteration if losses is None else reading(losses)
 
 
+def untrained_trainer_of(learner: BaseLearner, count: int) -> Train:
+    """Return the function that gives the next ``count`` losses before any update, if need be by training at the rate 0."""
+    losses = learner.untrained(count)
+    return trainer_of(learner, [0.0] * count) if losses is None else reading(losses)
+
+
 def reading(losses: Iterable[SupportsFloat]) -> Train:
     """Return a function that gives losses that were, or are, computed elsewhere; the data end where they do."""
     iterator = iter(losses)

@@ -118,6 +118,28 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return None
 
+    def untrained(self, count: int) -> Iterable[SupportsFloat] | None:  # noqa: ARG002  (for subclasses)
+        """Return the losses of the next ``count`` iterations as they are before any update, one by one.
+
+        They equal those of ``iteration(0.0)`` bit for bit, for an optimizer that changes nothing at that rate. So they need
+        the same batches and random numbers, and training mode. Only the update, and what it needs, is left out. Afterwards
+        the learner can go on from there, and a restore undoes all of it.
+
+        Returns:
+            The losses, fewer where the data end; ``None``, with the learner unchanged, where that is not possible. Then the
+            finder trains at the rate 0.
+
+        Raises:
+            DataEndedError: while the losses are read: the stream of data has ended.
+        """
+        return None
+
+    def trim(self) -> None:
+        """Release what the next iteration replaces before it reads it, such as gradients; iterations do not change.
+
+        A search calls it before it takes a snapshot at the end of a trial, which is smaller then.
+        """
+
     def iterations_per_epoch(self) -> float | None:
         """Return how many iterations one pass over the data takes, or ``None`` where that is unknown.
 
@@ -189,6 +211,8 @@ OPTIONAL = (  # and parts
     "ranks",
     "iterations",
     "trainings",
+    "untrained",
+    "trim",
     "iterations_per_epoch",
     "facts",
     "scheduler_note",

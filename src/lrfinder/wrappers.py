@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Wrapper(BaseLearner):
     """A learner that forwards to another; subclasses change ``iteration``.
 
-    ``iterations`` and ``trainings`` are not forwarded: they would skip the changed ``iteration``.
+    ``iterations``, ``trainings`` and ``untrained`` are not forwarded: they would skip the changed ``iteration``. Neither is
+    ``trim``: what a subclass adds may read gradients.
     """
 
     def __init__(self, learner: Learner[Any]) -> None:
@@ -130,6 +131,15 @@ class Averaged(Wrapper):
         """Train at each rate with the inner learner's own ``iterations``, where it has one."""
         losses = self._full.iterations([lr for lr in lrs for _ in range(self.batches)])
         return None if losses is None else self._means(iter(losses), len(lrs))
+
+    def untrained(self, count: int) -> Iterable[float] | None:
+        """Return the means of the losses of ``count`` times ``batches`` batches, where the inner learner can give these."""
+        losses = self._full.untrained(count * self.batches)
+        return None if losses is None else self._means(iter(losses), count)
+
+    def trim(self) -> None:
+        """Let the inner learner release what its next iteration replaces."""
+        self._full.trim()
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many iterations, of ``batches`` updates each, one pass over the data takes."""

@@ -211,3 +211,41 @@ def test_a_trial_of_another_learner_is_refused():
 @pytest.mark.parametrize("loss", [1.0, math.nan])
 def test_a_trial_of_the_same_learner_passes_the_verification(loss):
     assert len(VerifiedRunner(runner(Scripted([loss])), loss).run([Trial(0.1, 1)])) == 1
+
+
+class Untrained(Counted):
+    """Gives untrained losses without iterations, and counts how often it is trimmed."""
+
+    trims = 0
+
+    def untrained(self, count):
+        for _ in range(count):
+            yield self.curvature / 2 * self.position**2 + self.noise * self.generator.standard_normal()
+
+    def trim(self):
+        self.trims += 1
+
+
+def test_untrained_losses_come_from_the_learner_where_it_can_give_them():
+    learner, trains = Untrained(noise=0.1), Counted(noise=0.1)
+    assert runner(learner).run([Trial(0.0, 30)]) == runner(trains).run([Trial(0.0, 30)])
+    assert (learner.count, trains.count) == (0, 30)
+
+
+@pytest.mark.parametrize("kept", [(0.0,), ()], ids=["kept", "released"])
+def test_untrained_losses_are_lengthened_as_a_trial_is(kept):
+    learner = Untrained(noise=0.1)
+    trials = runner(learner)
+    trials.run([Trial(0.0, 30)])
+    trials.keep(kept)
+    assert trials.run([Trial(0.0, 70, done=30)]) == runner(Counted(noise=0.1)).run([Trial(0.0, 70)])
+    assert learner.count == 0
+
+
+def test_a_learner_is_trimmed_before_the_end_of_a_trial_is_copied_and_not_before_the_start_is():
+    learner = Untrained()
+    trials = runner(learner)
+    assert learner.trims == 0
+    trials.run([Trial(0.1, 5)])
+    trials.run([Trial(0.2, 5)])
+    assert learner.trims == 2

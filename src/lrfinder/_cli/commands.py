@@ -111,7 +111,7 @@ def find(
 @app.command()
 def suggest(
     factory: options.Factory,
-    horizon: options.Horizon = DEFAULT_HORIZON,
+    horizon: options.Horizon = None,
     epochs: options.Epochs = None,
     max_iterations: options.SearchIterations = 650,
     schedule: options.SearchSchedule = ScheduleName.CONSTANT,
@@ -136,7 +136,7 @@ def suggest(
         with progress(err if first else silent, "sweep and probes", max_iterations, view_so_far) as advance:
             suggestion = lrfinder.suggest(
                 FileFactory.named(factory),
-                horizon,
+                DEFAULT_HORIZON if horizon is None else horizon,
                 epochs=epochs,
                 max_iterations=max_iterations,
                 schedule=options.SCHEDULES[schedule],

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lrfinder
+from lrfinder._search.horizon import DEFAULT_HORIZON
 from lrfinder.executors import Ray
 from lrfinder.testing import LRS
 
@@ -73,7 +74,10 @@ Count = Annotated[int | None, typer.Option(help="Number of rates, in place of --
 Smoothing = Annotated[float, typer.Option(help="Weight of past losses in the running mean that stops the sweep.")]
 MaxIterations = Annotated[int, typer.Option(help="Maximum number of iterations.")]
 SearchIterations = Annotated[int, typer.Option(help="Maximum number of iterations, sweep and probes together.")]
-Horizon = Annotated[int, typer.Option(help="Iterations of the training for which the rate is suggested.")]
+Horizon = Annotated[
+    int | None,
+    typer.Option(show_default=str(int(DEFAULT_HORIZON)), help="Iterations of the training for which the rate is suggested."),
+]
 Epochs = Annotated[float | None, typer.Option(help="The same length in passes over the data, in place of --horizon.")]
 SearchSchedule = Annotated[
     ScheduleName, typer.Option(help="How the rate changes during that training; a warm-up takes its first tenth.")

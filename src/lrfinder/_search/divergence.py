@@ -12,7 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.records import Stop
-from lrfinder._sweep import SweepRecorder, run_sweep, trainer_of
+from lrfinder._sweep import SweepRecorder, run_sweep, trainer_of, untrained_trainer_of
 from lrfinder.analysis.endings import batch_not_finite
 from lrfinder.errors import DataEndedError, LRFinderError
 from lrfinder.replay import raised_while_drawing
@@ -105,7 +105,7 @@ class Attribution:
 
 
 def name_batch(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> None:
-    """Note the batch at which a sweep has become NaN, if it is NaN at the rate 0 as well.
+    """Note the batch at which a sweep has become NaN, if it is NaN before any update as well.
 
     Where the loss rose before, that is divergence, and nothing is trained again. Nor is it on several ranks.
     """
@@ -117,7 +117,7 @@ def name_batch(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> Non
     calm = SweepRecorder([0.0] * len(losses))
     learner.restore(start)
     with suppress(Exception):  # no second exception hides the result
-        run_sweep(trainer_of(learner, calm.lrs), calm)
+        run_sweep(untrained_trainer_of(learner, len(calm.lrs)), calm)
     recorder.extra_iterations += len(calm.records)
     if len(calm.records) == len(losses) and (note := batch_not_finite(record.loss for record in calm.records)):
         recorder.notes.append(note)

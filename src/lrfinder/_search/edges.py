@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BEYOND_SWEEP_OCTAVES = 4.0  # that a search may leave the rates of its sweep by, to either side
 EDGE_OCTAVES = 2.0  # from the edge, within which no higher probe can follow
 NAN_OCTAVES = 1.0  # between rates that become NaN at one batch, from which the batch is the reason
+LOWER_FACTOR = 1000.0  # of the lowest rate, if the loss rises there already
 ENDLESS_FALL_TIMES = 10.0  # the size of the untrained loss, beyond which a fall may have no end
 ENDLESS_FALL_PER_OCTAVE = math.sqrt(2)  # factor of the fall from rate to rate, from which no end of it is in sight
 
@@ -66,6 +67,16 @@ def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Seque
         reach = f"give rates= that reach {limit * 2**BEYOND_SWEEP_OCTAVES:.2g}"
         return replace(suggestion, notes=(*suggestion.notes, f"at the edge of the search: to try higher rates, {reach}"))
     return suggestion
+
+
+def with_range_to_give(suggestion: Suggestion, untrained: Sequence[float], within: Range) -> Suggestion:
+    """Return the suggestion; where the loss fell at none of the rates that the user gave, with a note of others to give."""
+    if suggestion.status is not Status.NO_DESCENT or not suggestion.probes:
+        return suggestion
+    lowest = suggestion.probes[0]
+    rises = not search_score(np.array(lowest.losses)) <= float(np.mean(untrained))
+    where = f"begin at {lowest.lr / LOWER_FACTOR:.2g}" if rises else f"reach {within[1] * 2**BEYOND_SWEEP_OCTAVES:.2g}"
+    return replace(suggestion, notes=(*suggestion.notes, f"outside the rates given: give rates= that {where}"))
 
 
 def with_raised(suggestion: Suggestion, raised: Mapping[float, str]) -> Suggestion:

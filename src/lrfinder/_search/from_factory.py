@@ -66,21 +66,20 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
         RatesError: a setting is out of range.
         ExecutorError: the executor cannot work.
     """
-    lrs = None if rates is None else tuple(map(float, rates))
     check_epochs(horizon, epochs)
-    settings = SearchSettings.checked(horizon, max_iterations, lrs, schedule, keep)
+    settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
     identity = {
         "factory": described(factory),
         "horizon": settings.horizon if epochs is None else f"{float(epochs)} epochs",
         "max_iterations": settings.max_iterations,
         "keep": settings.keep,
-        "rates": None if lrs is None else list(lrs),
+        "rates": None if rates is None else list(settings.lrs),
         "schedule": [name_of(schedule), *(float(schedule(k / POINTS)) for k in range(POINTS))],  # several may share a name
     }
     checkpoint = None if path is None else Checkpoint(path, identity)
     with closing(factory()) as learner, (executor or InProcess()).runner(factory, schedule, on_record) as remote:
         full = adapted(learner)
-        settings = replace(settings, horizon=horizon_of(full, horizon, epochs))
+        settings = settings if epochs is None else replace(settings, horizon=horizon_of(full, horizon, epochs))
         suggestion = run_search(full, settings, on_record=on_record, remote=remote, checkpoint=checkpoint)
     if checkpoint is not None:
         checkpoint.remove()

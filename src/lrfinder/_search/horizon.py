@@ -10,7 +10,13 @@ from lrfinder.errors import RatesError
 if TYPE_CHECKING:
     from lrfinder.learner import BaseLearner
 
-DEFAULT_HORIZON = 300
+
+class _Default(int):
+    """A default that is told apart from an equal number that was given."""
+
+
+DEFAULT_HORIZON: int = _Default(300)
+LEAST_HORIZON = 3  # the first loss is untrained, and one more does not show whether a training falls
 
 
 def check_epochs(horizon: int, epochs: float | None) -> None:
@@ -21,7 +27,7 @@ def check_epochs(horizon: int, epochs: float | None) -> None:
     """
     if epochs is None:
         return
-    if horizon != DEFAULT_HORIZON:
+    if horizon is not DEFAULT_HORIZON:
         message = f"horizon is {horizon!r} and epochs {epochs!r}, which are two lengths of one training; give one of them."
         raise RatesError(message)
     try:

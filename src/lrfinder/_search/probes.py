@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from lrfinder._results.records import Record, Stop
 from lrfinder._search.divergence import Attribution
 from lrfinder._search.trial import Trial, is_same_loss, rates_of
-from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of
+from lrfinder._sweep import SweepRecorder, reading, run_sweep, train_together, trainer_of, untrained_trainer_of
 from lrfinder.errors import FactoryError
 
 if TYPE_CHECKING:
@@ -132,14 +132,22 @@ class LocalRunner:
                 run_sweep(reading(ahead[0]), recorder)
         losses = (*before, *(record.loss for record in recorder.records))
         if recorder.stop is Stop.MAX_ITERATIONS:
-            self._ends[trial.lr] = (self._learner.snapshot() if ahead is None else ahead[1]), losses
+            self._ends[trial.lr] = (self._end() if ahead is None else ahead[1]), losses
         return losses
 
     def keep(self, lrs: Iterable[float]) -> None:
         kept = set(lrs)
         self._ends = {lr: end for lr, end in self._ends.items() if lr in kept}
 
+    def _end(self) -> object:
+        """Return a copy of the state where a trial ends; only iterations follow it."""
+        self._learner.trim()
+        return self._learner.snapshot()
+
     def _train(self, trial: Trial, recorder: SweepRecorder) -> None:
+        if trial.lr == 0:
+            run_sweep(untrained_trainer_of(self._learner, len(recorder.lrs)), recorder)
+            return
         before = rates_of(trial, self._schedule)[: trial.done]
         self._attribution.run(recorder, before)
         self.extra_iterations += recorder.extra_iterations
@@ -155,7 +163,8 @@ class LocalRunner:
         rates = rates_of(trial, self._schedule)[: trial.done]
         beginning = SweepRecorder(rates)  # of an earlier run of the search, whose state is gone
         with _noting_probe(trial._replace(done=0), beginning):
-            run_sweep(trainer_of(self._learner, rates), beginning)
+            train = trainer_of(self._learner, rates) if trial.lr else untrained_trainer_of(self._learner, len(rates))
+            run_sweep(train, beginning)
         self.extra_iterations += len(beginning.records)
         return tuple(record.loss for record in beginning.records)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ def check_schedule(schedule: Schedule) -> None:
     if not callable(schedule):
         message = f"schedule is a {type(schedule).__name__}; {HOW}"
         raise RatesError(message)
+    _check_signature(schedule)
     coarse = [_value(schedule, k / CHECKED_POINTS) for k in range(CHECKED_POINTS + 1)]
     top = int(np.argmax(coarse))
     around = np.linspace(max(top - 1, 0), min(top + 1, CHECKED_POINTS), CHECKED_POINTS // 5) / CHECKED_POINTS
@@ -39,6 +41,18 @@ def check_schedule(schedule: Schedule) -> None:
     if not abs(highest - 1) <= HIGHEST_TOLERANCE:
         message = f"The highest value of the schedule {name_of(schedule)} is {highest:.3g}, and must be 1; {HOW}"
         raise RatesError(message)
+
+
+def _check_signature(schedule: Schedule) -> None:
+    try:
+        signature = inspect.signature(schedule)
+    except (TypeError, ValueError):  # some functions of other languages have none
+        return
+    try:
+        signature.bind(0.0)
+    except TypeError as error:
+        message = f"The schedule {name_of(schedule)} takes {signature}, and is called with the progress alone; {HOW}"
+        raise RatesError(message) from error
 
 
 def _value(schedule: Callable[[float], Any], progress: float) -> float:

@@ -13,14 +13,15 @@ from __future__ import annotations
 import math
 import operator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lrfinder._results.records import Probe, Stop
 from lrfinder._search.conclusion import conclude, not_repeated, read_curve, read_paired
-from lrfinder._search.edges import limits, qualified
+from lrfinder._search.edges import limits, qualified, with_range_to_give
 from lrfinder._search.evidence import Evidence
+from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder._search.posterior import Posterior
 from lrfinder._search.rounds import next_trials, rounds_of
 from lrfinder._search.schedule_check import check_schedule
@@ -79,13 +80,10 @@ class SearchSettings:
             RatesError: a number is not whole or too small, the rates give nothing to choose between, or the schedule is
                 never 1.
         """
-        try:
-            horizon, max_iterations, keep = map(operator.index, (horizon, max_iterations, keep))
-        except TypeError as error:
-            message = (
-                f"horizon is {horizon!r}, max_iterations {max_iterations!r} and keep {keep!r}; all are counts: give ints."
-            )
-            raise RatesError(message) from error
+        horizon, max_iterations, keep = (
+            _count(name, value)
+            for name, value in {"horizon": horizon, "max_iterations": max_iterations, "keep": keep}.items()
+        )
         if horizon < 1:
             message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
             raise RatesError(message)
@@ -100,10 +98,27 @@ class SearchSettings:
         within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
         return cls(horizon, max_iterations, lrs, within, schedule, keep)
 
+    def __post_init__(self) -> None:
+        if self.horizon < LEAST_HORIZON and not self.curve_alone:
+            message = (
+                f"horizon is {self.horizon!r}; after as few iterations no loss tells one rate from another. Give at least "
+                f"{LEAST_HORIZON}, or max_iterations={CURVE_ALONE_ITERATIONS} to read the curve alone."
+            )
+            raise RatesError(message)
+
     @property
     def curve_alone(self) -> bool:
         """``True`` where the curve of the sweep is read without probes."""
         return self.max_iterations <= CURVE_ALONE_ITERATIONS
+
+
+def _count(name: str, value: Any) -> int:
+    """Return ``value`` as an int of python's own; a ``RatesError`` names a setting that is no whole number."""
+    try:
+        return operator.index(value)
+    except TypeError as error:
+        message = f"{name} is {value!r}, which is not a whole number; give an int."
+        raise RatesError(message) from error
 
 
 def _default_rates(max_iterations: int) -> Iterable[float]:
@@ -171,6 +186,8 @@ class Search:
             suggestion = conclude(self._curve, self._evidence, self._posterior, probes, self.iterations, again)
         limit = math.inf if math.isfinite(settings.within[1]) else self._limits()[1]
         suggestion = qualified(suggestion, self._untrained, self._losses.get(0.0, ()), limit)
+        if math.isfinite(settings.within[1]):
+            suggestion = with_range_to_give(suggestion, self._untrained, settings.within)
         return replace(suggestion, schedule=name_of(settings.schedule))
 
     def _bracket(self) -> Generator[Sequence[Trial]]:

@@ -109,7 +109,7 @@ class GluonLearner(BaseLearner):
         losses = self._backward(data, label)
         if take_step:
             self.trainer.step(len(data))
-        self.iteration_loss = float(sum(loss.sum().item() for loss in losses)) / sum(loss.size for loss in losses)
+        self.iteration_loss = _mean(losses)
         self._check_rates(lr)
         return self.iteration_loss
 
@@ -128,6 +128,16 @@ class GluonLearner(BaseLearner):
     def write_rate(self, lr: float) -> None:
         """Set the rate of every trainer that this learner has, at its ratio to the highest; detach its scheduler."""
         self._rates().write(lr)
+
+    def untrained(self, count: int) -> Iterator[float] | None:
+        """Yield the losses of the next ``count`` iterations without updates: forwards alone, recorded as usual.
+
+        The result is None where a subclass trains in its own way, and where the update may draw random numbers: with SGLD,
+        and with classes of trainers and optimizers that are not MXNet's.
+        """
+        if type(self).iteration is not GluonLearner.iteration or not _is_update_deterministic(self.trainer):
+            return None
+        return (self._loss_alone() for _ in range(count))
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many batches one pass over the loader has, or None for one without a length."""
@@ -192,15 +202,8 @@ class GluonLearner(BaseLearner):
 
     def _backward(self, data: Any, label: Any) -> list[Any]:
         """Run forward and backward on every device; return the losses of the samples, an array for each device."""
-        devices = as_list(self.device)
-        losses: list[Any] = []
         with mx.autograd.record():
-            for data_part, label_part in zip(to_devices(data, devices), to_devices(label, devices), strict=True):
-                loss = self.loss_fn(self.net(data_part), label_part)
-                if not isinstance(loss, mx.nd.NDArray):
-                    message = f"The loss is a {type(loss).__name__}; loss_fn must return an array, a loss for each sample."
-                    raise LossError(message)
-                losses.append(loss)
+            losses = self._forward(data, label)
             if not hasattr(self.trainer, "_amp_loss_scaler"):
                 mx.autograd.backward(losses)
             else:
@@ -220,6 +223,24 @@ class GluonLearner(BaseLearner):
         if not self._are_rates_checked and lr is not None:
             self._are_rates_checked = True
             self._rates().check_written(lr)
+
+    def _forward(self, data: Any, label: Any) -> list[Any]:
+        """Run the forward on every device; return the losses of the samples, an array for each device."""
+        devices = as_list(self.device)
+        losses: list[Any] = []
+        for data_part, label_part in zip(to_devices(data, devices), to_devices(label, devices), strict=True):
+            loss = self.loss_fn(self.net(data_part), label_part)
+            if not isinstance(loss, mx.nd.NDArray):
+                message = f"The loss is a {type(loss).__name__}; loss_fn must return an array, a loss for each sample."
+                raise LossError(message)
+            losses.append(loss)
+        return losses
+
+    def _loss_alone(self) -> float:
+        """Return the mean loss of the next batch, without backward and step."""
+        data, label = data_and_label(next(self.data_loader_iter))
+        with mx.autograd.record():
+            return _mean(self._forward(data, label))
 
     def _batches(self) -> ReplayIterator:
         """Return the iterator that can be replayed, which replaces a plain one that a subclass has set."""
@@ -264,3 +285,12 @@ def _check_pair(net: Any, trainer: Any) -> None:
             "The trainer has none of the net's parameters; create it from them: gluon.Trainer(net.collect_params(), ...)."
         )
         raise OptimizerError(message)
+
+
+def _is_update_deterministic(trainer: Any) -> bool:
+    kinds = (type(trainer), type(trainer.optimizer))
+    return all(package_of(kind) == "mxnet" for kind in kinds) and type(trainer.optimizer).__name__ != "SGLD"
+
+
+def _mean(losses: list[Any]) -> float:
+    return float(sum(loss.sum().item() for loss in losses)) / sum(loss.size for loss in losses)

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder import randomness
 from lrfinder._state.place_numbers import ArrayKind
-from lrfinder.randomness import RandomGenerator
+from lrfinder.randomness import RandomGenerator, States, capture, changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,26 @@ def _global_generators(*, cuda: bool, xpu: bool) -> tuple[RandomGenerator, ...]:
     found = (*randomness.global_generators(), *map(_torch_generator, of_torch))
     mps = torch.backends.mps.is_available()
     return (*found, _with_bytes("mps", torch.mps.get_rng_state, torch.mps.set_rng_state)) if mps else found
+
+
+class DrawWatch:
+    """A watch over the global generators between ``begin`` and ``end``.
+
+    Attributes:
+        has_drawn: whether any of them has moved so far.
+    """
+
+    def __init__(self) -> None:
+        self.has_drawn = False
+        self._states: States = ()
+
+    def begin(self) -> None:
+        """Store the present states."""
+        self._states = capture(global_generators())
+
+    def end(self) -> None:
+        """Compare with the states of the last ``begin``."""
+        self.has_drawn |= bool(changed(self._states, capture(generator for generator, _ in self._states)))
 
 
 def own_generator(value: object) -> RandomGenerator | None:

@@ -82,6 +82,7 @@ class TorchLearner(BaseLearner):
 
     _forward: Callable[[nn.Module, Any], Tensor] | None = None  # initializes lazy parameters; a custom step hides its own
     _batches_per_iteration = 1  # a custom step draws one
+    _own_step: SupervisedStep | None = None
 
     def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
@@ -118,6 +119,7 @@ class TorchLearner(BaseLearner):
             [model], [optimizer], others, data=own_source(data), callables=callables, snapshot_dir=snapshot_dir
         )
         self._batches_per_iteration = accumulate
+        self._own_step = step
         self._adopt(ranks.wrap_step(step), ranks, training, data, group=group, replay_bytes=replay_bytes)
 
     @classmethod
@@ -212,6 +214,25 @@ class TorchLearner(BaseLearner):
         may be a few iterations ahead. The result is None on the CPU, where no loss is late.
         """
         return None if self._loss_sender is None else losses_in_order(self.iteration, lrs, self._loss_sender())
+
+    def untrained(self, count: int) -> Iterator[float] | None:
+        """Yield the losses of the next ``count`` iterations without updates: forwards alone, in training mode.
+
+        The result is None for a custom step, a scaler, an optimizer with a closure, several ranks, and before the first
+        iteration. It is None too where that iteration drew random numbers after its forward, as noisy gradients do.
+        """
+        step = self._own_step
+        if step is None or not step.is_forward_enough or self.ranks > 1:
+            return None
+        draw = self._batches.draw
+        if self._loss_sender is None:
+            return (float(step.loss_alone(draw)) for _ in range(count))
+        return losses_in_order(lambda _: step.loss_alone(draw), [0.0] * count, self._loss_sender())
+
+    def trim(self) -> None:
+        """Release the gradients that the learner's own step sets to None before anything reads them."""
+        if self._own_step is not None and not self._own_step.needs_closure:
+            self._own_step.optimizer.zero_grad()
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many updates one pass over the data takes, or None for data without a length."""

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lrfinder.errors import LossError, ModelError, OptimizerError
+from lrfinder.torch._randomness import DrawWatch
 from lrfinder.torch.batches import device_of, input_and_target
 
 if TYPE_CHECKING:
@@ -42,9 +43,10 @@ class SupervisedStep:
 
     def __post_init__(self) -> None:
         self._device = device_of([self.model])
-        self._needs_closure = _needs_closure(self.optimizer)
-        self._own_loss = detached_copy if self._needs_closure else own_loss  # a closure returns a tensor to its optimizer
-        if self._needs_closure and self.scaler is not None:
+        self.needs_closure = _needs_closure(self.optimizer)
+        self._draws_late: bool | None = None  # unknown before the first update
+        self._own_loss = detached_copy if self.needs_closure else own_loss  # a closure returns a tensor to its optimizer
+        if self.needs_closure and self.scaler is not None:
             name = type(self.optimizer).__name__
             message = f"{name} needs a closure, which a GradScaler cannot step; give one of the two."
             raise OptimizerError(message)
@@ -53,7 +55,46 @@ class SupervisedStep:
         """Draw, train, and return the loss."""
         if not self.model.training:
             _leave_evaluation_mode(self.model)
-        if self._needs_closure:
+        return self._update(draw) if self._draws_late is not None else self._first_update(draw)
+
+    @property
+    def is_forward_enough(self) -> bool:
+        """``True`` if forwards alone give the losses of updates at the rate 0: they draw all random numbers."""
+        return self._draws_late is False and self.scaler is None and not self.needs_closure
+
+    def loss_alone(self, draw: Callable[[], Any]) -> Loss:
+        """Draw, and return the loss without an update. Autograd records the forward as usual, so that it is the same."""
+        if not self.model.training:
+            _leave_evaluation_mode(self.model)
+        if self.accumulate == 1:
+            return own_loss(self._loss(draw()))
+        return sum(own_loss(self._loss(draw())) for _ in range(self.accumulate)) / self.accumulate
+
+    def _first_update(self, draw: Callable[[], Any]) -> Loss:
+        """Update, and note whether backward, clipping or optimizer draw from the global generators."""
+        forward, watch = self.forward, DrawWatch()
+
+        def watched_forward(model: nn.Module, batch: Any) -> Tensor:
+            loss = forward(model, batch)
+            watch.begin()
+            return loss
+
+        def watched_draw() -> Any:
+            watch.end()
+            return draw()
+
+        self.forward = watched_forward
+        try:
+            watch.begin()
+            loss = self._update(watched_draw)
+            watch.end()
+        finally:
+            self.forward = forward
+        self._draws_late = watch.has_drawn
+        return loss
+
+    def _update(self, draw: Callable[[], Any]) -> Loss:
+        if self.needs_closure:
             return self._step_with_closure([draw() for _ in range(self.accumulate)])
         if self.scaler is not None:
             return self._step_with_scaler(draw, self.scaler)
@@ -69,14 +110,17 @@ class SupervisedStep:
             return self._backward(draw())
         return sum(self._backward(draw()) for _ in range(self.accumulate)) / self.accumulate
 
+    def _loss(self, batch: Any) -> Tensor:
+        if self.autocast is None:
+            return check_loss(self.forward(self.model, batch))
+        with torch.autocast(self._device.type, dtype=self.autocast):
+            loss = self.forward(self.model, batch)
+        return check_loss(loss)
+
     def _backward(self, batch: Any) -> Loss:
         """Add to the gradients, and return the loss of the batch."""
-        if self.autocast is None:
-            loss = self.forward(self.model, batch)
-        else:
-            with torch.autocast(self._device.type, dtype=self.autocast):
-                loss = self.forward(self.model, batch)
-        returned = self._own_loss(check_loss(loss))
+        loss = self._loss(batch)
+        returned = self._own_loss(loss)
         if self.accumulate > 1:
             loss = loss / self.accumulate
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrfinder import LRFinder
 from lrfinder._optional import require
+from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch.schedules import set_rate
@@ -144,7 +145,7 @@ def for_remaining_steps(finder: LRFinder, trainer: Trainer) -> Suggestion:
     """Suggest a rate for the rest of the fit; for 300 iterations where its length is unknown."""
     steps = trainer.estimated_stepping_batches
     remaining = _USUAL_HORIZON if steps in _UNKNOWN_LENGTH else int(steps) - trainer.global_step
-    return finder.suggest(horizon=max(1, remaining))
+    return finder.suggest(horizon=max(LEAST_HORIZON, remaining))
 
 
 class LRFind(pl.Callback):

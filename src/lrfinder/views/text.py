@@ -15,5 +15,10 @@ def number(value: float | None, missing: str = "-", digits: int = 3) -> str:
     return missing if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
 
 
+def counted(count: int, noun: str = "iteration") -> str:
+    """Return a number with its noun, which has an ``s`` unless the number is 1."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def _escape(character: str) -> str:
     return character.encode("unicode_escape", "backslashreplace").decode("ascii")

@@ -14,7 +14,7 @@ from lrfinder.analysis.endings import comparison_window, ended_above_first_loss
 from lrfinder.views.describe.curves import curves_by_rate, finite_beginning, iteration_axis, loss_axis, training_series
 from lrfinder.views.describe.description import COLORS, DASHES, Axis, Description, Figure, Look, Mark, Table
 from lrfinder.views.describe.rate import listed, paragraph
-from lrfinder.views.text import number
+from lrfinder.views.text import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ def _ended(losses: NDArray[np.float64], stop: Stop) -> str:
     if stop is Stop.NOT_FINITE:
         return f"diverged at iteration {length}"
     if length < len(losses):
-        return f"{stop.value} (after {length} iterations)"
+        return f"{stop.value} (after {counted(length)})"
     return ENDED_ABOVE if ended_above_first_loss(losses) else ""
 
 
@@ -151,9 +151,9 @@ def _summary(comparison: Comparison) -> Row:
 def _verdict(comparison: Comparison) -> str:
     all_trainings, iterations = trainings(comparison), comparison.iterations
     count = len(all_trainings)
-    tried = f"{count} learning rates were trained for {iterations} iterations, from the same start and on the same batches."
+    tried = f"{count} learning rates were trained for {counted(iterations)}, from the same start and on the same batches."
     if count == 1:
-        tried = f"One learning rate was trained for {iterations} iterations."
+        tried = f"One learning rate was trained for {counted(iterations)}."
     remarks = [f"At {training.lr:.3g}: {training.ended}." for training in all_trainings if training.ended]
     if comparison.best is None:
         return paragraph(tried, "None reached its end, so none is best; try lower rates.", *remarks)

@@ -17,7 +17,7 @@ from lrfinder.analysis.smoothing import smooth
 from lrfinder.views.describe.curves import loss_axis, rate_axis
 from lrfinder.views.describe.description import Description, Figure, Look, Mark, Series, Table
 from lrfinder.views.describe.rate import listed, paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
-from lrfinder.views.text import number
+from lrfinder.views.text import counted, number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -98,7 +98,7 @@ def sweep_so_far(records: Sequence[Record]) -> Figure:
     rising = 1 + next((k for k, (one, other) in enumerate(pairwise(records)) if other.lr <= one.lr), len(records))
     sweep = RangeTest(tuple(records[:rising]), Stop.LAST_RATE, Settings(None, None, None, len(records), 0.0, ""))
     lr, loss = records[-1] if records else (math.nan, math.nan)
-    after = "" if rising > len(records) else f"after the sweep, {len(records) - len(sweep)} iterations: "
+    after = "" if rising > len(records) else f"after the sweep, {counted(len(records) - len(sweep))}: "
     return replace(sweep_lines(sweep), title=f"{after}rate {lr:.3g}, loss {loss:.4g}")
 
 
@@ -147,7 +147,7 @@ def _verdict(result: RangeTest) -> str:
     many = f"{len(result)} learning rates from {low:.3g} to {high:.3g} were"
     rates = many if len(result) > 1 else f"One learning rate, {low:.3g}, was"
     tried = f"{rates} tried, one iteration at each; the sweep ended because {result.stop.value}."
-    return paragraph(tried, _shape(result), suggestion_in_words(result.suggestion))
+    return paragraph(tried, _shape(result), suggestion_in_words(result.suggestion, result.settings.facts))
 
 
 def _shape(result: RangeTest) -> str:

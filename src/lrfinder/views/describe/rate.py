@@ -11,6 +11,7 @@ from lrfinder.views.text import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lrfinder._results.facts import TrainingFacts
     from lrfinder._results.results import Confidence, Suggestion
 
 TRUST: dict[Confidence, str] = {
@@ -35,7 +36,7 @@ REFUSALS: dict[Status, str] = {
     ),
     Status.NO_DESCENT: (
         "There is no suggestion, because the loss never fell at any rate. "
-        "Let the sweep reach higher rates if it did not diverge. "
+        "If it diverged, try lower rates, otherwise higher ones: rates= sets those of a search. "
         "Check that the targets belong to the inputs, and that a smaller loss is a better one."
     ),
     Status.LOW_SIGNAL: (
@@ -54,7 +55,14 @@ REFUSALS: dict[Status, str] = {
         "the loss. Then leave the batch out."
     ),
 }
-READ_FROM_CURVE = "It is read from the curve alone: from where its loss falls, and from where it rises again."
+READ_FROM_CURVE = "It is read from the curve alone: from where its loss falls, and from where it rises again"
+FAMILIES = {
+    "sgd": "gradient descent without momentum",
+    "momentum": "gradient descent with momentum",
+    "adaptive": "an adaptive optimizer, of the family of Adam",
+    "sign": "an optimizer that uses signs, of the family of Lion",
+    "adagrad": "Adagrad",
+}
 NOTES = {  # by the beginning of a note; any other note is shown as it is
     "no fall": "The loss never falls within the sweep; the rate lies as far below its rise as good rates usually do.",
     "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",
@@ -64,14 +72,26 @@ NOTES = {  # by the beginning of a note; any other note is shown as it is
 }
 
 
-def suggestion_in_words(suggestion: Suggestion) -> str:
-    """Return the rate, its interval, its confidence and its notes; or why there is no rate, and what to do."""
+def suggestion_in_words(suggestion: Suggestion, facts: TrainingFacts | None = None) -> str:
+    """Return the rate, its interval, its confidence and its notes; or why there is no rate, and what to do.
+
+    ``facts`` is what the learner knew when its curve was read.
+    """
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
     interval = f"In about 8 of 10 cases the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}."
-    how = () if suggestion.probes else (READ_FROM_CURVE,)
+    how = () if suggestion.probes else (f"{READ_FROM_CURVE}{_known(facts)}.",)
     parts = (f"Suggested: {suggestion.lr:.3g}.", interval, *how, TRUST[suggestion.confidence])
     return " ".join([*parts, *map(_explained, suggestion.notes)])
+
+
+def _known(facts: TrainingFacts | None) -> str:
+    """Return for which kind of training a curve was read, as the end of a sentence."""
+    if facts is None or facts.optimizer not in FAMILIES:
+        return ", without knowledge of its optimizer" if facts is None else ", for an optimizer of an unknown family"
+    batches = "batches of unknown size" if facts.batch_size is None else f"batches of {facts.batch_size}"
+    start = "which has made updates before" if facts.trained else "from a fresh start"
+    return f", for {FAMILIES[facts.optimizer]}, {batches}, and a training {start}"
 
 
 def rate_marks(rate: Suggestion) -> list[Mark]:

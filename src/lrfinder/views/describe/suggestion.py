@@ -14,7 +14,7 @@ from lrfinder.views.describe.curves import MARGIN, curves_by_rate, iteration_axi
 from lrfinder.views.describe.description import BESIDE_SUGGESTED, Axis, Description, Figure, Look, Mark, Series, Table
 from lrfinder.views.describe.range_test import describe_range_test, sweep_cells, sweep_lines
 from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
-from lrfinder.views.text import number, printable
+from lrfinder.views.text import counted, number, printable
 
 if TYPE_CHECKING:
     from lrfinder._results.records import Probe
@@ -29,7 +29,7 @@ def describe_suggestion(suggestion: Suggestion) -> Description:
     swept = None if suggestion.curve is None else describe_range_test(suggestion.curve, suggestion)
     return Description(
         title=_title(suggestion),
-        verdict=lambda: paragraph(_searched(suggestion), suggestion_in_words(suggestion), _bounds(suggestion)),
+        verdict=lambda: _verdict(suggestion),
         figures=lambda: [*([] if swept is None else swept.figures()), *(_figures(suggestion) if suggestion.probes else [])],
         picture=lambda: [_overview(suggestion)],
         sketch=None if swept is None or suggestion.probes else swept.sketch,
@@ -51,6 +51,11 @@ def describe_suggestion(suggestion: Suggestion) -> Description:
     )
 
 
+def _verdict(suggestion: Suggestion) -> str:
+    facts = None if suggestion.curve is None else suggestion.curve.settings.facts
+    return paragraph(_searched(suggestion), suggestion_in_words(suggestion, facts), _bounds(suggestion))
+
+
 def _title(suggestion: Suggestion) -> str:
     if suggestion.lr is None:
         return f"Learning rate: no suggestion ({suggestion.status})"
@@ -60,7 +65,7 @@ def _title(suggestion: Suggestion) -> str:
 
 def _training(suggestion: Suggestion) -> str:
     schedule = "" if suggestion.is_constant else f" with the schedule {printable(suggestion.schedule)}"
-    return f"{suggestion.horizon} iterations{schedule}"
+    return f"{counted(suggestion.horizon or 0)}{schedule}"
 
 
 def _table(suggestion: Suggestion) -> Table:
@@ -89,11 +94,20 @@ def _searched(suggestion: Suggestion) -> str:
     if suggestion.probes:
         lengths = [len(probe.losses) for probe in suggestion.probes]
         short, long = min(lengths), max(lengths)
-        each = f"{long}" if short == long else f"{short} to {long}"
+        each = counted(long) if short == long else f"{short} to {counted(long)}"
         rates = "one learning rate was" if len(lengths) == 1 else f"{len(lengths)} learning rates were"
-        tried = f"{rates} tried for {each} iterations each, from the same start and on the same batches"
-    total = f"{suggestion.iterations} iterations in all, for a training of {_training(suggestion)}"
-    return f"After a sweep of {swept} iterations, {tried}: {total}."
+        tried = f"{rates} tried for {each} each, from the same start and on the same batches"
+    total = f"{counted(suggestion.iterations)} in all{_others(suggestion, swept)}, for a training of {_training(suggestion)}"
+    return f"After a sweep of {counted(swept)}, {tried}: {total}."
+
+
+def _others(suggestion: Suggestion, swept: int) -> str:
+    """Return how many iterations are neither of the sweep nor of the probes as they are shown, and what these did."""
+    others = suggestion.iterations - swept - sum(len(probe.losses) for probe in suggestion.probes)
+    if others <= 0:
+        return ""
+    repeated = " or repeated a probe" if suggestion.probes else ""
+    return f" ({others} of them left the model untrained{repeated})"
 
 
 def _bounds(suggestion: Suggestion) -> str:
@@ -161,7 +175,7 @@ def _end_series(suggestion: Suggestion) -> list[Series]:
     drawn = "both" if suggestion.is_constant else "points"  # else a line would pass by the rates that were trained longer
     series: list[Series] = []
     for row, (length, ends) in enumerate(scores_by_length(suggestion).items()):
-        name = f"after {length} iterations"
+        name = f"after {counted(length)}"
         look = replace(Look.of(row, BESIDE_SUGGESTED, 1.6), size=5 + 1.5 * min(row, 3))
         lrs, losses = np.array(ends, dtype=np.float64).reshape(-1, 2).T
         series.append(Series(name, name, "ends", drawn, look, lrs, losses))
