@@ -136,7 +136,7 @@ def test_suggest_takes_epochs_of_a_learner_that_knows_its_data(train, tmp_path):
     suggestion = load(tmp_path / "s.json")
     assert isinstance(suggestion, Suggestion)
     assert suggestion.horizon == 100
-    for options in ([f"{train}:bowl", "--epochs", "2"], [f"{train}:counted", "--epochs", "2", "--horizon", "500"]):
+    for options in ([f"{train}:bowl", "--epochs", "2"], [f"{train}:counted", "--epochs", "2", "--horizon", "300"]):
         refused = run("suggest", *options)
         assert refused.exit_code == 2
         assert "epochs is 2.0, but" in refused.output or "and epochs 2.0" in refused.output

@@ -250,3 +250,25 @@ def test_confidence_is_not_high_at_the_boundary():
     suggestion = LRFinder(Bowl(curvature=0.001)).suggest(rates=[0.01, 0.1])
     assert "at the boundary" in suggestion.notes
     assert suggestion.confidence != "high"
+
+
+class Still(Trained):
+    """A loss that moves, but does not fall."""
+
+    def loss(self, x, k):
+        return 1.0 + 0.3 * math.sin(7 * k * k + 1000 * x) + 0.1 * min(1, 100 * x) * (k < 60)
+
+    def step(self, x, lr):
+        return x + lr
+
+
+@pytest.mark.parametrize(
+    ("learner", "rates", "named"),
+    [(Bowl(curvature=100.0), [1, 10, 100], "begin at 0.001"), (Still(), [0.01, 0.1, 1], "reach 16")],
+    ids=["rates that are too high", "rates that are too low"],
+)
+def test_where_the_loss_falls_at_none_of_the_rates_given_others_are_named(learner, rates, named):
+    suggestion = LRFinder(learner).suggest(rates=rates)
+    assert suggestion.lr is None
+    assert [note for note in suggestion.notes if named in note]
+    assert named in suggestion.explain()

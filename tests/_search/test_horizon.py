@@ -49,6 +49,23 @@ def test_epochs_and_another_horizon_than_the_default_are_refused_before_the_lear
             search(1000, epochs=3)
 
 
+def test_epochs_and_a_horizon_that_equals_the_default_are_two_lengths_too():
+    with pytest.raises(RatesError, match="horizon is 300 and epochs 3"):
+        LRFinder(Counted(10)).suggest(horizon=300, epochs=3)
+
+
+@pytest.mark.parametrize("given", [{"horizon": 1}, {"horizon": 2}, {"epochs": 0.05}])
+def test_a_training_too_short_to_compare_is_refused_with_the_least_that_is_long_enough(given):
+    for search in (LRFinder(Counted(40)).suggest, lambda **settings: lrfinder.suggest(lambda: Counted(40), **settings)):
+        with pytest.raises(RatesError, match="give at least 3, or max_iterations=150"):
+            search(**given)
+
+
+def test_the_least_horizon_gets_a_rate_and_the_curve_alone_is_read_for_any():
+    assert LRFinder(Counted(40)).suggest(3).lr is not None
+    assert LRFinder(Counted(40)).suggest(1, max_iterations=150).lr is not None
+
+
 @pytest.mark.parametrize("epochs", [0, -1, math.nan, math.inf, "3"])
 def test_epochs_that_are_no_length_are_refused(epochs):
     with pytest.raises(RatesError, match="a number above 0"):

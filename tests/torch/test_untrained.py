@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch_nets import cross_entropy, equal, loader, net, sgd, weights
 
-from lrfinder import DataEndedError, LRFinder, restored
+from lrfinder import DataEndedError, LRFinder, Status, restored
 from lrfinder.torch import TorchLearner
 
 pytestmark = pytest.mark.usefixtures("seed")
@@ -132,21 +132,41 @@ def test_a_custom_step_is_run_at_the_rate_0():
 
 
 def test_an_optimizer_that_divides_by_its_rate_is_compared_with_losses_at_no_rate():
-    model = net()
-    at_rates = []
-
-    class Watched(TorchLearner):
-        def iteration(self, lr):
-            at_rates.append(lr)
-            return super().iteration(lr)
-
-    subject = Watched(model, Divides(model.parameters(), lr=0.1), cross_entropy, loader())
+    model, at_rates = net(), []
+    optimizer = Divides(model.parameters(), lr=0.1)
+    optimizer.register_step_pre_hook(lambda one, *_: at_rates.append(one.param_groups[0]["lr"]))
     before = weights(model)
-    result = LRFinder(subject).suggest(max_iterations=350)
+    result = LRFinder(learner(model, optimizer)).suggest(max_iterations=350)
     assert result.lr is not None
     assert min(at_rates) == pytest.approx(1e-7)
-    assert sum(lr == min(at_rates) for lr in at_rates) == 1  # of the sweep
+    assert at_rates.count(min(at_rates)) < 5  # in the sweep; losses to compare with would be 50
     assert equal(before, weights(model))
+
+
+@pytest.mark.parametrize("most", [100, 350])
+def test_an_optimizer_that_ignores_its_rate_gets_no_rate(most):
+    class OwnRate(torch.optim.SGD):
+        def step(self, closure=None):  # pyright: ignore[reportIncompatibleMethodOverride]
+            self.param_groups[0]["lr"] = 0.02
+            return super().step(closure)
+
+    model = net()
+    found = LRFinder(learner(model, OwnRate(model.parameters(), lr=0.1))).suggest(max_iterations=most)
+    assert (found.lr, found.status, found.probes) == (None, Status.NO_EFFECT, ())
+    assert found.curve is not None
+    assert not found.curve.has_effect
+
+
+def test_a_subclass_with_an_iteration_of_its_own_is_run_at_the_rate_0_and_keeps_its_gradients():
+    class Own(TorchLearner):
+        def iteration(self, lr):
+            return 2 * super().iteration(lr)
+
+    subject = Own(model := net(), sgd(model), cross_entropy, loader())
+    assert both(subject)[1] is None
+    subject.iteration(0.1)
+    subject.trim()
+    assert all(one.grad is not None for one in model.parameters())
 
 
 def test_the_answer_of_a_search_is_that_with_iterations_at_the_rate_0():

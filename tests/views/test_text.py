@@ -1,4 +1,4 @@
-from lrfinder.views.text import number, printable
+from lrfinder.views.text import counted, number, printable
 
 
 def test_characters_that_control_a_terminal_are_escaped_and_line_breaks_stay():
@@ -13,3 +13,7 @@ def test_a_number_has_three_digits_and_a_missing_one_its_word():
     assert number(0.0123456) == "0.0123"
     assert number(None) == "-"
     assert number(None, "none") == "none"
+
+
+def test_one_of_a_thing_has_no_plural():
+    assert [counted(count) for count in (0, 1, 2)] == ["0 iterations", "1 iteration", "2 iterations"]

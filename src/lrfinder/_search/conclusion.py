@@ -14,7 +14,7 @@ from lrfinder._search.trial import is_same_loss
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.landmarks import MIN_RATES, shape
 from lrfinder.analysis.reading import read
-from lrfinder.analysis.suggestion import suggestion_from_curve
+from lrfinder.analysis.suggestion import no_suggestion, suggestion_from_curve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,6 +71,7 @@ def read_curve(curve: RangeTest, untrained: Sequence[float], horizon: int) -> Su
     losses = curve.losses if paired is None else paired
     facts = curve.settings.facts
     alone = suggestion_from_curve(curve.lrs[: len(losses)], losses, facts, paired=paired is not None)
+    alone = alone if curve.has_effect else no_suggestion(Status.NO_EFFECT, len(curve))
     notes = alone.notes if not_repeatable is None else (*alone.notes, not_repeatable)
     iterations = len(curve) + len(untrained)
     return replace(alone, notes=notes, iterations=iterations, horizon=horizon, curve=curve)
@@ -110,7 +111,7 @@ def conclude(  # noqa: PLR0913, PLR0917  (what a search knows at its end)
         not_repeatable: the note of :func:`not_repeated`, if there is one.
     """
     horizon, repeat_notes = evidence.horizon, [] if not_repeatable is None else [not_repeatable]
-    no_effect = _has_no_effect(curve, evidence)
+    no_effect = not curve.has_effect or _has_no_effect(curve, evidence)
     if posterior is None or no_effect or not evidence.any_trains:
         status = Status.NO_EFFECT if no_effect else _why_none(curve, evidence)
         curve = replace(curve, has_effect=curve.has_effect and not no_effect)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from lrfinder._results.records import Settings
 from lrfinder._search.divergence import Attribution
 from lrfinder._search.edges import with_raised
+from lrfinder._search.effect import rate_has_effect
 from lrfinder._search.probes import LocalRunner, VerifiedRunner
 from lrfinder._search.search import Search
 from lrfinder._sweep import SweepPlan, SweepRecorder, noting_position, with_facts
@@ -74,4 +75,6 @@ def _sweep(
     facts = learner.facts()
     with noting_position(recorder):
         Attribution(learner, start, min(settings.lrs)).run(recorder)
+        if learner.untrained(0) is not None:  # otherwise the rate 0 shows it: a step that ignores its rate trains at it too
+            recorder.has_effect = rate_has_effect(learner, start, recorder)
     return recorder.result(with_facts(recorded, facts, learner.facts())), recorder.extra_iterations

@@ -1,8 +1,8 @@
 """The last look at a range test: whether the rate has any effect on the losses.
 
 A training whose step ignores the rate gives a curve like any other: its losses fall at a rate of its own. A search compares
-its sweep with the same batches at the rate 0, which shows it. A range test alone cannot, so it begins once more, at the
-highest rate that it has reached.
+its sweep with the same batches at the rate 0, which shows it. A range test alone cannot, nor can a search whose untrained
+losses are those of forwards. So it begins once more, at the highest rate that it has reached.
 """
 
 from __future__ import annotations

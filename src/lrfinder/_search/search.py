@@ -11,12 +11,12 @@ decided in :mod:`lrfinder._search.rounds`, what they say in ``evidence``, ``post
 from __future__ import annotations
 
 import math
-import operator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._arguments import whole
 from lrfinder._results.records import Probe, Stop
 from lrfinder._search.conclusion import conclude, not_repeated, read_curve, read_paired
 from lrfinder._search.edges import limits, qualified, with_range_to_give
@@ -80,19 +80,9 @@ class SearchSettings:
             RatesError: a number is not whole or too small, the rates give nothing to choose between, or the schedule is
                 never 1.
         """
-        horizon, max_iterations, keep = (
-            _count(name, value)
-            for name, value in {"horizon": horizon, "max_iterations": max_iterations, "keep": keep}.items()
-        )
-        if horizon < 1:
-            message = f"horizon is {horizon!r}; it is the length of the training that the rate is for, at least 1 iteration."
-            raise RatesError(message)
-        if max_iterations < LEAST_ITERATIONS:
-            message = f"max_iterations is {max_iterations!r}; a curve needs at least {LEAST_ITERATIONS} (650 is usual)."
-            raise RatesError(message)
-        if keep < LEAST_STATES:
-            message = f"keep is {keep!r}; a search holds at least {LEAST_STATES} copies of the state (3 is usual)."
-            raise RatesError(message)
+        horizon = whole("horizon", horizon, 1, "it is the length of the training that the rate is for, in iterations")
+        max_iterations = whole("max_iterations", max_iterations, LEAST_ITERATIONS, "a curve needs some (650 is usual)")
+        keep = whole("keep", keep, LEAST_STATES, "it is how many copies of the state a search holds (3 is usual)")
         check_schedule(schedule)
         lrs = several(checked(_default_rates(max_iterations) if rates is None else rates, max_iterations // 2))
         within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))
@@ -101,7 +91,7 @@ class SearchSettings:
     def __post_init__(self) -> None:
         if self.horizon < LEAST_HORIZON and not self.curve_alone:
             message = (
-                f"horizon is {self.horizon!r}; after as few iterations no loss tells one rate from another. Give at least "
+                f"horizon is {self.horizon!r}; the losses of a training as short do not tell rates apart: give at least "
                 f"{LEAST_HORIZON}, or max_iterations={CURVE_ALONE_ITERATIONS} to read the curve alone."
             )
             raise RatesError(message)
@@ -110,15 +100,6 @@ class SearchSettings:
     def curve_alone(self) -> bool:
         """``True`` where the curve of the sweep is read without probes."""
         return self.max_iterations <= CURVE_ALONE_ITERATIONS
-
-
-def _count(name: str, value: Any) -> int:
-    """Return ``value`` as an int of python's own; a ``RatesError`` names a setting that is no whole number."""
-    try:
-        return operator.index(value)
-    except TypeError as error:
-        message = f"{name} is {value!r}, which is not a whole number; give an int."
-        raise RatesError(message) from error
 
 
 def _default_rates(max_iterations: int) -> Iterable[float]:
@@ -193,6 +174,8 @@ class Search:
     def _bracket(self) -> Generator[Sequence[Trial]]:
         """Yield trials until the search ends or the iterations do."""
         curve, settings = self._curve, self._settings
+        if not curve.has_effect:
+            return
         if settings.curve_alone:
             yield from self._train_untrained(len(curve))
             return

@@ -218,10 +218,11 @@ class TorchLearner(BaseLearner):
     def untrained(self, count: int) -> Iterator[float] | None:
         """Yield the losses of the next ``count`` iterations without updates: forwards alone, in training mode.
 
-        The result is None for a custom step, a scaler, an optimizer with a closure, several ranks, and before the first
-        iteration. It is None too where that iteration drew random numbers after its forward, as noisy gradients do.
+        The result is None for a custom step or ``iteration``, a scaler, an optimizer with a closure, several ranks, and
+        before the first iteration. It is None too where that iteration drew random numbers after its forward, as noisy
+        gradients do.
         """
-        step = self._own_step
+        step = self._plain_step()
         if step is None or not step.is_forward_enough or self.ranks > 1:
             return None
         draw = self._batches.draw
@@ -230,9 +231,10 @@ class TorchLearner(BaseLearner):
         return losses_in_order(lambda _: step.loss_alone(draw), [0.0] * count, self._loss_sender())
 
     def trim(self) -> None:
-        """Release the gradients that the learner's own step sets to None before anything reads them."""
-        if self._own_step is not None and not self._own_step.needs_closure:
-            self._own_step.optimizer.zero_grad()
+        """Release the gradients that the learner's own step releases first of all."""
+        step = self._plain_step()
+        if step is not None and not step.needs_closure:
+            step.optimizer.zero_grad()
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many updates one pass over the data takes, or None for data without a length."""
@@ -277,6 +279,10 @@ class TorchLearner(BaseLearner):
         """Close the iterator over the data, which ends its worker processes, and the channel between the ranks."""
         self._batches.close()
         self._ranks.close()
+
+    def _plain_step(self) -> SupervisedStep | None:
+        """Return the learner's own step, if an iteration is that alone: a subclass may read gradients or change the loss."""
+        return self._own_step if type(self).iteration is TorchLearner.iteration else None
 
     def _initialize_lazy_modules(self) -> None:
         """Run one forward on the next batch, which stays the next, if there are lazy parameters."""

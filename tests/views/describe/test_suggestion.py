@@ -5,9 +5,10 @@ from io import StringIO
 import numpy as np
 import pytest
 from example_curves import LateFall, fallen, suggested
+from fake_learners import Bowl
 from rich.console import Console
 
-from lrfinder import LRFinder, Status, Stop
+from lrfinder import LRFinder, Status, Stop, TrainingFacts
 from lrfinder.analysis.endings import search_score
 from lrfinder.views.describe import describe, verdict
 from lrfinder.views.describe.rate import NOTES, REFUSALS
@@ -123,3 +124,31 @@ def test_the_beginning_of_a_longer_probe_counts_as_a_shorter_one_at_a_constant_r
     probes = (fallen(0.01, 40, 1.2), fallen(0.02, 100, 0.5))
     assert [lr for lr, _ in scores_by_length(suggested(probes))[40]] == [0.01, 0.02]
     assert [lr for lr, _ in scores_by_length(suggested(probes, schedule="one_cycle"))[40]] == [0.01]
+
+
+def with_facts(suggestion, facts):
+    curve = suggestion.curve
+    return replace(suggestion, curve=replace(curve, settings=replace(curve.settings, facts=facts)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        (TrainingFacts("adaptive", 64, trained=True), ("family of Adam", "batches of 64", "made updates before")),
+        (TrainingFacts("momentum", None), ("with momentum", "unknown size", "a fresh start")),
+        (TrainingFacts(None, 8), ("optimizer of an unknown family",)),
+        (None, ("without knowledge of its optimizer",)),
+    ],
+)
+def test_a_curve_alone_is_explained_with_what_the_learner_knew(facts, words):
+    explained = with_facts(suggested(()), facts).explain()
+    assert all(word in explained for word in words)
+    assert not any(word in with_facts(suggested(), facts).explain() for word in words)  # probes decided
+
+
+def test_iterations_that_are_neither_of_the_sweep_nor_of_a_probe_are_named():
+    suggestion = LRFinder(Bowl(noise=0.01)).suggest(max_iterations=100)
+    assert f"({len(suggestion.curve)} of them left the model untrained)" in suggestion.explain()
+    searched = LRFinder(Bowl(noise=0.01)).suggest()
+    others = searched.iterations - len(searched.curve) - sum(len(probe.losses) for probe in searched.probes)
+    assert f"({others} of them left the model untrained or repeated a probe)" in searched.explain()
