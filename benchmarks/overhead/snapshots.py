@@ -43,7 +43,7 @@ def section(sizes: list[str], optimizers: list[str]) -> str:
 def _of_suggest() -> str:
     """Measure the memory of a search, which needs many iterations, on smaller models."""
     rows = []
-    for optimizer in OPTIMIZERS[:2]:
+    for optimizer in OPTIMIZERS:
         found, plain = (_in_a_process(kind, "10 million", optimizer) for kind in ("suggest", "bare"))
         more = 1024 * (found["peak"] - plain["peak"])
         rows.append(
