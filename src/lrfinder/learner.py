@@ -187,19 +187,19 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
 
     def find(self, *args: Any, **kwargs: Any) -> RangeTest:
-        """Run a range test; see :meth:`lrfinder.LRFinder.find`."""
+        """Run a range test: ``learner.find(lr_end=1.0)``; see :meth:`lrfinder.LRFinder.find`."""
         from lrfinder.finder import LRFinder
 
         return LRFinder(self).find(*args, **kwargs)
 
     def suggest(self, *args: Any, **kwargs: Any) -> Suggestion:
-        """Search for the best rate; see :meth:`lrfinder.LRFinder.suggest`."""
+        """Search for the best rate: ``learner.suggest(horizon=3000)``; see :meth:`lrfinder.LRFinder.suggest`."""
         from lrfinder.finder import LRFinder
 
         return LRFinder(self).suggest(*args, **kwargs)
 
     def compare(self, *args: Any, **kwargs: Any) -> Comparison:
-        """Compare trainings at a few rates; see :meth:`lrfinder.LRFinder.compare`."""
+        """Compare trainings at a few rates: ``learner.compare([0.01, 0.1])``; see :meth:`lrfinder.LRFinder.compare`."""
         from lrfinder.finder import LRFinder
 
         return LRFinder(self).compare(*args, **kwargs)

@@ -307,3 +307,43 @@ def test_creating_a_learner_calls_nothing_of_the_module(tmp_path):
             raise AssertionError
 
     LightningLearner(Never(), quiet_trainer(tmp_path), loader())
+
+
+class WithRate(Net):
+    """A module that holds its rate as an attribute, as a hyperparameter, or as both."""
+
+    def __init__(self, lr=0.01, **others):
+        super().__init__()
+        self.save_hyperparameters()
+        if "own" in others:
+            self.lr = lr
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters(), lr=self.hparams.lr)
+
+
+@pytest.mark.parametrize("others", [{}, {"own": True}], ids=["hparams", "hparams and attribute"])
+def test_a_search_writes_its_rate_where_the_module_holds_it_and_a_checkpoint_contains_it(tmp_path, others):
+    module, trainer = WithRate(**others), quiet_trainer(tmp_path, max_epochs=1)
+    suggestion = LightningLearner(module, trainer, loader()).suggest(horizon=40, max_iterations=120, attr_name="lr")
+    assert module.hparams["lr"] == suggestion.lr
+    assert not others or module.lr == suggestion.lr
+    trainer.fit(module, loader())
+    assert trainer.optimizers[0].param_groups[0]["lr"] == suggestion.lr
+    trainer.save_checkpoint(tmp_path / "end.ckpt")
+    assert torch.load(tmp_path / "end.ckpt", weights_only=False)["hyper_parameters"]["lr"] == suggestion.lr
+
+
+def test_a_search_that_finds_no_rate_or_is_given_no_name_writes_nothing(tmp_path):
+    module = WithRate()
+    learner = LightningLearner(module, quiet_trainer(tmp_path), loader())
+    assert learner.suggest(horizon=40, max_iterations=60, rates=[1e-9, 2e-9], attr_name="lr").lr is None
+    learner.suggest(horizon=40, max_iterations=120)
+    assert module.hparams["lr"] == 0.01
+
+
+def test_a_name_that_the_module_does_not_have_is_refused_before_the_search(tmp_path):
+    learner = LightningLearner(module := WithRate(), quiet_trainer(tmp_path), loader())
+    with pytest.raises(LearnerError, match=r"attr_name='rate' is neither an attribute of WithRate nor .*\['lr'\]"):
+        learner.suggest(attr_name="rate", on_record=lambda _: 1 / 0)
+    assert not module.losses

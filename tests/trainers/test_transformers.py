@@ -4,6 +4,9 @@ import pytest
 
 pytest.importorskip("transformers", reason="transformers is not installed")
 
+from dataclasses import replace
+from functools import partial
+
 import torch
 from trainer_searches import search, search_that_fails
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
@@ -13,7 +16,7 @@ from lrfinder import LRFinder, RatesError
 from lrfinder.errors import LearnerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
-from lrfinder.trainers.transformers import TrainerLearner
+from lrfinder.trainers.transformers import LRFind, TrainerLearner, for_all_steps
 
 
 def sentences(count=90):
@@ -184,3 +187,92 @@ def test_wrong_arguments_are_refused(tmp_path):
         TrainerLearner(object())
     with pytest.raises(RatesError, match="rate is None"):
         TrainerLearner(new_trainer(tmp_path)).set_rate(None)
+
+
+def found(rate=None):
+    """Return a search that tries few iterations and, if a rate is given, suggests that one."""
+
+    def search(finder, trainer):
+        suggestion = finder.suggest(horizon=20, max_iterations=60)
+        return suggestion if rate is None else replace(suggestion, lr=rate)
+
+    return search
+
+
+@pytest.mark.parametrize("name", ["constant", "linear", "cosine"])
+def test_a_search_at_the_beginning_of_train_leaves_no_trace_but_the_rate(tmp_path, name):
+    settings = {"lr_scheduler_type": name, "warmup_steps": 5, "neftune_noise_alpha": 5.0}
+    counting = Counting()
+    trainer = new_trainer(tmp_path, callbacks=[counting], **settings)
+    trainer.add_callback(LRFind(trainer, found(0.02)))
+    trainer.train()
+    expected = Counting()
+    plain = new_trainer(tmp_path, callbacks=[expected], **{**settings, "learning_rate": 0.02})
+    plain.train()
+    assert trainer.losses == plain.losses
+    assert counting.rates == expected.rates
+    assert counting.ends == plain.state.global_step
+    assert fingerprint(trainer.model) == fingerprint(plain.model)
+
+
+def test_a_search_without_a_rate_leaves_the_training_as_it_is(tmp_path):
+    def search(finder, trainer):
+        return replace(finder.suggest(horizon=20, max_iterations=60), lr=None)
+
+    trainer = new_trainer(tmp_path, gradient_accumulation_steps=2)
+    trainer.add_callback(find := LRFind(trainer, search))
+    trainer.train()
+    plain = new_trainer(tmp_path, gradient_accumulation_steps=2)
+    plain.train()
+    assert trainer.losses == plain.losses
+    assert [one.lr for one in find.suggestions] == [None]
+
+
+def test_a_search_in_train_that_raises_passes_the_exception(tmp_path):
+    def search(finder, trainer):
+        finder.find(on_record=lambda _: 1 / 0)
+
+    trainer = new_trainer(tmp_path)
+    trainer.add_callback(LRFind(trainer, search))
+    with pytest.raises(ZeroDivisionError):
+        trainer.train()
+
+
+def test_the_usual_search_is_for_all_steps_under_the_schedule_of_the_trainer(tmp_path):
+    trainer = new_trainer(tmp_path, lr_scheduler_type="linear", max_steps=12)
+    seen = []
+
+    class Finder:
+        def suggest(self, horizon, schedule):
+            seen.append((horizon, schedule(0.0), schedule(0.5)))
+            raise KeyboardInterrupt
+
+    trainer.add_callback(LRFind(trainer, lambda finder, trainer: for_all_steps(Finder(), trainer)))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    assert seen == [(12, 1.0, pytest.approx(0.5, abs=0.05))]
+
+
+def test_the_schedule_of_the_callback_replaces_that_of_the_trainer(tmp_path):
+    counting = Counting()
+    trainer = new_trainer(tmp_path, callbacks=[counting], max_steps=8)
+    cycle = partial(schedules.one_cycle, iterations=8)
+    trainer.add_callback(find := LRFind(trainer, found(0.02), schedule=cycle))
+    trainer.train()
+    assert max(counting.rates) == pytest.approx(find.suggestions[0].max_lr, rel=0.1)
+    assert counting.rates[-1] < max(counting.rates) / 10
+    assert len(set(counting.rates)) == 8
+
+
+def test_a_train_that_resumes_a_checkpoint_searches_nothing(tmp_path):
+    settings = {"save_strategy": "steps", "save_steps": 3, "max_steps": 6}
+    new_trainer(tmp_path, **settings).train()
+    trainer = new_trainer(tmp_path, **settings)
+    trainer.add_callback(find := LRFind(trainer, found(0.02)))
+    trainer.train(resume_from_checkpoint=str(tmp_path / "out" / "checkpoint-3"))
+    assert find.suggestions == []
+
+
+def test_a_callback_for_something_else_than_a_trainer_is_refused():
+    with pytest.raises(LearnerError, match=r"give a transformers\.Trainer"):
+        LRFind("trainer")

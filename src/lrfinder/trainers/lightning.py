@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lrfinder import LRFinder
 from lrfinder._optional import require
 from lrfinder._search.horizon import LEAST_HORIZON
-from lrfinder.errors import OptimizerError
+from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, apply_rate
@@ -37,6 +37,7 @@ __all__ = ["QUIET", "LRFind", "LightningLearner", "StartRate", "at_start", "for_
 
 pl = require("lightning.pytorch", "lightning")
 callbacks = pl.callbacks
+parsing = pl.utilities.parsing
 
 QUIET: Callbacks = (
     callbacks.Checkpoint,
@@ -94,7 +95,7 @@ class LightningLearner(LazyLearner):
         replay_bytes: int = 1 << 30,
     ) -> None:
         check(module, trainer)
-        self._trainer = trainer
+        self._module, self._trainer = module, trainer
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
@@ -104,6 +105,30 @@ class LightningLearner(LazyLearner):
             return learner_of(copied, module, group, replay_bytes)
 
         super().__init__(prepared, partial(touched, trainer, module, data))
+
+    def suggest(self, *args: Any, attr_name: str | None = None, **kwargs: Any) -> Suggestion:
+        """Search for the best rate; see :meth:`lrfinder.LRFinder.suggest`.
+
+        Args:
+            args: those of :meth:`lrfinder.LRFinder.suggest`.
+            attr_name: the attribute of the module, or the entry of its ``hparams``, that holds the rate. It gets the
+                suggested rate, in both places where both have it, so that ``configure_optimizers`` uses it and checkpoints
+                contain it. Without a rate it stays as it is.
+            kwargs: those of :meth:`lrfinder.LRFinder.suggest`.
+
+        Raises:
+            LearnerError: neither the module nor its ``hparams`` have that attribute.
+        """
+        if attr_name is not None and not parsing.lightning_hasattr(self._module, attr_name):
+            message = (
+                f"attr_name={attr_name!r} is neither an attribute of {type(self._module).__name__} nor in its hparams, "
+                f"which are {list(self._module.hparams)}; store the rate there: self.lr = lr, or save_hyperparameters()."
+            )
+            raise LearnerError(message)
+        suggestion = super().suggest(*args, **kwargs)
+        if attr_name is not None and suggestion.lr is not None:
+            parsing.lightning_setattr(self._module, attr_name, suggestion.lr)
+        return suggestion
 
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let the next ``fit`` of the trainer begin at the rate, by a callback :class:`StartRate`.

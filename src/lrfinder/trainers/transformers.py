@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import copy
 import math
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
+from lrfinder import LRFinder
 from lrfinder._optional import require
-from lrfinder.errors import LearnerError, OptimizerError
-from lrfinder.schedules import rate_of
+from lrfinder.errors import LearnerError, OptimizerError, RatesError
+from lrfinder.schedules import constant, rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._training_state import TrainingState
-from lrfinder.torch.schedules import set_rate
+from lrfinder.torch.schedules import set_rate, shape_of
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, is_of_package, reachable_objects
 
 if TYPE_CHECKING:
@@ -24,10 +26,11 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from lrfinder._results.results import Suggestion
     from lrfinder.schedules import RateLike
     from lrfinder.trainers._learner import Callbacks, MakeScheduler
 
-__all__ = ["QUIET", "TrainerLearner"]
+__all__ = ["QUIET", "LRFind", "TrainerLearner", "for_all_steps"]
 
 transformers = require("transformers", "transformers")
 accelerate = require("accelerate", "transformers")
@@ -67,31 +70,12 @@ class TrainerLearner(LazyLearner):
     def __init__(
         self, trainer: Trainer, *, quiet: Iterable[type] = (), group: str | int | None = None, replay_bytes: int = 1 << 30
     ) -> None:
-        check_kind(trainer, transformers.Trainer, "trainer", "a transformers.Trainer")
-        devices = max(trainer.args.world_size, trainer.args.n_gpu)
-        if devices > 1 or trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
-            message = (
-                f"The trainer works on {devices} devices, or with DeepSpeed or FSDP; search on one without, with a "
-                "per_device_train_batch_size that is as many times as large."
-            )
-            raise LearnerError(message)
+        _check(trainer)
         self._trainer = trainer
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
-            copied = _prepared_copy(trainer, all_quiet)
-            optimizer = copied.optimizer
-            roots = [copied, *copied.callback_handler.callbacks, accelerate.state.GradientState()]
-            objects = reachable_objects(roots, "accelerate", "transformers")
-            return TorchLearner.from_step(
-                lambda batches: _update(copied, batches),
-                BatchGroups(copied.train_loader, copied.args.gradient_accumulation_steps),
-                modules=[copied.model],
-                optimizers=[_inner(optimizer)],
-                stateful=[*objects, copied.model_wrapped, optimizer],
-                group=group,
-                replay_bytes=replay_bytes,
-            )
+            return _learner_of(_prepared_copy(trainer, all_quiet), group, replay_bytes)
 
         super().__init__(prepared, partial(_touched, trainer, all_quiet))
 
@@ -106,6 +90,69 @@ class TrainerLearner(LazyLearner):
         """
         self._trainer.args.learning_rate = rate_of(rate)
         self._trainer.create_scheduler = _RateAtStart(self._trainer, rate, schedule)
+
+
+def for_all_steps(finder: LRFinder, trainer: Trainer) -> Suggestion:
+    """Suggest a rate for all steps of ``train()``, under the schedule of the trainer where it has a shape."""
+    steps = trainer.state.max_steps
+    try:
+        schedule = shape_of(trainer.lr_scheduler, steps)
+    except RatesError:
+        schedule = constant
+    return finder.suggest(horizon=steps, schedule=schedule)
+
+
+class LRFind(transformers.TrainerCallback):
+    """A callback that searches at the beginning of ``train()``, applies the rate, and lets ``train()`` continue::
+
+        trainer.add_callback(LRFind(trainer))
+        trainer.train()
+
+    The search trains as :class:`TrainerLearner` does, on batches of its own pass through the training data. After it,
+    weights, optimizer, callbacks and random numbers are restored. The rate is then the highest of the trainer's schedule.
+    If the search finds no rate, the trainer keeps its own; :attr:`suggestions` give the reason. A ``train()`` that resumes a
+    checkpoint searches nothing.
+
+    Args:
+        trainer: the trainer that the callback is added to, on one device.
+        search: called with an :class:`lrfinder.LRFinder` and the trainer; returns the suggestion. The default is for all
+            steps, under the trainer's own schedule.
+        schedule: as in :meth:`TrainerLearner.set_rate`; it then needs a ``search`` under the same schedule.
+        quiet: further classes of callbacks to leave out of the search.
+
+    Attributes:
+        suggestions: the result of each search.
+
+    Raises:
+        LearnerError: as :class:`TrainerLearner`.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        search: Callable[[LRFinder, Trainer], Suggestion] = for_all_steps,
+        *,
+        schedule: MakeScheduler = set_rate,
+        quiet: Iterable[type] = (),
+    ) -> None:
+        _check(trainer)
+        self.trainer, self.search, self.schedule = trainer, search, schedule
+        self.quiet = (*QUIET, LRFind, *quiet)
+        self.suggestions: list[Suggestion] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002  (Transformers' signature)
+        """Search, and apply the rate."""
+        if state.global_step > 0:
+            return
+        trainer, quiet = self.trainer, self.quiet
+        running = LazyLearner(
+            lambda: _learner_of(_running_copy(trainer, quiet), None, 1 << 30), partial(_touched, trainer, quiet)
+        )
+        with closing(running):
+            suggestion = self.search(LRFinder(running), trainer)
+        self.suggestions.append(suggestion)
+        if suggestion.lr is not None:
+            _apply_while_running(trainer, suggestion, self.schedule)
 
 
 @dataclass
@@ -175,14 +222,71 @@ def _prepared_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
     try:
         copied.train()
     except _PreparedError:
-        _check_optimizer(copied)
-        loader = copied.train_loader = handler.train_dataloader = _repeatable(handler.train_dataloader)
-        sized = transformers.trainer_utils.has_length(loader)
-        copied.batches_of_pass = len(loader) if sized else copied.state.max_steps * copied.args.gradient_accumulation_steps
-        copied.batches_done = 0
-        return copied
+        return _before_first_batch(copied)
     message = "train() ended before its first step; give a trainer with steps and data to train on."
     raise LearnerError(message)
+
+
+def _running_copy(trainer: Trainer, quiet: Callbacks) -> Trainer:
+    """Return a copy of a trainer whose ``train()`` is before its first batch; it shares model, optimizer and callbacks."""
+    copied = copy.copy(trainer)
+    copied.args, copied.accelerator = _own_arguments(trainer.args), copy.copy(trainer.accelerator)
+    copied.state, copied.control = copy.copy(trainer.state), copy.copy(trainer.control)
+    copied.accelerator._dataloaders = list(trainer.accelerator._dataloaders)  # to which the new loader is added
+    copied.callback_handler = handler = copy.copy(trainer.callback_handler)
+    handler.callbacks = _active_callbacks(trainer, quiet)
+    handler.train_dataloader = copied.get_train_dataloader()
+    return _before_first_batch(copied)
+
+
+def _before_first_batch(copied: Trainer) -> Trainer:
+    """Check the optimizer of a copy that is ready, and give the copy the loader and the counters of the search."""
+    _check_optimizer(copied)
+    handler = copied.callback_handler
+    loader = copied.train_loader = handler.train_dataloader = _repeatable(handler.train_dataloader)
+    sized = transformers.trainer_utils.has_length(loader)
+    copied.batches_of_pass = len(loader) if sized else copied.state.max_steps * copied.args.gradient_accumulation_steps
+    copied.batches_done = 0
+    return copied
+
+
+def _learner_of(copied: Trainer, group: str | int | None, replay_bytes: int) -> TorchLearner:
+    """Return the learner that drives a copy of a trainer, which is before its first batch."""
+    optimizer = copied.optimizer
+    roots = [copied, *copied.callback_handler.callbacks, accelerate.state.GradientState()]
+    objects = reachable_objects(roots, "accelerate", "transformers")
+    return TorchLearner.from_step(
+        lambda batches: _update(copied, batches),
+        BatchGroups(copied.train_loader, copied.args.gradient_accumulation_steps),
+        modules=[copied.model],
+        optimizers=[_inner(optimizer)],
+        stateful=[*objects, copied.model_wrapped, optimizer],
+        group=group,
+        replay_bytes=replay_bytes,
+    )
+
+
+def _apply_while_running(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
+    """Apply a rate in a ``train()`` that has its optimizer and its scheduler, before the first step."""
+    optimizer, scheduler = trainer.optimizer, trainer.lr_scheduler
+    made = apply_rate(_inner(optimizer), [] if trainer._created_lr_scheduler else [scheduler], rate, schedule)
+    if made is not None:
+        trainer.lr_scheduler, trainer._created_lr_scheduler = made, True
+    elif trainer._created_lr_scheduler:
+        trainer.args.learning_rate, trainer.lr_scheduler = rate_of(rate), None
+        trainer.create_scheduler(trainer.state.max_steps, optimizer)  # whose first step may be below its highest rate
+    trainer.callback_handler.lr_scheduler = trainer.lr_scheduler
+
+
+def _check(trainer: Trainer) -> None:
+    check_kind(trainer, transformers.Trainer, "trainer", "a transformers.Trainer")
+    devices = max(trainer.args.world_size, trainer.args.n_gpu)
+    if devices > 1 or trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
+        message = (
+            f"The trainer works on {devices} devices, or with DeepSpeed or FSDP; search on one without, with a "
+            "per_device_train_batch_size that is as many times as large."
+        )
+        raise LearnerError(message)
 
 
 def _check_optimizer(trainer: Trainer) -> None:
