@@ -6,6 +6,7 @@ import math
 from itertools import islice
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from lrfinder._state.data_calls import Calls, batches_from
 from lrfinder._state.data_passes import is_iterated_once
 from lrfinder.errors import DataError, EmptyDataError, RatesError
 from lrfinder.learner import BaseLearner, adapted, restored
@@ -181,6 +182,7 @@ class MeanLoss:
         generators: Generators,
         evaluating: Callable[[], AbstractContextManager[object]],
     ) -> None:
+        data = batches_from(data)
         _check(data, batches)
         self._loss_of, self._data, self._batches = loss_of, data, batches
         self._generators, self._evaluating = generators, evaluating
@@ -214,6 +216,9 @@ class MeanLoss:
 def _check(data: Iterable[Any], batches: int | None) -> None:
     if batches is not None and batches < 1:
         message = f"batches is {batches!r}; a validation loss needs at least 1 batch, or None for all."
+        raise DataError(message)
+    if isinstance(data, Calls) and batches is None:
+        message = "The data for the validation loss are a function, which has no end; give a number of batches: batches=10."
         raise DataError(message)
     if is_iterated_once(data) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
         message = (

@@ -10,7 +10,7 @@ pytest.importorskip("optax", reason="the session jax_and_keras has it")
 import jax
 import jax.numpy as jnp
 import optax
-from jax_nets import OPTIMIZERS, Shuffled, batches, bowl, cross_entropy, params, state, with_dropout
+from jax_nets import OPTIMIZERS, Shuffled, arrays, batches, bowl, cross_entropy, params, state, with_dropout
 
 from lrfinder import Averaged, DataEndedError, LRFinder, Stop, constant, one_cycle, restored
 from lrfinder.errors import LearnerError
@@ -218,3 +218,17 @@ def test_an_epoch_has_the_batches_of_one_pass_over_the_data():
         assert learner(one).iterations_per_epoch() == len(data)
     assert learner(iter(data)).iterations_per_epoch() is None
     assert LRFinder(learner(data)).suggest(epochs=2, max_iterations=60).horizon == 2 * len(data)
+
+
+def test_a_function_that_returns_batches_is_data():
+    inputs, labels = arrays()
+
+    def get_batch():
+        rows = np.random.randint(len(labels), size=8)
+        return inputs[rows], labels[rows]
+
+    learner = OptaxLearner(cross_entropy, params(), optax.adam, get_batch)
+    with restored(learner) as start:
+        first = [learner.iteration(0.01) for _ in range(4)]
+        learner.restore(start)
+        assert [learner.iteration(0.01) for _ in range(4)] == first

@@ -6,7 +6,7 @@ from keras_nets import BACKEND, batches, compiled, evaluated, keras, layers, net
 
 import lrfinder
 from lrfinder import LRFinder, Stop, restored
-from lrfinder.errors import BatchError, EmptyDataError, LossError, ModelError, OptimizerError
+from lrfinder.errors import BatchError, DataError, EmptyDataError, LossError, ModelError, OptimizerError
 from lrfinder.keras import KerasLearner
 from lrfinder.keras.testing import fingerprint
 
@@ -301,3 +301,60 @@ def test_an_epoch_has_the_updates_of_one_pass_over_the_data():
     accumulating = net(keras.optimizers.SGD(0.1, gradient_accumulation_steps=3), inside=[])
     assert KerasLearner(accumulating, data).iterations_per_epoch() == len(data) / 3
     assert LRFinder(KerasLearner(model, data)).suggest(epochs=2, max_iterations=60).horizon == 2 * len(data)
+
+
+ARRAYS = tuple(np.concatenate(parts) for parts in zip(*batches(), strict=True))
+
+
+def test_arrays_are_data_as_fit_takes_them_with_its_batch_size():
+    def trained(data, **settings):
+        learner = KerasLearner(net("sgd", inside=[]), data, **settings)
+        return [learner.iteration(0.1) for _ in range(6)], learner.iterations_per_epoch()
+
+    def by_hand(size):
+        while True:
+            order = np.random.permutation(len(ARRAYS[0]))
+            for k in range(0, len(order), size):
+                yield ARRAYS[0][order[k : k + size]], ARRAYS[1][order[k : k + size]]
+
+    assert trained(ARRAYS) == (trained(by_hand(32))[0], 3)
+    assert trained(ARRAYS, batch_size=40) == (trained(by_hand(40))[0], 3)
+
+
+def test_arrays_with_sample_weights_and_of_several_inputs_are_data():
+    x, y = ARRAYS
+    weighted = KerasLearner(net("sgd", inside=[]), (x, y, np.full(len(x), 2.0, "float32")), batch_size=96)
+    once = KerasLearner(net("sgd", inside=[]), (x, y), batch_size=96).iteration(0.0)
+    assert weighted.iteration(0.0) == pytest.approx(2 * once, rel=1e-5)
+    keras.utils.set_random_seed(0)
+    first, second = keras.Input((6,), name="first"), keras.Input((6,), name="second")
+    model = compiled(keras.Model({"first": first, "second": second}, layers.Dense(2)(first + second)))
+    assert len(LRFinder(KerasLearner(model, ({"first": x, "second": x}, y))).find(max_iterations=4)) == 4
+
+
+def test_arrays_that_do_not_fit_are_refused():
+    x, y = ARRAYS
+    with pytest.raises(DataError, match="96, 95 examples"):
+        KerasLearner(net("sgd"), (x, y[:95]))
+    with pytest.raises(DataError, match="batch_size is 0"):
+        KerasLearner(net("sgd"), (x, y), batch_size=0)
+    with pytest.raises(DataError, match=r"it is for arrays: data=\(x, y\)"):
+        KerasLearner(net("sgd"), batches(), batch_size=32)
+
+
+def test_class_weights_count_as_in_fit():
+    x, y = ARRAYS
+    weight = {0: 1.0, 1: 3.0}
+    model = net("sgd", inside=[])
+    learner = KerasLearner(model, [(x, y)], class_weight=weight)
+    losses = [learner.iteration(0.1) for _ in range(3)]
+    twin = net(keras.optimizers.SGD(0.1), inside=[])
+    history = twin.fit(x, y, batch_size=len(x), epochs=3, class_weight=weight, shuffle=False, verbose=0).history
+    assert losses == pytest.approx(history["loss"], rel=1e-5)
+    assert losses != [KerasLearner(net("sgd", inside=[]), [(x, y)]).iteration(0.1)] * 3
+
+
+def test_class_weights_and_sample_weights_together_are_refused():
+    x, y = ARRAYS
+    with pytest.raises(BatchError, match="give one of the two"):
+        KerasLearner(net("sgd"), [(x, y, y)], class_weight={0: 1.0, 1: 2.0}).iteration(0.1)

@@ -8,7 +8,9 @@ from torch.utils.data import DataLoader
 from torch_nets import cross_entropy, equal, loader, net, obeys, pairs, sgd, weights
 
 from lrfinder import restored
-from lrfinder.torch import TorchLearner
+from lrfinder.errors import DataError, LossError, OptimizerError
+from lrfinder.torch import TorchLearner, mean_loss
+from lrfinder.torch.batches import to_device
 from lrfinder.torch.step import own_loss
 
 pytestmark = pytest.mark.usefixtures("seed")
@@ -145,3 +147,107 @@ def test_a_part_in_evaluation_mode_stays_in_it():
     statistics = model[1].running_mean.clone()
     TorchLearner(model, sgd(model), cross_entropy, loader()).iteration(0.1)
     assert torch.equal(model[1].running_mean, statistics)
+
+
+def test_a_number_is_the_largest_norm_of_the_gradient():
+    def trained(clip):
+        torch.manual_seed(1)
+        model = nn.Linear(6, 2)
+        learner = TorchLearner(model, sgd(model), cross_entropy, list(loader(shuffle=False)), clip=clip)
+        losses = [learner.iteration(1.0) for _ in range(3)]
+        return losses, weights(model)
+
+    losses, parameters = trained(0.01)
+    expected, of_function = trained(lambda parameters: nn.utils.clip_grad_norm_(parameters, 0.01))
+    assert losses == expected
+    assert equal(parameters, of_function)
+    assert trained(1)[0] != losses
+
+
+@pytest.mark.parametrize("clip", [0, -1.0, float("nan"), True, "1.0"])
+def test_a_clip_that_is_no_norm_is_refused(clip):
+    model = net()
+    with pytest.raises(OptimizerError, match="give the largest norm"):
+        TorchLearner(model, sgd(model), cross_entropy, loader(), clip=clip)
+
+
+def test_a_step_that_returns_none_gets_the_next_batch():
+    model = nn.Linear(1, 1)
+    optimizer, seen = sgd(model), []
+
+    def step(batch):
+        seen.append(float(batch))
+        if batch % 3:
+            return None
+        optimizer.zero_grad()
+        loss = model(batch.view(1, 1)).square().sum()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    learner = TorchLearner.from_step(step, torch.arange(9.0), modules=[model], optimizers=[optimizer])
+    with restored(learner) as start:
+        first = [learner.iteration(0.01) for _ in range(2)]
+        assert seen == [0, 1, 2, 3]
+        learner.restore(start)
+        assert [learner.iteration(0.01) for _ in range(2)] == first
+
+
+def test_a_step_that_always_returns_none_is_refused():
+    model = nn.Linear(1, 1)
+    learner = TorchLearner.from_step(lambda batch: None, [torch.ones(1)], modules=[model], optimizers=[sgd(model)])
+    with pytest.raises(LossError, match="returned None for 100 batches in a row"):
+        learner.iteration(0.1)
+
+
+def test_a_function_that_returns_batches_is_data():
+    inputs, targets = pairs().tensors
+
+    def get_batch():
+        rows = torch.randint(len(inputs), (8,))
+        return inputs[rows], targets[rows]
+
+    model = net()
+    obeys(TorchLearner(model, sgd(model, momentum=0.9), cross_entropy, get_batch, replay_bytes=0), model)
+    validated = mean_loss(model, cross_entropy, get_batch, 3)
+    assert validated() == validated()
+    with pytest.raises(DataError, match="give a number of batches"):
+        mean_loss(model, cross_entropy, get_batch)
+
+
+class Graph:
+    """A batch object with a `to()` of its own, and no other way to a device."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+    def to(self, device):
+        return Graph(self.nodes.to(device))
+
+
+def packed():
+    return nn.utils.rnn.pack_sequence([torch.ones(3, 2), torch.ones(2, 2)])
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_a_packed_sequence_is_moved_by_its_own_method(device):
+    given = packed()
+    moved, target = to_device((given, [Graph(torch.ones(2))]), torch.device(device))
+    assert type(moved) is type(given)
+    assert (moved.data.device.type, moved.batch_sizes.device.type) == (device, "cpu")
+    assert moved.data is not given.data
+    assert target[0].nodes.device.type == device
+
+
+def test_a_training_on_packed_sequences_obeys_the_law():
+    class Last(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.GRU(2, 4)
+
+        def forward(self, sequences):
+            return self.rnn(sequences)[1][0]
+
+    data = [(nn.utils.rnn.pack_sequence([torch.randn(n, 2) for n in (3, 2)]), torch.tensor([0, 1])) for _ in range(5)]
+    model = Last()
+    obeys(TorchLearner(model, sgd(model), cross_entropy, iter(data * 20)), model)

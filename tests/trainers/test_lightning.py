@@ -13,6 +13,7 @@ from torch import nn
 from torch_nets import loader
 from trainer_searches import search, search_that_fails
 
+import lrfinder
 import lrfinder.testing
 from lrfinder import LRFinder, RatesError
 from lrfinder.errors import LearnerError, LossError, OptimizerError
@@ -292,13 +293,30 @@ def test_wrong_arguments_are_refused(tmp_path):
         LightningLearner(Net(), trainer, loader()).set_rate(None)
 
 
-def test_a_step_without_a_loss_is_refused(tmp_path):
+def test_a_step_that_never_has_a_loss_is_refused(tmp_path):
     class Without(Net):
         def training_step(self, batch, batch_idx):
             return None
 
-    with pytest.raises(LossError, match="training_step gave"):
+    with pytest.raises(LossError, match="returned None for 100 batches"):
         LRFinder(LightningLearner(Without(), quiet_trainer(tmp_path), loader())).find()
+
+
+def test_a_step_without_a_loss_is_left_out_as_in_fit(tmp_path):
+    class Skipping(Net):
+        def training_step(self, batch, batch_idx):
+            return None if batch[1].sum() > 4 else super().training_step(batch, batch_idx)
+
+    torch.manual_seed(0)
+    module = Skipping()
+    learner = LightningLearner(module, quiet_trainer(tmp_path), loader(shuffle=False))
+    with lrfinder.restored(learner):
+        losses = [float(learner.iteration(0.01)) for _ in range(4)]
+    torch.manual_seed(0)
+    plain = Skipping()
+    quiet_trainer(tmp_path, max_epochs=1).fit(plain, loader(shuffle=False))
+    assert losses == plain.losses[:4]
+    assert len(plain.losses) < 12
 
 
 def test_creating_a_learner_calls_nothing_of_the_module(tmp_path):

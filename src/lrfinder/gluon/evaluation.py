@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._state.data_calls import batches_from
 from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
 from lrfinder.wrappers import MeanLoss
@@ -41,5 +42,6 @@ def mean_loss(
         losses = [loss_fn(net(one), label) for one, label in zip(inputs, labels, strict=True)]
         return sum(float(loss.sum().item()) for loss in losses) / sum(loss.size for loss in losses), len(batch[0])
 
+    data = batches_from(data)
     generators = ReplayIterator(data).generators
     return MeanLoss(loss_of, data, batches, generators=generators, evaluating=nullcontext)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.attributes import package_of
+from lrfinder._state.data_calls import batches_from
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError, OptimizerError
@@ -20,7 +21,7 @@ from lrfinder.randomness import capture, restore_states
 from lrfinder.replay import batches_per_pass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 class GluonLearner(BaseLearner):
@@ -47,7 +48,8 @@ class GluonLearner(BaseLearner):
 
     Args:
         net: a ``gluon.Block``.
-        data_loader: an iterable of ``(data, label)`` batches, cycled without end; an iterator ends.
+        data_loader: an iterable of ``(data, label)`` batches, cycled without end; an iterator ends. Or a function
+            that returns a batch.
         device: a device or a list of them; by default the net's own, or else the first GPU, or else the CPU.
         loss_fn: ``loss_fn(output, label)``, a loss for each sample; by default softmax cross-entropy.
         trainer: by default ``gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.001})``.
@@ -66,7 +68,7 @@ class GluonLearner(BaseLearner):
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
         net: Any,
-        data_loader: Iterable[Any],
+        data_loader: Iterable[Any] | Callable[[], Any],
         device: Any = None,
         *,
         loss_fn: Any = None,
@@ -78,8 +80,8 @@ class GluonLearner(BaseLearner):
             message = f"net is a {type(net).__name__}; give a gluon.Block."
             raise ModelError(message)
         self.net = net
-        self.data_loader = data_loader
-        self.data_loader_iter = ReplayIterator(data_loader, replay_bytes)
+        self.data_loader = batches_from(data_loader)
+        self.data_loader_iter = ReplayIterator(self.data_loader, replay_bytes)
         self.device = default_device(net) if device is None else device
         self.loss_fn = mx.gluon.loss.SoftmaxCrossEntropyLoss() if loss_fn is None else loss_fn
         for parameter in net.collect_params().values():

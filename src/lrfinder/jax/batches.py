@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lrfinder._state.batch_copies import examples_in
+from lrfinder._state.data_calls import batches_from
 from lrfinder.errors import BatchError, DataEndedError
 from lrfinder.randomness import data_generators, global_generators
 from lrfinder.replay import mapped, stream, unchanged
@@ -35,8 +36,8 @@ class DataSource:
     """The data of a learner, and the bytes of batches that may be cached for replay and on the device."""
 
     def __init__(self, data: Any, replay_bytes: int, device_bytes: int) -> None:
-        self.data, self.replay_bytes, self.device_bytes = data, replay_bytes, device_bytes
-        self._of_data = data_generators(data, ())
+        self.data, self.replay_bytes, self.device_bytes = batches_from(data), replay_bytes, device_bytes
+        self._of_data = data_generators(self.data, ())
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""

@@ -48,4 +48,4 @@ def mean_loss(
         return float(loss), examples_in(batch) or 1
 
     source = DataSource(data, 0, 0)
-    return MeanLoss(loss_of, data, batches, generators=source.generators, evaluating=nullcontext)
+    return MeanLoss(loss_of, source.data, batches, generators=source.generators, evaluating=nullcontext)

@@ -46,8 +46,9 @@ class OptaxLearner(BaseLearner):
         tx: an optax optimizer whose ``learning_rate`` can be written, ``optax.inject_hyperparams(optax.adam)(1e-3)``, also
             within chains, masks and ``multi_transform`` (rates keep their ratios); or a function that builds one from a
             rate, such as ``optax.adam``.
-        data: an iterable of batches, which are pytrees of arrays; or an array of batches. It is cycled without end, except
-            for an iterator, which ends. A list of equal batches is copied to the device once, at the first iteration.
+        data: an iterable of batches, which are pytrees of arrays; an array of batches; or a function that returns a batch.
+            It is cycled without end, except for an iterator, which ends. A list of equal batches is copied to the device
+            once, at the first iteration.
         state: a pytree of everything else that an iteration changes: statistics of BatchNorm, keys of random numbers.
         opt_state: the optimizer's state; a new one by default.
         donate: let an iteration overwrite the arrays of the one before. It uses less memory, but copies once after each
@@ -64,7 +65,7 @@ class OptaxLearner(BaseLearner):
         loss_fn: Callable[..., Any],
         params: Any,
         tx: optax.GradientTransformation | Callable[[Any], optax.GradientTransformation],
-        data: Iterable[Any],
+        data: Iterable[Any] | Callable[[], Any],
         *,
         state: Any = None,
         opt_state: Any = None,

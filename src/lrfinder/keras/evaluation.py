@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lrfinder._state.batch_copies import examples_in
 from lrfinder._state.object_graph import GraphSnapshot
-from lrfinder.keras.batches import arrays, input_target_weights
+from lrfinder.keras.batches import arrays, batches_of, input_target_weights
 from lrfinder.keras.first_use import structure_of
 from lrfinder.keras.learner import check_compiled, loss_in
 from lrfinder.keras.state import FRAMEWORK, data_generators, global_generators
@@ -28,7 +28,8 @@ def mean_loss(model: Any, data: Iterable[Any], batches: int | None = None) -> Ca
 
     Args:
         model: the compiled model that is trained.
-        data: ``(x, y)`` or ``(x, y, sample_weight)`` batches that can be iterated again and again: a list, a ``PyDataset``.
+        data: ``(x, y)`` or ``(x, y, sample_weight)`` batches that can be iterated again and again: a list, a ``PyDataset``;
+            or the arrays ``(x, y)`` of the whole data set.
         batches: how many batches to read each time; all by default.
 
     Raises:
@@ -36,6 +37,7 @@ def mean_loss(model: Any, data: Iterable[Any], batches: int | None = None) -> Ca
         DataError: ``data`` can be iterated only once, or ``batches`` is below 1.
     """
     check_compiled(model)
+    data = batches_of(data, shuffle=False)
     of_data = data_generators(data)
 
     def loss_of(batch: Any) -> tuple[float, int]:

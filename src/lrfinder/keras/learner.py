@@ -7,9 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder._state.object_graph import GraphSnapshot
-from lrfinder.errors import LossError, ModelError
+from lrfinder.errors import BatchError, LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
-from lrfinder.keras.batches import arrays, input_target_weights
+from lrfinder.keras.batches import arrays, batches_of, input_target_weights
 from lrfinder.keras.first_use import FirstUse
 from lrfinder.keras.rates import ModelRate, facts_of, innermost_optimizer
 from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
@@ -18,7 +18,7 @@ from lrfinder.randomness import capture, restore_states
 from lrfinder.replay import batches_per_pass, peek, stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from lrfinder._results.facts import TrainingFacts
 
@@ -39,7 +39,11 @@ class KerasLearner(BaseLearner):
     Args:
         model: a compiled ``keras.Model``, built or not. A ``train_step`` of its own must return a ``"loss"``.
         data: an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches: a list, a ``keras.utils.PyDataset``, a
-            ``tf.data.Dataset``, a PyTorch ``DataLoader``. It is cycled without end, except for an iterator, which ends.
+            ``tf.data.Dataset``, a PyTorch ``DataLoader``. It is cycled without end, except for an iterator, which ends. Or
+            the arrays ``(x, y)`` of the whole data set, which are shuffled as ``fit`` does; or a function that returns a
+            batch.
+        batch_size: the examples in a batch of arrays; 32 by default, as in ``fit``.
+        class_weight: the weight of each class in the loss, as for ``fit``; not together with sample weights.
         stateful: further objects that the training changes; they are restored with all that they hold.
         replay_bytes: the most bytes of batches to cache for replay (see :func:`lrfinder.replay.stream`).
 
@@ -49,11 +53,20 @@ class KerasLearner(BaseLearner):
         DataError: ``data`` cannot be iterated.
     """
 
-    def __init__(
-        self, model: Any, data: Iterable[Any], *, stateful: Iterable[object] = (), replay_bytes: int = 1 << 30
+    def __init__(  # noqa: PLR0913  (what a training loop varies in)
+        self,
+        model: Any,
+        data: Iterable[Any] | Callable[[], Any],
+        *,
+        batch_size: int | None = None,
+        class_weight: Mapping[int, float] | None = None,
+        stateful: Iterable[object] = (),
+        replay_bytes: int = 1 << 30,
     ) -> None:
         check_compiled(model)
+        data = batches_of(data, batch_size)
         self._model = model
+        self._class_weight = None if class_weight is None else dict(class_weight)
         self._data = data
         self._stateful = list(stateful)
         self._rate = ModelRate(model)
@@ -72,6 +85,7 @@ class KerasLearner(BaseLearner):
             DataError: there is no batch, or no more.
         """
         batch = self._draw()
+        self._check_weights(batch[2])
         if not self._is_loss_checked:
             check_loss(self._model, *batch)
             self._is_loss_checked = True
@@ -133,6 +147,11 @@ class KerasLearner(BaseLearner):
         """Drop the iterator of the data, and so the worker processes that it started."""
         self._batches.close()
 
+    def _check_weights(self, sample_weight: object) -> None:
+        if self._class_weight is not None and sample_weight is not None:
+            message = "There are sample weights in a batch, and class_weight; give one of the two, as for fit()."
+            raise BatchError(message)
+
     def _draw(self) -> tuple[Any, Any, Any]:
         return input_target_weights(self._batches.draw())
 
@@ -140,7 +159,7 @@ class KerasLearner(BaseLearner):
         x, y, sample_weight = batch
         if not RESETS_METRICS:
             self._model.reset_metrics()  # otherwise the loss is a running mean
-        return loss_in(self._model.train_on_batch(x, y, sample_weight, return_dict=True))
+        return loss_in(self._model.train_on_batch(x, y, sample_weight, self._class_weight, return_dict=True))
 
     def _train_until_update(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:
         """Train until the optimizer has made an update; return the mean loss of the batches in it."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lrfinder._state.batch_copies import examples_in
+from lrfinder._state.data_calls import batches_from
 from lrfinder.errors import LossError
 from lrfinder.torch._randomness import data_generators, global_generators
 from lrfinder.torch.batches import device_of, own_source, to_device
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def mean_loss(
     model: nn.Module,
     loss_fn: Callable[[Any, Any], Tensor] | None,
-    loader: Iterable[Any],
+    loader: Iterable[Any] | Callable[[], Any],
     batches: int | None = None,
     *,
     forward: Callable[[nn.Module, Any], Tensor] | None = None,
@@ -50,7 +51,7 @@ def mean_loss(
     """
     loss_of_batch = supervised_forward(loss_fn) if forward is None else forward
     is_sum = forward is None and getattr(loss_fn, "reduction", "mean") == "sum"
-    data = own_source(loader)
+    data = own_source(batches_from(loader))
     of_data = data_generators(data)
 
     def loss_of(batch: Any) -> tuple[float, int]:

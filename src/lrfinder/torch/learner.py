@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrfinder._state.data_calls import batches_from
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LearnerError, ModelError
 from lrfinder.learner import BaseLearner
@@ -17,7 +18,7 @@ from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
 from lrfinder.torch.inspection import Inspection
 from lrfinder.torch.rates import Rates
-from lrfinder.torch.step import Step, SupervisedStep, check_pair, custom_step, supervised_forward
+from lrfinder.torch.step import Step, SupervisedStep, check_pair, clipping, custom_step, supervised_forward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -55,13 +56,14 @@ class TorchLearner(BaseLearner):
         model: the model, on its device.
         optimizer: an optimizer of the model's parameters.
         loss_fn: ``loss_fn(output, target) -> loss``; unused, and may be None, if ``forward`` is given.
-        data: an iterable of batches: a ``DataLoader``, a list, a generator. It is repeated without end; an iterator ends.
+        data: an iterable of batches: a ``DataLoader``, a list, a generator. It is repeated without end; an iterator ends. Or
+            a function without arguments that returns a batch, such as ``lambda: get_batch("train")``.
         forward: ``forward(model, batch) -> loss``, for any other kind of batch, model or loss.
         autocast: the dtype of the forward, for example ``torch.bfloat16``.
         scaler: the script's ``torch.amp.GradScaler``. A batch that makes it overflow updates nothing, so another is drawn.
         accumulate: batches per update; the loss is the mean of their losses.
-        clip: called with the optimizer's parameters before each update:
-            ``lambda parameters: torch.nn.utils.clip_grad_norm_(parameters, 1.0)``.
+        clip: the largest norm of the gradient, as for ``torch.nn.utils.clip_grad_norm_``; or a function that is called with
+            the optimizer's parameters before each update.
         group: the parameter group whose rate is given, by its index or by its entry ``"name"``.
         stateful: further objects that the training changes (an averaged model, a metric); all that they hold is restored.
         replay_bytes: the memory for batches that are stored for replay (see :func:`lrfinder.replay.stream`).
@@ -89,13 +91,13 @@ class TorchLearner(BaseLearner):
         model: nn.Module,
         optimizer: Optimizer,
         loss_fn: Callable[[Any, Any], Tensor] | None,
-        data: Iterable[Any],
+        data: Iterable[Any] | Callable[[], Any],
         *,
         forward: Callable[[nn.Module, Any], Tensor] | None = None,
         autocast: torch.dtype | None = None,
         scaler: torch.amp.GradScaler | None = None,
         accumulate: int = 1,
-        clip: Callable[[list[nn.Parameter]], object] | None = None,
+        clip: float | Callable[[list[nn.Parameter]], object] | None = None,
         group: str | int | None = None,
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
@@ -104,10 +106,12 @@ class TorchLearner(BaseLearner):
         snapshot_dir: str | PathLike[str] | None = None,
     ) -> None:
         check_pair(model, optimizer)
+        data = batches_from(data)
         self._forward = supervised_forward(loss_fn) if forward is None else forward
         if accumulate < 1:
             message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
             raise LearnerError(message)
+        clip = clipping(clip)
         own_settings = {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None}
         settings = partial(describe_settings, [model], [optimizer], data, own_settings)
         ranks = detect_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
@@ -125,8 +129,8 @@ class TorchLearner(BaseLearner):
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
         cls,
-        step: Callable[[Any], Tensor],
-        data: Iterable[Any],
+        step: Callable[[Any], Tensor | None],
+        data: Iterable[Any] | Callable[[], Any],
         *,
         modules: Sequence[nn.Module],
         optimizers: Sequence[Optimizer],
@@ -141,7 +145,8 @@ class TorchLearner(BaseLearner):
 
         Args:
             step: ``step(batch) -> loss`` performs the whole update, ``zero_grad()`` and ``optimizer.step()`` included. The
-                batch is on the device of the modules.
+                batch is on the device of the modules. Where a batch has nothing to train on, it may return None, and the
+                next batch is drawn.
             data: as for the class.
             modules: every module that the step changes.
             optimizers: every optimizer that it steps; the rate applies to all of them, with ratios kept.
@@ -152,7 +157,7 @@ class TorchLearner(BaseLearner):
             rank_timeout: as for the class.
             snapshot_dir: as for the class.
         """
-        modules, optimizers = list(modules), list(optimizers)
+        modules, optimizers, data = list(modules), list(optimizers), batches_from(data)
         if not modules or not optimizers:
             message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
             raise LearnerError(message)

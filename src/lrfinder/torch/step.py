@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 _MAX_OVERFLOWS = 16  # a scaler starts at 2**16 and halves; after as many overflows its scale is not the reason
+
+MAX_SKIPPED = 100
+"""The most batches in a row for which a step may return None: those that have nothing to train on."""
 
 Loss = Tensor | float
 """A loss that later steps cannot overwrite: a float, or a detached tensor where reading it would stop a device."""
@@ -158,16 +162,36 @@ class SupervisedStep:
 
 
 def custom_step(step: Callable[[Any], Any]) -> Step:
-    """Return the :class:`Step` of a user's ``step(batch) -> loss``; it raises a ``LossError`` if that is not one number."""
+    """Return the :class:`Step` of a user's ``step(batch) -> loss``; it draws the next batch where that is None.
+
+    The step raises a ``LossError`` if the loss is not one number.
+    """
 
     def train(draw: Callable[[], Any]) -> Loss:
-        loss = step(draw())
+        loss = next((loss for _ in range(MAX_SKIPPED) if (loss := step(draw())) is not None), None)
+        if loss is None:
+            message = f"The step returned None for {MAX_SKIPPED} batches in a row; it must return the loss of some of them."
+            raise LossError(message)
         if isinstance(loss, Tensor) and loss.numel() != 1:
             message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
             raise LossError(message)
         return own_loss(loss) if isinstance(loss, Tensor) else float(loss)
 
     return train
+
+
+def clipping(clip: Any) -> Callable[[list[nn.Parameter]], object] | None:
+    """Return the function that clips gradients: that of the user, or one to the largest norm that is given.
+
+    Raises:
+        OptimizerError: ``clip`` is neither a function nor a number above 0.
+    """
+    if clip is None or callable(clip):
+        return clip
+    if isinstance(clip, bool) or not isinstance(clip, int | float) or not clip > 0:
+        message = f"clip is {clip!r}; give the largest norm of the gradient, a number above 0, or a function."
+        raise OptimizerError(message)
+    return partial(nn.utils.clip_grad_norm_, max_norm=float(clip))
 
 
 def supervised_forward(loss_fn: Callable[[Any, Any], Tensor] | None) -> Callable[[nn.Module, Any], Tensor]:

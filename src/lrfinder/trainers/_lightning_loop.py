@@ -42,7 +42,8 @@ class _LossRecorder(pl.Callback):
         self.losses: list[Tensor] = []
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (Lightning's signature)
-        self.losses.append(loss_in(outputs, "training_step"))
+        if outputs or not pl_module.automatic_optimization:  # empty where the training step returned None
+            self.losses.append(loss_in(outputs, "training_step"))
 
 
 class _Fetcher:
@@ -188,7 +189,7 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
     recorder, fetcher = _LossRecorder(), _Fetcher()
     trainer.callbacks = [*trainer.callbacks, recorder]
 
-    def step(batches: Sequence[Any]) -> Tensor:
+    def step(batches: Sequence[Any]) -> Tensor | None:
         progress = loop.batch_progress.current
         progress.ready += -progress.ready % size  # an update begins here
         recorder.losses.clear()
@@ -200,7 +201,7 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
                 except StopIteration:
                     message = "on_train_batch_start gave -1, which skips the batch; a search needs the loss of each."
                     raise LossError(message) from None
-        return torch.stack(recorder.losses).sum() * (size / len(batches))
+        return torch.stack(recorder.losses).sum() * (size / len(batches)) if recorder.losses else None
 
     return TorchLearner.from_step(
         step,

@@ -269,9 +269,9 @@ def _learner_of(copied: Trainer, group: str | int | None, replay_bytes: int) -> 
 def _apply_while_running(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
     """Apply a rate in a ``train()`` that has its optimizer and its scheduler, before the first step."""
     optimizer, scheduler = trainer.optimizer, trainer.lr_scheduler
-    made = apply_rate(_inner(optimizer), [] if trainer._created_lr_scheduler else [scheduler], rate, schedule)
-    if made is not None:
-        trainer.lr_scheduler, trainer._created_lr_scheduler = made, True
+    new_scheduler = apply_rate(_inner(optimizer), [] if trainer._created_lr_scheduler else [scheduler], rate, schedule)
+    if new_scheduler is not None:
+        trainer.lr_scheduler, trainer._created_lr_scheduler = new_scheduler, True
     elif trainer._created_lr_scheduler:
         trainer.args.learning_rate, trainer.lr_scheduler = rate_of(rate), None
         trainer.create_scheduler(trainer.state.max_steps, optimizer)  # whose first step may be below its highest rate
