@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,14 +33,14 @@ from lrfinder.rates import checked
 from lrfinder.schedules import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
 
     from lrfinder._results.results import Suggestion
-    from lrfinder._sweep import OnRecord
+    from lrfinder._sweep import OnRecord, SweepPlan
     from lrfinder.analysis.rules import Rule
-    from lrfinder.learner import Learner
+    from lrfinder.learner import BaseLearner, Learner
     from lrfinder.schedules import Schedule
     from lrfinder.stopping import StoppingCriterion
 
@@ -78,6 +80,7 @@ class LRFinder:
         rates: Iterable[float] | None = None,
         stopping: StoppingCriterion | None = None,
         on_record: OnRecord | None = None,
+        progress: bool = True,
     ) -> RangeTest:
         """Run a range test: one iteration at each of rising rates, until the stopping criterion ends it.
 
@@ -100,6 +103,8 @@ class LRFinder:
             rates: the rates themselves (any iterable, such as :func:`lrfinder.linear`) in place of the geometric ladder.
             stopping: called with each loss; a truthy value ends the test. NaN or infinity ends it in any case.
             on_record: called with each :class:`lrfinder.Record` as it is recorded.
+            progress: whether a script in a terminal shows a bar, on stderr, if the test lasts for more than 2 seconds. With
+                ``on_record`` there is none. For notebooks, see :func:`lrfinder.views.live.live_curve`.
 
         Raises:
             RatesError: the settings describe no sweep.
@@ -114,8 +119,12 @@ class LRFinder:
             rates=rates,
             stopping=stopping,
         ).plan()
-        learner, recorder = adapted(self.learner), SweepRecorder.of(plan, on_record)
-        settings = plan.settings
+        learner = adapted(self.learner)
+        with _watched(learner, "range test", len(plan.lrs), on_record, shown=progress) as watch:
+            return self._find(learner, plan, watch)
+
+    def _find(self, learner: BaseLearner, plan: SweepPlan, on_record: OnRecord | None) -> RangeTest:
+        recorder, settings = SweepRecorder.of(plan, on_record), plan.settings
         try:
             with restored(learner) as start, noting_position(recorder):
                 facts = learner.facts()
@@ -173,6 +182,7 @@ class LRFinder:
         schedule: Schedule = constant,
         keep: int = KEPT_STATES,
         on_record: OnRecord | None = None,
+        progress: bool = True,
     ) -> Suggestion:
         """Suggest the rate at which a run of ``horizon`` iterations ends lowest.
 
@@ -194,6 +204,7 @@ class LRFinder:
             keep: copies of the model's and the optimizer's state that the search may hold at once. With more than 3 it
                 lengthens more of its probes, and spends fewer iterations on training them again.
             on_record: called with each :class:`lrfinder.Record` as it is recorded.
+            progress: as for :meth:`find`.
 
         Raises:
             RatesError: a setting is out of range, or ``epochs`` is given and the length of the data is unknown.
@@ -201,10 +212,26 @@ class LRFinder:
         learner = adapted(self.learner)
         horizon = horizon_of(learner, horizon, epochs)
         settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
-        return run_search(learner, settings, on_record=on_record)
+        with _watched(learner, "sweep and probes", settings.max_iterations, on_record, shown=progress) as watch:
+            return run_search(learner, settings, on_record=watch)
 
     def plot(
         self, ax: Axes | None = None, *, rules: bool | Iterable[Rule] | Mapping[str, Rule] = False, suggestion: bool = True
     ) -> Axes:
         """Draw the last range test; see :meth:`lrfinder.RangeTest.plot`."""
         return self.results.plot(ax, rules=rules, suggestion=suggestion)
+
+
+@contextmanager
+def _watched(
+    learner: BaseLearner, what: str, total: int, on_record: OnRecord | None, *, shown: bool
+) -> Generator[OnRecord | None]:
+    """Yield the callback for records: that of the user, or else a bar where a person watches a terminal."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()  # pyright: ignore[reportUnnecessaryComparison]  (None without a console)
+    if on_record is not None or not shown or not is_terminal:
+        yield on_record
+        return
+    from lrfinder.views.live import late_progress
+
+    with late_progress(what, total, lambda: learner.rank == 0) as bar:
+        yield bar

@@ -1,16 +1,21 @@
 import io
+import os
 import re
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from example_curves import usual
 from example_grids import bowl, breaking
 from fake_learners import Bowl
 from rich.console import Console
+from rich.progress import Progress
 
 import lrfinder
 from lrfinder import LRFinder, Record
-from lrfinder.views.live import Live, cells_progress, live_curve, progress
+from lrfinder.views.live import COLUMNS, LateBar, Live, cells_progress, live_curve, progress
 
 
 class Clock:
@@ -112,3 +117,68 @@ def test_a_bar_of_cells_names_the_last_one_and_whether_it_failed():
     text = printed(draw, force_terminal=True)
     assert "2/2" in text
     assert "seed 1: failed" in text
+
+
+def shown_bar(seconds, leads=lambda: True, records=10):
+    """Return what a bar writes to a terminal for work that lasts so many seconds."""
+    clock, text = Clock(), io.StringIO()
+    console = Console(file=text, force_terminal=True, width=80)
+    bar = Progress(*COLUMNS, console=console, auto_refresh=False)
+    late = LateBar(bar, "range test", records, leads, clock)
+    for _ in range(records):
+        clock.seconds += seconds / records
+        late(Record(0.1, 1.0))
+    bar.stop()
+    return text.getvalue()
+
+
+def test_a_bar_is_shown_for_work_that_lasts_over_two_seconds_on_the_first_rank_alone():
+    assert shown_bar(1.9) == ""
+    assert "range test" in shown_bar(2.5)
+    assert "10/10" in shown_bar(2.5)
+    assert shown_bar(60, leads=lambda: False) == ""
+
+
+SCRIPT = """
+import sys, time
+sys.path.insert(0, {support!r})
+from fake_learners import Bowl
+from lrfinder import LRFinder
+
+class Slow(Bowl):
+    def iteration(self, lr):
+        time.sleep(0.12)
+        return super().iteration(lr)
+
+LRFinder(Slow()).find(max_iterations=20, **{options})
+print("rich" in sys.modules)
+"""
+
+
+def on_terminal(options):
+    """Return what a script with a slow range test writes to a terminal as stderr, and its standard output."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo terminals")
+    main, terminal = pty.openpty()
+    support = str(Path(__file__).parents[1] / "support")
+    code = SCRIPT.format(support=support, options=options)
+    with open(terminal, "wb", closefd=False) as stderr:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=stderr, text=True, check=True)
+    os.write(terminal, b"end")
+    written = b""
+    while not written.endswith(b"end"):
+        written += os.read(main, 4096)
+    os.close(terminal)
+    os.close(main)
+    return written.decode().removesuffix("end"), done.stdout.strip()
+
+
+def test_a_script_in_a_terminal_shows_a_bar_unless_it_asks_for_none():
+    assert "range test" in on_terminal({})[0]
+    assert on_terminal({"progress": False}) == ("", "False")
+
+
+def test_without_a_terminal_nothing_is_shown_or_imported():
+    support = str(Path(__file__).parents[1] / "support")
+    code = SCRIPT.format(support=support, options={})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), done.stderr) == ("False", "")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
 
     from rich.console import RenderableType
+    from rich.progress import TaskID
 
     from lrfinder._grid.result import Cell
     from lrfinder._results.records import Record
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Draw = Callable[[Sequence[Record]], object]
 
 SECONDS = 0.1  # between two drawings, at least
+SHOWN_AFTER_SECONDS = 2.0  # shorter work shows no bar in a script
 DRAWING_FRACTION = 0.05  # of the time, at most
 COLUMNS = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), "{task.fields[at]}")
 
@@ -144,6 +146,57 @@ def progress(
                 live(record)
 
         yield advance
+
+
+class LateBar:
+    """A callback for ``on_record=`` that shows a bar once the work has lasted for 2 seconds.
+
+    It draws at most 10 times a second, starts no thread and redirects no output: a training cannot see it.
+    """
+
+    def __init__(
+        self,
+        bar: Progress,
+        what: str,
+        total: int,
+        leads: Callable[[], bool],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._bar, self._what, self._total, self._leads, self._clock = bar, what, total, leads, clock
+        self._due = clock() + SHOWN_AFTER_SECONDS
+        self._task: TaskID | None = None
+        self._records = 0
+
+    def __call__(self, record: Record) -> None:
+        """Count a record; show the bar if it is time to, and this process is the first of several."""
+        self._records += 1
+        if self._clock() < self._due or not self._leads():
+            return
+        self._due = self._clock() + SECONDS
+        if self._task is None:
+            self._bar.start()
+            self._task = self._bar.add_task(self._what, total=self._total, at="")
+        at = f"rate {record.lr:.2g}  loss {record.loss:.4g}"
+        self._bar.update(self._task, completed=self._records, at=at)
+        self._bar.refresh()
+
+
+@contextmanager
+def late_progress(what: str, total: int, leads: Callable[[], bool], console: Console | None = None) -> Generator[LateBar]:
+    """Show a bar on the terminal of the error output while the block runs, if it lasts for more than 2 seconds.
+
+    Args:
+        what: the name of the work.
+        total: how many records it has at most.
+        leads: returns whether this process is the one of several that shows a bar.
+        console: the terminal, for tests.
+    """
+    shown = Console(stderr=True) if console is None else console
+    bar = Progress(*COLUMNS, console=shown, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+    try:
+        yield LateBar(bar, what, total, leads)
+    finally:
+        bar.stop()
 
 
 @contextmanager
