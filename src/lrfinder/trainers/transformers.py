@@ -13,6 +13,7 @@ import torch
 
 from lrfinder import LRFinder
 from lrfinder._optional import require
+from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import LearnerError, OptimizerError, RatesError
 from lrfinder.schedules import constant, rate_of
 from lrfinder.torch import TorchLearner
@@ -99,7 +100,7 @@ def for_all_steps(finder: LRFinder, trainer: Trainer) -> Suggestion:
         schedule = shape_of(trainer.lr_scheduler, steps)
     except RatesError:
         schedule = constant
-    return finder.suggest(horizon=steps, schedule=schedule)
+    return finder.suggest(horizon=max(LEAST_HORIZON, steps), schedule=schedule)
 
 
 class LRFind(transformers.TrainerCallback):
