@@ -8,7 +8,7 @@ normalized, plain SGD: the experiment of ``cifar10_torch.py``.
 FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. On a CPU an iteration takes seconds.
 ``--batch-size 32`` and ``--multiplier 1.3`` shorten the range test to a few minutes, ``--iterations 40`` shortens the check.
 
-As a factory for the command line:  lrfinder find examples/cifar10_jax.py:cifar10_learner --png curve.png
+As a factory for the command line:  lrfinder find examples/cifar10_jax.py:cifar10_learner -o curve.png
 """
 
 import argparse

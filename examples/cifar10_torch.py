@@ -9,7 +9,7 @@ This repeats the experiment of MXNet Gluon's learning-rate-finder tutorial in Py
 FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. An iteration takes about 0.2 s on
 2 cores. The range test of 146 iterations and the check of 900 take four minutes. ``--iterations`` shortens the check.
 
-As a factory for the command line:  lrfinder find examples/cifar10_torch.py:cifar10_learner --png curve.png
+As a factory for the command line:  lrfinder find examples/cifar10_torch.py:cifar10_learner -o curve.png
 """
 
 import argparse

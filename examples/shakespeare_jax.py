@@ -5,7 +5,7 @@
 Characters, a context of 64, two transformer blocks of width 64, AdamW: about 0.1 million parameters. FILE is the text,
 ``input.txt``. ``--iterations`` is the length of the training that follows.
 
-As a factory for the command line:  lrfinder find examples/shakespeare_jax.py:shakespeare_learner --png curve.png
+As a factory for the command line:  lrfinder find examples/shakespeare_jax.py:shakespeare_learner -o curve.png
 """
 
 import argparse

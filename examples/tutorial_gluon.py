@@ -8,7 +8,7 @@ range test, then 300 iterations at 0.05, ten times more and ten times less, from
 FOLDER holds the official binary files, ``data_batch_1.bin`` to ``data_batch_5.bin``. About 0.2 s an iteration on 2 cores:
 four minutes a seed; ``--iterations`` shortens the check.
 
-As a factory for the command line:  lrfinder find examples/tutorial_gluon.py:cifar10_learner --png curve.png
+As a factory for the command line:  lrfinder find examples/tutorial_gluon.py:cifar10_learner -o curve.png
 """
 
 import argparse

@@ -95,7 +95,7 @@ FRAMEWORK_PACKAGES = {"torch", "gluon", "jax", "keras"}
 CORE_BELOW_ANALYSIS = {"errors", "_results"}
 BELOW_THE_FINDER = {
     "errors", "learner", "wrappers", "rates", "stopping", "schedules", "replay", "randomness", "_state", "_results",
-    "_sweep", "_optional", "_factories", "analysis",
+    "_sweep", "_optional", "_factories", "_user_code", "analysis",
 }  # fmt: skip
 
 

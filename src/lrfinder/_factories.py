@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import importlib.util
 import inspect
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._user_code import in_words
 from lrfinder.errors import FactoryError
 from lrfinder.learner import REQUIRED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import ModuleType
 
     from lrfinder.learner import Learner
+
+
+MOST_NAMES = 8  # of the functions of a file, in an error
+
+
+class FactoryCallError(FactoryError):
+    """A factory that cannot be called as it was given: there is none of that name, or it takes other keywords."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +42,22 @@ class FileFactory:
         """Return the factory that ``FILE.py:FACTORY`` names.
 
         Raises:
-            FactoryError: the file does not exist.
+            FactoryCallError: the file does not exist, or the text names no function of it.
         """
-        path, colon, name = factory.rpartition(":")
-        if not colon or not Path(path).is_file():
-            message = f"{path or factory} is not a file; give FILE.py:FACTORY, as in train.py:make_learner."
-            raise FactoryError(message)
-        return cls(Path(path).resolve(), name)
+        if Path(factory).is_file():
+            raise FactoryCallError(_without_function(Path(factory)))
+        text, _, name = factory.rpartition(":")
+        path = Path(text or name)
+        if not path.is_file():
+            files = [str(one) for one in path.parent.glob("*.py")] if path.parent.is_dir() else []
+            message = (
+                f"{path} is not a file{_did_you_mean(str(path), files)}; give FILE.py:FACTORY, as in train.py:make_learner."
+            )
+            raise FactoryCallError(message)
+        if not name.isidentifier():
+            message = f"{name!r} is not the name of a function; give FILE.py:FACTORY, as in {path.name}:make_learner."
+            raise FactoryCallError(message)
+        return cls(path.resolve(), name)
 
     def __str__(self) -> str:
         return f"{self.path.name}:{self.name}"
@@ -47,7 +66,8 @@ class FileFactory:
         """Call the function.
 
         Raises:
-            FactoryError: the file or the function raises, there is no such function, or it does not return a learner.
+            FactoryCallError: there is no such function.
+            FactoryError: the file or the function raises, or it does not return a learner.
         """
         function = self.function
         try:
@@ -68,13 +88,40 @@ class FileFactory:
             raise self._failure(error) from error
         function: Callable[..., Any] | None = getattr(module, self.name, None)
         if not callable(function):
-            names = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-            message = f"{self.path.name} has no function {self.name!r}; it has {', '.join(names[:8]) or 'none'}."
-            raise FactoryError(message)
+            names = [key for key, value in vars(module).items() if _is_own(key, value, module)]
+            hint = _did_you_mean(self.name, names)
+            message = f"{self.path.name} has no function {self.name!r}{hint}; it has {_listed(names)}."
+            raise FactoryCallError(message)
         return function
 
     def _failure(self, error: BaseException) -> FactoryError:
-        return FactoryError(f"{self} raised {type(error).__name__}: {error}")
+        return FactoryError(f"{self} raised {in_words(error)}.")
+
+
+def _is_own(name: str, value: object, module: ModuleType) -> bool:
+    """Return True for a public function or class that the module itself defines."""
+    return callable(value) and not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+
+
+def _without_function(path: Path) -> str:
+    """Return the error for a file without the name of a function. The file is read, not run."""
+    message = f"{path} is a file; give the function that returns a learner as well, as in {path.name}:make_learner"
+    try:
+        statements = ast.parse(path.read_bytes()).body
+    except (SyntaxError, ValueError):
+        return f"{message}."
+    names = [one.name for one in statements if isinstance(one, ast.FunctionDef) and not one.name.startswith("_")]
+    return f"{message}. It has {_listed(names)}."
+
+
+def _did_you_mean(given: str, names: Iterable[str]) -> str:
+    close = get_close_matches(given, list(names), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _listed(names: list[str]) -> str:
+    more = ", …" if len(names) > MOST_NAMES else ""
+    return f"{', '.join(names[:MOST_NAMES]) or 'none'}{more}"
 
 
 def checked_learner(learner: object, factory: object) -> Learner[Any]:
@@ -97,7 +144,7 @@ def require_settings(factory: Callable[..., object], settings: Mapping[str, obje
     """Require that the factory accepts these keyword arguments.
 
     Raises:
-        FactoryError: it does not.
+        FactoryCallError: it does not.
     """
     function = factory.function if isinstance(factory, FileFactory) else factory
     try:
@@ -112,7 +159,7 @@ def require_settings(factory: Callable[..., object], settings: Mapping[str, obje
             f"{described(factory)} takes {accepted}, and the grid gives {', '.join(settings)} ({error}): the factory must "
             "take the name of each axis as a keyword argument, including seed."
         )
-        raise FactoryError(message) from error
+        raise FactoryCallError(message) from error
 
 
 def described(thing: object) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lrfinder import Comparison, RangeTest, Suggestion, __version__, load
+from lrfinder import Comparison, Grid, RangeTest, Suggestion, __version__, load
 from lrfinder._cli.commands import app
 
 FACTORIES = """
@@ -49,6 +49,12 @@ def no_learner():
 
 def fails_at_the_third():
     return Scripted([1.0, 0.9, ZeroDivisionError("mine")])
+
+def seeded(seed):
+    return bowl()
+
+def hopeless():
+    return Scripted([float("nan")] * 200)
 
 number = 3
 """
@@ -237,7 +243,7 @@ def test_check_names_what_is_not_restored_and_exits_with_1(train):
 def test_an_exception_during_a_check_is_reported_in_one_sentence(train):
     result = run("check", f"{train}:fails_at_the_third")
     assert result.exit_code == 1
-    assert "ZeroDivisionError: mine lrfinder: raised while the learner was checked" in result.stderr
+    assert re.search(r"ZeroDivisionError: mine \(.+\) lrfinder: raised while the learner was checked", result.stderr)
 
 
 @pytest.mark.parametrize(
@@ -281,27 +287,141 @@ def test_a_file_that_cannot_be_written_is_reported_before_the_learner_is_created
 @pytest.mark.parametrize(
     ("factory", "said"),
     [
-        ("{train}", "FILE.py:FACTORY"),
-        ("{train}x:bowl", "is not a file"),
-        ("{train}:jug", "has no function 'jug'; it has"),
+        ("{train}", "is a file; give the function that returns a learner as well, as in train_for_cli.py:make_learner"),
+        ("{train}:", "'' is not the name of a function"),
+        ("{train}:bowl()", "'bowl()' is not the name of a function"),
+        ("{train}x:bowl", "is not a file (did you mean {train}?)"),
+        ("{folder}/train_for_cli:bowl", "is not a file (did you mean {train}?)"),
+        ("{folder}/no/train.py:bowl", "is not a file; give FILE.py:FACTORY"),
+        ("{train}:bowls", "has no function 'bowls' (did you mean bowl?); it has bowl, Counted, counted, Forgets"),
         ("{train}:number", "has no function 'number'"),
-        ("{train}:raises", "raised OSError: no images"),
-        ("{train}:leaves", "raised SystemExit: 3"),
+    ],
+)
+def test_a_factory_that_does_not_exist_exits_with_2_and_what_is_missing(train, factory, said):
+    names = {"train": train, "folder": train.parent}
+    result = run("find", factory.format(**names))
+    assert result.exit_code == 2
+    assert said.format(**names) in result.stderr
+    assert "Bowl" not in result.stderr.replace("bowl", "")  # it is imported
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("factory", "said"),
+    [
+        ("{train}:raises", "raised OSError: no images ({train}, line {line})."),
+        ("{train}:leaves", "raised SystemExit: 3 ("),
         ("{train}:no_learner", "returned an object of type int, which is not a learner"),
-        ("{train}:fails_at_the_third", "ZeroDivisionError: mine lrfinder: raised at iteration 2"),
+        ("{train}:fails_at_the_third", "ZeroDivisionError: mine ("),
+        ("{train}:fails_at_the_third", "lrfinder: raised at iteration 2"),
     ],
 )
 def test_a_failure_exits_with_1_and_one_sentence(train, factory, said):
     result = run("find", factory.format(train=train))
+    line = FACTORIES.splitlines().index('    raise OSError("no images")') + 1
     assert result.exit_code == 1
-    assert said in result.output
+    assert said.format(train=train, line=line) in result.stderr
     assert "Traceback" not in result.output
     assert result.stderr.count("\n") == 1
+    assert ("--debug" in result.stderr) is ("no_learner" not in factory)
 
 
-def test_debug_raises_the_exception(train):
+def test_debug_shows_the_traceback(train):
     result = run("find", f"{train}:fails_at_the_third", "--debug")
-    assert isinstance(result.exception, ZeroDivisionError)
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert "ZeroDivisionError: mine" in result.stderr
+
+
+def test_one_option_writes_files_of_every_kind(train, tmp_path):
+    names = ["r.json", "r.csv", "r.png", "r.svg", "r.html", "other"]
+    result = run("find", f"{train}:bowl", *(word for name in names for word in ("-o", tmp_path / name)))
+    assert result.exit_code == 0, result.output
+    begins = [b"{", b"iteration", b"\x89PNG", b"<?xml", b"<!doctype html>", b"{"]
+    contents = [(tmp_path / name).read_bytes() for name in names]
+    assert [content[: len(start)].lower() for content, start in zip(contents, begins, strict=True)] == [
+        start.lower() for start in begins
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "said"),
+    [
+        (["-o", "curve.jpg"], "the ending tells what to write"),
+        (["-o", "{folder}/r.json", "--json", "{folder}/r.json"], "is named twice"),
+        (["-o", "{folder}"], "it is a folder"),
+        (["--csv", "{folder}/no/r.csv"], "there is no folder"),
+        (["--json", "/dev/fd/99"], "it is not open for writing"),
+        (["-o", "-", "--csv", "/dev/stdout"], "is named twice"),
+    ],
+)
+@pytest.mark.parametrize("command", [["find"], ["suggest"], ["compare", "--lrs", "0.1"], ["grid", "--seeds", "1"]])
+def test_outputs_are_refused_before_the_learner_is_created(train, command, outputs, said):
+    result = run(command[0], f"{train}:bowl", *command[1:], *(text.format(folder=train.parent) for text in outputs))
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert "train_for_cli" not in sys.modules
+
+
+def in_shell(train, line):
+    paths = os.pathsep.join(map(str, (Path(__file__).parents[2] / "src", Path(__file__).parents[1] / "support")))
+    lrfinder = f"'{sys.executable}' -m lrfinder"
+    return subprocess.run(
+        ["bash", "-c", line.format(lrfinder=lrfinder, train=train)],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": paths}, cwd=train.parent,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("output", ["-o -", "--json /dev/stdout", "--json /dev/fd/1"])
+@pytest.mark.parametrize("command", ["find {train}:bowl", "grid {train}:seeded --seeds 1"])
+def test_a_pipe_gets_the_result_alone_and_the_text_goes_to_standard_error(train, command, output):
+    done = in_shell(train, f"{{lrfinder}} {command} {output} | cat > piped.json")
+    assert done.stdout == ""
+    assert "0.0" in done.stderr
+    assert isinstance(load(train.parent / "piped.json"), RangeTest | Grid)
+
+
+def test_standard_output_that_is_a_file_keeps_what_was_written_before(train):
+    done = in_shell(train, "(echo '# mine'; {lrfinder} find {train}:bowl --csv /dev/stdout) > both.csv")
+    assert done.returncode == 0, done.stderr
+    assert (train.parent / "both.csv").read_text().splitlines()[:2] == ["# mine", "iteration,lr,loss"]
+
+
+def test_a_process_substitution_and_a_named_pipe_get_the_result(train):
+    done = in_shell(
+        train,
+        "mkfifo named; cat named > from_named & {lrfinder} find {train}:bowl --json named --csv >(cat > table) -o c.json "
+        "&& wait && sleep 0.2",
+    )
+    assert done.returncode == 0, done.stderr
+    folder = train.parent
+    assert (folder / "from_named").read_bytes() == (folder / "c.json").read_bytes()
+    assert (folder / "table").read_text().startswith("iteration,lr,loss")
+
+
+def test_a_reader_that_leaves_costs_no_file(train):
+    in_shell(train, "{lrfinder} find {train}:bowl -o kept.json | true")
+    assert isinstance(load(train.parent / "kept.json"), RangeTest)
+
+
+def test_a_failed_run_leaves_the_old_file(train, tmp_path):
+    (tmp_path / "r.json").write_text("old")
+    assert run("find", f"{train}:fails_at_the_third", "-o", tmp_path / "r.json").exit_code == 1
+    assert (tmp_path / "r.json").read_text() == "old"
+
+
+@pytest.mark.parametrize("command", [["find"], ["compare", "--lrs", "0.1,0.2", "--iterations", "20"]])
+def test_a_result_without_a_rate_is_written_and_exits_with_1(train, tmp_path, command):
+    result = run(command[0], f"{train}:hopeless", *command[1:], "-o", tmp_path / "r.json")
+    assert result.exit_code == 1
+    assert run("plot", tmp_path / "r.json").exit_code == 0
+
+
+@pytest.mark.parametrize("command", [[], ["find"], ["grid"], ["doctor"]])
+def test_help_lists_the_exit_codes(command):
+    said = " ".join(run(*command, "--help").output.split())
+    assert "1 failed, or there is no rate" in said
+    assert "130 interrupted" in said
 
 
 def test_a_foreign_file_is_refused_in_a_process_of_its_own(tmp_path):

@@ -112,9 +112,9 @@ def test_failed_cells_are_reported_and_the_exit_code_is_1(train):
 
 @pytest.mark.parametrize(("arguments", "code", "said"), [
     (["--set", "weight_decay"], 2, "a name and its values"),
-    (["--set", "weight_decay=0,0"], 1, "twice"),
-    ([], 1, "at least one axis"),
-    (["--set", "batch=1"], 1, "takes weight_decay, momentum, seed"),
+    (["--set", "weight_decay=0,0"], 2, "twice"),
+    ([], 2, "at least one axis"),
+    (["--set", "batch=1"], 2, "takes weight_decay, momentum, seed"),
     (["--set", "weight_decay=0", "--set", "weight_decay=1"], 2, "weight_decay is set twice"),
     (["--seeds", "2", "--set", "seed=5"], 2, "seed is set twice"),
     (["--seeds", "1", "--resume"], 2, "needs -o"),
@@ -129,7 +129,7 @@ def test_a_wrong_call_is_reported_in_one_sentence(train, arguments, code, said):
 
 def test_a_missing_factory_is_reported_before_any_cell(train):
     ended = run("grid", f"{train}:nope", "--seeds", 2)
-    assert ended.exit_code == 1
+    assert ended.exit_code == 2
     assert "has no function 'nope'" in " ".join(ended.output.split())
     assert "cells" not in ended.output
 
@@ -161,7 +161,7 @@ def test_ctrl_c_ends_a_grid_and_its_file_keeps_the_finished_cells(train, tmp_pat
     wait_until(lambda: path.exists() and len(cells_of(path)) >= 1)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert "Interrupted." in said
     assert 1 <= len(cells_of(path)) < 50
 

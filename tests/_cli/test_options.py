@@ -53,7 +53,7 @@ def test_without_an_address_everything_runs_in_this_process():
 def test_an_unfinished_search_is_stored_next_to_its_result(tmp_path):
     assert options.search_checkpoint(None, resume=False) is None
     assert options.search_checkpoint(tmp_path / "s.json", resume=False) == tmp_path / "s.json.part"
-    with pytest.raises(typer.BadParameter, match="--resume needs --json"):
+    with pytest.raises(typer.BadParameter, match="--resume needs -o"):
         options.search_checkpoint(None, resume=True)
 
 
@@ -66,9 +66,16 @@ def test_an_interrupted_search_is_continued_only_on_request(tmp_path):
 
 
 def test_a_grid_continues_only_in_a_file_that_is_given(tmp_path):
-    options.require_resumable(None, resume=False)
-    options.require_resumable(tmp_path / "new.json", resume=True)
+    assert options.grid_file(None, resume=False) is None
+    assert options.grid_file(tmp_path / "new.json", resume=True) == tmp_path / "new.json"
     with pytest.raises(typer.BadParameter, match="--resume needs -o"):
-        options.require_resumable(None, resume=True)
+        options.grid_file(None, resume=True)
     with pytest.raises(typer.BadParameter, match="exists already"):
-        options.require_resumable(Path(__file__), resume=False)
+        options.grid_file(Path(__file__), resume=False)
+
+
+def test_nothing_that_can_be_resumed_is_stored_next_to_a_pipe():
+    for stored in (options.grid_file, options.search_checkpoint):
+        assert stored(Path("/dev/stderr"), resume=False) is None
+        with pytest.raises(typer.BadParameter, match="--resume needs -o"):
+            stored(Path("/dev/null"), resume=True)

@@ -1,10 +1,16 @@
 """The report of a failure: one sentence, an exit code, and the rank where several processes run."""
 
+import re
+
 import pytest
 import typer
+from fake_learners import Bowl, Scripted
 
-from lrfinder import RankError, RatesError
-from lrfinder._cli.output import leads, reporting_errors
+from lrfinder import LRFinder, RankError, RatesError, load
+from lrfinder._cli.destinations import destinations
+from lrfinder._cli.output import exit_without_rate, leads, reporting_errors, show
+from lrfinder._factories import FactoryCallError
+from lrfinder.errors import FactoryError, GridError
 
 
 class OfRank:
@@ -37,28 +43,71 @@ def test_another_error_is_its_type_its_message_and_its_notes(capsys):
     error = ValueError("a bad batch")
     error.add_note("lrfinder: raised at iteration 3.")
     assert report(error) == 1
-    assert capsys.readouterr().err == "ValueError: a bad batch lrfinder: raised at iteration 3.\n"
+    said = re.sub(r"[^ (]+, line \d+", "here", capsys.readouterr().err)
+    assert said == (
+        "ValueError: a bad batch (here) lrfinder: raised at iteration 3. Run it with --debug for the traceback.\n"
+    )
 
 
 def test_what_a_terminal_would_obey_is_printed_as_an_escape(capsys):
     report(ValueError("\x1b[31mred"))
-    assert capsys.readouterr().err == "ValueError: \\x1b[31mred\n"
+    assert capsys.readouterr().err.startswith("ValueError: \\x1b[31mred (")
 
 
 def test_an_interrupt_is_reported_in_a_word(capsys):
-    assert report(KeyboardInterrupt()) == 1
+    assert report(KeyboardInterrupt()) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
 
 
-def test_with_debug_the_error_itself_is_raised():
-    with pytest.raises(ZeroDivisionError), reporting_errors(debug=True):
-        raise ZeroDivisionError
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OSError("no disk"), 1),
+        (GridError("no axes"), 2),
+        (FactoryCallError("no such function"), 2),
+        (FactoryError("raised"), 1),
+    ],
+)
+def test_the_exit_code_tells_a_failure_from_a_wrong_call(error, code):
+    assert report(error) == report(error, debug=True) == code
+
+
+def test_with_debug_the_traceback_is_printed(capsys):
+    assert report(ZeroDivisionError("mine"), debug=True) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert "ZeroDivisionError: mine" in said
+
+
+def bowl_result():
+    return LRFinder(Bowl(curvature=100, noise=0.05)).find()
+
+
+def test_one_file_that_cannot_be_written_costs_neither_the_others_nor_the_printed_result(tmp_path, capsys):
+    files = destinations([tmp_path / "gone" / "r.csv", tmp_path / "r.json"], None, None, None)
+    with pytest.raises(typer.Exit) as ended:
+        show(bowl_result(), files)
+    assert ended.value.exit_code == 1
+    assert load(tmp_path / "r.json") == bowl_result()
+    printed = capsys.readouterr()
+    assert "Suggested:" in printed.out
+    assert f"written: {tmp_path / 'r.json'}" in printed.out
+    assert "r.csv was not written: " in printed.err
+    assert "written: " not in printed.out.replace(f"written: {tmp_path / 'r.json'}", "")
+
+
+def test_a_result_without_a_rate_exits_with_1():
+    flat = LRFinder(Scripted([1.0] * 200)).find()
+    with pytest.raises(typer.Exit) as ended:
+        exit_without_rate(flat)
+    assert ended.value.exit_code == 1
+    exit_without_rate(bowl_result())
 
 
 def test_one_of_several_ranks_names_itself(as_rank, capsys):
     as_rank(1)
     report(ValueError("a bad batch"))
-    assert capsys.readouterr().err == "Rank 1: ValueError: a bad batch\n"
+    assert capsys.readouterr().err.startswith("Rank 1: ValueError: a bad batch (")
 
 
 @pytest.mark.parametrize(("rank", "reports"), [(0, True), (1, False)])

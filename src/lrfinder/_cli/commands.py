@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from functools import partial
 from itertools import cycle, islice
 from math import prod
 from pathlib import Path
@@ -12,16 +13,21 @@ import typer
 
 import lrfinder
 from lrfinder._cli import options
+from lrfinder._cli.destinations import destinations, json_of
 from lrfinder._cli.options import ScheduleName
 from lrfinder._cli.output import (
+    EXIT_CODES,
+    FAILED,
+    INTERRUPTED,
     err,
+    exit_without_rate,
     is_one_of_many,
     launched_rank,
     leads,
     out,
-    present,
     print_written,
     reporting_errors,
+    show,
     silent,
 )
 from lrfinder._factories import FileFactory
@@ -30,18 +36,26 @@ from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
 from lrfinder.views.live import cells_progress, progress, view_so_far
 
+CODES = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
+EPILOG = f"Exit codes: {CODES}."
+
 app = typer.Typer(
     help="Find a learning rate, and leave no trace.",
+    epilog=EPILOG,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+command = partial(app.command, epilog=EPILOG)
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0; 1 after a failure, reported in one sentence; 2 after a wrong call."""
-    app()
+    """Run the command line; :data:`lrfinder._cli.output.EXIT_CODES` lists its exit codes."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        raise SystemExit(INTERRUPTED) from None
 
 
 def _version(requested: bool) -> None:
@@ -57,9 +71,9 @@ def root(
     """Find a learning rate, and leave no trace."""
 
 
-@app.command()
+@command()
 def demo(
-    directory: Annotated[Path, typer.Option("--out", help="Folder for pictures and results.")] = Path("lrfinder-demo"),
+    directory: options.Folder = Path("lrfinder-demo"),
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and the horizon.")] = 300,
     debug: options.Debug = False,
 ) -> None:
@@ -73,7 +87,7 @@ def demo(
         run_demo(directory, iterations)
 
 
-@app.command()
+@command()
 def find(
     factory: options.Factory,
     lr_start: options.LrStart = DEFAULTS.lr_start,
@@ -82,6 +96,7 @@ def find(
     count: options.Count = None,
     smoothing: options.Smoothing = DEFAULTS.smoothing,
     max_iterations: options.MaxIterations = DEFAULTS.max_iterations,
+    output: options.Output = None,
     json: options.Json = None,
     csv: options.Csv = None,
     picture: options.Picture = None,
@@ -89,9 +104,10 @@ def find(
 ) -> None:
     """Run a range test of your learner: its curve, and the rate that the curve suggests.
 
-    Example:  lrfinder find train.py:make_learner --png curve.png
+    Example:  lrfinder find train.py:make_learner -o curve.png
     """
     with reporting_errors(debug=debug):
+        files = destinations(output, json, csv, picture)
         settings = RangeTestSettings(
             lr_start=lr_start,
             lr_multiplier=lr_multiplier,
@@ -105,16 +121,18 @@ def find(
             with progress(console, "range test", len(settings.plan().lrs), view_so_far) as advance:
                 result = lrfinder.LRFinder(learner).find(**vars(settings), on_record=advance)
             if leads(learner):
-                present(result, json, csv, picture)
+                show(result, files)
+                exit_without_rate(result)
 
 
-@app.command()
+@command()
 def suggest(
     factory: options.Factory,
     horizon: options.Horizon = None,
     epochs: options.Epochs = None,
     max_iterations: options.SearchIterations = 650,
     schedule: options.SearchSchedule = ScheduleName.CONSTANT,
+    output: options.Output = None,
     json: options.Json = None,
     csv: options.Csv = None,
     picture: options.Picture = None,
@@ -126,12 +144,13 @@ def suggest(
 ) -> None:
     """Suggest the rate at which your training ends lowest: a sweep, then probes at a few rates on the same batches.
 
-    With --json, an unfinished search is stored next to that file, so that --resume can continue it.
+    With -o FILE.json, an unfinished search is stored next to that file, so that --resume can continue it.
 
-    Example:  lrfinder suggest train.py:make_learner --horizon 1000 --png suggestion.png
+    Example:  lrfinder suggest train.py:make_learner --horizon 1000 -o suggestion.json -o suggestion.png
     """
     with reporting_errors(debug=debug):
         _require_one_process(resume, ray_address)
+        files = destinations(output, json, csv, picture)
         first = launched_rank() == 0
         with progress(err if first else silent, "sweep and probes", max_iterations, view_so_far) as advance:
             suggestion = lrfinder.suggest(
@@ -141,14 +160,15 @@ def suggest(
                 max_iterations=max_iterations,
                 schedule=options.SCHEDULES[schedule],
                 executor=options.executor(ray_address, num_cpus, num_gpus),
-                path=None if is_one_of_many() else options.search_checkpoint(json, resume=resume),
+                path=None if is_one_of_many() else options.search_checkpoint(json_of(files), resume=resume),
                 on_record=advance,
             )
         if first:
-            present(suggestion, json, csv, picture)
+            show(suggestion, files)
+            exit_without_rate(suggestion)
 
 
-@app.command()
+@command()
 def grid(
     factory: options.Factory,
     axes: options.Axes = None,
@@ -156,8 +176,9 @@ def grid(
     with_suggest: options.WithSuggest = False,
     horizon: options.CellHorizon = None,
     max_iterations: options.CellIterations = None,
-    output: options.GridFile = None,
-    csv: options.GridCsv = None,
+    output: options.Output = None,
+    json: options.Json = None,
+    csv: options.Csv = None,
     picture: options.Picture = None,
     ray_address: options.RayAddress = None,
     num_cpus: options.NumCpus = 1,
@@ -167,15 +188,15 @@ def grid(
 ) -> None:
     """Run a range test at every combination of settings that your factory takes as keyword arguments.
 
-    Exits with 1 if a cell fails; the other cells still run.
+    If a cell fails, the other cells still run, and the command exits with 1.
 
     Example:  lrfinder grid train.py:make_learner --set weight_decay=0,1e-4 --set momentum=0.8,0.9 --seeds 3 -o grid.json
     """
     with reporting_errors(debug=debug):
         _require_one_process(resume, ray_address)
+        files = destinations(output, json, csv, picture)
         first = launched_rank() == 0
-        if first:
-            options.require_resumable(output, resume=resume)
+        grows = options.grid_file(json_of(files), resume=resume) if first else None
         values = options.grid_axes(axes or [], seeds)
         with cells_progress(err if first else silent, prod(map(len, values.values()))) as advance:
             cells = lrfinder.grid(
@@ -183,21 +204,20 @@ def grid(
                 values,
                 each=options.experiment(horizon, max_iterations, suggest=with_suggest),
                 executor=options.executor(ray_address, num_cpus, num_gpus),
-                path=output if first else None,
+                path=grows,
                 on_cell=advance,
             )
         if first:
-            present(cells, None, csv, picture)
-            print_written(output)
-        if len(cells.pending):
-            raise typer.Exit(1)
+            show(cells, [file for file in files if file.path != grows], grows)
+            exit_without_rate(cells)
 
 
-@app.command()
+@command()
 def compare(
     factory: options.Factory,
     lrs: options.Rates,
     iterations: options.CompareIterations = 300,
+    output: options.Output = None,
     json: options.Json = None,
     csv: options.Csv = None,
     picture: options.Picture = None,
@@ -208,15 +228,17 @@ def compare(
     Example:  lrfinder compare train.py:make_learner --lrs 0.005,0.05,0.5 --iterations 300
     """
     with reporting_errors(debug=debug):
+        files = destinations(output, json, csv, picture)
         rates = options.rates(lrs)
         with closing(FileFactory.named(factory)()) as learner:
             with progress(err if leads(learner) else silent, "comparison", len(rates) * iterations) as advance:
                 comparison = lrfinder.LRFinder(learner).compare(rates, iterations, on_record=advance)
             if leads(learner):
-                present(comparison, json, csv, picture)
+                show(comparison, files)
+                exit_without_rate(comparison)
 
 
-@app.command()
+@command()
 def check(
     factory: options.Factory, iterations: options.CheckIterations = options.CHECK_ITERATIONS, debug: options.Debug = False
 ) -> None:
@@ -230,23 +252,27 @@ def check(
 
         if leads(learner):
             out.print(check_view(found))
-        if not found.ok:
-            raise typer.Exit(1)
+            if not found.ok:
+                raise typer.Exit(FAILED)
 
 
-@app.command()
+@command()
 def plot(
-    result: options.ResultFile, picture: options.Picture = None, csv: options.Csv = None, debug: options.Debug = False
+    result: options.ResultFile,
+    output: options.Output = None,
+    csv: options.Csv = None,
+    picture: options.Picture = None,
+    debug: options.Debug = False,
 ) -> None:
     """Show a saved result again, in the terminal and as a picture.
 
-    Example:  lrfinder plot curve.json --png curve.png
+    Example:  lrfinder plot curve.json -o curve.png
     """
     with reporting_errors(debug=debug):
-        present(lrfinder.load(result), None, csv, picture)
+        show(lrfinder.load(result), destinations(output, None, csv, picture))
 
 
-@app.command()
+@command()
 def report(results: options.ResultFiles, page: options.Page, debug: options.Debug = False) -> None:
     """Write a page to explore, send and print: interactive figures, overlaid results, and code that uses the rate.
 
@@ -261,7 +287,7 @@ def report(results: options.ResultFiles, page: options.Page, debug: options.Debu
         print_written(page)
 
 
-@app.command()
+@command()
 def doctor() -> None:
     """Show versions, frameworks, devices, and how to install what is missing. Exits with 1 if a framework is broken.
 
@@ -274,7 +300,7 @@ def doctor() -> None:
         found = examine()
     out.print(examination_view(found))
     if not found.ok:
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def _require_one_process(resume: bool, ray_address: str | None) -> None:

@@ -12,6 +12,8 @@ import typer
 
 import lrfinder
 from lrfinder._search.horizon import DEFAULT_HORIZON
+from lrfinder._cli.destinations import as_page, as_picture, as_result, checked
+from lrfinder._results.atomic_file import is_special
 from lrfinder.executors import Ray
 from lrfinder.testing import LRS
 
@@ -22,26 +24,8 @@ if TYPE_CHECKING:
     from lrfinder._grid.run import Each
     from lrfinder.executors import Executor
     from lrfinder.schedules import Schedule
-    from lrfinder.views.matplotlib import Kind
 
 CHECK_ITERATIONS = len(LRS)
-PICTURE_KINDS: dict[str, Kind] = {".png": "png", ".pdf": "pdf", ".svg": "svg", "": "png"}
-
-
-def _writable(path: Path | None) -> Path | None:
-    """Return the path of a file whose folder exists, before any training."""
-    if path is not None and (path.is_dir() or not path.parent.is_dir()):
-        message = f"{path} cannot be written: its folder must exist, and it must not be a folder itself."
-        raise typer.BadParameter(message)
-    return path
-
-
-def _picture(path: Path | None) -> Path | None:
-    """Return the path of a file whose ending is that of a picture."""
-    if path is not None and path.suffix.lower() not in PICTURE_KINDS:
-        message = f"{path} ends with {path.suffix}; a picture ends with .png, .pdf or .svg."
-        raise typer.BadParameter(message)
-    return _writable(path)
 
 
 class ScheduleName(StrEnum):
@@ -93,19 +77,26 @@ Seeds = Annotated[int | None, typer.Option(min=1, help="Number of seeds: the fac
 WithSuggest = Annotated[bool, typer.Option("--suggest", help="Run a whole suggest in each cell instead of a range test.")]
 CellHorizon = Annotated[int | None, typer.Option(help="With --suggest: iterations of the training; default 300.")]
 CellIterations = Annotated[int | None, typer.Option(help="Maximum number of iterations in a cell.")]
-GridFile = Annotated[
-    Path | None, typer.Option("-o", "--output", callback=_writable, help="Write each cell to this file as it finishes.")
-]
-GridCsv = Annotated[Path | None, typer.Option(callback=_writable, help="Write one line per cell to this file.")]
 _saved = typer.Argument(metavar="RESULT.json", exists=True, dir_okay=False, help="Written by --json or to_json().")
 ResultFile = Annotated[Path, _saved]
 ResultFiles = Annotated[list[Path], _saved]
-Page = Annotated[Path, typer.Option("-o", "--output", callback=_writable, help="Write the page to this file.")]
-Json = Annotated[Path | None, typer.Option(callback=_writable, help="Write the result to this file, for `lrfinder plot`.")]
-Csv = Annotated[Path | None, typer.Option(callback=_writable, help="Write iteration, lr and loss to this file.")]
+Page = Annotated[Path, typer.Option("-o", "--output", callback=as_page, help="Write the page to this file.")]
+Output = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        callback=as_result,
+        help="Write the result to this file: .json, .csv, .png, .pdf, .svg or .html. Repeatable. A pipe or - gets JSON.",
+    ),
+]
+Folder = Annotated[Path, typer.Option("-o", "--output", "--out", help="Folder for pictures and results.")]
+Json = Annotated[Path | None, typer.Option(callback=checked, help="As -o, but JSON whatever the name.")]
+Csv = Annotated[Path | None, typer.Option(callback=checked, help="As -o, but CSV whatever the name.")]
 Picture = Annotated[
     Path | None,
-    typer.Option("--picture", "--png", callback=_picture, help="Write a .png, .pdf or .svg picture to this file."),
+    typer.Option("--picture", "--png", callback=as_picture, help="As -o, but for pictures alone."),
 ]
 RayAddress = Annotated[
     str | None, typer.Option(help="Run on Ray: HOST:PORT of a cluster, auto for that of this machine, local to start one.")
@@ -135,10 +126,10 @@ def executor(ray_address: str | None, num_cpus: float, num_gpus: float) -> Execu
 
 
 def search_checkpoint(json: Path | None, *, resume: bool) -> Path | None:
-    """Return the file in which an unfinished search is stored, next to that of its result."""
-    if json is None:
+    """Return the file in which an unfinished search is stored, next to that of its result; None where that is a pipe."""
+    if json is None or is_special(json):
         if resume:
-            message = "--resume needs --json: an unfinished search is stored next to that file."
+            message = "--resume needs -o FILE.json: an unfinished search is stored next to that file."
             raise typer.BadParameter(message)
         return None
     path = json.with_name(f"{json.name}.part")
@@ -151,14 +142,17 @@ def search_checkpoint(json: Path | None, *, resume: bool) -> Path | None:
     return path
 
 
-def require_resumable(output: Path | None, *, resume: bool) -> None:
-    """Require that the file of a grid is new, or that it is to be continued."""
-    if resume and output is None:
-        message = "--resume needs -o: the file with the finished cells."
+def grid_file(json: Path | None, *, resume: bool) -> Path | None:
+    """Return the file that grows with each cell of a grid, which is new or to be continued; None where that is a pipe."""
+    if json is None or is_special(json):
+        if resume:
+            message = "--resume needs -o FILE.json: the file with the finished cells."
+            raise typer.BadParameter(message)
+        return None
+    if json.exists() and not resume:
+        message = f"{json} exists already: continue it with --resume, or give another file."
         raise typer.BadParameter(message)
-    if output is not None and output.exists() and not resume:
-        message = f"{output} exists already: continue it with --resume, or give another file."
-        raise typer.BadParameter(message)
+    return json
 
 
 def grid_axes(texts: Sequence[str], seeds: int | None) -> dict[str, list[SettingValue]]:

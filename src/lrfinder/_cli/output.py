@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,18 +11,31 @@ import typer
 from rich.console import Console
 
 import lrfinder
-from lrfinder._cli.options import PICTURE_KINDS
-from lrfinder._results.atomic_file import write_atomically
-from lrfinder.errors import LRFinderError, RankError, RatesError
+from lrfinder._cli.destinations import Destination, destinations
+from lrfinder._factories import FactoryCallError
+from lrfinder._results.atomic_file import is_special
+from lrfinder._user_code import in_words
+from lrfinder.errors import GridError, LRFinderError, RankError, RatesError
 from lrfinder.learner import adapted
 from lrfinder.views.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from lrfinder._results.results import Result
     from lrfinder.learner import Learner
+
+DONE, FAILED, WRONG_CALL, INTERRUPTED = 0, 1, 2, 130
+EXIT_CODES = {
+    DONE: "done, with a rate",
+    FAILED: "failed, or there is no rate",
+    WRONG_CALL: "a wrong call: nothing was run",
+    INTERRUPTED: "interrupted by Ctrl-C",
+}
+"""The exit codes of every command. ``check`` and ``doctor`` exit with 1 where an answer is no."""
+
+WRONG_CALLS = (RatesError, GridError, FactoryCallError)
 
 out = Console()
 err = Console(stderr=True)
@@ -44,40 +58,79 @@ def leads(learner: Learner[Any]) -> bool:
 
 
 def present(result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
-    """Print a result, its verdict and, of a range test, the rates of other rules; write it to the files that are given."""
+    """Show a result and write it to the files that are given."""
+    show(result, destinations(None, json, csv, picture))
+
+
+def show(result: Result, files: Sequence[Destination], *written: Path | None) -> None:
+    """Write a result to all files that can be written, print it, and exit with 1 if one could not.
+
+    Printed are the result, its verdict and, of a range test, the rates of other rules. They go to standard error where a
+    file goes to standard output.
+
+    Args:
+        result: the result.
+        files: where to write it.
+        written: files that hold it already.
+    """
+    failures = list(filter(None, (_failure(result, file) for file in files)))
+    console = err if any(file.is_standard_output for file in files) else out
     from lrfinder.views.describe import verdict
     from lrfinder.views.describe.range_test import other_rules_in_words
     from lrfinder.views.terminal import terminal_view
 
-    out.print(terminal_view(result))
+    console.print(terminal_view(result))
     texts = [verdict(result)]
     if isinstance(result, lrfinder.RangeTest) and len(result):
         texts.append(other_rules_in_words(result))
     for text in texts:
-        out.print(f"\n{text}", highlight=False, markup=False)
-    if json is not None:
-        result.to_json(json)
-    if csv is not None:
-        result.to_csv(csv)
-    if picture is not None:
-        from lrfinder.views import matplotlib
-
-        write_atomically(matplotlib.picture(result, PICTURE_KINDS[picture.suffix.lower()]), picture)
-    print_written(json, csv, picture)
+        console.print(f"\n{text}", highlight=False, markup=False)
+    failed = {file.path for file, _ in failures}
+    plain = [file.path for file in files if file.path not in failed and not is_special(file.path)]
+    print_written(*filter(None, written), *plain, console=console)
+    for file, error in failures:
+        _print_failure(f"{file.path} was not written: {error}")
+    if failures:
+        raise typer.Exit(FAILED)
 
 
-def print_written(*paths: Path | None) -> None:
+def _failure(result: Result, file: Destination) -> tuple[Destination, Exception] | None:
+    try:
+        file.write(result)
+    except Exception as error:  # noqa: BLE001  (the other files are written, and the result is printed)
+        return file, error
+    return None
+
+
+def has_rate(result: Result) -> bool:
+    """Return True if the result answers the question of its command: with a rate, or with a training that ended lowest."""
+    if isinstance(result, lrfinder.RangeTest):
+        return result.suggestion.lr is not None
+    if isinstance(result, lrfinder.Suggestion):
+        return result.lr is not None
+    if isinstance(result, lrfinder.Comparison):
+        return result.best is not None
+    return isinstance(result, lrfinder.Grid) and not result.pending and result.recommended is not None
+
+
+def exit_without_rate(result: Result) -> None:
+    """Exit with 1 if the result has no rate."""
+    if not has_rate(result):
+        raise typer.Exit(FAILED)
+
+
+def print_written(*paths: Path, console: Console = out) -> None:
     """Print the name of each file that was written."""
-    for path in filter(None, paths):
-        out.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)
+    for path in paths:
+        console.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)
 
 
 @contextmanager
 def reporting_errors(*, debug: bool) -> Generator[None]:
-    """Report a failure in one sentence and exit with 1, or with 2 where an option is out of range.
+    """Report a failure in one sentence, and exit with the code that :data:`EXIT_CODES` gives.
 
     Args:
-        debug: raise the failure itself instead.
+        debug: print the traceback instead.
     """
     try:
         yield
@@ -85,20 +138,23 @@ def reporting_errors(*, debug: bool) -> Generator[None]:
         raise
     except KeyboardInterrupt:
         err.print("Interrupted.")
-        raise typer.Exit(1) from None
-    except Exception as error:
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as error:  # noqa: BLE001  (all are reported)
         if debug:
-            raise
-        if not (isinstance(error, RankError) and launched_rank() and error.rank != 0):  # if rank 0 lives, it reports
-            err.print(_sentence(error), style="bold red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(2 if isinstance(error, RatesError) else 1) from None
+            err.print("".join(traceback.format_exception(error)), markup=False, highlight=False, soft_wrap=True)
+        elif not (isinstance(error, RankError) and launched_rank() and error.rank != 0):  # if rank 0 lives, it reports
+            _print_failure(_sentence(error))
+        raise typer.Exit(WRONG_CALL if isinstance(error, WRONG_CALLS) else FAILED) from None
+
+
+def _print_failure(sentence: str) -> None:
+    err.print(printable(sentence), style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _sentence(error: Exception) -> str:
-    """Return one printable line: the rank, the error, and where in a training it was raised."""
+    """Return one line: the rank, the error, where it was raised, and how to see its traceback."""
     words = [f"Rank {launched_rank()}:"] if is_one_of_many() else []
-    if isinstance(error, LRFinderError):
-        words.append(str(error))
-    else:
-        words += [f"{type(error).__name__}: {error}", *getattr(error, "__notes__", [])]
-    return printable(" ".join(words))
+    words.append(str(error) if isinstance(error, LRFinderError) else in_words(error))
+    if error.__cause__ is not None or not isinstance(error, LRFinderError):
+        words.append("Run it with --debug for the traceback.")
+    return " ".join(words)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import traceback
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +15,7 @@ from lrfinder._factories import checked_learner, described, require_settings
 from lrfinder._grid.result import Cell, Grid, all_settings, with_cells
 from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._results.results import RangeTest, Suggestion
+from lrfinder._user_code import in_words
 from lrfinder.errors import GridError, LRFinderError
 from lrfinder.executors import InProcess
 from lrfinder.finder import LRFinder
@@ -104,9 +104,7 @@ def _run_cell(
 def _error_text(error: Exception) -> str:
     if isinstance(error, LRFinderError):
         return f"{type(error).__name__}: {error}"
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    notes: list[str] = getattr(error, "__notes__", [])
-    return " ".join([f"{type(error).__name__}: {error} ({last.filename}, line {last.lineno})", *notes])
+    return in_words(error)
 
 
 def _values(name: str, given: object) -> tuple[SettingValue, ...]:
