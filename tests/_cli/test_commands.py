@@ -96,7 +96,9 @@ def test_find_writes_the_requested_files(train, tmp_path):
 def test_find_takes_a_number_of_rates(train, tmp_path):
     found = run("find", f"{train}:bowl", "--count", "40", "--lr-end", "0.1", "--json", tmp_path / "r.json")
     assert found.exit_code == 0, found.output
-    assert len(load(tmp_path / "r.json").lrs) == 40
+    curve = load(tmp_path / "r.json")
+    assert isinstance(curve, RangeTest)
+    assert len(curve.lrs) == 40
     refused = run("find", f"{train}:bowl", "--count", "40", "--lr-multiplier", "1.2")
     assert refused.exit_code == 2
     assert "give one" in refused.output

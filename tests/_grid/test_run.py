@@ -10,6 +10,7 @@ from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import Grid, LRFinder, RangeTest, Suggestion
+from lrfinder._results.decoding import LARGEST_LINE_BYTES
 from lrfinder.errors import FactoryError, GridError, ResultFileError
 
 
@@ -143,6 +144,28 @@ def test_a_file_with_a_cut_last_line_is_read_without_it_and_continued(tmp_path, 
     assert [cell.seed for cell in loaded_grid(path).cells] == [0, 1]
     assert lrfinder.grid(bowl, seed=range(3), path=path) == whole
     assert lrfinder.load(path) == whole
+
+
+def test_a_grid_larger_than_a_file_of_a_stranger_may_be_is_read_and_continued(tmp_path):
+    path = tmp_path / "grid.json"
+    whole = lrfinder.grid(bowl, seed=range(2), path=path)
+    head, *cells = path.read_bytes().splitlines()
+    with path.open("wb") as file:
+        file.write(head + b"\n")
+        for cell in cells * 70:
+            file.write(cell[:-1] + b" " * (1 << 20) + b"}\n")  # as large as a search of many probes
+    assert path.stat().st_size > LARGEST_LINE_BYTES
+    assert lrfinder.load(path) == whole
+    assert lrfinder.grid(bowl, seed=range(3), path=path) == lrfinder.load(path)
+    assert path.stat().st_size < 1 << 20
+
+
+def test_what_follows_a_result_that_is_no_grid_is_refused(tmp_path):
+    path = tmp_path / "curve.json"
+    LRFinder(Bowl()).find().to_json(path)
+    path.write_bytes(path.read_bytes() * 2)
+    with pytest.raises(ResultFileError, match="more follows"):
+        lrfinder.load(path)
 
 
 @pytest.mark.parametrize("other", [

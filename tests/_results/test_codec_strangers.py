@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from lrfinder import Comparison, RangeTest, Status, Suggestion, load
 from lrfinder._cli.commands import app
-from lrfinder._results.decoding import LARGEST_FILE_BYTES
+from lrfinder._results.decoding import BEGINNING
 from lrfinder.errors import ResultFileError
 from lrfinder.views.describe import verdict
 from lrfinder.views.describe.rate import suggestion_in_words
@@ -201,10 +202,34 @@ def test_a_million_records_are_read(place):
     assert len(load(place)) == count
 
 
-def test_a_file_longer_than_any_result_is_refused_unread(place):
+@pytest.mark.parametrize(
+    ("beginning", "said"),
+    [
+        (b"", "more than 128 MiB, the limit for such files"),
+        (b'{"loss": [', "more than 128 MiB, the limit for such files"),
+        (BEGINNING, "control characters"),
+        (BEGINNING + b', "result": "Grid", "each": "f", "factory": "f", "axes": [["seed", [0]]]}\n', "control characters"),
+    ],
+)
+def test_a_huge_file_of_a_stranger_is_refused_without_reading_it(place, beginning, said):
+    place.write_bytes(beginning)
+    os.truncate(place, 1 << 34)  # a hole, which takes no room on the disk
+    tracemalloc.start()
+    try:
+        with pytest.raises(ResultFileError, match=said):
+            load(place)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+        place.unlink()
+
+
+def test_a_line_longer_than_any_cell_is_refused_at_its_limit(place):
     with place.open("wb") as file:
-        file.truncate(LARGEST_FILE_BYTES + 1)  # a hole, which takes no room on the disk
-    with pytest.raises(ResultFileError):
+        file.write(BEGINNING + b', "result": "Grid", "each": "f", "factory": "f", "axes": [["seed", [0]]]}\n')
+        for _ in range(130):
+            file.write(b" " * (1 << 20))
+    with pytest.raises(ResultFileError, match="a line of more than 128 MiB, the limit for one result"):
         load(place)
 
 

@@ -119,14 +119,37 @@ def all_settings(axes: Mapping[str, Sequence[SettingValue]]) -> list[dict[str, S
 
 def with_cells(grid: Grid, cells: Iterable[Cell]) -> Grid:
     """Return the grid with these cells in its order; of two for the same settings, the later counts."""
-    found = {cell_key(cell.settings): cell for cell in cells}
-    keys = map(cell_key, all_settings(grid.axes))
-    return replace(grid, cells=tuple(found[key] for key in keys if key in found))
+    place_of = Places(grid.axes)
+    found = {place: cell for cell in cells if (place := place_of(cell.settings)) is not None}
+    return replace(grid, cells=tuple(found[place] for place in sorted(found)))
 
 
-def cell_key(settings: Mapping[str, SettingValue]) -> tuple[tuple[str, type, SettingValue], ...]:
+class Places:
+    """The place of each cell in the order of a grid, the last axis varying fastest."""
+
+    def __init__(self, axes: Mapping[str, Sequence[SettingValue]]) -> None:
+        self._axes = {name: {_key(value): index for index, value in enumerate(values)} for name, values in axes.items()}
+
+    def __call__(self, settings: Mapping[str, SettingValue]) -> int | None:
+        """Return the place of a cell with these settings, or None if they are not on the axes."""
+        if settings.keys() != self._axes.keys():
+            return None
+        place = 0
+        for name, indices in self._axes.items():
+            index = indices.get(_key(settings[name]))
+            if index is None:
+                return None
+            place = place * len(indices) + index
+        return place
+
+
+def cell_key(settings: Mapping[str, SettingValue]) -> tuple[object, ...]:
     """Return a key that identifies a cell regardless of the order of its settings.
 
     ``True`` differs from 1, but 1 equals 1.0.
     """
-    return tuple(sorted((name, bool if isinstance(value, bool) else object, value) for name, value in settings.items()))
+    return tuple(sorted((name, *_key(value)) for name, value in settings.items()))
+
+
+def _key(value: SettingValue) -> tuple[type, SettingValue]:
+    return bool if isinstance(value, bool) else object, value

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import math
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
-from lrfinder._grid.result import Cell, Grid, all_settings, cell_key, with_cells
+from lrfinder._grid.result import Cell, Grid, Places, with_cells
 from lrfinder._results.atomic_file import append, write_atomically
-from lrfinder._results.codec import HEAD, as_lines, document_of
-from lrfinder._results.decoding import Finite, RangeTestDocument, SuggestionDocument, convert, naming_file, read, result_of
+from lrfinder._results.codec import HEAD, as_line, as_lines, document_of
+from lrfinder._results.decoding import Finite, RangeTestDocument, SuggestionDocument, convert, reading, result_of
 from lrfinder.errors import GridError, ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Generator, Iterable
     from os import PathLike
 
-    from lrfinder._grid.result import SettingValue
     from lrfinder._results.codec import Document
     from lrfinder._results.results import Result
 
@@ -51,33 +53,45 @@ def load(path: str | PathLike[str]) -> Result:
         OSError: the file cannot be read.
         ResultFileError: it does not hold a result, or holds one of a newer version.
     """
-    document, *lines = read(path)
-    with naming_file(path):
-        return grid_of(document, lines) if document.get("result") == "Grid" else result_of(document)
+    with reading(path) as (document, lines):
+        if document.get("result") == "Grid":
+            with _collector_paused():
+                return grid_of(document, lines)
+        if next(lines, None) is not None:
+            message = "more follows after its result"
+            raise ValueError(message)
+        return result_of(document)
 
 
 def save_grid(grid: Grid, path: str | PathLike[str]) -> None:
     head = {**HEAD, "result": "Grid", "each": grid.each, "factory": grid.factory, "axes": list(grid.axes.items())}
-    write_atomically(as_lines([head, *map(_line, grid.cells)]), path)
+    write_atomically(as_lines(chain([head], map(_line, grid.cells))), path)
 
 
 def append_cell(cell: Cell, path: str | PathLike[str]) -> None:
     """Add a cell that has finished to the file of its grid."""
-    append(as_lines([_line(cell)]), path)
+    append(as_line(_line(cell)), path)
 
 
-def grid_of(document: Document, lines: Sequence[Document]) -> Grid:
-    """Return the grid that a document and the lines after it hold; raise ``ValueError`` where they do not hold one."""
+def grid_of(document: Document, lines: Iterable[Document]) -> Grid:
+    """Return the grid that a document and the lines after it hold; raise ``ValueError`` where they do not hold one.
+
+    Of two lines for the same cell, the later counts.
+    """
     head = convert(document, GridDocument)
     axes = {name: tuple(values) for name, values in head.axes}
     if not 0 < math.prod(map(len, axes.values())) <= MOST_CELLS:
         message = "its axes describe no cells, or too many"
         raise ValueError(message)
-    grid = Grid(axes, head.each, head.factory, tuple(convert(line, CellDocument).cell() for line in lines))
-    if foreign_cells(grid.cells, axes):
-        message = "a cell has settings that are not on the axes"
-        raise ValueError(message)
-    return with_cells(grid, grid.cells)
+    place_of, found = Places(axes), dict[int, Cell]()
+    for line in lines:
+        cell = convert(line, CellDocument).cell()
+        place = place_of(cell.settings)
+        if place is None:
+            message = "a cell has settings that are not on the axes"
+            raise ValueError(message)
+        found[place] = cell
+    return Grid(axes, head.each, head.factory, tuple(found[place] for place in sorted(found)))
 
 
 def resumed(grid: Grid, path: str | PathLike[str]) -> Grid:
@@ -92,9 +106,10 @@ def resumed(grid: Grid, path: str | PathLike[str]) -> Grid:
             for what in ("each", "factory")
             if getattr(stored, what) != getattr(grid, what)
         ]
-        foreign = foreign_cells(stored.cells, grid.axes)  # writing the file would lose them
-        if foreign:
-            differing.append(f"a cell at {', '.join(f'{name}={value}' for name, value in foreign[0].settings.items())}")
+        place_of = Places(grid.axes)
+        foreign = next((cell for cell in stored.cells if place_of(cell.settings) is None), None)
+        if foreign is not None:  # writing the file would lose it
+            differing.append(f"a cell at {', '.join(f'{name}={value}' for name, value in foreign.settings.items())}")
         if differing:
             message = f"{path} holds another grid ({'; '.join(differing)}); continue that one, or give another path."
             raise GridError(message)
@@ -103,10 +118,16 @@ def resumed(grid: Grid, path: str | PathLike[str]) -> Grid:
     return grid
 
 
-def foreign_cells(cells: Sequence[Cell], axes: Mapping[str, Sequence[SettingValue]]) -> list[Cell]:
-    """Return the cells with settings that are not on the axes."""
-    keys = set(map(cell_key, all_settings(axes)))
-    return [cell for cell in cells if cell_key(cell.settings) not in keys]
+@contextmanager
+def _collector_paused() -> Generator[None]:
+    """Pause the garbage collector: it would look at all that is read again and again, which doubles the time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _line(cell: Cell) -> Document:

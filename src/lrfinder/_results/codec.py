@@ -17,7 +17,7 @@ from lrfinder._results.atomic_file import write_atomically
 from lrfinder._results.results import Comparison, RangeTest, Result, Suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from os import PathLike
 
     from lrfinder._results.records import Probe
@@ -30,7 +30,7 @@ HEAD: Document = {"format": "lrfinder", "schema": SCHEMA}
 
 def save(result: Result, path: str | PathLike[str]) -> None:
     """Write ``result`` to ``path`` as JSON."""
-    write_atomically(as_lines([{**HEAD, **document_of(result)}]), path)
+    write_atomically(as_line({**HEAD, **document_of(result)}), path)
 
 
 def document_of(result: Result) -> Document:
@@ -78,9 +78,14 @@ def _numbers(values: Iterable[float]) -> list[float | str]:
     return [float(value) if math.isfinite(value) else str(float(value)) for value in values]
 
 
-def as_lines(documents: Iterable[Document]) -> bytes:
-    """Return the documents as JSON, one per line."""
-    return "".join(json.dumps(document, allow_nan=False) + "\n" for document in documents).encode()
+def as_lines(documents: Iterable[Document]) -> Iterator[bytes]:
+    """Yield the documents as JSON, one per line."""
+    return map(as_line, documents)
+
+
+def as_line(document: Document) -> bytes:
+    """Return a document as JSON on one line."""
+    return json.dumps(document, allow_nan=False).encode() + b"\n"
 
 
 def write_csv(columns: Mapping[str, Sequence[object]], path: str | PathLike[str]) -> None:

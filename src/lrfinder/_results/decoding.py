@@ -7,30 +7,36 @@ imports msgspec, so only reading a file does. Methods raise ``ValueError`` where
 from __future__ import annotations
 
 import json
+import os
+import re
 import stat
 import sys
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TypeVar, cast
 
 import msgspec
 from msgspec import Meta, Struct
 
-from lrfinder._results.codec import SCHEMA, Document
+from lrfinder._results.codec import HEAD, SCHEMA, Document
 from lrfinder._results.facts import TrainingFacts
 from lrfinder._results.records import Probe, Record, Settings, Status, Stop
 from lrfinder._results.results import Comparison, Confidence, RangeTest, Suggestion, frozen
 from lrfinder.errors import ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
     from os import PathLike
 
 Kind = TypeVar("Kind")
 Member = TypeVar("Member", bound=Enum)
 
-LARGEST_FILE_BYTES = 1 << 27  # three million records take less
+LARGEST_LINE_BYTES = 1 << 27  # of a cell, a trial, or a file that other software wrote; three million records take less
+LARGEST_RESULT_BYTES = 1 << 30  # of a result that is one line
+PIECE_BYTES = 1 << 20
+BEGINNING = json.dumps(HEAD)[:-1].encode()  # of every file that lrfinder writes
+CONTROL_BYTES = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 LARGEST = sys.float_info.max  # JSON's 1e999 is parsed as an infinity
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Rate = Annotated[float, Meta(ge=0, le=LARGEST)]
@@ -69,7 +75,7 @@ class CurveDocument(Struct):
     has_effect: bool = True  # as above
 
     def result(self) -> RangeTest:
-        records = tuple(Record(lr, float(loss)) for lr, loss in zip(self.lrs, self.losses, strict=True))
+        records = tuple(map(Record._make, zip(self.lrs, map(float, self.losses), strict=True)))
         stop, settings = _member(Stop, self.stop), self.settings.settings()
         return RangeTest(records, stop, settings, tuple(self.notes), self.has_effect)
 
@@ -149,32 +155,46 @@ def probe_of(document: object) -> Probe:
     return convert(document, ProbeDocument).probe()
 
 
-def read(path: str | PathLike[str]) -> list[Document]:
-    """Return the documents of a result file, one per line; refuse a file of another kind, or of a newer version."""
-    try:
-        documents = _documents(_content(path))
-    except (ValueError, RecursionError, MemoryError) as error:
-        message = f"{path} is not a JSON file ({type(error).__name__}); give a file that to_json() wrote."
-        raise ResultFileError(message) from error
-    if not all(isinstance(document, dict) for document in documents) or documents[0].get("format") != "lrfinder":
-        message = f"{path} holds no result of lrfinder; give a file that to_json() wrote."
-        raise ResultFileError(message)
-    schema: object = documents[0].get("schema")
-    if type(schema) is not int or schema != SCHEMA:
-        shown = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
-        message = f"{path} has schema {shown:.40}; this version reads {SCHEMA}. Is a newer lrfinder needed?"
-        raise ResultFileError(message)
-    return documents
-
-
 @contextmanager
-def naming_file(path: str | PathLike[str]) -> Generator[None]:
-    """Raise a :class:`ResultFileError`, which names the file, if the block finds a damaged document."""
+def reading(path: str | PathLike[str]) -> Generator[tuple[Document, Iterator[Document]]]:
+    """Give the first document of a result file, and the others as they are read, line by line.
+
+    A file that :mod:`lrfinder._results.codec` wrote may have any number of lines. Any other file must be smaller than
+    ``LARGEST_LINE_BYTES``.
+
+    Raises:
+        OSError: the file cannot be read.
+        ResultFileError: it is of another kind or of a newer version, it is too large, or the block finds a damaged document.
+    """
     try:
-        yield
+        with _opened(path) as file:
+            documents = _documents_of(file)
+            head = next(documents, None)
+            yield _checked_head(head), documents
+    except ResultFileError:
+        raise
+    except _StrangerError as error:
+        message = f"{path} {error}; give a file that to_json() wrote."
+        raise ResultFileError(message) from error
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         message = f"{path} is damaged ({error!s:.120}); give a file that to_json() wrote."
         raise ResultFileError(message) from error
+
+
+class _StrangerError(Exception):
+    """A file that lrfinder has not written: the reason, after the name of the file."""
+
+
+def _checked_head(head: Document | None) -> Document:
+    if head is None or head.get("format") != "lrfinder":
+        message = "holds no result of lrfinder"
+        raise _StrangerError(message)
+    schema: object = head.get("schema")
+    if type(schema) is not int or schema != SCHEMA:
+        shown = str(schema) if type(schema) is int else f"a {type(schema).__name__}"
+        message = f"has schema {shown:.40}, and this version reads {SCHEMA}: is a newer lrfinder needed? If not"
+        raise _StrangerError(message)
+    return head
 
 
 def _member(kind: type[Member], name: str) -> Member:
@@ -184,34 +204,78 @@ def _member(kind: type[Member], name: str) -> Member:
     return kind[name]
 
 
-def _content(path: str | PathLike[str]) -> bytes:
-    """Return the bytes of a plain file of limited size; reading a pipe could block, and ``/dev/zero`` never ends."""
+def _opened(path: str | PathLike[str]) -> BinaryIO:
+    """Open a plain file; reading a pipe could block, and ``/dev/zero`` never ends."""
     mode = Path(path).stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder raises the error that says so
-        message = "not a plain file"
-        raise ValueError(message)
-    with Path(path).open("rb") as file:
-        content = file.read(LARGEST_FILE_BYTES + 1)
-    if len(content) > LARGEST_FILE_BYTES:
-        message = f"more than {LARGEST_FILE_BYTES} bytes"
-        raise ValueError(message)
-    return content
+        message = "is not a plain file"
+        raise _StrangerError(message)
+    return Path(path).open("rb")
 
 
-def _documents(content: bytes) -> list[Any]:
-    """Parse one document, or one per line. A last line without its end was cut off, and is left out."""
+def _documents_of(file: BinaryIO) -> Iterator[Document]:
+    """Yield the documents of a file, one per line. A last line without its end was cut off, and is left out."""
+    if file.read(len(BEGINNING)) != BEGINNING:
+        file.seek(0)
+        yield from _of_stranger(file)
+        return
+    file.seek(0)
+    yield _parsed(_line(file, LARGEST_RESULT_BYTES))
+    while line := _line(file, LARGEST_LINE_BYTES):
+        if line.endswith(b"\n") and not line.isspace():
+            yield _parsed(line)
+
+
+def _of_stranger(file: BinaryIO) -> Iterator[Document]:
+    """Yield what a file holds that other software wrote again: one document, or one per line."""
+    too_large = os.fstat(file.fileno()).st_size > LARGEST_LINE_BYTES
+    content = b"" if too_large else file.read(LARGEST_LINE_BYTES + 1)
+    if too_large or len(content) > LARGEST_LINE_BYTES:
+        limit = f"{LARGEST_LINE_BYTES >> 20} MiB"
+        message = f"does not begin as a file of lrfinder does, and has more than {limit}, the limit for such files"
+        raise _StrangerError(message)
+    first, *more = content.split(b"\n")
     try:
-        return [_json(content)]
-    except ValueError:
-        first, *more = content.split(b"\n")
-        if not more or not isinstance(_json(first), dict):
+        yield _parsed(content)
+    except _StrangerError:
+        if not more:
             raise
-        return [_json(line) for line in (first, *more[:-1])]
+        yield from map(_parsed, (first, *more[:-1]))
+
+
+def _line(file: BinaryIO, limit: int) -> bytes:
+    """Return the next line; refuse one that is too long as soon as that shows, or that holds bytes that no JSON has."""
+    pieces: list[bytes] = []
+    length = 0
+    while piece := file.readline(PIECE_BYTES):
+        pieces.append(piece)
+        length += len(piece)
+        if piece.endswith(b"\n"):
+            break
+        if CONTROL_BYTES.search(piece):
+            message = "is not a JSON file (it holds control characters)"
+            raise _StrangerError(message)
+        if length > limit:
+            message = f"has a line of more than {limit >> 20} MiB, the limit for one result"
+            raise _StrangerError(message)
+    return b"".join(pieces)
+
+
+def _parsed(content: bytes) -> Document:
+    try:
+        document = _json(content)
+    except (ValueError, RecursionError, MemoryError) as error:
+        message = f"is not a JSON file ({type(error).__name__})"
+        raise _StrangerError(message) from error
+    if not isinstance(document, dict):
+        message = "holds no result of lrfinder"
+        raise _StrangerError(message)
+    return cast("Document", document)
 
 
 def _json(content: bytes) -> object:
     """Parse strictly. The parser of msgspec is not used: it accepts repeated names and refuses unpaired surrogates."""
-    return json.loads(content.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_without_repetition)
+    return _DECODER.decode(content.decode("utf-8"))
 
 
 def _refuse(name: str) -> object:
@@ -226,3 +290,6 @@ def _without_repetition(pairs: list[tuple[str, object]]) -> dict[str, object]:
         message = "a name occurs twice"
         raise ValueError(message)
     return unique
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_without_repetition)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lrfinder._results.atomic_file import append, write_atomically
-from lrfinder._results.codec import HEAD, as_lines, document_of, probe_document
-from lrfinder._results.decoding import naming_file, probe_of, read, result_of
+from lrfinder._results.codec import HEAD, as_line, as_lines, document_of, probe_document
+from lrfinder._results.decoding import probe_of, reading, result_of
 from lrfinder._results.records import Probe
 from lrfinder._results.results import RangeTest
 from lrfinder._search.probes import emit
@@ -44,9 +44,8 @@ class Checkpoint:
         self._losses: dict[tuple[float, int], Losses] = {}
         self.curve: RangeTest | None = None
         if self._path.exists():
-            head, *lines = read(self._path)
-            self._require_same(head)
-            with naming_file(self._path):
+            with reading(self._path) as (head, lines):
+                self._require_same(head)
                 self._read(lines)
 
     def losses_of(self, trial: Trial) -> Losses | None:
@@ -65,7 +64,7 @@ class Checkpoint:
 
     def store(self, trial: Trial, losses: Losses) -> None:
         """Append a finished trial."""
-        append(as_lines([_line(trial.lr, trial.length, losses)]), self._path)
+        append(as_line(_line(trial.lr, trial.length, losses)), self._path)
 
     def remove(self) -> None:
         """Remove the file: the search has ended."""
@@ -75,8 +74,7 @@ class Checkpoint:
         if head.get("result") != "Search":
             message = f"{self._path} holds a {head.get('result')!s:.40} and no part of a search; give another path."
             raise ResultFileError(message)
-        with naming_file(self._path):
-            stored = dict(head["asked"])
+        stored = dict(head["asked"])
         differing = [name for name, value in self._settings.items() if stored.get(name) != value]
         if differing:
             message = (
@@ -85,7 +83,7 @@ class Checkpoint:
             )
             raise ResultFileError(message)
 
-    def _read(self, lines: Sequence[Document]) -> None:
+    def _read(self, lines: Iterable[Document]) -> None:
         curve, *trials = map(dict, lines)
         sweep = result_of(curve)
         if not isinstance(sweep, RangeTest):
