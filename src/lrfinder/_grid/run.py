@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from lrfinder._factories import checked_learner, described, require_settings
+from lrfinder._grid.agreement import Agreement, current_board
 from lrfinder._grid.result import Cell, Grid, all_settings, with_cells
 from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder._user_code import in_words
-from lrfinder.errors import GridError, LRFinderError
+from lrfinder.errors import GridError, LRFinderError, RankError
 from lrfinder.executors import InProcess
 from lrfinder.finder import LRFinder
+from lrfinder.learner import adapted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -73,10 +75,11 @@ def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
     result = Grid(values, described(each), described(factory), ())
     result = result if path is None else resumed(result, path)
     pending = list(result.pending)
+    work = partial(_run_cell, factory, each, Agreement.on(len(pending)))
     if not pending:
         return result
     cells = list(result.cells)
-    with closing((executor or InProcess()).stream(partial(_run_cell, factory, each), pending)) as stream:
+    with closing((executor or InProcess()).stream(work, list(enumerate(pending)))) as stream:
         for done in stream:
             cell = done.outcome or Cell(pending[done.number], None, done.lost)
             cells.append(cell := replace(cell, attempts=done.attempts))
@@ -88,16 +91,49 @@ def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
 
 
 def _run_cell(
-    factory: Callable[..., Learner[Any]], each: Callable[[LRFinder], object], settings: Mapping[str, SettingValue]
+    factory: Callable[..., Learner[Any]],
+    each: Callable[[LRFinder], object],
+    agreement: Agreement,
+    cell: tuple[int, Mapping[str, SettingValue]],
 ) -> Cell:
+    number, settings = cell
+    learner, ranks, error = _made(factory, settings)
     try:
-        with closing(checked_learner(factory(**settings), factory)) as learner:
-            result = each(LRFinder(learner))
+        error = agreement.reach(number, settings, ranks, error)
+    except RankError:
+        if learner is not None:
+            learner.close()
+        raise
+    try:
+        return Cell(settings, None, error) if learner is None else _trained(learner, each, settings, error)
+    except Exception as raised:  # noqa: BLE001  (code of the user: the other cells continue)
+        return Cell(settings, None, _error_text(raised))
+
+
+def _made(
+    factory: Callable[..., Learner[Any]], settings: Mapping[str, SettingValue]
+) -> tuple[Learner[Any] | None, int, str]:
+    """Return the learner of a factory and the number of processes that train it, or why there is none."""
+    learner = None
+    try:
+        learner = checked_learner(factory(**settings), factory)
+        return learner, 1 if current_board() is None else adapted(learner).ranks, ""
     except Exception as error:  # noqa: BLE001  (code of the user: the other cells continue)
-        return Cell(settings, None, _error_text(error))
+        if learner is not None:
+            learner.close()
+        return None, 0, _error_text(error)
+
+
+def _trained(
+    learner: Learner[Any], each: Callable[[LRFinder], object], settings: Mapping[str, SettingValue], error: str
+) -> Cell:
+    with closing(learner):
+        if error:  # of another process
+            return Cell(settings, None, error)
+        result = each(LRFinder(learner))
     if not isinstance(result, RangeTest | Suggestion):
-        message = f"{described(each)} returned a {type(result).__name__}; a cell holds a RangeTest or a Suggestion."
-        return Cell(settings, None, message)
+        error = f"{described(each)} returned a {type(result).__name__}; a cell holds a RangeTest or a Suggestion."
+        return Cell(settings, None, error)
     return Cell(settings, result)
 
 
