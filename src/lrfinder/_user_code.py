@@ -1,4 +1,4 @@
-"""Where an exception was raised: its line in the user's own code, for a report of one line."""
+"""The line of the user's own code that raised an exception, for a report of one line."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def current_board() -> Board | None:
 
 @dataclass(frozen=True)
 class Report:
-    """What one process has to say about a cell.
+    """The report of one process about a cell.
 
     Attributes:
         settings: of the cell.

@@ -97,7 +97,7 @@ def _run_cell(
     cell: tuple[int, Mapping[str, SettingValue]],
 ) -> Cell:
     number, settings = cell
-    learner, ranks, error = _made(factory, settings)
+    learner, ranks, error = _built(factory, settings)
     try:
         error = agreement.reach(number, settings, ranks, error)
     except RankError:
@@ -110,7 +110,7 @@ def _run_cell(
         return Cell(settings, None, _error_text(raised))
 
 
-def _made(
+def _built(
     factory: Callable[..., Learner[Any]], settings: Mapping[str, SettingValue]
 ) -> tuple[Learner[Any] | None, int, str]:
     """Return the learner of a factory and the number of processes that train it, or why there is none."""
