@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import lrfinder
-from lrfinder._search.horizon import DEFAULT_HORIZON
 from lrfinder._cli.destinations import as_page, as_picture, as_result, checked
 from lrfinder._results.atomic_file import is_special
+from lrfinder._search.horizon import DEFAULT_HORIZON
 from lrfinder.executors import Ray
 from lrfinder.testing import LRS
 
