@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 import sys
 from collections.abc import Iterable, Iterator
 
@@ -72,7 +73,7 @@ def linear(lr_start: float, lr_end: float, count: int) -> Iterator[float]:
     """
     lr_start, lr_end = _span(lr_start, lr_end)
     last = whole("count", count, 2, "a ladder has two ends (100 is usual)") - 1
-    return (lr_start + (lr_end - lr_start) * k / last for k in range(last + 1))
+    return iter([lr_start + (lr_end - lr_start) * k / last for k in range(last + 1)])
 
 
 def checked(rates: Iterable[float], max_iterations: int) -> tuple[float, ...]:
@@ -118,20 +119,23 @@ def _span(lr_start: float, lr_end: float) -> tuple[float, float]:
     return number(lr_start), number(lr_end)
 
 
+# No generators below: one that is left half way runs once more when it is collected, and loses a Ctrl-C that comes then.
+
+
 def _up_to(lr_start: float, multiplier: float, lr_end: float) -> Iterator[float]:
-    lr, step = lr_start, 0
-    while lr < lr_end * (1 - ROUNDING_PER_STEP * step):
-        yield lr
-        lr, step = lr * multiplier, step + 1
-    if lr <= lr_end * (1 + ROUNDING_PER_STEP * step):
-        yield lr_end
+    def snapped(at: tuple[int, float]) -> float:
+        step, lr = at
+        return lr_end if lr >= lr_end * (1 - ROUNDING_PER_STEP * step) else lr
+
+    numbered = enumerate(itertools.accumulate(itertools.repeat(multiplier), operator.mul, initial=lr_start))
+    within = itertools.takewhile(lambda at: at[1] <= lr_end * (1 + ROUNDING_PER_STEP * at[0]), numbered)
+    return map(snapped, within)
 
 
 def _between(lr_start: float, lr_end: float, count: int) -> Iterator[float]:
     start, span = math.log(lr_start), math.log(lr_end) - math.log(lr_start)
-    yield lr_start
-    yield from (min(math.exp(start + span * k / (count - 1)), lr_end) for k in range(1, count - 1))
-    yield lr_end
+    inner = [min(math.exp(start + span * k / (count - 1)), lr_end) for k in range(1, count - 1)]
+    return iter([lr_start, *inner, lr_end])
 
 
 def not_arrived(place: str, written: float, used: object, cause: str) -> OptimizerError:
