@@ -56,6 +56,12 @@ class LRFinder:
         self.learner = learner
         self._results: RangeTest | None = None
 
+    def __repr__(self) -> str:
+        found = "no range test yet"
+        if self._results is not None:
+            found = f"last range test: {len(self._results)} iterations, {self._results.stop.value}"
+        return f"<LRFinder of a {type(self.learner).__name__}, {found}>"
+
     @property
     def results(self) -> RangeTest:
         """The last range test.

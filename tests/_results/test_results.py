@@ -32,7 +32,7 @@ def test_landmarks_and_suggestion_of_a_part_are_read_from_that_part_alone(curve)
     assert curve.landmarks.diverges is not None
     assert falling.landmarks.diverges is None
     assert falling.suggestion == RangeTest(falling.records, Stop.PART, curve.settings).suggestion
-    assert falling.suggestion.curve is None
+    assert falling.suggestion.curve is falling
 
 
 def test_a_part_of_a_part_is_the_part_of_the_whole(curve):

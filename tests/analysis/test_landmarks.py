@@ -91,3 +91,46 @@ def test_landmarks_never_raise(curve):
     lrs, losses = [lr for lr, _ in curve], [loss for _, loss in curve]
     seen = landmarks(lrs, losses)
     assert all(lr is None or lr in lrs for lr in (seen.falls_from, seen.steepest, seen.lowest, seen.diverges))
+
+
+COARSE = np.geomspace(1e-7, 10.0, 25)
+
+
+def coarse_fall(edge=3.0):
+    """A sweep as a search begins with: level, a fall in the last four rates, and an explosion above ``edge``."""
+    losses = 2.3 - 1.2 / (1 + (0.5 / COARSE) ** 2)
+    return np.where(edge < COARSE, 9.0, losses)
+
+
+def test_a_coarse_sweep_is_lowest_at_its_lowest_loss_and_diverges_above_it():
+    losses = coarse_fall()
+    seen = landmarks(COARSE, losses)
+    assert seen.lowest == COARSE[losses.argmin()]
+    assert seen.diverges == COARSE[losses > 5][0]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_coarse_sweep_never_diverges_at_a_loss_below_its_first_level(seed):
+    losses = coarse_fall() + np.random.default_rng(seed).normal(0, 0.03, 25)
+    seen = landmarks(COARSE, losses)
+    if seen.diverges is not None:
+        assert losses[np.flatnonzero(seen.diverges == COARSE)[0]] > losses.min() + 0.5 * (2.3 - losses.min())
+
+
+@pytest.mark.parametrize("count", [12, 25, 40])
+def test_a_flat_coarse_sweep_has_no_landmarks(count):
+    lrs, rng = np.geomspace(1e-7, 10.0, count), np.random.default_rng(0)
+    noisy = [2.3 + 0.1 * rng.standard_normal(count) for _ in range(200)]
+    assert sum(landmarks(lrs, losses) != NONE for losses in noisy) <= 2
+
+
+def test_wild_batches_of_a_flat_coarse_sweep_are_rarely_landmarks():
+    rng = np.random.default_rng(0)
+    wild = [2.3 + 0.1 * rng.standard_t(3, 25) for _ in range(300)]
+    assert sum(landmarks(COARSE, losses) != NONE for losses in wild) <= 18  # 6 %
+
+
+def test_a_single_deep_fall_of_a_coarse_sweep_is_no_landmark_where_the_noise_is_as_large():
+    losses = 2.3 + 0.5 * np.random.default_rng(1).standard_normal(25)
+    losses[12] -= 1.0
+    assert landmarks(COARSE, losses) == NONE

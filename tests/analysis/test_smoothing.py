@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from lrfinder.analysis.smoothing import half_width, noise, smooth, spread
+from lrfinder.analysis.smoothing import drawn_line, half_width, is_coarse, local_lines, noise, smooth, spread
+
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
+POSITIVE = st.floats(min_value=5e-324, allow_nan=False, allow_infinity=False)
+USUAL = st.floats(min_value=1e-3, max_value=10.0)
+CURVES = st.one_of(*(st.lists(values, min_size=1, max_size=80) for values in (FINITE, POSITIVE, USUAL)))
 
 
 def rates(n):
@@ -74,3 +81,38 @@ def test_a_divergence_adds_little_noise():
 @pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_few_losses_have_no_noise(n):
     assert noise(np.arange(n, dtype=float)) == 0
+
+
+@given(losses=CURVES, factor=st.sampled_from([1.02, 1.1, 1.2, 1.5, 3.0]), ceiling=st.sampled_from([np.inf, 1.0]))
+@example(losses=[2.3] * 20 + [1.0, 0.5, 0.1, 9.0, 80.0], factor=1.1, ceiling=np.inf)
+@example(losses=[2.3] * 20 + [2.0, 1.5, 9.0], factor=2.0, ceiling=np.inf)
+def test_a_drawn_line_stays_within_the_range_of_the_losses_that_it_smooths(losses, factor, ceiling):
+    raw, lrs = np.array(losses), 1e-6 * factor ** np.arange(len(losses))
+    line, reach = drawn_line(lrs, raw, ceiling), half_width(lrs)
+    for at, value in enumerate(line):
+        window = raw[max(0, at - reach) : at + reach + 1]
+        assert window.min() <= value <= window.max()
+
+
+@given(losses=st.lists(FINITE, min_size=3, max_size=60), factor=st.floats(min_value=1.25, max_value=100.0))
+def test_a_coarse_sweep_is_drawn_as_it_is(losses, factor):
+    lrs = 1e-6 * factor ** np.arange(len(losses))
+    assert is_coarse(lrs)
+    assert (drawn_line(lrs, np.array(losses)) == losses).all()
+
+
+@pytest.mark.parametrize(("factor", "coarse"), [(1.1, False), (1.2, False), (1.22, True), (2.0, True)])
+def test_a_sweep_is_coarse_if_a_quarter_of_a_decade_has_fewer_than_three_rates(factor, coarse):
+    assert is_coarse(1e-6 * factor ** np.arange(30)) == coarse
+
+
+def test_factors_up_and_down_cancel_in_a_drawn_line():
+    losses = np.exp(np.random.default_rng(0).normal(0, 1, 500))
+    assert local_lines(losses, 50)[50:-50] == pytest.approx(1.0, rel=0.35)
+    assert local_lines(1 / losses, 20) == pytest.approx(1 / local_lines(losses, 20))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 20])
+def test_a_drawn_line_preserves_a_constant(count):
+    for constant in (0.1, -3.0, 0.0, 1e-320, 1.7e308):
+        assert (local_lines(np.full(count, constant), 5) == constant).all()

@@ -32,7 +32,7 @@ def test_pointing_at_a_place_reads_rate_loss_and_iteration_of_the_nearest_point(
     result = usual()
     page = opened({"": result})
     page.mouse.move(*page.where(result.lrs[40], result.losses[40]))
-    assert page.read() == f"loss of a batch: iteration 40, learning rate {result.lrs[40]:.7g}, loss {result.losses[40]:.7g}"
+    assert page.read() == f"loss of a batch: iteration 40, learning rate {result.lrs[40]:.4g}, loss {result.losses[40]:.4g}"
     dot = page.locator(".dot").bounding_box()
     assert [dot["x"] + 5.5, dot["y"] + 5.5] == pytest.approx(page.where(result.lrs[40], result.losses[40]), abs=1)
 
@@ -214,9 +214,9 @@ def test_behind_a_figure_is_a_table_of_its_points(opened):
 def test_a_suggestion_has_its_sweep_its_probes_and_code(opened):
     page = opened({"": suggested()})
     titles = page.locator("figcaption").all_inner_texts()
-    assert titles == ["The sweep", "The probes, for a training of 300 iterations", "The probes, iteration by iteration"]
-    page.mouse.move(*page.where(0.04, 0.4, plot=1))
-    assert page.read(1) == "after 100 iterations: learning rate 0.04, loss 0.4"
+    assert titles == ["The probes, for a training of 300 iterations", "The sweep", "The probes, iteration by iteration"]
+    page.mouse.move(*page.where(0.04, 0.4))
+    assert page.read() == "after 100 iterations: learning rate 0.04, loss 0.4"
     assert "0.03" in page.locator("pre").first.inner_text()
 
 
@@ -306,6 +306,74 @@ def test_without_scripts_text_and_tables_are_complete(chromium, tmp_path):
         page.goto((tmp_path / "page.html").as_uri())
         assert page.get_by_text("In about 8 of 10 cases").is_visible()
         assert page.get_by_role("cell", name="falls fastest").is_visible()
+
+
+def test_what_is_read_stands_beside_its_point_and_inside_the_figure(opened):
+    result = usual()
+    page = opened({"": result})
+    frame = page.locator(".plot").bounding_box()
+    assert not page.locator("output").is_visible()
+    for at in (2, 40, 65):
+        point = page.where(result.lrs[at], result.losses[at])
+        page.mouse.move(*point)
+        frame, box = page.locator(".plot").bounding_box(), page.locator("output").bounding_box()
+        assert frame["x"] <= box["x"]
+        assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        assert abs(box["y"] + box["height"] / 2 - point[1]) < 60
+        assert min(abs(box["x"] - point[0]), abs(box["x"] + box["width"] - point[0])) < 60
+
+
+def test_a_landmark_outside_the_view_has_no_label(opened):
+    page = opened({"": usual()})
+    drawn = """() => {
+        const seen = [], plot = plots[0], { ctx } = plot.uplot, write = ctx.fillText;
+        ctx.fillText = (text, ...at) => { seen.push(text); write.call(ctx, text, ...at); };
+        drawMarks(plot.uplot, plot.marks());
+        ctx.fillText = write;
+        return seen;
+    }"""
+    assert {"starts to fall", "falls fastest", "is lowest"} <= set(page.evaluate(drawn))
+    page.evaluate("plots[0].look({ x: [1e-5, 1e-4], y: [1, 4] })")
+    assert page.evaluate(drawn) == []
+
+
+@pytest.mark.parametrize("name", ["usual", "suggested", "compared", "grid"])
+def test_nothing_is_wider_than_a_phone(opened, name):
+    results = {
+        "usual": usual,
+        "suggested": suggested,
+        "compared": lambda: compared(0.01, 0.1, 0.5, 0.7),
+        "grid": lambda: grid(bowl, weight_decay=[0.0, 0.01], momentum=[0.0, 0.9], seed=range(2)),
+    }
+    page = opened({"": results[name]()})
+    page.set_viewport_size({"width": 390, "height": 844})
+    seen(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_on_paper_stand_the_settings_and_no_word_about_keys_and_pointers(opened):
+    page = opened({"": suggested()})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    words = page.locator("body").inner_text()
+    assert "double click" not in words
+    assert "arrow keys" not in words
+    assert "Reset zoom" not in words
+    assert "iteration limit" in words
+    page.emulate_media(media="screen")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert "iteration limit" not in page.locator("body").inner_text()
+    assert "double click" in page.locator("body").inner_text()
+
+
+def test_more_than_three_results_have_a_table_of_contents(opened):
+    runs = {f"run {number}": usual() for number in range(4)}
+    page = opened(runs)
+    links = page.get_by_role("navigation", name="Contents").get_by_role("link")
+    assert links.count() == 4
+    for row in range(4):
+        target = page.locator(links.nth(row).get_attribute("href"))
+        assert target.locator("h2").inner_text().startswith(f"run {row}")
 
 
 HORRORS = {

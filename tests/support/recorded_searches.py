@@ -16,6 +16,7 @@ import random
 import struct
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import lrfinder
@@ -214,7 +215,8 @@ def curve_alone(training):
     if training == "Drifting":
         finder.learner.k = 3 * 120  # without the iteration that confirms that it does not, which was not recorded
     ends = [None if not math.isfinite(end) else end.hex() for end in comparison.final().tolist()]
-    return {**answer_of(finder.find().suggestion), "compared": [comparison.best, *ends]}
+    alone = replace(finder.find().suggestion, curve=None)  # which the answers were recorded without
+    return {**answer_of(alone), "compared": [comparison.best, *ends]}
 
 
 def record(path):

@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from fake_learners import Bowl
 from matplotlib import pyplot as plt
 
 from lrfinder import LRFinder, Status
+from lrfinder.views.describe.description import ON_BLACK, ON_WHITE
 from lrfinder.views.matplotlib import picture
 
 
@@ -52,7 +54,8 @@ def test_points_have_the_color_of_the_styles_text(style):
 
 def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
     result = LRFinder(Bowl(curvature=1.0)).compare([0.01, 0.5], iterations=100)
-    (bar,) = result.plot().containers
+    bar, in_legend = result.plot().containers
+    assert in_legend.get_label().startswith("± standard error")
     assert bar[0].get_ydata() == pytest.approx([result.final()[0]])
     low, high = bar[2][0].get_segments()[0][:, 1]
     assert high - low == pytest.approx(2 * result.differences[0].standard_error)
@@ -121,7 +124,8 @@ def test_a_picture_leaves_no_figure_open():
 
 def test_a_comparison_draws_a_line_for_each_rate_and_names_the_lowest(comparison):
     legend = labels(comparison.plot())
-    assert len(legend) == 3
+    assert len(legend) == 4
+    assert "standard error" in legend[3]
     assert "lowest" in legend[1]
     assert "3" in legend[2]
 
@@ -150,14 +154,41 @@ def test_a_tie_is_in_the_title():
     assert "tied with 1 other" in result.plot().get_title()
 
 
-def test_a_suggestion_draws_sweep_probes_and_interval_over_one_axis_of_rates():
+def test_a_suggestion_draws_its_probes_large_and_below_them_the_sweep():
     suggestion = suggested()
     ax = suggestion.plot()
     assert ax.get_title() == "Learning rate 0.03 suggested for 300 iterations"
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
-    assert ax.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
-    assert line(ax, "sweep, smoothed").get_linestyle() == "-"
     assert {"suggested 0.03", "interval 0.02 to 0.1", "diverged"} <= set(labels(ax))
+    probes, sweep = ax.figure.axes
+    assert probes is ax
+    assert sweep.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
+    assert line(sweep, "smoothed").get_linestyle() == "-"
+    ax.figure.draw_without_rendering()
+    assert probes.get_position().height > 1.5 * sweep.get_position().height
+
+
+def test_on_given_axes_a_suggestion_draws_its_probes_alone():
+    figure, (left, right) = plt.subplots(1, 2)
+    assert suggested().plot(right) is right
+    assert figure.axes == [left, right]
+    assert not left.lines
+    assert {"after 40 iterations", "suggested 0.03"} <= set(labels(right))
+
+
+def test_the_title_can_be_read_from_afar():
+    for result in (usual(), suggested()):
+        assert result.plot().title.get_fontsize() >= 16
+
+
+def test_pages_and_pictures_have_the_same_colors_on_white_and_on_black():
+    css = files("lrfinder.views.report").joinpath("page.css").read_text(encoding="utf-8")
+    light, dark = css.split("prefers-color-scheme: dark")
+    for style, palette, sheet in (("default", ON_WHITE, light), ("dark_background", ON_BLACK, dark)):
+        with plt.style.context(style):
+            assert line(suggested().plot(), "after 100 iterations").get_color() == palette["2"]
+        for name, color in palette.items():
+            assert f"--c{name}: {color};" in sheet
 
 
 def test_probes_are_joined_after_each_number_of_iterations_that_one_of_them_had():

@@ -184,12 +184,13 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
 
     @cached_property
     def suggestion(self) -> Suggestion:
-        """The rate that this one curve suggests; computed at first access."""
+        """The rate that this one curve suggests, with the curve; computed at first access."""
         from lrfinder.analysis.suggestion import no_suggestion, suggestion_from_curve
 
         if not self.has_effect:
-            return no_suggestion(Status.NO_EFFECT, len(self)).with_notes(*self.notes, raised=False)
-        suggestion = suggestion_from_curve(self.lrs, self.losses, self.settings.facts)
+            nothing = replace(no_suggestion(Status.NO_EFFECT, len(self)), curve=self)
+            return nothing.with_notes(*self.notes, raised=False)
+        suggestion = replace(suggestion_from_curve(self.lrs, self.losses, self.settings.facts), curve=self)
         if self.stop not in {Stop.RAISED, Stop.PART} and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
         return suggestion.with_notes(*self.notes, raised=self.stop is Stop.RAISED)
@@ -204,7 +205,7 @@ class Suggestion(Result):
     """A learning rate, its interval, and how far to trust it.
 
     Where ``status`` is ``"ok"``, ``low <= lr <= high`` are numbers; otherwise all three are ``None``. A suggestion of one
-    curve alone has no ``horizon``, ``curve`` or ``probes``.
+    curve alone has no ``horizon`` and no ``probes``.
 
     Attributes:
         lr: the rate; under a schedule, its highest.
@@ -215,7 +216,7 @@ class Suggestion(Result):
         notes: remarks that qualify the rate.
         iterations: how many iterations the search trained for it.
         horizon: the length of the training that the rate is for, in iterations.
-        curve: the sweep that came first.
+        curve: the sweep that came first, or the curve that was read.
         probes: the short trainings at single rates, by rising rate.
         schedule: the name of the schedule of the training.
         extra_iterations: further iterations of :func:`lrfinder.suggest`: of probes that were started early and not needed,

@@ -135,7 +135,7 @@ def _notes(curve: RangeTest, evidence: Evidence, posterior: Posterior, lr: float
     best = evidence.best(length)
     above = posterior.above(math.log2(best), length)
     failed = [rate for rate in evidence.runs if _fails(evidence, rate)]
-    diverges = curve.stop in DIVERGENCE or curve.landmarks.diverges is not None or bool(failed)
+    diverges = curve.stop in DIVERGENCE or _rises_again(curve) or bool(failed)
     holds = {
         "at the boundary": (best == min(evidence.runs) and 1 - above > OPEN_SIDE)
         or (best == max(evidence.runs) and above > OPEN_SIDE),
@@ -144,6 +144,12 @@ def _notes(curve: RangeTest, evidence: Evidence, posterior: Posterior, lr: float
         "extrapolated": evidence.horizon >= EXTRAPOLATED_TIMES * length,
     }
     return [note for note, true in holds.items() if true]
+
+
+def _rises_again(curve: RangeTest) -> bool:
+    """Return whether the smoothed sweep rises, from which the note was calibrated; the landmarks of a sweep ask for more."""
+    part = finite_part(curve.lrs, curve.losses)
+    return len(part.lrs) >= MIN_RATES and shape(part).diverges is not None
 
 
 def _fails(evidence: Evidence, lr: float) -> bool:

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder.analysis.curve import FinitePart, finite_part
-from lrfinder.analysis.smoothing import noise, smooth, spread
+from lrfinder.analysis.smoothing import is_coarse, noise, smooth, spread
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
+
+    Rates = NDArray[np.float64]
+    Smoothing = Callable[[Rates, Rates], Rates]
 
 MIN_RATES = 10  # of a curve with a shape
 CERTAIN_STANDARD_ERRORS = 4.0  # by which the lowest of many smoothed losses must fall
 STARTED_FRACTION, DIVERGED_FRACTION = 0.05, 0.5  # of the whole fall: the loss has fallen, or risen again, by this
+SPREAD_OF_SINGLE_LOSSES = 2.0  # not 1: no neighbor confirms a wild batch, and noise with long tails has many
 MEDIAN_VARIANCE = np.pi / 2  # of the median of normal numbers, in units of the variance of their mean
 
 
@@ -63,7 +69,8 @@ class Shape:
 def landmarks(lrs: ArrayLike, losses: ArrayLike) -> Landmarks:
     """Return the landmarks of a curve; all ``None`` for fewer than 10 different rates with a finite loss.
 
-    They are the same for shifted or scaled losses. Two sequences of one length never raise.
+    They are the same for shifted or scaled losses. Two sequences of one length never raise. Those of a coarse sweep, such as
+    the one that a search begins with, are read from its raw losses, since smoothing would move them by decades.
 
     Args:
         lrs: the rates, shape ``(n,)``.
@@ -72,13 +79,22 @@ def landmarks(lrs: ArrayLike, losses: ArrayLike) -> Landmarks:
     curve = finite_part(lrs, losses)
     if len(curve.lrs) < MIN_RATES:
         return NO_LANDMARKS
-    seen = shape(curve)
+    seen = raw_shape(curve) if is_coarse(curve.lrs) else shape(curve)
     indices = (seen.falls_from, seen.steepest, seen.lowest, seen.diverges)
     return Landmarks(*(None if index is None else float(curve.lrs[index]) for index in indices))
 
 
 def shape(curve: FinitePart) -> Shape:
     """Return the shape of a curve of at least ``MIN_RATES`` rates."""
+    return _shape(curve, smooth, spread)
+
+
+def raw_shape(curve: FinitePart) -> Shape:
+    """Return the shape of a coarse curve, whose single losses stand for themselves."""
+    return _shape(curve, lambda _, losses: losses, lambda lrs: np.full(len(lrs), SPREAD_OF_SINGLE_LOSSES))
+
+
+def _shape(curve: FinitePart, smooth: Smoothing, spread: Callable[[Rates], Rates]) -> Shape:
     start = max(3, len(curve.lrs) // 10)
     level, sigma = float(np.median(curve.losses[:start])), noise(curve.losses)
     losses = _clipped(curve.losses, level, sigma)

@@ -2,6 +2,8 @@
 
 A running mean of past losses shifts every feature of a curve to higher rates, by 1.5 decades and more with common settings
 (0.98 on 100 rates). A centered local line preserves constants and straight lines, also at the ends.
+
+:func:`smooth` is what decisions read. Views draw :func:`drawn_line`, which promises to stay among the losses it stands for.
 """
 
 from __future__ import annotations
@@ -31,16 +33,44 @@ def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.
         The smoothed losses, shape ``(n,)``.
     """
     reach = half_width(lrs)
-    if not reach:
+    return _fitted(losses, reach) if reach else losses.copy()
+
+
+def is_coarse(lrs: NDArray[np.float64]) -> bool:
+    """Return True if a quarter of a decade holds too few rates to smooth over, on average."""
+    return _neighbors(lrs) < MIN_NEIGHBORS
+
+
+def drawn_line(lrs: NDArray[np.float64], losses: NDArray[np.float64], ceiling: float = np.inf) -> NDArray[np.float64]:
+    """Return the line to draw through the losses of a sweep: smoothed over half a decade, or the losses of a coarse sweep.
+
+    Args:
+        lrs: rising rates above 0, shape ``(n,)``.
+        losses: finite losses, shape ``(n,)``.
+        ceiling: losses above it count as it, so that an explosion does not lift the line before it.
+
+    Returns:
+        The line, shape ``(n,)``. Each point lies between the lowest and the highest loss that it was smoothed over.
+    """
+    return losses.copy() if is_coarse(lrs) else local_lines(losses, half_width(lrs), ceiling)
+
+
+def local_lines(losses: NDArray[np.float64], reach: int, ceiling: float = np.inf) -> NDArray[np.float64]:
+    """Smooth losses over ``reach`` neighbors on each side, and keep each point within the range of those losses.
+
+    Positive losses are smoothed in their logarithm, as they are drawn: equal factors up and down cancel. A local line
+    follows the trend at both ends, where a mean would lag; there it also may overshoot, which the range ends.
+    """
+    reach = min(reach, (len(losses) - 1) // 2)
+    if reach < 1:
         return losses.copy()
-    values = losses.copy()
-    values[1:-1] = np.median([losses[:-2], losses[1:-1], losses[2:]], axis=0)  # the first and the last have one neighbor
-    offset = losses[0]  # preserves a constant to the last bit
-    values -= offset
-    kernel, s1, s2, determinant = _local_lines(len(losses), reach)
-    steps = np.arange(-reach, reach + 1.0)
-    t0, t1 = (np.convolve(values, (kernel * steps**power)[::-1], "same") for power in (0, 1))
-    return offset + (s2 * t0 - s1 * t1) / determinant
+    capped = np.minimum(losses, ceiling)
+    low, high = _range_of_window(losses, reach)
+    with np.errstate(over="ignore", under="ignore"):  # beyond the largest float lies the range, too
+        if (capped > 0).all():
+            return np.clip(np.exp(_fitted(np.log(capped), reach)), low, high)
+        unit = float(np.abs(capped).max()) or 1.0
+        return np.clip(_fitted(capped / unit, reach) * unit, low, high)
 
 
 def spread(lrs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -74,9 +104,30 @@ def half_width(lrs: NDArray[np.float64]) -> int:
     n = len(lrs)
     if n < MIN_NEIGHBORS:
         return 0
-    decades = np.log10(lrs[-1]) - np.log10(lrs[0])
-    wanted = HALF_WIDTH_DECADES * (n - 1) / decades if decades > 0 else MAX_NEIGHBORS
-    return int(min(max(MIN_NEIGHBORS, round(min(wanted, MAX_NEIGHBORS))), (n - 1) // 2))
+    return int(min(max(MIN_NEIGHBORS, round(min(_neighbors(lrs), MAX_NEIGHBORS))), (n - 1) // 2))
+
+
+def _neighbors(lrs: NDArray[np.float64]) -> float:
+    """Return how many rates there are on each side within ``HALF_WIDTH_DECADES``, on average."""
+    decades = np.log10(lrs[-1]) - np.log10(lrs[0]) if len(lrs) else 0.0
+    return float(HALF_WIDTH_DECADES * (len(lrs) - 1) / decades) if decades > 0 else float(MAX_NEIGHBORS)
+
+
+def _fitted(losses: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    values = losses.copy()
+    values[1:-1] = np.median([losses[:-2], losses[1:-1], losses[2:]], axis=0)  # the first and the last have one neighbor
+    offset = losses[0]  # preserves a constant to the last bit
+    values -= offset
+    kernel, s1, s2, determinant = _local_lines(len(losses), reach)
+    steps = np.arange(-reach, reach + 1.0)
+    t0, t1 = (np.convolve(values, (kernel * steps**power)[::-1], "same") for power in (0, 1))
+    return offset + (s2 * t0 - s1 * t1) / determinant
+
+
+def _range_of_window(losses: NDArray[np.float64], reach: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the lowest and the highest loss among each loss and its neighbors."""
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(losses, reach, mode="edge"), 2 * reach + 1)
+    return windows.min(axis=1), windows.max(axis=1)
 
 
 def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], ...]:

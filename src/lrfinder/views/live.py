@@ -18,6 +18,7 @@ from lrfinder._optional import require
 from lrfinder.views.describe.grid import settings_in_words
 from lrfinder.views.describe.range_test import sweep_so_far
 from lrfinder.views.terminal import FigureView
+from lrfinder.views.text import number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -141,7 +142,7 @@ def progress(
         live = Live(draw)
 
         def advance(record: Record) -> None:
-            bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {record.loss:.4g}")
+            bar.update(task, advance=1, at=f"rate {record.lr:.2g}  loss {number(record.loss, digits=4)}")
             if console.is_terminal:
                 live(record)
 

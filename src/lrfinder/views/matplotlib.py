@@ -1,7 +1,7 @@
 """Results as matplotlib figures. Nothing is shown; pyplot only creates new axes, so that a notebook displays them.
 
-Colors are four of Okabe and Ito's (Color Universal Design, 2008) that stand out from white and from black; a marker, a dash
-or a label always says the same. The color "ink" is that of the style's text.
+Colors and markers are those of the page, on white or on black as the style's text says; a marker, a dash or a label always
+says the same as a color. The color "ink" is that of the style's text.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from matplotlib import rc_context, rcParams
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, NullFormatter
 
 from lrfinder.views.describe import describe
+from lrfinder.views.describe.description import ON_BLACK, ON_WHITE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe import description as described
-    from lrfinder.views.describe.description import Axis, Color, Description, Look, Mark, Series
+    from lrfinder.views.describe.description import Axis, Color, Description, Look, Mark, Marker, Series
 
 Kind = Literal["png", "pdf", "svg"]
 WITHOUT_DATE: Mapping[Kind, Mapping[str, None]] = {"png": {}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
@@ -33,15 +35,20 @@ GAP_ACROSS, GAP_DOWN = 0.09, 0.12  # between two panels, in widths and heights o
 TITLE_LINE = 0.08  # height of a further line of a panel's title, in heights of a panel
 INSIDE: Mapping[str, Any] = {"loc": "best"}
 OUTSIDE: Mapping[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "frameon": False}
-PALETTE: Mapping[Color, str] = {"0": "#0072B2", "1": "#D55E00", "2": "#009E73", "3": "#CC79A7"}
-MARKERS = ("o", "D", "s", "^", "v", "P")
+TITLE: Mapping[str, Any] = {"fontsize": 16, "fontweight": "bold", "wrap": True}  # in points
+FEW_DECADES = 1e3  # between the ends of an axis, up to which 1, 2 and 5 of each are labeled
+HEIGHTS = (1.9, 1)  # of the main figure, and of the one below it
+WITH_SECOND_INCHES = (7.6, 6.6)
+MARKERS: Mapping[Marker, str] = {"circle": "o", "diamond": "D", "square": "s", "triangle": "v"}
 LINES, ENDS, MARKS = 3.0, 4.0, 5.0  # z-order
+ERROR_BAR: Mapping[str, Any] = {"fmt": "o", "capsize": 4, "markersize": 5, "elinewidth": 1.8, "zorder": MARKS + 1}
 
 
 def plot(result: Result, ax: Axes | None = None) -> Axes:
     """Draw a result of any kind on ``ax``, or on axes of a new figure; return the axes, show nothing.
 
-    The legend of many lines stands outside new axes, but inside ``ax``, whose surroundings belong to the caller.
+    The surroundings of ``ax`` belong to the caller: its legend lies inside, and the sweep that a search began with, which a
+    new figure shows below the probes, is left out.
     """
     return plot_description(describe(result), ax)
 
@@ -50,17 +57,17 @@ def plot_description(shown: Description, ax: Axes | None = None) -> Axes:
     """Draw a described result; see :func:`plot`."""
     drawn = _Picture(shown)
     if ax is not None:
-        return drawn.draw(ax, INSIDE)
+        return drawn.draw(ax)
     from matplotlib import pyplot as plt
 
-    return drawn.draw(plt.subplots(figsize=drawn.size, layout="constrained")[1], OUTSIDE)
+    return drawn.draw_new(plt.figure(figsize=drawn.size, layout="constrained"))
 
 
 def figure(result: Result) -> Figure:
     """Return the figure of a result, created without pyplot: no figure stays open and no display is needed."""
     drawn = _Picture(describe(result))
     created = Figure(figsize=drawn.size, layout="constrained")
-    drawn.draw(created.add_subplot(), OUTSIDE)
+    drawn.draw_new(created)
     return created
 
 
@@ -73,34 +80,58 @@ def picture(result: Result, kind: Kind) -> bytes:
 def png(drawn: described.Figure) -> bytes:
     """Return one figure as a PNG."""
     created = Figure(figsize=SIZE_INCHES, layout="constrained")
-    _draw_alone(drawn, drawn.title, created.add_subplot(), INSIDE)
+    ax = created.add_subplot()
+    _draw_figure(drawn, ax)
+    ax.set_title(drawn.title, **TITLE)
+    _draw_legend(ax, [ax], INSIDE)
     return _file(created, "png")
 
 
 class _Picture:
-    """The picture of a result: one figure, or several in panels."""
+    """The picture of a result: one figure, one with a second one below it, or several panels with the same axes."""
 
     def __init__(self, shown: Description) -> None:
         self.title, self.figures, self.columns = shown.title, shown.picture(), shown.columns
         self.rows = max(1, -(-len(self.figures) // self.columns))
+        self.in_panels = len(self.figures) != 1 and all(one.x == self.figures[0].x for one in self.figures)
 
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in inches."""
-        if len(self.figures) == 1:
-            return SIZE_INCHES
+        if not self.in_panels:
+            return SIZE_INCHES if len(self.figures) == 1 else WITH_SECOND_INCHES
         width, height = self.columns * PANEL_INCHES[0] + LEGEND_INCHES, self.rows * PANEL_INCHES[1] + TITLE_INCHES
         return max(SIZE_INCHES[0], width), max(SIZE_INCHES[1], height)
 
-    def draw(self, ax: Axes, legend: Mapping[str, Any]) -> Axes:
-        """Draw on ``ax``; panels lie within it, and it shows nothing else."""
-        if len(self.figures) == 1:
-            _draw_alone(self.figures[0], self.title, ax, legend if self.figures[0].by_group else INSIDE)
-            return ax
+    def draw_new(self, created: Figure) -> Axes:
+        """Draw on a new figure, and return the axes of the main figure."""
+        if self.in_panels:
+            return self._draw_panels(created.add_subplot(), OUTSIDE)
+        ax, *below = created.subplots(len(self.figures), height_ratios=HEIGHTS[: len(self.figures)], squeeze=False)[:, 0]
+        self._draw_main(ax, INSIDE if below else OUTSIDE)
+        for one, panel in zip(self.figures[1:], below, strict=True):
+            _draw_figure(one, panel)
+            panel.set_title(one.title, fontsize="medium")
+            _draw_legend(panel, [panel], {**INSIDE, "fontsize": "small"}, known=ax.get_legend_handles_labels()[1])
+        return ax
+
+    def draw(self, ax: Axes) -> Axes:
+        """Draw on ``ax``, which shows nothing else; panels lie within it."""
+        return self._draw_panels(ax, INSIDE) if self.in_panels else self._draw_main(ax, INSIDE)
+
+    def _draw_main(self, ax: Axes, legend: Mapping[str, Any]) -> Axes:
+        main = self.figures[0]
+        _draw_figure(main, ax)
+        ax.set_title(self.title, **TITLE)
+        place = {**(legend if main.by_group else INSIDE), "title": main.legend_title or None}
+        _draw_legend(ax, [ax], place, figures=[main])
+        return ax
+
+    def _draw_panels(self, ax: Axes, legend: Mapping[str, Any]) -> Axes:
         titles = [one.title.replace(", ", "\n") for one in self.figures]  # settings side by side are wider than a panel
         title_lines = 1 + max((title.count("\n") for title in titles), default=0)
         ax.set_axis_off()
-        ax.set_title(self.title, pad=12 * (1 + title_lines), wrap=True)
+        ax.set_title(self.title, pad=12 * (1 + title_lines), **TITLE)
         panels = self._panels(ax, GAP_DOWN + TITLE_LINE * (title_lines - 1))
         for place, (one, panel) in enumerate(zip(self.figures, panels, strict=True)):
             _draw_figure(one, panel)
@@ -108,7 +139,7 @@ class _Picture:
             left, bottom = place % self.columns == 0, place + self.columns >= len(panels)
             panel.tick_params(labelleft=left, labelbottom=bottom, which="both")
             panel.set(xlabel=one.x.label if bottom else "", ylabel=one.y.label if left else "")
-        _draw_legend(ax, panels, legend, bands=any("seeds" in one.layers for one in self.figures))
+        _draw_legend(ax, panels, legend, figures=self.figures)
         return ax
 
     def _panels(self, ax: Axes, gap_down: float) -> list[Axes]:
@@ -123,18 +154,22 @@ class _Picture:
         return panels
 
 
-def _draw_alone(drawn: described.Figure, title: str, ax: Axes, legend: Mapping[str, Any]) -> None:
-    _draw_figure(drawn, ax)
-    ax.set_title(title, wrap=True)
-    _draw_legend(ax, [ax], {**legend, "title": drawn.legend_title or None}, bands="seeds" in drawn.layers)
-
-
-def _draw_legend(ax: Axes, panels: Sequence[Axes], legend: Mapping[str, Any], *, bands: bool) -> None:
-    """Draw one legend for all panels, in which each label occurs once."""
+def _draw_legend(
+    ax: Axes,
+    panels: Sequence[Axes],
+    legend: Mapping[str, Any],
+    *,
+    figures: Sequence[described.Figure] = (),
+    known: Sequence[str] = (),
+) -> None:
+    """Draw one legend for all panels, in which each label occurs once, without those that are ``known`` from elsewhere."""
     handles: dict[str, Any] = {
-        label: handle for panel in panels for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        label: handle
+        for panel in panels
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)
+        if label not in known
     }
-    if bands:
+    if any("seeds" in one.layers for one in figures):
         handles["rate, mean over seeds"] = ax.plot([], [], "o", color="grey", markersize=5)[0]
         handles["lowest to highest seed"] = ax.fill_between([], [], color="grey", alpha=0.3)
     if handles:
@@ -150,17 +185,22 @@ def _file(created: Figure, kind: Kind) -> bytes:
 def _draw_figure(figure: described.Figure, ax: Axes) -> None:
     """Draw a figure without its legend; ``ax`` should show nothing else."""
     _scale(ax, figure.y)
-    ax.set(xlim=figure.x.limits, xscale=figure.x.scale, xlabel=figure.x.label, ylabel=figure.y.label)
+    ax.set(xscale=figure.x.scale, xlabel=figure.x.label, ylabel=figure.y.label)
+    ax.set_xlim(figure.x.limits)
+    if figure.x.scale == "log" and figure.x.limits[1] < FEW_DECADES * figure.x.limits[0]:
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     labels = {id(series): label.replace(": ", "\n") for label, series in figure.legend.items()}  # for a narrow legend
-    markers = iter(MARKERS * len(figure.series))
     for series in figure.series:
-        marker = next(markers) if series.layer == "ends" else "."
-        _draw_series(ax, series, marker, labels.get(id(series), ""))
+        _draw_series(ax, series, labels.get(id(series), ""))
     seeds = [series for series in figure.series if series.layer == "seeds"]
     for low, high in zip(seeds[::2], seeds[1::2], strict=True):
         ax.fill_between(low.x, low.y, high.y, color=_color(low.look.color), alpha=0.2, linewidth=0)
     for mark in figure.marks:
         _draw_mark(ax, mark)
+    if bars := next((mark.label for mark in figure.marks if mark.kind == "error"), ""):
+        ax.errorbar([], [], yerr=[], color=_color("ink"), label=bars, **ERROR_BAR)
     if not any(len(series.x) for series in figure.series):
         ax.text(0.5, 0.5, "no loss to draw", transform=ax.transAxes, ha="center", va="center", color=_color("ink"))
     ax.grid(visible=True, color=_color("ink"), alpha=0.12, linewidth=0.8)
@@ -183,16 +223,19 @@ def _scale(ax: Axes, axis: Axis) -> None:
     ax.set_ylim(axis.limits)
 
 
-def _draw_series(ax: Axes, series: Series, marker: str, label: str) -> None:
+def _draw_series(ax: Axes, series: Series, label: str) -> None:
     """Draw a line, points, or both; the wider a line, the higher it lies. Points with different markers need no dashes."""
     if series.layer == "seeds":
         return
     look = series.look
     line: dict[str, Any] = {"linestyle": _dash(look), "zorder": LINES + (-1 if series.layer == "raw" else look.width / 100)}
     if series.drawn != "line":
+        marker = "." if series.layer == "raw" else MARKERS[look.marker]
         line |= {"marker": marker, "markersize": look.size, "linestyle": "-" if series.drawn == "both" else "none"}
         line |= {"mew": 0} if series.layer == "raw" else {"zorder": ENDS}
-    ax.plot(series.x, series.y, color=_color(look.color), alpha=look.opacity, linewidth=look.width, label=label, **line)
+    ax.plot(
+        series.drawn_x, series.y, color=_color(look.color), alpha=look.opacity, linewidth=look.width, label=label, **line
+    )
 
 
 def _draw_mark(ax: Axes, mark: Mark) -> None:
@@ -208,8 +251,7 @@ def _draw_mark(ax: Axes, mark: Mark) -> None:
         case "place":
             ax.plot([mark.x], [mark.y], "o", markersize=look.size, zorder=ENDS, color=style["color"])
         case "error":
-            bar: dict[str, Any] = {"fmt": "o", "capsize": 4, "markersize": 5, "elinewidth": 1.8, "zorder": MARKS + 1}
-            ax.errorbar([mark.x], [mark.y], yerr=[mark.error], **bar, **style)
+            ax.errorbar([mark.x], [mark.y], yerr=[mark.error], color=style["color"], **ERROR_BAR)
 
 
 def _dash(look: Look) -> Any:
@@ -217,4 +259,6 @@ def _dash(look: Look) -> Any:
 
 
 def _color(color: Color) -> str:
-    return PALETTE.get(color) or rcParams["text.color"]
+    ink = rcParams["text.color"]
+    palette = ON_BLACK if sum(to_rgb(ink)) > 1.5 else ON_WHITE  # noqa: PLR2004  (light text is on a dark background)
+    return palette.get(color) or ink

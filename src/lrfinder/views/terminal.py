@@ -17,14 +17,14 @@ from lrfinder.views.describe import describe
 from lrfinder.views.text import number
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe import description
-    from lrfinder.views.describe.description import Axis, Figure, Series
+    from lrfinder.views.describe.description import Axis, Color, Figure, Marker, Series
 
     Cells = list[list[tuple[str, str]]]  # a character and its style, by row and column
 
@@ -32,17 +32,23 @@ BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode
 MIN_COLUMNS = 8  # fewer show nothing
 HEIGHT = 14  # lines of the plot
-LINE, RAW, SUGGESTED, CROSS = "cyan", "dim", "red", "bold"  # styles
+# styles; a terminal has names for the hues of the palette, and shades of its own for dark and light
+HUES: Mapping[Color, str] = {"ink": "", "0": "bright_blue", "1": "bright_red", "2": "green", "3": "magenta"}
+LINE, RAW, SUGGESTED, CROSS = HUES["0"], "dim", HUES["1"], "bold"
 SYMBOLS = {"rate": "▲", "band": "━━", "cross": "×"}  # noqa: RUF001  (a sign, not a letter)
-ASCII = str.maketrans("│└─┬┊▲━×⠒⠂", "|+-+:^=x*.")  # noqa: RUF001
+MARKERS: Mapping[Marker, str] = {"circle": "●", "diamond": "◆", "square": "■", "triangle": "▼"}
+SINGLE = "•"  # a loss of a coarse sweep, which the line passes through
+ASCII = str.maketrans("│└─┬┊▲━×⠒⠂●◆■▼•", "|+-+:^=x*.o%#vo")  # noqa: RUF001
+MOST_TICKS = 6  # of an axis without several powers of ten
 
 
 def terminal_view(result: Result) -> RenderableType:
     """Return a result of any kind as a figure of text, or as tables under its title."""
     shown = describe(result)
+    title: RenderableType = Text(shown.title, style="bold")
     if shown.sketch is not None:
-        return FigureView(replace(shown.sketch(), title=shown.title))
-    return Group(Text(shown.title, style="bold"), *map(table_view, shown.tables()))
+        title = FigureView(replace(shown.sketch(), title=shown.title))
+    return Group(title, *map(table_view, shown.printed()))
 
 
 def table_view(shown: description.Table) -> Table:
@@ -85,7 +91,7 @@ def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
         Text.assemble(blank + "└", *axis),
         Text(f"{blank} {rates}"),
         Text(f"{blank} {figure.x.label:^{columns}}".rstrip()),
-        *map(Text, _packed(_legend(figure), width)),
+        *(_colored(line, figure) for line in _packed(_legend(figure), width)),
     ]
 
 
@@ -93,7 +99,8 @@ def _loss_labels(figure: Figure) -> list[str]:
     """Return labels of the lines: both limits, the first loss, and the lowest smoothed loss."""
     bottom, top = figure.y.limits
     labels = [number(top), *[""] * (HEIGHT - 2), number(bottom)]
-    losses = [*figure.series[0].y[:1], *np.sort(figure.series[-1].y)[:1]]
+    shown = [series.y for series in figure.series if len(series.y)]
+    losses = [shown[0][0], shown[-1].min()] if shown else []
     for loss, row in zip(losses, _rows(figure.y, losses, HEIGHT), strict=True):
         if 0 <= row < HEIGHT:
             labels[row] = number(loss)
@@ -103,12 +110,15 @@ def _loss_labels(figure: Figure) -> list[str]:
 def _plot(figure: Figure, columns: int, *, ascii_only: bool) -> Cells:
     line, raw = np.zeros((2, HEIGHT * 4, columns * 2), dtype=np.bool_)
     for series in figure.series:
-        if series.drawn == "points":
+        if series.drawn == "points" and series.layer == "raw":
             _draw_points(raw, figure, series)
-        elif len(series.x):
+        elif series.drawn == "line" and len(series.x):
             _draw_line(line, figure, series)
     bits = np.dstack([_braille(line), _braille(raw)]).tolist()
     cells = [[_cell(*cell, ascii_only=ascii_only) for cell in row] for row in bits]
+    for series in figure.series:
+        if symbol := _symbol(figure, series):
+            _draw_symbols(cells, figure, series, symbol)
     for mark in figure.marks:
         column = _columns(figure.x, [mark.x], columns)[0]
         if mark.kind == "rate":
@@ -117,6 +127,23 @@ def _plot(figure: Figure, columns: int, *, ascii_only: bool) -> Cells:
         if mark.kind == "cross":
             cells[_rows(figure.y, [mark.y], HEIGHT)[0]][column] = (SYMBOLS["cross"], CROSS)
     return cells
+
+
+def _symbol(figure: Figure, series: Series) -> str:
+    """Return the character for each point of a series; empty for one that is drawn in dots."""
+    if series.layer == "ends":
+        return MARKERS[series.look.marker]
+    return SINGLE if series.layer == "raw" and "joined" in figure.layers else ""
+
+
+def _draw_symbols(cells: Cells, figure: Figure, series: Series, symbol: str) -> None:
+    """Draw each point that lies within the figure as a character, which moves right where another series has drawn one."""
+    columns, occupied = len(cells[0]), set(MARKERS.values()) - {symbol}
+    rows = _rows(figure.y, series.y, HEIGHT)
+    for row, column in zip(rows, _columns(figure.x, series.x, columns), strict=True):
+        if 0 <= row < HEIGHT:
+            free = (place for place in range(column, columns) if cells[row][place][0] not in occupied)
+            cells[row][next(free, column)] = (symbol, HUES[series.look.color])
 
 
 def _cell(line: int, raw: int, *, ascii_only: bool) -> tuple[str, str]:
@@ -182,19 +209,40 @@ def _rate_axis(figure: Figure, columns: int) -> tuple[list[tuple[str, str]], str
 
 
 def _ticks(axis: Axis) -> list[float]:
-    """Return the powers of ten on a logarithmic axis; both limits if there are fewer than two, or if it is linear."""
+    """Return powers of ten, or 1, 2 and 5 of each if they are few; round numbers on a linear axis; else both limits."""
     low, high = axis.limits
-    decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1) if axis.scale == "log" else range(0)
-    return [10.0**decade for decade in decades] if len(decades) > 1 else [low, high]
+    ticks = list[float]()
+    if axis.scale == "log":
+        decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+        few = high < 1000 * low
+        ticks = [float(f"{factor}e{decade}") for decade in decades for factor in ((1, 2, 5) if few else (1,))]
+    elif axis.scale == "linear":
+        unit = 10.0 ** math.floor(math.log10((high - low) / MOST_TICKS))
+        step = next(step for factor in (1, 2, 5, 10) if (step := factor * unit) * MOST_TICKS >= high - low)
+        ticks = [count * step for count in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    within = [tick for tick in ticks if low <= tick <= high]
+    return within if len(within) > 1 else [low, high]
 
 
 def _legend(figure: Figure) -> list[str]:
     if not any(len(series.x) for series in figure.series):
         return ["no loss to draw"]
-    lines = [f"⠒⠒ {series.name}" for series in figure.series if series.drawn != "points"]
-    points = [f"⠂ {series.name}" for series in figure.series if series.drawn == "points"]
+    lines = [f"⠒⠒ {series.name}" for series in figure.series if series.drawn == "line"]
+    symbols = [(series, _symbol(figure, series) or "⠂") for series in figure.series if series.drawn != "line"]
+    points = [f"{symbol} {series.name}" for series, symbol in symbols]
     marks = [f"{SYMBOLS[mark.kind]} {mark.label}" for mark in figure.marks if mark.kind in SYMBOLS and mark.label]
     return [*lines, *points, *marks]
+
+
+def _colored(line: str, figure: Figure) -> Text:
+    """Return a line of the legend in which each symbol has the color of its points."""
+    text = Text(line)
+    for series in figure.series:
+        if series.layer == "ends":
+            text.highlight_words([MARKERS[series.look.marker]], HUES[series.look.color])
+    text.highlight_words([SYMBOLS["rate"], SYMBOLS["band"]], SUGGESTED)
+    text.highlight_words(["⠒⠒"], LINE)
+    return text
 
 
 def _packed(entries: Iterable[str], width: int) -> list[str]:

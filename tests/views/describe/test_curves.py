@@ -11,8 +11,9 @@ from lrfinder.views.describe.curves import (
     loss_axis,
     loss_axis_around,
     rate_axis,
-    running_mean,
+    training_series,
 )
+from lrfinder.views.describe.description import Look
 
 
 @pytest.mark.parametrize(
@@ -56,13 +57,13 @@ def test_a_single_iteration_has_an_axis():
     assert iteration_axis(300).limits == (0.0, 299.0)
 
 
-def test_a_running_mean_of_a_straight_line_is_the_line():
-    line = np.arange(20.0)
-    assert np.allclose(running_mean(line, 5), line)
-
-
-def test_a_running_mean_of_huge_losses_does_not_overflow():
-    assert np.isfinite(running_mean(np.full(20, 1.7e308), 5)).all()
+@pytest.mark.parametrize("seed", range(5))
+def test_a_smoothed_training_does_not_kick_at_its_ends(seed):
+    losses = np.exp(np.random.default_rng(seed).normal(0, 0.5, 300))
+    line = np.log(training_series("", losses, Look())[1].y)
+    inside = np.abs(line[15:-15]).max()
+    assert np.abs(line[[0, -1]]).max() < 3 * inside
+    assert abs(line[-1] - line[-6]) < 0.3  # the last loss alone would move it by 0.5 on average
 
 
 def test_every_training_has_a_name_of_its_own_though_rates_repeat():

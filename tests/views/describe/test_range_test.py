@@ -6,7 +6,7 @@ from example_curves import LRS, swept, usual
 
 from lrfinder import RangeTest, Record, Settings, Stop
 from lrfinder.views.describe import describe, verdict
-from lrfinder.views.describe.range_test import other_rules_in_words, sweep_figure, sweep_lines, sweep_so_far
+from lrfinder.views.describe.range_test import other_rules_in_words, sweep_cells, sweep_figure, sweep_lines, sweep_so_far
 
 
 def test_the_verdict_is_one_paragraph_with_the_rate_its_interval_and_the_stop():
@@ -83,8 +83,28 @@ def test_an_explosion_at_the_end_leaves_the_line_before_it_where_it_was():
     lrs, losses = [*calm.lrs, calm.lrs[-1] * 1.15], [*calm.losses, 1e30]
     exploded = sweep_lines(swept(losses, lrs))
     smoothed = exploded.series[-1].y
-    assert smoothed.max() <= exploded.y.limits[1] * 1.5
+    assert smoothed.max() < 100
     assert np.allclose(smoothed[:-10], sweep_lines(calm).series[-1].y[: len(losses) - 10])
+
+
+@pytest.mark.parametrize("factor", [1.3, 2.0, 10.0])
+def test_the_line_of_a_coarse_sweep_passes_through_its_losses_and_says_so(factor):
+    lrs = 1e-6 * factor ** np.arange(25)
+    figure = sweep_lines(swept(2.3 - np.minimum(lrs, 1.0), lrs))
+    raw, line = figure.series
+    assert (line.layer, line.y.tolist()) == ("joined", raw.y.tolist())
+    assert "smooth" not in figure.words.replace("too far apart to smooth", "")
+
+
+def test_a_sweep_in_even_steps_lies_on_a_linear_axis_and_any_other_on_a_logarithmic_one():
+    assert sweep_lines(swept(np.linspace(2, 1, 30), np.linspace(0.01, 1.0, 30))).x.scales == ("linear", "log")
+    assert sweep_lines(usual()).x.scales == ("log", "linear")
+    assert sweep_lines(swept([2.0, 1.0, 2.0], [0.3, 0.2, 0.1])).x.scales == ("log", "linear")
+
+
+def test_the_lowest_loss_in_a_table_of_runs_is_at_the_rate_of_the_landmark():
+    sweep = usual(noise=0.1)
+    assert sweep_cells(sweep)[1] == f"{sweep.landmarks.lowest:.3g}"
 
 
 def test_rates_in_any_order_are_drawn_rising():

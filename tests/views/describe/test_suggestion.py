@@ -4,13 +4,14 @@ from io import StringIO
 
 import numpy as np
 import pytest
-from example_curves import LateFall, fallen, suggested
+from example_curves import LateFall, fallen, suggested, swept, usual
 from fake_learners import Bowl
 from rich.console import Console
 
 from lrfinder import LRFinder, Status, Stop, TrainingFacts
 from lrfinder.analysis.endings import search_score
 from lrfinder.views.describe import describe, verdict
+from lrfinder.views.describe.curves import MARGIN
 from lrfinder.views.describe.rate import NOTES, REFUSALS
 from lrfinder.views.describe.suggestion import lowest_probe, score, scores_by_length
 from lrfinder.views.report import report_page
@@ -50,17 +51,55 @@ def test_a_suggestion_of_the_curve_alone_says_that_there_was_no_probe():
 
 def test_the_page_has_a_figure_each_for_the_sweep_the_ends_and_the_losses_of_the_probes():
     titles = [figure.title for figure in describe(suggested()).figures()]
-    assert titles == ["The sweep", "The probes, for a training of 300 iterations", "The probes, iteration by iteration"]
+    assert titles == ["The probes, for a training of 300 iterations", "The sweep", "The probes, iteration by iteration"]
     assert len(describe(replace(suggested(), curve=None)).figures()) == 2
 
 
-def test_only_a_suggestion_without_probes_is_sketched_in_a_terminal():
-    assert describe(suggested()).sketch is None
+def test_a_terminal_sketches_the_probes_and_without_probes_the_sweep():
+    assert describe(suggested()).sketch().title == "The probes, for a training of 300 iterations"
     assert {mark.label for mark in describe(suggested(())).sketch().marks} >= {"suggested 0.03", "interval 0.02 to 0.1"}
 
 
+def test_the_axes_of_the_probes_fit_them_and_not_the_sweep():
+    figure = describe(suggested()).picture()[0]
+    ends = np.concatenate([series.y for series in figure.series])
+    assert figure.y.limits == pytest.approx((ends.min() / MARGIN, ends.max() * MARGIN))
+    assert figure.x.limits == pytest.approx((0.01 / MARGIN, 1.28 * MARGIN))
+
+
+def test_a_probe_that_ended_far_above_the_first_loss_does_not_stretch_the_axis():
+    probes = (fallen(0.01, 40, 1.2), fallen(0.02, 40, 1e12))
+    figure = describe(suggested(probes)).picture()[0]
+    assert figure.y.limits[1] < 10
+    assert [mark.x for mark in figure.marks if mark.kind == "cross"] == [0.02]
+
+
+def test_a_probe_that_another_covers_is_moved_aside_and_keeps_its_rate():
+    figure = describe(suggested((fallen(0.01, 40, 0.5), fallen(0.02, 40, 0.5), fallen(0.02, 100, 0.5)))).picture()[0]
+    short, long = figure.series
+    assert long.x.tolist() == [0.02]
+    assert long.drawn_x[0] > 0.02
+    assert short.drawn_x.tolist() == short.x.tolist()
+
+
+def test_each_length_has_a_marker_and_a_color_of_its_own():
+    looks = [series.look for series in describe(suggested()).picture()[0].series]
+    assert len({look.marker for look in looks}) == len({look.color for look in looks}) == 2
+
+
+def test_a_suggestion_without_curve_and_probes_still_has_a_picture():
+    assert suggested((), curve=swept([])).plot() is not None
+    assert replace(suggested(()), curve=None).plot().get_title() == "Learning rate 0.03 suggested for 300 iterations"
+
+
+def test_the_suggestion_of_a_range_test_draws_the_curve_that_it_came_from():
+    result = usual()
+    figure = describe(result.suggestion).picture()[0]
+    assert figure.series[0].y.tolist() == result.losses.tolist()
+
+
 def test_lines_next_to_the_suggested_rate_have_other_colors_than_it_has():
-    (figure,) = describe(suggested()).picture()
+    figure = describe(suggested()).picture()[0]
     (rate,) = [mark for mark in figure.marks if mark.kind == "rate"]
     assert rate.look.color not in {series.look.color for series in figure.series}
 
@@ -100,7 +139,7 @@ def test_notebook_and_page_mark_the_same_probe_lowest(late):
 def test_the_lowest_point_of_the_longest_probes_in_the_figures_is_the_same_probe(late):
     suggestion, lr = late
     description = describe(suggestion)
-    for figure in (description.picture()[0], description.figures()[1]):
+    for figure in (description.picture()[0], description.figures()[0]):
         ends = [series for series in figure.series if series.layer == "ends"][-1]
         assert ends.x[ends.y.argmin()] == lr
 

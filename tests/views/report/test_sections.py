@@ -23,7 +23,7 @@ def test_the_legend_of_a_single_group_lists_its_series_and_the_marks():
 
 
 def test_the_legend_of_several_groups_has_a_button_for_each_and_a_label_once():
-    figure = describe(suggested()).figures()[1]
+    figure = describe(suggested()).figures()[0]
     assert legend(figure) == [
         "after 40 iterations", "after 100 iterations", "suggested 0.03", "interval 0.02 to 0.1", "diverged",
     ]  # fmt: skip

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lrfinder.views.describe.description import Row, Series
 
 SHOWN_ITERATIONS = (0, 100, 200)
+ERROR = "± standard error of the\ndifference from the lowest"
 ENDED_ABOVE = "ended above where it began"
 
 
@@ -83,6 +84,7 @@ def describe_comparison(comparison: Comparison) -> Description:
         verdict=lambda: _verdict(comparison),
         figures=drawn,
         picture=drawn,
+        printed=lambda: [_table(comparison)],
         tables=lambda: [_table(comparison)],
         settings={"rates": ", ".join(map(number, comparison.lrs)), "iterations at each": comparison.iterations},
         summary=lambda _: _summary(comparison),
@@ -205,5 +207,5 @@ def _marks(training: Training, raw: Series, place: float, axis: Axis) -> list[Ma
         marks.append(Mark("cross", "", float(raw.x[-1]), loss, group=training.label, look=look))
     if above is not None and math.isfinite(above.standard_error) and low < training.final < high:
         error, look = above.standard_error, Look(raw.look.color)
-        marks.append(Mark("error", "", place, training.final, error=error, group=training.label, look=look))
+        marks.append(Mark("error", ERROR, place, training.final, error=error, group=training.label, look=look))
     return marks

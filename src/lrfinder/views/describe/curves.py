@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder.analysis.smoothing import local_lines
 from lrfinder.views.describe.description import SMALLEST, Axis, Limits, Look, Series
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ RATES = 1e-100, 1e100  # matplotlib cannot label a logarithmic axis that ends mu
 USUAL_RATES = 1e-6, 10.0
 USUAL_LOSSES = 0.1, 10.0
 DECADES_FOR_SYMLOG = 2  # a loss that falls through fewer before it turns negative is clearer on a linear axis
+EVEN = 1e-3  # part of a step by which even ones may differ
 MARGIN = 1.4  # factor between the outermost points and the ends of a logarithmic axis
 
 
@@ -35,6 +38,14 @@ def rate_axis(rates: Sequence[float] | NDArray[np.float64], margin: float = 1.0)
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else USUAL_RATES
     low, high = low / margin, high * margin
     return Axis("learning rate", (low, high) if low < high else (low / 2, low * 2), ("log", "linear"))
+
+
+def swept_axis(rates: NDArray[np.float64]) -> Axis:
+    """Return the axis of a sweep in the order of its rates: linear if they rise in even steps, as they then lie even."""
+    axis = rate_axis(rates)
+    steps = np.diff(rates)
+    even = len(steps) > 1 and float(steps.min()) > 0 and np.allclose(steps, steps[0], rtol=EVEN)
+    return replace(axis, scales=axis.scales[::-1]) if even else axis
 
 
 def loss_axis(losses: NDArray[np.float64]) -> Axis:
@@ -67,7 +78,8 @@ def loss_axis_around(losses: NDArray[np.float64]) -> Axis:
         return loss_axis_of(USUAL_LOSSES, "log")
     low, high = float(losses.min()), float(losses.max())
     if low > 0:
-        return loss_axis_of((low / MARGIN, high * MARGIN), "log")
+        low, high = _within(low / MARGIN), _within(high * MARGIN)
+        return loss_axis_of((low, high) if low < high else (low / 4, high * 4), "log")
     margin = (high - low or abs(high) or 1.0) / 10
     return loss_axis_of((low - margin, high + margin), "linear")
 
@@ -91,14 +103,32 @@ def _within(value: float) -> float:
     return min(max(value, -LARGEST), LARGEST)
 
 
-SMOOTHED_FRACTION = 20  # the running mean spans one twentieth of a training
+CLOSE, ASIDE = 0.02, 0.015  # parts of an axis: points that are closer cover one another; by how much one is moved
+
+
+def beside_each_other(series: Sequence[Series], x: Axis, y: Axis) -> list[Series]:
+    """Return the series with places to the right of their points where those of an earlier series would be covered."""
+    occupied: list[tuple[float, float]] = []
+    placed: list[Series] = []
+    for one in series:
+        across, up = x.position(one.x), y.position(one.y)
+        for at, height in enumerate(up.tolist()):
+            while any(abs(height - h) < CLOSE and abs(across[at] - a) < ASIDE for a, h in occupied):
+                across[at] += ASIDE
+        occupied += zip(across.tolist(), up.tolist(), strict=True)
+        moved = across != x.position(one.x)
+        placed.append(replace(one, places=np.where(moved, x.value(across), one.x)) if moved.any() else one)
+    return placed
+
+
+SMOOTHED_FRACTION = 20  # a training is smoothed over a twentieth of it
 
 
 def training_series(group: str, losses: NDArray[np.float64], look: Look) -> tuple[Series, Series]:
-    """Return the losses before the first that is not finite, and their running mean."""
+    """Return the losses before the first that is not finite, and a smoothed line through them."""
     finite = finite_beginning(losses)
     iterations = np.arange(len(finite), dtype=np.float64)
-    smoothed = running_mean(finite, max(1, len(losses) // SMOOTHED_FRACTION))
+    smoothed = local_lines(finite, len(losses) // SMOOTHED_FRACTION)
     return (
         Series("loss of a batch", group, "raw", "line", Look(look.color, width=0.7, opacity=0.25), iterations, finite),
         Series("smoothed", group, "smoothed", "line", look, iterations, smoothed),
@@ -109,15 +139,6 @@ def finite_beginning(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the losses before the first that is not finite."""
     broken = np.flatnonzero(~np.isfinite(losses))
     return losses[: int(broken[0])] if len(broken) else losses
-
-
-def running_mean(losses: NDArray[np.float64], window: int) -> NDArray[np.float64]:
-    """Return centered means over ``window`` losses, and over fewer toward both ends, so that no mean lags."""
-    last = len(losses) - 1
-    reaches = [min(window // 2, at, last - at) for at in range(len(losses))]
-    # divided before they are summed, since the sum of a diverging training may overflow
-    means = [(losses[at - reach : at + reach + 1] / (2 * reach + 1)).sum() for at, reach in enumerate(reaches)]
-    return np.array(means, dtype=np.float64)
 
 
 def curves_by_rate(name: str, trainings: Iterable[tuple[float, Sequence[float]]]) -> dict[str, Sequence[float]]:

@@ -18,9 +18,14 @@ Limits = tuple[float, float]
 Row = tuple[str, ...]
 Scale = Literal["log", "symlog", "linear"]
 Side = Literal["above", "below", "left", "right"]
-Color = Literal["ink", "0", "1", "2", "3"]  # "ink" is the color of text; a number stands for a color of the back end
+Color = Literal["ink", "0", "1", "2", "3"]  # "ink" is the color of text; a number stands for one of the palette
+Marker = Literal["circle", "diamond", "square", "triangle"]
 
 COLORS: tuple[Color, ...] = ("0", "1", "2", "3")
+MARKERS: tuple[Marker, ...] = ("circle", "diamond", "square", "triangle")
+# four hues of Okabe and Ito (Color Universal Design, 2008), darker on white and lighter on black
+ON_WHITE: Mapping[Color, str] = {"0": "#0072b2", "1": "#c04f00", "2": "#00795a", "3": "#a8497a"}
+ON_BLACK: Mapping[Color, str] = {"0": "#56b4e9", "1": "#f2924a", "2": "#2fc698", "3": "#e59cc0"}
 SOLID: tuple[float, ...] = ()
 DASHES = ((3.7, 1.6), (6.4, 1.6, 1.0, 1.6), (1.0, 1.65), (8.0, 2.0), (8.0, 2.0, 1.0, 2.0, 1.0, 2.0))  # in widths of the line
 PATTERNS = (SOLID, *DASHES[:4])  # five share no factor with three or four colors: at least 15 lines differ
@@ -31,7 +36,8 @@ SMALLEST = 1e-300  # below it, numbers are subnormal and logarithmic axes fail
 class Look:
     """The style of a line or of points; color is never the only difference between two.
 
-    ``dash`` holds the lengths of dashes and gaps in widths of the line, ``size`` the diameter of points.
+    ``dash`` holds the lengths of dashes and gaps in widths of the line, ``size`` the diameter of points, which have the
+    shape ``marker``.
     """
 
     color: Color = "ink"
@@ -39,6 +45,7 @@ class Look:
     width: float = 1.6
     opacity: float = 1.0
     size: float = 5.0
+    marker: Marker = "circle"
 
     @classmethod
     def of(cls, number: int, colors: Sequence[Color] = COLORS, width: float = 1.8) -> Look:
@@ -76,6 +83,12 @@ class Axis:
         start, end = self._scaled(np.array(self.limits))
         return (self._scaled(near) - start) / (end - start)
 
+    def value(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the values at positions of a logarithmic or linear axis: the inverse of :meth:`position`."""
+        start, end = self._scaled(np.array(self.limits))
+        scaled = start + positions * (end - start)
+        return 10**scaled if self.scale == "log" else scaled
+
     def clipped(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return values moved to the nearest limit if they lie outside; NaN and infinities at the upper one."""
         low, high = self.limits
@@ -94,17 +107,24 @@ class Series:
     """Points, a line, or both, in rising order of ``x``; all arrays have one length.
 
     A reader can hide a whole ``group`` (a run, a rate), or one ``layer`` of all groups. ``iterations`` are the iterations
-    of the points if ``x`` is something else. The two series of the layer ``"seeds"`` in a group bound a band.
+    of the points if ``x`` is something else. The two series of the layer ``"seeds"`` in a group bound a band. ``places`` are
+    where the points are drawn if some are moved aside, because others would cover them.
     """
 
     name: str
     group: str
-    layer: Literal["raw", "smoothed", "seeds", "ends"]
+    layer: Literal["raw", "smoothed", "joined", "seeds", "ends"]
     drawn: Literal["points", "line", "both"]
     look: Look
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     iterations: NDArray[np.int_] | None = None
+    places: NDArray[np.float64] | None = None
+
+    @property
+    def drawn_x(self) -> NDArray[np.float64]:
+        """The ``x`` that the points are drawn at."""
+        return self.x if self.places is None else self.places
 
 
 @dataclass(frozen=True)
@@ -182,9 +202,11 @@ class Description:
         title: the outcome in one line.
         verdict: one paragraph: what was tried, what the outcome is, and how far to trust it.
         figures: the figures of the page, the most important first.
-        picture: the figures that matplotlib draws in one picture.
-        columns: how many of these stand in one row.
-        sketch: the figure that a terminal draws in place of the tables, if any.
+        picture: the figures that matplotlib draws in one picture: panels with the same axes, or the main figure first and
+            those that lead to it.
+        columns: how many panels stand in one row.
+        sketch: the figure that a terminal draws, if any.
+        printed: the tables that a terminal prints.
         tables: the result in numbers.
         settings: the settings that the result was computed with, by the names that users know.
         summary: the row of a table of several runs, given the first suggestion among them: the rate, its interval, its ratio
@@ -201,6 +223,7 @@ class Description:
     picture: Callable[[], Sequence[Figure]]
     columns: int = 1
     sketch: Callable[[], Figure] | None = None
+    printed: Callable[[], Sequence[Table]]
     tables: Callable[[], Sequence[Table]]
     settings: Mapping[str, object]
     summary: Callable[[Suggestion | None], Row]

@@ -48,6 +48,7 @@ def describe_grid(grid: Grid) -> Description:
         figures=drawn,
         picture=drawn,
         columns=min(len(grid.axes[varied[-1]]), MOST_COLUMNS) if varied else 1,
+        printed=lambda: [_table(grid)],
         tables=lambda: [_table(grid)],
         settings={
             **{f"axis {name}": ", ".join(map(value_in_words, values)) for name, values in grid.axes.items()},

@@ -13,8 +13,8 @@ import numpy as np
 from lrfinder._results.records import Settings, Stop
 from lrfinder._results.results import RangeTest
 from lrfinder.analysis.rules import RULES, answers, half_edge
-from lrfinder.analysis.smoothing import smooth
-from lrfinder.views.describe.curves import loss_axis, rate_axis
+from lrfinder.analysis.smoothing import drawn_line, is_coarse
+from lrfinder.views.describe.curves import loss_axis, rate_axis, swept_axis
 from lrfinder.views.describe.description import Description, Figure, Look, Mark, Series, Table
 from lrfinder.views.describe.rate import listed, paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.text import counted, number
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Suggestion
     from lrfinder.views.describe.description import Side
 
-WORDS = "The loss of each batch while the learning rate rises, one iteration at each rate, and the smoothed loss."
+WORDS = "The loss of each batch while the learning rate rises, one iteration at each rate, {line}."
+SMOOTHED, JOINED = "and the smoothed loss", "joined by a line: the rates are too far apart to smooth"
 LANDMARKS = {"falls_from": "starts to fall", "steepest": "falls fastest", "lowest": "is lowest", "diverges": "diverges"}
 IN_THE_PAST = {"falls_from": "started to fall", "steepest": "fell fastest", "lowest": "was lowest", "diverges": "diverged"}
 FREE_SIDES: Mapping[str, Side] = {"falls_from": "above", "steepest": "right", "lowest": "below", "diverges": "left"}
@@ -43,6 +44,7 @@ def describe_range_test(result: RangeTest, rate: Suggestion | None = None) -> De
         figures=lambda: [_with_landmarks(drawn(), result)],
         picture=lambda: [drawn()],
         sketch=drawn,
+        printed=list,
         tables=lambda: _tables(result),
         settings=_settings(result.settings),
         summary=lambda first: (*rate_cells(rate, first), *sweep_cells(result)),
@@ -54,21 +56,27 @@ def describe_range_test(result: RangeTest, rate: Suggestion | None = None) -> De
 
 
 def sweep_lines(sweep: RangeTest) -> Figure:
-    """Return the losses of a sweep, by rising rate, and the smoothed curve, without any marks.
+    """Return the losses of a sweep, by rising rate, and the smoothed or joined curve, without any marks.
 
     A record that no logarithmic axis can show (a loss that is not finite, a rate of 0) is left out.
     """
     drawable = np.flatnonzero(np.isfinite(sweep.losses) & (sweep.lrs > 0))
     iterations = drawable[np.argsort(sweep.lrs[drawable], kind="stable")]  # rates= may come in any order
     lrs, losses, axis = sweep.lrs[iterations], sweep.losses[iterations], loss_axis(sweep.losses)
-    # clipped, since an explosion would lift the smoothed losses before it
-    smoothed = smooth(lrs, axis.clipped(losses)) if len(lrs) else losses
-    tried = sweep.lrs if (sweep.lrs > 0).any() else [sweep.settings.lr_start or 0, sweep.settings.lr_end or 0]
-    series = (
-        Series("loss of a batch", "sweep", "raw", "points", Look(opacity=0.55), lrs, losses, iterations),
-        Series("smoothed", "sweep", "smoothed", "line", Look("0", width=2.2), lrs, smoothed, iterations),
+    line, coarse = drawn_line(lrs, losses, axis.limits[1]), is_coarse(lrs)
+    look = Look(opacity=0.9, size=8) if coarse else Look(opacity=0.55)
+    through = (
+        ("joined, not smoothed", "joined", Look("0", width=1.4))
+        if coarse
+        else ("smoothed", "smoothed", Look("0", width=2.2))
     )
-    return Figure("The sweep", WORDS, rate_axis(tried), axis, series)
+    series = (
+        Series("loss of a batch", "sweep", "raw", "points", look, lrs, losses, iterations),
+        Series(through[0], "sweep", through[1], "line", through[2], lrs, line, iterations),
+    )
+    planned = [sweep.settings.lr_start or 0, sweep.settings.lr_end or 0]
+    x = swept_axis(sweep.lrs) if (sweep.lrs > 0).any() else rate_axis(planned)
+    return Figure("The sweep", WORDS.format(line=JOINED if coarse else SMOOTHED), x, axis, series)
 
 
 def sweep_figure(sweep: RangeTest, rate: Suggestion) -> Figure:
@@ -81,7 +89,7 @@ def sweep_figure(sweep: RangeTest, rate: Suggestion) -> Figure:
 
 
 def _with_landmarks(figure: Figure, sweep: RangeTest) -> Figure:
-    """Return the figure with the landmarks of its sweep, on the smoothed curve."""
+    """Return the figure with the landmarks of its sweep, on its line."""
     line, places = figure.series[-1], list(figure.marks)
     for name, label in LANDMARKS.items():
         if (lr := getattr(sweep.landmarks, name)) and len(line.x):
@@ -99,7 +107,7 @@ def sweep_so_far(records: Sequence[Record]) -> Figure:
     sweep = RangeTest(tuple(records[:rising]), Stop.LAST_RATE, Settings(None, None, None, len(records), 0.0, ""))
     lr, loss = records[-1] if records else (math.nan, math.nan)
     after = "" if rising > len(records) else f"after the sweep, {counted(len(records) - len(sweep))}: "
-    return replace(sweep_lines(sweep), title=f"{after}rate {lr:.3g}, loss {loss:.4g}")
+    return replace(sweep_lines(sweep), title=f"{after}rate {number(lr)}, loss {number(loss, digits=4)}")
 
 
 def sweep_cells(sweep: RangeTest | None) -> tuple[str, str, str]:
@@ -108,6 +116,8 @@ def sweep_cells(sweep: RangeTest | None) -> tuple[str, str, str]:
     if sweep is None or smoothed is None or not len(smoothed.x):
         return "-", "-", "-"
     lowest = int(smoothed.y.argmin())
+    if sweep.landmarks.lowest is not None:  # read from losses that are smoothed differently
+        lowest = int(np.abs(smoothed.x - sweep.landmarks.lowest).argmin())
     return f"{smoothed.y[lowest]:.4g}", f"{smoothed.x[lowest]:.3g}", number(sweep.landmarks.diverges, "not seen")
 
 

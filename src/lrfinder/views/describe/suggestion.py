@@ -4,35 +4,66 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lrfinder._results.records import Stop
 from lrfinder.analysis.endings import search_score
-from lrfinder.views.describe.curves import MARGIN, curves_by_rate, iteration_axis, loss_axis, rate_axis, training_series
-from lrfinder.views.describe.description import BESIDE_SUGGESTED, Axis, Description, Figure, Look, Mark, Series, Table
-from lrfinder.views.describe.range_test import describe_range_test, sweep_cells, sweep_lines
+from lrfinder.views.describe.curves import (
+    MARGIN,
+    USUAL_LOSSES,
+    beside_each_other,
+    curves_by_rate,
+    iteration_axis,
+    loss_axis,
+    loss_axis_around,
+    loss_axis_of,
+    rate_axis,
+    training_series,
+)
+from lrfinder.views.describe.description import (
+    BESIDE_SUGGESTED,
+    MARKERS,
+    Axis,
+    Description,
+    Figure,
+    Look,
+    Mark,
+    Series,
+    Table,
+)
+from lrfinder.views.describe.range_test import describe_range_test, sweep_cells
 from lrfinder.views.describe.rate import paragraph, rate_cells, rate_marks, rate_outcome, suggestion_in_words
 from lrfinder.views.text import counted, number, printable
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from lrfinder._results.records import Probe
     from lrfinder._results.results import Suggestion
     from lrfinder.views.describe.description import Row
-
-MARGIN_BELOW = 0.7  # of the lowest loss, down to which a logarithmic axis reaches
+ENDS = "loss, mean of last fifth"
 
 
 def describe_suggestion(suggestion: Suggestion) -> Description:
     """Return the description of a suggestion."""
     swept = None if suggestion.curve is None else describe_range_test(suggestion.curve, suggestion)
+
+    def deciding() -> list[Figure]:
+        return [_probes_figure(suggestion)] if suggestion.probes else []
+
+    def followed() -> list[Figure]:
+        return [_losses_figure(suggestion)] if suggestion.probes else []
+
     return Description(
         title=_title(suggestion),
         verdict=lambda: _verdict(suggestion),
-        figures=lambda: [*([] if swept is None else swept.figures()), *(_figures(suggestion) if suggestion.probes else [])],
-        picture=lambda: [_overview(suggestion)],
-        sketch=None if swept is None or suggestion.probes else swept.sketch,
+        figures=lambda: [*deciding(), *([] if swept is None else swept.figures()), *followed()],
+        picture=lambda: [*deciding(), *([] if swept is None else swept.picture())] or [_nothing(suggestion)],
+        sketch=partial(_probes_figure, suggestion) if suggestion.probes else None if swept is None else swept.sketch,
+        printed=lambda: [_table(suggestion)] if suggestion.probes else [],
         tables=lambda: [_table(suggestion)] if suggestion.probes else [],
         settings={
             "horizon, iterations": suggestion.horizon or "not given",
@@ -119,30 +150,30 @@ def _bounds(suggestion: Suggestion) -> str:
     return f"A cyclical schedule would move between {base} and {highest}; one cycle would reach up to {highest}."
 
 
-def _overview(suggestion: Suggestion) -> Figure:
-    """Return sweep, probes and interval over one axis of rates."""
-    rates, y, series = _rates(suggestion), _overview_axis(suggestion), _end_series(suggestion)
-    if suggestion.curve is not None:
-        raw, smoothed = sweep_lines(suggestion.curve).series
-        rates += suggestion.curve.lrs.tolist()
-        series[:0] = [
-            replace(raw, group="sweep, loss of a batch", look=Look(opacity=0.35, size=4)),
-            replace(smoothed, group="sweep, smoothed", look=Look(width=1.4, opacity=0.6)),
-        ]
-    words = "The sweep, and the ends of the probes, against the learning rate."
-    return Figure("The search", words, rate_axis(rates), y, series, [*_diverged(suggestion, y), *rate_marks(suggestion)])
+def _nothing(suggestion: Suggestion) -> Figure:
+    """Return the figure of a suggestion that keeps neither the sweep nor the probes that it came from."""
+    words = "The suggested rate; what it was read from was not kept."
+    return Figure(
+        "The rate",
+        words,
+        rate_axis(_rates(suggestion), MARGIN),
+        loss_axis_of(USUAL_LOSSES, "log"),
+        [],
+        rate_marks(suggestion),
+    )
 
 
-def _figures(suggestion: Suggestion) -> list[Figure]:
-    """Return the scores of the probes against their rates, and their losses by iteration."""
+def _probes_figure(suggestion: Suggestion) -> Figure:
+    """Return the scores of the probes against their rates: the figure that the rate was decided from."""
     words = (
         "The mean loss over the last fifth of short trainings, against their learning rate; all of them had the same start "
         "and the same batches."
     )
-    x, y = rate_axis(_rates(suggestion), MARGIN), _overview_axis(suggestion)
+    x, series = rate_axis(_rates(suggestion), MARGIN), _end_series(suggestion)
+    y = _ends_axis(suggestion, np.concatenate([np.empty(0), *(one.y for one in series)]))
     marks = [*rate_marks(suggestion), *_diverged(suggestion, y)]
     title = f"The probes, for a training of {_training(suggestion)}"
-    return [Figure(title, words, x, y, _end_series(suggestion), marks), _losses_figure(suggestion)]
+    return Figure(title, words, x, y, beside_each_other(series, x, y), marks)
 
 
 def _losses_figure(suggestion: Suggestion) -> Figure:
@@ -161,25 +192,24 @@ def _rates(suggestion: Suggestion) -> list[float]:
     return [*(probe.lr for probe in suggestion.probes), *interval]
 
 
-def _overview_axis(suggestion: Suggestion) -> Axis:
-    """Return one axis for the losses of the sweep and the ends of the probes, with space for a mark below the lowest."""
-    swept = np.array([]) if suggestion.curve is None else suggestion.curve.losses
-    ends = np.array([score(probe) for probe in suggestion.probes])
-    both = np.append(swept, ends)
-    positive = bool((both[np.isfinite(both)] > 0).all())
-    return loss_axis(np.concatenate([both, ends * MARGIN_BELOW if positive else ends]))
-
-
 def _end_series(suggestion: Suggestion) -> list[Series]:
     """Return the scores of the probes for each length; the longer, the larger are the points."""
     drawn = "both" if suggestion.is_constant else "points"  # else a line would pass by the rates that were trained longer
     series: list[Series] = []
     for row, (length, ends) in enumerate(scores_by_length(suggestion).items()):
         name = f"after {counted(length)}"
-        look = replace(Look.of(row, BESIDE_SUGGESTED, 1.6), size=5 + 1.5 * min(row, 3))
+        look = Look.of(row, BESIDE_SUGGESTED, 1.6)
+        look = replace(look, size=6 + 1.5 * min(row, 3), marker=MARKERS[row % len(MARKERS)])
         lrs, losses = np.array(ends, dtype=np.float64).reshape(-1, 2).T
         series.append(Series(name, name, "ends", drawn, look, lrs, losses))
     return series
+
+
+def _ends_axis(suggestion: Suggestion, ends: NDArray[np.float64]) -> Axis:
+    """Return an axis that fits the ends of the probes; those far above the loss before any update are left out."""
+    firsts = np.array([loss for probe in suggestion.probes for loss in probe.losses[:1]])
+    top = loss_axis(np.append(firsts, ends)).limits[1]
+    return replace(loss_axis_around(ends[ends <= top]), label=ENDS)
 
 
 def _diverged(suggestion: Suggestion, y: Axis) -> list[Mark]:

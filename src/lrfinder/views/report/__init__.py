@@ -24,7 +24,7 @@ from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError
 from lrfinder.views.describe import describe
 from lrfinder.views.html import escaped
-from lrfinder.views.report.sections import all_runs, facts, frame, one_run, overlay, section
+from lrfinder.views.report.sections import all_runs, contents, facts, frame, one_run, overlay, section
 from lrfinder.views.report.usage import versions
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Result
     from lrfinder.views.describe.description import Figure
 
+RESULTS_WITHOUT_CONTENTS = 3  # more get a table of contents
 DIGITS = 7  # of the numbers in figures
 SCRIPTS = ("uplot/uPlot.iife.min.js", "ticks.js", "marks.js", "table.js", "plot.js", "page.js")
 STYLES = ("uplot/uPlot.min.css", "page.css")
@@ -63,8 +64,11 @@ def report_page(runs: Mapping[str, Result]) -> str:
     alone = len(runs) == 1
     figures: list[Figure] = []
     body = [] if alone else [section("All runs", all_runs(described, _frames(overlay(runs, described), figures)))]
-    for title, run in zip(titles, described.values(), strict=True):
-        body.append(section("" if alone else title, one_run(run, _frames(run.figures(), figures))))
+    anchors = {f"run-{row}": title for row, title in enumerate(titles)}
+    if len(runs) > RESULTS_WITHOUT_CONTENTS:
+        body.insert(0, section("Contents", contents(anchors)))
+    for (anchor, title), run in zip(anchors.items(), described.values(), strict=True):
+        body.append(section("" if alone else title, one_run(run, _frames(run.figures(), figures)), anchor))
     scripts, styles = [_asset(name) for name in SCRIPTS], [_asset(name) for name in STYLES]
     return Template(_asset("page.html")).substitute(
         title=escaped(titles[0] if alone else " · ".join(runs)),

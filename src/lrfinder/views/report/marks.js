@@ -2,6 +2,7 @@
 // The marks of a figure, drawn on its canvas, whose pixels are devicePixelRatio times finer than those of the page.
 
 const FONT = "12px system-ui, sans-serif";
+const RING = 4.5;  // radius of a place, in pixels of the page
 
 /** A color of the style sheet, light or dark as the page is now: "ink", "card", or the number of a line. */
 function colorOf(name) {
@@ -12,7 +13,7 @@ function colorOf(name) {
 function drawMarks(plot, marks) {
   const { ctx, bbox } = plot;
   const margin = 8 * devicePixelRatio;
-  const labels = [];
+  const labels = marks.filter((mark) => mark.kind === "place").map((mark) => ringBox(plot, mark));
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left - margin, bbox.top - margin, bbox.width + 2 * margin, bbox.height + 2 * margin);
@@ -74,33 +75,85 @@ const DRAW = {
     ctx.fill();
   },
 
-  /** A ring, and its label on the side that the curve leaves free. */
-  place({ ctx, bbox, valToPos }, mark, labels) {
-    const [x, y] = [valToPos(mark.x, "x", true), valToPos(mark.y, "y", true)];
+  /** A ring and its label, if the ring is in view. */
+  place(plot, mark, labels) {
+    const { ctx, bbox } = plot;
+    const { x, y } = ringBox(plot, mark);
+    const slack = devicePixelRatio;
+    if (x < bbox.left - slack || x > bbox.left + bbox.width + slack || y < bbox.top - slack || y > bbox.top + bbox.height + slack) return;
     ctx.lineWidth = 2 * devicePixelRatio;
     ctx.strokeStyle = colorOf("ink");
     ctx.fillStyle = colorOf("card");
     ctx.beginPath();
-    ctx.arc(x, y, 4.5 * devicePixelRatio, 0, 2 * Math.PI);
+    ctx.arc(x, y, RING * devicePixelRatio, 0, 2 * Math.PI);
     ctx.fill();
     ctx.stroke();
     drawLabel(ctx, bbox, mark, x, y, labels);
   },
 };
 
-/** Leave out a label that would cover another: a narrow figure has no space for all, and the table of landmarks has them. */
+/** What a ring covers: its middle, and the box around it. */
+function ringBox({ valToPos }, mark) {
+  const [x, y, reach] = [valToPos(mark.x, "x", true), valToPos(mark.y, "y", true), (RING + 1) * devicePixelRatio];
+  return { x, y, left: x - reach, width: 2 * reach, top: y - reach, height: 2 * reach };
+}
+
+/** Draw a label where it covers no ring and no label, beside its ring if it can; a narrow figure has no space for all. */
 function drawLabel(ctx, bbox, mark, x, y, labels) {
   ctx.font = FONT.replace("12px", `${12 * devicePixelRatio}px`);
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  const [width, gap] = [ctx.measureText(mark.label).width, 9 * devicePixelRatio];
-  const [right, down] = { above: [-width / 2, -2 * gap], below: [-width / 2, 2 * gap], left: [-width - gap, 0], right: [gap, 0] }[mark.beside];
-  const left = Math.min(Math.max(x + right, bbox.left + 4), bbox.left + bbox.width - width - 4);
-  if (labels.some((other) => Math.abs(other.y - y - down) < 2 * gap && left < other.left + other.width && other.left < left + width)) return;
-  labels.push({ left, width, y: y + down });
-  ctx.lineWidth = 4 * devicePixelRatio;
-  ctx.strokeStyle = colorOf("card");
-  ctx.strokeText(mark.label, left, y + down);
-  ctx.fillStyle = colorOf("ink");
-  ctx.fillText(mark.label, left, y + down);
+  const [width, height, gap] = [ctx.measureText(mark.label).width, 14 * devicePixelRatio, 9 * devicePixelRatio];
+  const moves = { above: [-width / 2, -2 * gap], below: [-width / 2, 2 * gap], left: [-width - gap, 0], right: [gap, 0] };
+  const [low, high] = [bbox.left + 4, bbox.left + bbox.width - width - 4];
+  for (const side of [mark.beside, ...Object.keys(moves)]) {
+    const [right, down] = moves[side];
+    const left = Math.min(Math.max(x + right, low), high);
+    const box = { left, width, top: y + down - height / 2, height };
+    const outside = box.top < bbox.top || box.top + height > bbox.top + bbox.height;
+    if (outside || labels.some((other) => overlap(box, other))) continue;
+    labels.push(box);
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.strokeStyle = colorOf("card");
+    ctx.strokeText(mark.label, left, y + down);
+    ctx.fillStyle = colorOf("ink");
+    ctx.fillText(mark.label, left, y + down);
+    return;
+  }
+}
+
+function overlap(one, other) {
+  const across = one.left < other.left + other.width && other.left < one.left + one.width;
+  return across && one.top < other.top + other.height && other.top < one.top + one.height;
+}
+
+/** The points of series whose marker says which one it is. */
+function drawEnds(plot, series) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  for (const one of series) {
+    const radius = one.look.size * 0.67 * devicePixelRatio;
+    ctx.fillStyle = colorOf(one.look.color);
+    placesOf(one).forEach((x, at) => {
+      ctx.beginPath();
+      MARKERS[one.look.marker](ctx, plot.valToPos(x, "x", true), plot.valToPos(one.y[at], "y", true), radius);
+      ctx.fill();
+    });
+  }
+  ctx.restore();
+}
+
+const MARKERS = {
+  circle: (ctx, x, y, radius) => ctx.arc(x, y, radius, 0, 2 * Math.PI),
+  diamond: (ctx, x, y, radius) => polygon(ctx, x, y, [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]], radius),
+  square: (ctx, x, y, radius) => polygon(ctx, x, y, [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]], radius),
+  triangle: (ctx, x, y, radius) => polygon(ctx, x, y, [[-1.1, -0.9], [1.1, -0.9], [0, 1.1]], radius),
+};
+
+function polygon(ctx, x, y, corners, radius) {
+  corners.forEach(([right, down]) => ctx.lineTo(x + right * radius, y + down * radius));
+  ctx.closePath();
 }

@@ -6,7 +6,14 @@ const DEEPEST = 1e-5;  // part of the whole width, below which zooming ends: flo
 const ROUNDING = 1e-9;  // part of the width, by which limits move when they are spaced and back
 const EMPTY = { group: "", layer: "", drawn: "line", look: { color: "ink", dash: [] }, x: [], y: [] };  // uPlot needs a series
 const PIXELS_PER_POINT = 4 / 3;  // CSS pixels
+const NARROW = 480;  // pixels of a figure on a phone
+const ASIDE = 12;  // pixels between a point and the text about it
 const LEAP = 0.1;  // part of a line that Page Up and Page Down go
+
+/** Where the points of a series are drawn: some are moved aside, because others would cover them. */
+function placesOf(series) {
+  return series.places ?? series.x;
+}
 
 class Plot {
   constructor(root, figure) {
@@ -14,7 +21,6 @@ class Plot {
     this.figure = figure;
     this.board = root.querySelector(".plot");
     this.output = root.querySelector("output");
-    this.hint = this.output.textContent;
     this.scales = { x: figure.x.scales[0], y: figure.y.scales[0] };
     this.hidden = new Set();  // groups and layers
     this.limits = { x: figure.x.limits, y: figure.y.limits };
@@ -41,7 +47,7 @@ class Plot {
 
   press(button) {
     const { zoom, scale, group, layer } = button.dataset;
-    if (zoom) return zoom === "whole" ? this.whole() : this.zoom(Number(zoom));
+    if (zoom) return zoom === "reset" ? this.whole() : this.zoom(Number(zoom));
     const pressed = button.getAttribute("aria-pressed") !== "true";
     button.setAttribute("aria-pressed", String(pressed));
     if (scale) {
@@ -161,7 +167,8 @@ class Plot {
     let nearest = null;
     let shortest = Infinity;
     for (const number of this.shown()) {
-      const { x, y } = this.series[number];
+      const { y } = this.series[number];
+      const x = placesOf(this.series[number]);
       for (let at = 0; at < x.length; at++) {
         const distance = (this.uplot.valToPos(x[at], "x") - left) ** 2 + (this.uplot.valToPos(y[at], "y") - top) ** 2;
         if (distance < shortest) [nearest, shortest] = [{ series: number, at }, distance];
@@ -184,15 +191,16 @@ class Plot {
 
   forget() {
     this.point = null;
-    this.output.textContent = this.hint;
-    this.board.setAttribute("aria-valuetext", this.hint);
+    this.output.textContent = "";
+    this.board.removeAttribute("aria-valuetext");
+    this.placeDot();
   }
 
   words(series, at) {
     const several = new Set(this.series.map((one) => one.group)).size > 1;
     const name = several && series.name !== series.group ? `${series.group}, ${series.name}` : series.name;
     const iteration = series.iterations ? [`iteration ${series.iterations[at]}`] : [];
-    const values = [`${this.figure.x.label} ${digits(series.x[at])}`, `${this.figure.y.label} ${digits(series.y[at])}`];
+    const values = [`${this.figure.x.label} ${reading(series.x[at])}`, `${this.figure.y.label.split(",")[0]} ${reading(series.y[at])}`];
     return `${name}: ${[...iteration, ...values].join(", ")}`;
   }
 
@@ -213,15 +221,26 @@ class Plot {
   }
 
   placeDot() {
-    this.dot.hidden = !this.point;
+    this.dot.hidden = this.output.hidden = !this.point;
     if (!this.point) return;
     const series = this.series[this.point.series];
     const { over } = this.uplot;
-    const left = this.uplot.valToPos(series.x[this.point.at], "x");
+    const left = this.uplot.valToPos(placesOf(series)[this.point.at], "x");
     const top = Math.min(Math.max(this.uplot.valToPos(series.y[this.point.at], "y"), 0), over.clientHeight);
-    this.dot.hidden = !(left >= -1 && left <= over.clientWidth + 1);
+    this.dot.hidden = this.output.hidden = !(left >= -1 && left <= over.clientWidth + 1);
     this.dot.style.left = `${left}px`;
     this.dot.style.top = `${top}px`;
+    this.placeOutput(left, top);
+  }
+
+  /** The text stands beside its point, on the side with more space, and within the figure. */
+  placeOutput(left, top) {
+    const { over } = this.uplot;
+    const { offsetWidth: width, offsetHeight: height } = this.output;
+    const beside = left < over.clientWidth / 2 ? left + ASIDE : left - ASIDE - width;
+    const above = top > height + ASIDE ? top - ASIDE - height : top + ASIDE;
+    this.output.style.left = `${Math.min(Math.max(beside, 0), Math.max(0, over.clientWidth - width))}px`;
+    this.output.style.top = `${above}px`;
   }
 
   // --- drawing
@@ -237,9 +256,9 @@ class Plot {
 
   draw() {
     this.uplot?.destroy();
-    const data = [null, ...this.lines.map((series) => [series.x, series.y])];
+    const data = [null, ...this.lines.map((series) => [placesOf(series), series.y])];
     this.uplot = new uPlot(this.options(), data, this.board);
-    this.uplot.over.append(this.dot);
+    this.uplot.over.append(this.dot, this.output);
     this.uplot.over.addEventListener("dblclick", () => this.whole());
     this.placeDot();
   }
@@ -256,7 +275,7 @@ class Plot {
       series: [null, ...this.lines.map((series) => this.line(series))],
       hooks: {
         drawAxes: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind === "band"))],
-        draw: [(u) => drawMarks(u, this.marks().filter((mark) => mark.kind !== "band"))],
+        draw: [(u) => drawEnds(u, this.series.filter((one) => one.layer === "ends" && this.visible(one))), (u) => drawMarks(u, this.marks().filter((mark) => mark.kind !== "band"))],
         setCursor: [() => this.uplot && this.hover()],
         setSelect: [() => this.select()],
       },
@@ -280,11 +299,11 @@ class Plot {
       labelSize: 22,
       labelFont: FONT,
       font: FONT,
-      size: across ? 34 : 62,
+      size: across ? 34 : this.board.clientWidth < NARROW ? 50 : 62,
       stroke: colorOf("soft"),
       grid: line,
       ticks: { ...line, size: 5 },
-      splits: (u, _, low, high) => ticksOf(axis, this.scales[which], low, high, across ? u.width / 80 : u.height / 45),
+      splits: (u, _, low, high) => ticksOf(axis, this.scales[which], low, high, across ? u.width / 65 : u.height / 45),
       filter: (_, splits) => splits,
       values: (_, splits) => splits.map(short),
     };
@@ -293,7 +312,7 @@ class Plot {
   line(series) {
     const opacity = Math.round(series.look.opacity * 255).toString(16).padStart(2, "0");
     const color = `${colorOf(series.look.color)}${opacity}`;
-    const dotted = series.drawn !== "line" || series.x.length === 1;
+    const dotted = series.layer !== "ends" && (series.drawn !== "line" || series.x.length === 1);
     const size = series.layer !== "raw" ? series.look.size * PIXELS_PER_POINT : series.x.length > 1000 ? 3 : series.look.size;
     return {
       show: this.visible(series),

@@ -13,6 +13,7 @@ import numpy as np
 from lrfinder._results.results import Comparison
 from lrfinder.views.describe.comparison import comparison_axis
 from lrfinder.views.describe.curves import MARGIN, common_loss_axis, loss_axis_around, rate_axis
+from lrfinder.views.describe.description import MARKERS as MARKER_NAMES
 from lrfinder.views.describe.description import Figure, Look, Mark, Series, Table
 from lrfinder.views.describe.range_test import sweep_lines
 from lrfinder.views.html import escaped, tables
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lrfinder._results.results import Result, Suggestion
-    from lrfinder.views.describe.description import Description
+    from lrfinder.views.describe.description import Description, Marker
 
 HINT = "Point at the figure, or step through its points with the arrow keys."
 HEADER = ("run", "rate", "interval", "ratio to the first", "lowest loss", "at rate", "diverges at")
-LAYERS = {"raw": "single batches", "smoothed": "smoothed", "seeds": "lowest and highest seed"}
+LAYERS = {"raw": "single batches", "smoothed": "smoothed", "joined": "joined", "seeds": "lowest and highest seed"}
+MARKERS: Mapping[Marker, str] = {
+    "circle": '<circle cx="17" cy="7" r="4" fill="currentColor"/>',
+    "diamond": '<path d="M17 1l6 6-6 6-6-6z" fill="currentColor"/>',
+    "square": '<path d="M13 3h8v8h-8z" fill="currentColor"/>',
+    "triangle": '<path d="M12 3h10l-5 9z" fill="currentColor"/>',
+}
 
 
 def one_run(run: Description, frames: Sequence[str]) -> str:
@@ -43,10 +50,17 @@ def all_runs(runs: Mapping[str, Description], frames: Sequence[str]) -> str:
     return "\n".join([*frames, f"<h3>How they differ</h3>{differ}"])
 
 
-def section(title: str, content: str) -> str:
-    """Return a section of the page; without a title it continues the one before."""
+def section(title: str, content: str, anchor: str = "") -> str:
+    """Return a section of the page, which links find by its anchor; without a title it continues the one before."""
     heading = f"<h2>{escaped(title)}</h2>\n" if title else ""
-    return f"<section>\n{heading}{content}\n</section>"
+    identity = f' id="{anchor}"' if anchor else ""
+    return f"<section{identity}>\n{heading}{content}\n</section>"
+
+
+def contents(titles: Mapping[str, str]) -> str:
+    """Return a list of links to sections, whose titles are given by their anchors."""
+    links = (f'<li><a href="#{anchor}">{escaped(title)}</a></li>' for anchor, title in titles.items())
+    return f'<nav aria-label="Contents"><ol>{"".join(links)}</ol></nav>'
 
 
 def facts(named: Mapping[str, object]) -> str:
@@ -93,7 +107,8 @@ def frame(figure: Figure, number: int) -> str:
 <div class="tools" role="group" aria-label="View of: {name}">{_tools(figure)}</div>
 <div class="plot" tabindex="0" role="slider" aria-label="Points of: {name}" aria-describedby="words-{number}"
  aria-valuenow="0" aria-valuetext="{HINT}"></div>
-<output aria-hidden="true">{HINT}</output>
+<p class="hint">{HINT}</p>
+<output aria-hidden="true"></output>
 <ul class="legend">{_legend(figure)}</ul>
 <details class="points"><summary>The points as a table</summary></details>
 </figure>"""
@@ -105,9 +120,11 @@ def _tools(figure: Figure) -> str:
     for which, axis in (("x", figure.x), ("y", figure.y)):
         if len(axis.scales) > 1:
             pressed = "false" if axis.scale == "linear" else "true"
-            buttons.append(_button(f'data-scale="{which}" aria-pressed="{pressed}"', f"logarithmic {axis.label}"))
+            buttons.append(
+                _button(f'data-scale="{which}" aria-pressed="{pressed}"', f"logarithmic {axis.label.partition(',')[0]}")
+            )
     zoom_in, zoom_out = 'data-zoom="2" aria-label="Zoom in"', 'data-zoom="0.5" aria-label="Zoom out"'
-    zooms = _button(zoom_in, "+") + _button(zoom_out, "\N{MINUS SIGN}") + _button('data-zoom="whole"', "whole")
+    zooms = _button(zoom_in, "+") + _button(zoom_out, "\N{MINUS SIGN}") + _button('data-zoom="reset"', "Reset zoom")
     return f'{"".join(buttons)}<span class="gap"></span>{zooms}'
 
 
@@ -123,7 +140,10 @@ def _legend(figure: Figure) -> str:
         button = _button(f'data-group="{escaped(label)}" aria-pressed="true"', label, swatch)
         entries.append(button if figure.by_group else swatch + escaped(label))
     marks = {mark.label: mark for mark in figure.marks if mark.label and mark.kind != "place"}
-    entries += [_swatch(mark.look, mark.kind) + escaped(label) for label, mark in marks.items()]
+    looks = {
+        label: Look() if mark.kind == "error" else mark.look for label, mark in marks.items()
+    }  # a bar has its line's color
+    entries += [_swatch(looks[label], mark.kind) + escaped(label) for label, mark in marks.items()]
     return "".join(f"<li>{entry}</li>" for entry in entries)
 
 
@@ -131,13 +151,14 @@ def _swatch(look: Look, what: str) -> str:
     """Return a small drawing of a mark of the kind ``what``, or of a series that is drawn like that."""
     dash = f' stroke-dasharray="{" ".join(f"{length * look.width:.3g}" for length in look.dash)}"' if look.dash else ""
     line = f'<path d="M0 7h34" stroke-width="{look.width:g}"{dash}/>'
-    point = '<circle cx="17" cy="7" r="3" fill="currentColor"/>'
+    point = MARKERS[look.marker]
     shapes = {
         "line": line,
         "points": point,
         "both": line + point,
         "rate": line,
         "band": '<rect x="2" width="30" height="14" fill="currentColor" fill-opacity=".22" stroke="none"/>',
+        "error": '<path d="M17 1v12M13 1h8M13 13h8"/><circle cx="17" cy="7" r="3" fill="currentColor"/>',
         "cross": '<path d="M12 2l10 10M22 2l-10 10" stroke-width="2.4"/>',
     }
     color = look.color if look.color == "ink" else f"c{look.color}"
@@ -180,7 +201,8 @@ def _ends(comparisons: Mapping[str, Comparison]) -> Figure:
     for row, (name, comparison) in enumerate(comparisons.items()):
         final = comparison.final()
         shown = np.flatnonzero(np.isfinite(final) & (comparison.lrs > 0))
-        rising, look = shown[np.argsort(comparison.lrs[shown], kind="stable")], replace(Look.of(row), size=6)
+        rising = shown[np.argsort(comparison.lrs[shown], kind="stable")]
+        look = replace(Look.of(row), size=6, marker=MARKER_NAMES[row % len(MARKER_NAMES)])
         series.append(Series(name, name, "ends", "both", look, comparison.lrs[rising], final[rising]))
     top = common_loss_axis([comparison_axis(comparison) for comparison in comparisons.values()]).limits[1]
     x = rate_axis(np.concatenate([one.x for one in series]), MARGIN)

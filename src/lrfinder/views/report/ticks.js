@@ -55,6 +55,11 @@ function ticksOf(axis, scale, low, high, most) {
   return scale === "symlog" ? symlogTicks(low, high, most, axis.linear_below) : evenTicks(low, high, most);
 }
 
+/** A number to read beside a point. */
+function reading(value) {
+  return digits(Number(value.toPrecision(4)));
+}
+
 /** A number with all its digits in the page. */
 function digits(value) {
   return String(value).replace("e+", "e");
