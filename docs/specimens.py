@@ -158,6 +158,7 @@ def photograph(names: list[str], folder: Path) -> None:
                 page.goto((folder / f"{name}.html").resolve().as_uri())
                 for width in WIDTHS:
                     page.set_viewport_size({"width": width, "height": 900})
+                    page.wait_for_timeout(500)  # until the figures have their new width
                     page.screenshot(path=folder / f"{name}-{width}.png", full_page=True)
                 page.set_viewport_size({"width": WIDTHS[0], "height": 900})
                 page.pdf(path=folder / f"{name}.pdf", format="A4")

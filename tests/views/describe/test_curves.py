@@ -12,6 +12,7 @@ from lrfinder.views.describe.curves import (
     loss_axis_around,
     rate_axis,
     training_series,
+    trainings_axis,
 )
 from lrfinder.views.describe.description import Look
 
@@ -69,3 +70,11 @@ def test_a_smoothed_training_does_not_kick_at_its_ends(seed):
 def test_every_training_has_a_name_of_its_own_though_rates_repeat():
     names = list(curves_by_rate("loss", [(rate, [1.0]) for rate in (0.1, 0.2, 0.1, 0.1)]))
     assert names == ["loss_at_0.1", "loss_at_0.2", "loss_at_0.1_again_1", "loss_at_0.1_again_2"]
+
+
+def test_an_axis_of_trainings_ends_little_above_their_lines_and_at_most_where_it_would_for_a_diverging_one():
+    calm = np.geomspace(2.8, 1.3, 100)
+    axis = trainings_axis(calm, [training_series("", calm, Look())[1]])
+    assert axis.limits[1] == pytest.approx(2.8 * MARGIN, rel=0.02)
+    wild = np.geomspace(2.8, 1e9, 100)
+    assert trainings_axis(wild, [training_series("", wild, Look())[1]]) == loss_axis(wild)

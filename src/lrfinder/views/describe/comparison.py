@@ -11,7 +11,7 @@ import numpy as np
 
 from lrfinder._results.records import Order, Stop
 from lrfinder.analysis.endings import comparison_window, ended_above_first_loss
-from lrfinder.views.describe.curves import curves_by_rate, finite_beginning, iteration_axis, loss_axis, training_series
+from lrfinder.views.describe.curves import curves_by_rate, finite_beginning, iteration_axis, training_series, trainings_axis
 from lrfinder.views.describe.description import COLORS, DASHES, Axis, Description, Figure, Look, Mark, Table
 from lrfinder.views.describe.rate import listed, paragraph
 from lrfinder.views.text import counted, number
@@ -108,7 +108,9 @@ def trainings(comparison: Comparison) -> tuple[Training, ...]:
 
 def comparison_axis(comparison: Comparison) -> Axis:
     """Return one loss axis for all trainings: they share the first loss, and the axis holds the lowest of all."""
-    return loss_axis(comparison.losses.T.ravel())  # by iteration, so that the first is the loss before any update
+    lines = [training_series("", losses, Look())[1] for losses in comparison.losses]
+    by_iteration = comparison.losses.T.ravel()  # the first is the loss before any update
+    return trainings_axis(by_iteration, lines)
 
 
 def _ended(losses: NDArray[np.float64], stop: Stop) -> str:

@@ -135,6 +135,15 @@ def training_series(group: str, losses: NDArray[np.float64], look: Look) -> tupl
     )
 
 
+def trainings_axis(by_iteration: NDArray[np.float64], lines: Iterable[Series]) -> Axis:
+    """Return an axis for trainings, given all losses in order, that ends little above their highest line."""
+    axis = loss_axis(by_iteration)
+    low, top = axis.limits
+    highest = max((float(line.y.max()) for line in lines if len(line.y)), default=top)
+    above = highest * MARGIN if axis.scale == "log" else highest + (highest - low) / 10
+    return replace(axis, limits=(low, above)) if low < above < top else axis
+
+
 def finite_beginning(losses: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the losses before the first that is not finite."""
     broken = np.flatnonzero(~np.isfinite(losses))

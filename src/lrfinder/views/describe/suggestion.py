@@ -22,6 +22,7 @@ from lrfinder.views.describe.curves import (
     loss_axis_of,
     rate_axis,
     training_series,
+    trainings_axis,
 )
 from lrfinder.views.describe.description import (
     BESIDE_SUGGESTED,
@@ -183,7 +184,7 @@ def _losses_figure(suggestion: Suggestion) -> Figure:
     names = [number(probe.lr) for probe in suggestion.probes]
     series = [one for row in range(len(names)) for one in training_series(names[row], losses[row], Look.of(row))]
     words = "The loss of each probe, iteration by iteration; the better ones were trained longer."
-    y = loss_axis(np.array(by_iteration, dtype=np.float64))
+    y = trainings_axis(np.array(by_iteration, dtype=np.float64), series[1::2])
     return Figure("The probes, iteration by iteration", words, iteration_axis(longest), y, series)
 
 
