@@ -62,12 +62,73 @@ class Ensemble(Critic):
         return (-5.0 + 0.1 * math.sin(k)) * (1 + x)
 
 
-@pytest.mark.parametrize("critic", [Critic, Softened, Ensemble])
+class Dying(Critic):
+    """Learns nothing more above a rate, as units that are never active again."""
+
+    def step(self, x, lr):
+        return x + lr if lr < 3.0 else x
+
+
+class Exploding(Critic):
+    """Its loss rises at high rates, as that of an unstable network."""
+
+    def step(self, x, lr):
+        return x + lr * (1 if lr < 0.5 else -1)
+
+
+class Damped(Critic):
+    """Falls with a low power of the rate, as with a gradient that is clipped and a decay of the weights."""
+
+    def step(self, x, lr):
+        return x + lr**0.35 if lr > 1e-4 else x
+
+
+@pytest.mark.parametrize("critic", [Critic, Softened, Ensemble, Dying, Exploding, Damped])
 def test_a_loss_that_falls_without_end_has_no_rate(critic):
     suggestion = LRFinder(critic()).suggest()
     assert suggestion.status == "the loss falls without end"
     assert suggestion.lr is None
     assert "without end" in suggestion.explain()
+
+
+@pytest.mark.parametrize("critic", [Critic, Softened, Ensemble])
+def test_a_curve_of_a_loss_that_falls_without_end_has_no_rate(critic):
+    suggestion = LRFinder(critic()).suggest(max_iterations=150)
+    assert (suggestion.status, suggestion.lr) == ("the loss falls without end", None)
+
+
+class Negative(Critic):
+    """A reward that approaches its highest value, from nearly none."""
+
+    def loss(self, x, k):
+        return 1e-3 * math.sin(k) - 1 + math.exp(-x)
+
+    def step(self, x, lr):
+        return x + lr if lr < 1.0 else x - lr
+
+
+class Drift(Negative):
+    """A critic with a penalty on its outputs."""
+
+    def loss(self, x, k):
+        return 1e-3 * math.sin(k) - x + 0.05 * x * x
+
+    def step(self, x, lr):
+        return x + lr * (1 - 0.1 * x)
+
+
+class Likelihood(Negative):
+    """The deviation of a normal likelihood falls, ever more slowly: the loss has no floor, but a best rate."""
+
+    def loss(self, x, k):
+        return 0.1 * math.sin(k) - math.log1p(abs(x))
+
+
+@pytest.mark.parametrize("max_iterations", [150, 650])
+@pytest.mark.parametrize("bounded", [Negative, Drift, Likelihood])
+def test_a_negative_loss_far_below_its_untrained_size_has_a_rate(bounded, max_iterations):
+    suggestion = LRFinder(bounded()).suggest(max_iterations=max_iterations)
+    assert suggestion.status == "ok"
 
 
 class Flat(Bowl):

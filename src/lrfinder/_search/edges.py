@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lrfinder._results.records import DIVERGENCE, Status, Stop
-from lrfinder.analysis.endings import batch_not_finite, search_score
+from lrfinder.analysis.endings import batch_not_finite, search_score, search_window
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from lrfinder._results.records import Probe
     from lrfinder._results.results import RangeTest, Suggestion
@@ -28,7 +30,16 @@ EDGE_OCTAVES = 2.0  # from the edge, within which no higher probe can follow
 NAN_OCTAVES = 1.0  # between rates that become NaN at one batch, from which the batch is the reason
 LOWER_FACTOR = 1000.0  # of the lowest rate, if the loss rises there already
 ENDLESS_FALL_TIMES = 10.0  # the size of the untrained loss, beyond which a fall may have no end
+FAR_FALL_TIMES, ANY_FALL_TIMES = (
+    100.0,
+    1e12,
+)  # beyond the first, time alone shows it; no fall with an end is beyond the second
+LATE_OCTAVES = 3.0  # of a sweep, at its end
 ENDLESS_FALL_PER_OCTAVE = math.sqrt(2)  # factor of the fall from rate to rate, from which no end of it is in sight
+ENDLESS_POWER, ENDLESS_POWER_OF_FAR_FALL = (
+    0.3,
+    0.5,
+)  # of time, with which the fall of the lowest probe still grows at its end
 
 
 def limits(curve: RangeTest, lrs: Sequence[float], within: Range) -> Range:
@@ -59,7 +70,7 @@ def qualified(suggestion: Suggestion, untrained: Sequence[float], at_zero: Seque
         return replace(suggestion, status=status, notes=(*suggestion.notes, note))
     if note := _batch_of_all_probes(suggestion.probes, len(untrained)):
         return _refused(replace(suggestion, notes=(*suggestion.notes, note)), Status.NOT_FINITE_UNTRAINED)
-    if reason := _reason(suggestion, untrained):
+    if reason := _reason(suggestion, untrained, limit):
         return _refused(suggestion, reason)
     if suggestion.lr is None or not suggestion.probes:
         return suggestion
@@ -86,12 +97,15 @@ def with_raised(suggestion: Suggestion, raised: Mapping[float, str]) -> Suggesti
     return replace(suggestion, probes=probes).with_notes(*notes, raised=bool(notes))
 
 
-def _reason(suggestion: Suggestion, untrained: Sequence[float]) -> Status | None:
-    """Return why the probes have no best rate, if they have none."""
+def _reason(suggestion: Suggestion, untrained: Sequence[float], limit: float) -> Status | None:
+    """Return why probes or sweep have no best rate, if they have none."""
     if any(probe.losses[-1:] == (-math.inf,) for probe in suggestion.probes):
         return Status.FALLS_WITHOUT_END
-    if suggestion.lr is None or suggestion.curve is None or not suggestion.probes:
+    if suggestion.lr is None or suggestion.curve is None:
         return None
+    if not suggestion.probes:
+        endless = math.isfinite(limit) and _sweep_falls_without_end(suggestion.curve, untrained)
+        return Status.FALLS_WITHOUT_END if endless else None
     if _has_no_effect(suggestion.curve, suggestion.probes):
         return Status.NO_EFFECT
     return Status.FALLS_WITHOUT_END if _falls_without_end(suggestion.probes, untrained) else None
@@ -142,14 +156,53 @@ def _is_best_at_edge(probes: Sequence[Probe]) -> bool:
 
 
 def _falls_without_end(probes: Sequence[Probe], untrained: Sequence[float]) -> bool:
-    """Return whether the fall grows with the rate up to the highest, far beyond the size of the untrained loss."""
-    if len(probes) < 2:  # noqa: PLR2004  (a pair)
+    """Return whether the loss falls far beyond the size of the untrained loss, and shows no end of it.
+
+    It shows none where the lowest probe still falls at its end, and the fall grows with the rate up to the highest. Where
+    the fall is far beyond that size, the highest rates may be too high to train: there the lowest probe alone decides.
+    """
+    finite = [np.array(probe.losses) for probe in probes if len(probe.losses) > 1 and np.isfinite(probe.losses).all()]
+    if len(finite) < 2:  # noqa: PLR2004  (a pair)
         return False
-    below, highest = _scores(probes)
     level = float(np.mean(untrained))
     size = abs(level) + float(np.std(untrained))
+    lowest = min(finite, key=search_score)
+    fall = level - search_score(lowest)
+    if fall <= ENDLESS_FALL_TIMES * size:
+        return False
+    power = _power(level - lowest)
+    far, beyond_any = (fall > times * size > 0 for times in (FAR_FALL_TIMES, ANY_FALL_TIMES))
+    if beyond_any or (far and power > ENDLESS_POWER_OF_FAR_FALL):
+        return True
+    return power > ENDLESS_POWER and _falls_more_at_the_highest(probes, level)
+
+
+def _sweep_falls_without_end(curve: RangeTest, untrained: Sequence[float]) -> bool:
+    """Return whether a sweep to its last rate falls far beyond the size of the untrained loss, and most of it at the end."""
+    if curve.stop is not Stop.LAST_RATE or len(curve) != len(untrained):
+        return False
+    before = np.array(untrained)
+    size = abs(float(before.mean())) + float(before.std())
+    fall = before - curve.losses
+    late = curve.lrs > curve.lrs[-1] * 2**-LATE_OCTAVES
+    earlier = max(FAR_FALL_TIMES * size, ENDLESS_FALL_PER_OCTAVE**LATE_OCTAVES * float(fall[~late].max(initial=0.0)))
+    return float(fall[late].max()) > earlier
+
+
+def _power(fall: NDArray[np.float64]) -> float:
+    """Return the power of time with which a fall grows, from the middle fifth of a probe to its last fifth."""
+    window = search_window(len(fall))
+    middle = (len(fall) - window) // 2
+    before, after = fall[middle : middle + window].mean(), fall[-window:].mean()
+    times = (len(fall) - window / 2) / (middle + window / 2)
+    return math.log(after / before) / math.log(times) if before > 0 else math.inf
+
+
+def _falls_more_at_the_highest(probes: Sequence[Probe], level: float) -> bool:
+    """Return whether the fall grows with the rate up to the highest."""
+    below, highest = _scores(probes)
     factor = ENDLESS_FALL_PER_OCTAVE ** math.log2(probes[-1].lr / probes[-2].lr)
-    return level - highest > max(ENDLESS_FALL_TIMES * size, factor * (level - below))
+    return level - highest > factor * (level - below)
 
 
 def _scores(probes: Sequence[Probe]) -> Range:
