@@ -65,6 +65,8 @@ class TorchLearner(BaseLearner):
         clip: the largest norm of the gradient, as for ``torch.nn.utils.clip_grad_norm_``; or a function that is called with
             the optimizer's parameters before each update.
         group: the parameter group whose rate is given, by its index or by its entry ``"name"``.
+        only_group: the parameter group that the rate is for, named likewise, while the others train at their own rates:
+            ``only_group="head"`` for a fine-tuning. Not together with ``group``.
         stateful: further objects that the training changes (an averaged model, a metric); all that they hold is restored.
         replay_bytes: the memory for batches that are stored for replay (see :func:`lrfinder.replay.stream`).
         snapshot_dir: a folder to write snapshots to, for a model that does not fit into memory twice. They are deleted when
@@ -99,6 +101,7 @@ class TorchLearner(BaseLearner):
         accumulate: int = 1,
         clip: float | Callable[[list[nn.Parameter]], object] | None = None,
         group: str | int | None = None,
+        only_group: str | int | None = None,
         stateful: Iterable[object] = (),
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
@@ -124,7 +127,8 @@ class TorchLearner(BaseLearner):
         )
         self._batches_per_iteration = accumulate
         self._own_step = step
-        self._adopt(ranks.wrap_step(step), ranks, training, data, group=group, replay_bytes=replay_bytes)
+        rates = Rates(training.optimizers, group, only_group)
+        self._adopt(ranks.wrap_step(step), ranks, training, data, rates=rates, replay_bytes=replay_bytes)
 
     @classmethod
     def from_step(  # noqa: PLR0913  (as above)
@@ -136,6 +140,7 @@ class TorchLearner(BaseLearner):
         optimizers: Sequence[Optimizer],
         stateful: Iterable[object] = (),
         group: str | int | None = None,
+        only_group: str | int | None = None,
         replay_bytes: int = 1 << 30,
         process_group: ProcessGroup | None = None,
         rank_timeout: float = 600.0,
@@ -152,6 +157,7 @@ class TorchLearner(BaseLearner):
             optimizers: every optimizer that it steps; the rate applies to all of them, with ratios kept.
             stateful: every other object that it changes (gradient scalers, averaged weights, schedulers that it steps).
             group: as for the class; indices run across all optimizers' groups.
+            only_group: as for ``group``.
             replay_bytes: as for the class.
             process_group: as for the class.
             rank_timeout: as for the class.
@@ -168,7 +174,8 @@ class TorchLearner(BaseLearner):
             modules, optimizers, stateful, data=own_source(data), callables={"step": step}, snapshot_dir=snapshot_dir
         )
         learner = cls.__new__(cls)
-        learner._adopt(wrapped, ranks, training, data, group=group, replay_bytes=replay_bytes)  # noqa: SLF001  (a constructor)
+        rates = Rates(training.optimizers, group, only_group)
+        learner._adopt(wrapped, ranks, training, data, rates=rates, replay_bytes=replay_bytes)  # noqa: SLF001  (a constructor)
         return learner
 
     def _adopt(  # noqa: PLR0913  (called by the two constructors alone)
@@ -178,13 +185,13 @@ class TorchLearner(BaseLearner):
         training: TrainingState,
         data: Iterable[Any],
         *,
-        group: str | int | None,
+        rates: Rates,
         replay_bytes: int,
     ) -> None:
         """Build the parts that both constructors share."""
         self._step, self._ranks, self.rank, self.ranks = step, ranks, ranks.rank, ranks.count
         self._state = training
-        self._rates = Rates(training.optimizers, group)
+        self._rates = rates
         self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None

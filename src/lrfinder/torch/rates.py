@@ -27,12 +27,21 @@ class Rates:
     Args:
         optimizers: the owners of the groups.
         group: the reference group, by its index among all groups or by its entry ``"name"``.
+        only_group: the one group that the rate is written to, named likewise, in place of ``group``; the others keep their
+            own rates.
 
     Raises:
-        OptimizerError: an optimizer ignores its rate, or ``group`` names none of the groups.
+        OptimizerError: an optimizer ignores its rate, a name is that of no group, or both kinds of group are given.
     """
 
-    def __init__(self, optimizers: Sequence[Optimizer], group: str | int | None = None) -> None:
+    def __init__(
+        self, optimizers: Sequence[Optimizer], group: str | int | None = None, only_group: str | int | None = None
+    ) -> None:
+        if group is not None and only_group is not None:
+            message = (
+                f"There are group={group!r} and only_group={only_group!r}; give one: all groups get rates, or only one."
+            )
+            raise OptimizerError(message)
         for optimizer in optimizers:
             _check_rate_applies(optimizer)
         self._optimizers = optimizers
@@ -42,6 +51,7 @@ class Rates:
         if group is not None and not reference > 0:
             message = f"The parameter group {group!r} has the rate {reference!r}, of which no other can be a multiple."
             raise OptimizerError(message)
+        self._only = None if only_group is None else index_of_group(only_group, groups, "only_group")
         self._ratios = [rate / reference if reference > 0 else 1.0 for rate in own]
 
     def _groups(self) -> list[Group]:
@@ -60,6 +70,9 @@ class Rates:
                 "create a new learner."
             )
             raise OptimizerError(message)
+        if self._only is not None:
+            _write(groups[self._only], lr)
+            return
         for group, ratio in zip(groups, self._ratios):  # noqa: B905  (equally long; a second check takes as long as writing)
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(lr * ratio)
@@ -69,6 +82,18 @@ class Rates:
     def of(self, lr: float) -> list[float]:
         """Return the rate of each group when the reference group has ``lr``."""
         return [lr * ratio for ratio in self._ratios]
+
+    def written(self) -> list[Group]:
+        """Return the groups that :meth:`write` sets."""
+        groups = self._groups()
+        return groups if self._only is None else [groups[self._only]]
+
+
+def _write(group: Group, lr: float) -> None:
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(lr)
+    else:
+        group["lr"] = lr
 
 
 def _check_rate_applies(optimizer: Optimizer) -> None:
@@ -87,7 +112,7 @@ def _own_rates(groups: Sequence[Group]) -> list[float]:
     return own if any(own) else [float(group.get("initial_lr", 0.0)) for group in groups]
 
 
-def index_of_group(group: str | int, groups: Sequence[Mapping[str, Any]]) -> int:
+def index_of_group(group: str | int, groups: Sequence[Mapping[str, Any]], argument: str = "group") -> int:
     """Return the index of the group that is named by its index or by its entry ``"name"``.
 
     Raises:
@@ -99,6 +124,7 @@ def index_of_group(group: str | int, groups: Sequence[Mapping[str, Any]]) -> int
     if isinstance(group, str) and group in names:
         return names.index(group)
     message = (
-        f"group={group!r} is none of the {len(groups)} parameter groups; give an index from 0, or one of the names {names}."
+        f"{argument}={group!r} is none of the {len(groups)} parameter groups; give an index from 0, or one of the names "
+        f"{names}."
     )
     raise OptimizerError(message)

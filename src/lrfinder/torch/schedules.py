@@ -26,17 +26,21 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def set_rate(optimizer: Optimizer, rate: RateLike, *, group: str | int | None = None) -> None:
+def set_rate(
+    optimizer: Optimizer, rate: RateLike, *, group: str | int | None = None, only_group: str | int | None = None
+) -> None:
     """Set the optimizer's rate to the suggestion's; the ratios between its parameter groups stay.
+
+    With ``only_group``, that group alone gets the rate, as in a search with ``TorchLearner(..., only_group=...)``.
 
     An entry ``"initial_lr"``, which an earlier scheduler left in a group, is set too: the next one would start from it.
 
     Raises:
         RatesError: there is no rate above 0; this holds for every schedule here.
-        OptimizerError: the optimizer ignores its rate, or ``group`` names none of its groups.
+        OptimizerError: the optimizer ignores its rate, a name is that of no group, or both kinds of group are given.
     """
-    rates = Rates([optimizer], group)
-    _set(optimizer, rates, rate_of(rate))
+    rates = Rates([optimizer], group, only_group)
+    _set(rates, rate_of(rate))
 
 
 def shape_of(scheduler: object, iterations: int, *, group: str | int | None = None) -> Shape:
@@ -75,7 +79,7 @@ def triangular(
         base_lr = rate.base_lr
     base, highest = triangular_bounds(_highest(rate), base_lr, half_cycle)
     rates = Rates([optimizer], group)
-    _set(optimizer, rates, base)
+    _set(rates, base)
     return CyclicLR(optimizer, rates.of(base), rates.of(highest), half_cycle, cycle_momentum=False)
 
 
@@ -86,7 +90,7 @@ def one_cycle(
     check_one_cycle(iterations, warmup_part)
     rates = Rates([optimizer], group)
     highest = _highest(rate)
-    _set(optimizer, rates, highest)
+    _set(rates, highest)
     return OneCycleLR(
         optimizer, rates.of(highest), total_steps=iterations, pct_start=float(warmup_part), cycle_momentum=False
     )
@@ -126,9 +130,9 @@ class WarmupCosine:
         return self.final_part + (1 - self.final_part) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _set(optimizer: Optimizer, rates: Rates, lr: float) -> None:
+def _set(rates: Rates, lr: float) -> None:
     rates.write(lr)
-    for group in optimizer.param_groups:
+    for group in rates.written():
         if "initial_lr" in group:
             own = group["lr"]
             group["initial_lr"] = own.clone() if isinstance(own, Tensor) else own
