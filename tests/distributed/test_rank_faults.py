@@ -23,8 +23,14 @@ INTACT = {
         ("callback", interrupt),
     ],
     "fsdp": [("data", raising), ("loss", raising), ("update", raising), ("callback", interrupt)],
+    "zero": [("data", raising), ("loss", raising)],
 }
-BROKEN = [("ddp", "backward", raising), ("ddp", "backward", interrupt), ("fsdp", "forward", raising)]
+BROKEN = [
+    ("ddp", "backward", raising),
+    ("ddp", "backward", interrupt),
+    ("fsdp", "forward", raising),
+    ("zero", "update", raising),
+]
 KILLED = [("ddp", "loss", 1, 2), ("ddp", "backward", 0, 2), ("fsdp", "update", 1, 2), ("ddp", "data", 2, 4)]
 RAISED = {raising: "MyError", interrupt: "KeyboardInterrupt", leave: "SystemExit", run_out_of_memory: "OutOfMemoryError"}
 

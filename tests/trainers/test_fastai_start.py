@@ -170,3 +170,14 @@ def test_callbacks_see_the_counts_of_fit():
     learn.fit(2)
     assert searched == counts[:14]
     assert events[:1] == [("fit", 0, True)]
+
+
+@pytest.mark.parametrize(
+    "question", [lambda one: one.facts(), lambda one: one.rank, lambda one: LRFinder(one).find(rates=[0.1])]
+)
+def test_a_model_in_evaluation_mode_stays_in_it(question):
+    learn = build([], "fastai", fitted=True)
+    learn.model.eval()
+    learner = FastaiLearner(learn)
+    question(learner)
+    assert not any(module.training for module in learn.model.modules())

@@ -50,6 +50,27 @@ def test_the_trainer_is_prepared_at_the_first_use_and_once_for_a_block():
     assert len(prepared) == 1
 
 
+@pytest.mark.parametrize("question", ["rank", "ranks", "facts"])
+def test_a_question_leaves_a_trainer_that_is_not_prepared_as_it_was(question):
+    learner, prepared, *objects = lazy_learner()
+    before = seen(*objects)
+    answer = getattr(learner, question)
+    answer = answer() if callable(answer) else answer
+    assert answer in {0, 1} or answer.optimizer == "sgd"
+    assert len(prepared) == 1
+    assert seen(*objects) == before
+
+
+def test_a_question_during_a_block_leaves_the_trainer_prepared():
+    learner, prepared, *_ = lazy_learner()
+    with restored(learner):
+        learner.iteration(0.1)
+        learner.facts()
+        assert learner.rank == 0
+        learner.iteration(0.1)
+    assert len(prepared) == 1
+
+
 @pytest.mark.parametrize("iterations", [2, 10])
 def test_everything_that_preparing_changed_is_undone_at_the_end_of_a_search(iterations):
     learner, _, *objects = lazy_learner()

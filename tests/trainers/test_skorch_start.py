@@ -10,7 +10,16 @@ import numpy as np
 import torch
 from loop_records import first_update, flags
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, Freezer, GradientNormClipping, Initializer, InputShapeSetter, Unfreezer
+from skorch.callbacks import (
+    Callback,
+    Checkpoint,
+    Freezer,
+    GradientNormClipping,
+    Initializer,
+    InputShapeSetter,
+    TrainEndCheckpoint,
+    Unfreezer,
+)
 from torch import nn
 from trainer_searches import search, search_that_fails
 
@@ -154,3 +163,22 @@ def test_a_callback_reads_the_number_of_the_epoch_from_the_history():
     LRFinder(SkorchLearner(net, X, Y)).find(rates=[0.01, 0.02])
     net.partial_fit(X, Y, epochs=1)
     assert epochs == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("given", "settings"),
+    [
+        ([Checkpoint(dirname="kept")], {}),
+        ([("checkpoint", Checkpoint)], {"callbacks__checkpoint__dirname": "kept"}),
+        ([TrainEndCheckpoint(dirname="kept")], {}),
+    ],
+)
+def test_a_search_makes_no_folder_of_a_checkpoint_and_fit_does(tmp_path, monkeypatch, given, settings):
+    monkeypatch.chdir(tmp_path)
+    inputs, labels = torch.randn(32, 4).numpy(), np.arange(32) % 2
+    net = NeuralNetClassifier(nn.Linear, module__in_features=4, module__out_features=2, criterion=nn.CrossEntropyLoss,
+                              max_epochs=1, train_split=None, verbose=0, callbacks=given, **settings)  # fmt: skip
+    LRFinder(SkorchLearner(net, inputs, labels)).find(rates=[0.1, 0.2])
+    assert list(tmp_path.iterdir()) == []
+    net.fit(inputs, labels)
+    assert any((tmp_path / "kept").iterdir())

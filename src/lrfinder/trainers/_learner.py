@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,12 @@ from lrfinder.torch.schedules import set_rate
 from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
+    from lrfinder._results.facts import TrainingFacts
+    from lrfinder.learner import BaseLearner
     from lrfinder.torch import TorchLearner
     from lrfinder.torch._training_state import TrainingState
 
+Answer = TypeVar("Answer")
 Callbacks = tuple[type, ...]
 
 MakeScheduler = Callable[[Optimizer, RateLike], Any]
@@ -59,6 +62,20 @@ class LazyLearner(Wrapper):
     def _full(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]  (as above)
         return adapted(self.learner)
 
+    @property
+    def rank(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The rank of the prepared learner."""
+        return self._asked(lambda full: full.rank)
+
+    @property
+    def ranks(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of processes of the prepared learner."""
+        return self._asked(lambda full: full.ranks)
+
+    def facts(self) -> TrainingFacts | None:
+        """Return what the prepared learner knows about its training."""
+        return self._asked(lambda full: full.facts())
+
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
         return self._touched().parts()
@@ -94,6 +111,15 @@ class LazyLearner(Wrapper):
         finally:
             self._prepared_for = None
             self._undo()
+
+    def _asked(self, question: Callable[[BaseLearner], Answer]) -> Answer:
+        """Return an answer of the prepared learner; a trainer that was not prepared before is not afterwards."""
+        was_prepared = self._is_prepared()
+        try:
+            return question(self._full)
+        finally:
+            if not was_prepared:
+                self.close()
 
     def _is_prepared(self) -> bool:
         return "learner" in vars(self)

@@ -137,7 +137,7 @@ def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> tuple[Net, Any
         copied: Net = object.__new__(type(net))  # copy.copy would go through the state for pickle, and copy the module
         vars(copied).update(vars(net))
     else:
-        copied = clone(net).initialize()
+        copied = _without_watchers(clone(net), quiet).initialize()
     copied.verbose = 0
     copied.callbacks_ = [(name, copy.copy(one)) for name, one in copied.callbacks_ if _takes_part(one, quiet)]
     # callbacks read the number of the epoch from it; batches of earlier epochs would be copied with each snapshot
@@ -148,6 +148,28 @@ def _prepared_copy(net: Net, quiet: Callbacks, X: Any, y: Any) -> tuple[Net, Any
     batches = copied.get_iterator(training, training=True)
     copied.notify("on_epoch_begin", dataset_train=training, dataset_valid=validation)
     return copied, batches
+
+
+def _without_watchers(net: Net, quiet: Callbacks) -> Net:
+    """Return the net with callbacks that stay as they are when it is initialized, unless they take part in training.
+
+    Initializing a ``Checkpoint`` makes its folder.
+    """
+    if isinstance(net.callbacks, list | tuple):
+        named = [one if isinstance(one, tuple) else (None, one) for one in net.callbacks]
+        made = [(name, one() if isinstance(one, type) else one) for name, one in named]
+        net.callbacks = [one if name is None else (name, one) for name, one in made]
+    else:
+        made = []
+    set_by_name = [value for name, value in vars(net).items() if name.startswith("callbacks__")]
+    for one in (*(one for _, one in made), *set_by_name):
+        if isinstance(one, callbacks.Callback) and not _takes_part(one, quiet):
+            one.initialize = partial(_itself, one)
+    return net
+
+
+def _itself(callback: Any) -> Any:
+    return callback
 
 
 def _takes_part(callback: object, quiet: Callbacks) -> bool:
