@@ -9,7 +9,8 @@ from rich.console import Console
 
 from lrfinder import LRFinder
 from lrfinder.views.describe import describe
-from lrfinder.views.terminal import FigureView, terminal_view
+from lrfinder.views.describe.description import Table
+from lrfinder.views.terminal import FigureView, table_view, terminal_view
 
 
 def printed(renderable, width=80, encoding="utf-8"):
@@ -113,3 +114,15 @@ def test_any_figure_can_be_drawn_not_only_that_of_a_sweep():
     text = printed(FigureView(figure))
     assert "iteration" in text
     assert "50" in text
+
+
+@pytest.mark.parametrize("axes", [1, 2, 3, 5])
+def test_a_table_fits_80_columns_and_breaks_no_number(axes):
+    header = (*(f"setting_{k}" for k in range(axes)), "cells", "rate", "lowest to highest", "lowest loss", "outcome")
+    row = (*["0.00123456"] * axes, "2", "0.00121", "0.00121 to 0.00122", "-0.02086", "recommended")
+    shown = printed(table_view(Table(header, (row, row), best=1)))
+    assert max(map(len, shown.splitlines())) <= 80
+    words = shown.replace(":", " ").replace(",", " ").split()
+    assert words.count("0.00123456") == 2 * axes
+    for value in ("0.00121", "-0.02086", "0.00122", "recommended"):
+        assert words.count(value) >= 2

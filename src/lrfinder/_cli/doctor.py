@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -84,12 +85,11 @@ def examine() -> Examination:
     }
     versions |= {name: found for name in CORE if (found := _version(name))}
     extras = {name: {needed: _version(needed) for needed in distributions} for name, distributions in EXTRAS.items()}
-    frameworks = (
-        _framework(package, f"{of} {extras[package][of]}")
-        for package, of in FRAMEWORKS.items()
-        if all(extras[package].values())
-    )
-    return Examination(versions, tuple(frameworks), extras)
+    installed = {package: of for package, of in FRAMEWORKS.items() if all(extras[package].values())}
+    with ThreadPoolExecutor() as pool:  # their processes import at the same time
+        named = [f"{of} {extras[package][of]}" for package, of in installed.items()]
+        frameworks = tuple(pool.map(_framework, installed, named))
+    return Examination(versions, frameworks, extras)
 
 
 def _version(distribution: str) -> str | None:

@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 
 import lrfinder
-from lrfinder._cli.destinations import Destination, destinations
 from lrfinder._factories import FactoryCallError
 from lrfinder._results.atomic_file import is_special
 from lrfinder._user_code import in_words
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
 
+    from lrfinder._cli.destinations import Destination
     from lrfinder._results.results import Result
     from lrfinder.learner import Learner
 
@@ -55,11 +55,6 @@ def is_one_of_many() -> bool:
 def leads(learner: Learner[Any]) -> bool:
     """Return True if this process shows and writes the results of the learner: of several ranks, only the first does."""
     return adapted(learner).rank == 0
-
-
-def present(result: Result, json: Path | None, csv: Path | None, picture: Path | None) -> None:
-    """Show a result and write it to the files that are given."""
-    show(result, destinations(None, json, csv, picture))
 
 
 def show(result: Result, files: Sequence[Destination], *written: Path | None) -> None:

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 BRAILLE = 0x2800
 DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bits of the 4 x 2 dots of a cell, as in Unicode
+GAP_COLUMNS = 2  # between the columns of a table
+LONG_WORD = 10  # characters of a header that stay on one line
 MIN_COLUMNS = 8  # fewer show nothing
 HEIGHT = 14  # lines of the plot
 # styles; a terminal has names for the hues of the palette, and shades of its own for dark and light
@@ -51,16 +53,48 @@ def terminal_view(result: Result) -> RenderableType:
     return Group(title, *map(table_view, shown.printed()))
 
 
-def table_view(shown: description.Table) -> Table:
+def table_view(shown: description.Table) -> TableView:
     """Return a table as rich prints it."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    *numbers, outcome = shown.header
-    for header in numbers:
-        table.add_column(Text(header), justify="right", overflow="fold")
-    table.add_column(Text(outcome), overflow="fold")
-    for row, cells in enumerate(shown.rows):
-        table.add_row(*map(Text, cells), style="bold" if row == shown.best else None)
-    return table
+    return TableView(shown)
+
+
+@dataclass(frozen=True)
+class TableView:
+    """A table no wider than the console. Where its numbers do not fit, each row is a paragraph of its own."""
+
+    shown: description.Table
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the table, or its rows; rich calls this once the width is known."""
+        least = [self._least_width(column) for column in range(len(self.shown.header))]
+        if sum(least) + GAP_COLUMNS * len(least) > options.max_width:
+            yield from self._paragraphs(options.max_width)
+            return
+        table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        *numbers, outcome = self.shown.header
+        whole = sum(max(width, len(header)) + GAP_COLUMNS for width, header in zip(least, self.shown.header, strict=True))
+        for width, header in zip(least, numbers, strict=False):
+            fixed = None if whole <= options.max_width else width
+            table.add_column(Text(header), justify="right", overflow="fold", width=fixed)
+        table.add_column(Text(outcome), overflow="fold")
+        for row, cells in enumerate(self.shown.rows):
+            table.add_row(*map(Text, cells), style=self._style(row))
+        yield table
+
+    def _least_width(self, column: int) -> int:
+        """Return the width at which no number and no short word is broken."""
+        words = [word for row in self.shown.rows for word in row[column].split()]
+        return max(map(len, [*words, *(word[:LONG_WORD] for word in self.shown.header[column].split())]), default=0)
+
+    def _paragraphs(self, width: int) -> Iterable[Text]:
+        for row, cells in enumerate(self.shown.rows):
+            headers = [" ".join(header.split()) for header in self.shown.header[:-1]]
+            named = [f"{header} {cell}" for header, cell in zip(headers, cells, strict=False) if cell]
+            text = ", ".join(named) + (f": {cells[-1]}" if cells[-1] else "")
+            yield Text("\n".join(wrap(text, width, subsequent_indent="  ")), style=self._style(row))
+
+    def _style(self, row: int) -> str:
+        return "bold" if row == self.shown.best else ""
 
 
 @dataclass(frozen=True)
