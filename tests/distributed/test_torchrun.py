@@ -75,7 +75,7 @@ def torchrun(tmp_path):
 @pytest.mark.parametrize("factory", ["make_learner", "make_averaged", "make_validated"])
 def test_rank_0_alone_prints_and_writes(torchrun, tmp_path, factory):
     ended = torchrun("find", f"train.py:{factory}", "--json", "curve.json", "--lr-start", "1e-3", "--lr-multiplier", "1.3")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == (1 if factory == "make_validated" else 0), ended.stderr  # a constant loss has no rate
     assert ended.stdout.count("learning rates from 0.001") == 1
     assert ended.stdout.count("written: curve.json") == 1
     assert len(json.loads((tmp_path / "curve.json").read_text())["losses"]) > 10
@@ -90,7 +90,7 @@ def test_a_fault_is_reported_once_by_its_rank_and_once_by_rank_0(torchrun):
 
 def test_a_grid_is_trained_by_all_ranks_and_printed_and_written_by_rank_0(torchrun, tmp_path):
     ended = torchrun("grid", "train.py:make_cell", "--seeds", "2", "--max-iterations", "20", "-o", "grid.json")
-    assert ended.returncode == 0, ended.stderr
+    assert ended.returncode == 1, ended.stderr  # so few iterations show no rate
     assert ended.stdout.count("2 of 2 cells") == 2  # a heading and a sentence
     assert ended.stdout.count("written: grid.json") == 1
     assert len((tmp_path / "grid.json").read_text().splitlines()) == 3  # the axes and two cells

@@ -168,8 +168,8 @@ def test_a_callback_reads_the_number_of_the_epoch_from_the_history():
 @pytest.mark.parametrize(
     ("given", "settings"),
     [
-        ([Checkpoint(dirname="kept")], {}),
-        ([("checkpoint", Checkpoint)], {"callbacks__checkpoint__dirname": "kept"}),
+        ([Checkpoint(dirname="kept", monitor=None)], {}),
+        ([("checkpoint", Checkpoint)], {"callbacks__checkpoint__dirname": "kept", "callbacks__checkpoint__monitor": None}),
         ([TrainEndCheckpoint(dirname="kept")], {}),
     ],
 )
