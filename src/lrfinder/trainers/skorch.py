@@ -157,12 +157,12 @@ def _without_watchers(net: Net, quiet: Callbacks) -> Net:
     """
     if isinstance(net.callbacks, list | tuple):
         named = [one if isinstance(one, tuple) else (None, one) for one in net.callbacks]
-        made = [(name, one() if isinstance(one, type) else one) for name, one in named]
-        net.callbacks = [one if name is None else (name, one) for name, one in made]
+        instances = [(name, one() if isinstance(one, type) else one) for name, one in named]
+        net.callbacks = [one if name is None else (name, one) for name, one in instances]
     else:
-        made = []
+        instances = []
     set_by_name = [value for name, value in vars(net).items() if name.startswith("callbacks__")]
-    for one in (*(one for _, one in made), *set_by_name):
+    for one in (*(one for _, one in instances), *set_by_name):
         if isinstance(one, callbacks.Callback) and not _takes_part(one, quiet):
             one.initialize = partial(_itself, one)
     return net
