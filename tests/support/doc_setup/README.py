@@ -1,8 +1,9 @@
-from pathlib import Path
+import torch
+from torch import nn
 
-import lrfinder
-from lrfinder._cli.demo import digits_learner
-
-Path("train.py").write_text("from lrfinder._cli.demo import digits_learner as make_learner\n", encoding="utf-8")
-for name in ("adam.json", "sgd.json"):
-    lrfinder.LRFinder(digits_learner()).find(max_iterations=40).to_json(name)
+torch.manual_seed(0)
+inputs = torch.randn(640, 20)
+loader = list(zip(inputs.split(32), (inputs[:, :10].sum(dim=1) > 0).long().split(32), strict=True))
+model = nn.Sequential(nn.Linear(20, 64), nn.ReLU(), nn.Linear(64, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+loss_fn = nn.CrossEntropyLoss()
