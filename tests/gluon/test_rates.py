@@ -190,3 +190,12 @@ def test_a_rate_that_a_scheduler_would_overwrite_is_refused_with_the_line_to_wri
 def test_a_scheduler_that_is_not_attached_is_refused():
     with pytest.raises(OptimizerError, match="scheduler= is not attached to the trainer"):
         schedules.set_rate(make_trainer(make_net(), "sgd"), 0.02, scheduler=SCHEDULERS["a factor"]())
+
+
+def test_a_result_names_the_scheduler_that_the_search_left_out():
+    net = make_net()
+    trainer = make_trainer(net, "sgd")
+    one = GluonLearner(net, make_loader(), trainer=trainer)
+    assert not LRFinder(one).find(max_iterations=3).notes
+    trainer.optimizer.lr_scheduler = schedulers.FactorScheduler(100, 0.5, base_lr=0.1)
+    assert "the search left out the FactorScheduler of the trainer" in LRFinder(one).find(max_iterations=3).notes[-1]

@@ -179,6 +179,16 @@ class GluonLearner(BaseLearner):
         family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
         return TrainingFacts(family, self._batches().examples(), trained=optimizer.num_update > optimizer.begin_num_update)
 
+    def scheduler_note(self) -> str | None:
+        """Return a remark on the schedulers of the trainers, if there are any."""
+        names = " and ".join(sorted(self._rates().schedulers))
+        if not names:
+            return None
+        return (
+            f"the search left out the {names} of the trainer, so the rate is for a constant one; with its shape: "
+            "suggest(horizon, schedule=lrfinder.gluon.schedules.shape_of(trainer.optimizer.lr_scheduler, horizon))"
+        )
+
     def parts(self) -> list[object]:
         """Return the net, the trainer and the parameters, none of which two threads may train at once."""
         trainers = trainers_of(self).values()

@@ -28,6 +28,7 @@ class TrainerRates:
 
     def __init__(self, trainers: Mapping[str, Any]) -> None:
         self.trainers = dict(trainers)
+        self.schedulers: set[str] = set()  # names of those that were detached
         several = len(trainers) > 1
         own = {name: _upcoming(trainer.optimizer) for name, trainer in trainers.items()} if several else {}
         self._ratios = constant_ratios(own) if several else dict.fromkeys(trainers, 1.0)
@@ -35,7 +36,10 @@ class TrainerRates:
     def write(self, lr: float) -> None:
         """Set the rate of every trainer to its multiple of ``lr``."""
         for name, trainer in self.trainers.items():
-            trainer.optimizer.lr_scheduler = None
+            scheduler = trainer.optimizer.lr_scheduler
+            if scheduler is not None:
+                self.schedulers.add(type(scheduler).__name__)
+                trainer.optimizer.lr_scheduler = None
             trainer.set_learning_rate(lr * self._ratios[name])
 
     def check_written(self, lr: float) -> None:

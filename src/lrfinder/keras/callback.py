@@ -9,8 +9,9 @@ from lrfinder._results.records import Stop
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
-from lrfinder.keras._framework import keras
+from lrfinder.keras._framework import jax, keras
 from lrfinder.keras.learner import check_compiled, is_built, loss_in
+from lrfinder.keras.optimizers import optimizers_of
 from lrfinder.keras.rates import ModelRate, facts_of
 from lrfinder.keras.state import FRAMEWORK, functions_of, global_generators
 from lrfinder.randomness import States, capture, restore_states
@@ -59,6 +60,7 @@ class LRRangeTest(keras.callbacks.Callback):
         self._memory: GraphSnapshot | None = None
         self._rate: ModelRate | None = None
         self._was_built = True
+        self._counters: dict[str, Any] | None = None  # of the steps of the optimizers before the first batch
         self._result: RangeTest | None = None
         self._facts: TrainingFacts | None = None  # from the beginning of the fit
 
@@ -102,7 +104,7 @@ class LRRangeTest(keras.callbacks.Callback):
                 "build it first: call it on a batch, or model.build(shape)."
             )
             raise LearnerError(message)
-        self._was_built = is_built(self.model)
+        self._was_built = is_built(self.model) and all(one.built for one in optimizers_of(self.model).values())
         self._memory = GraphSnapshot([self.model], FRAMEWORK, functions_of(self.model))
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)
@@ -114,10 +116,16 @@ class LRRangeTest(keras.callbacks.Callback):
         assert self._rate is not None
         self.model.reset_metrics()
         self._rate.write(self._sweep.lr)
+        self._counters = self._rate.counters() if not self._sweep.records else None
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Record the loss, and end the fit if the test ends."""
         loss = loss_in(keras.tree.map_structure(float, logs))
+        if self._rate is not None and self._counters is not None:
+            if jax:
+                self.model.jax_state_sync()  # gives the variables the values of the compiled step
+            self._rate.check_written(self._counters)
+            self._counters = None
         if self._sweep.record(loss) is not None:
             self.model.stop_training = True
 

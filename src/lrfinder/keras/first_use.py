@@ -10,6 +10,7 @@ from typing import Any
 
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.keras._framework import keras
+from lrfinder.keras.optimizers import optimizers_of
 from lrfinder.keras.state import FRAMEWORK
 
 
@@ -28,15 +29,16 @@ class FirstUse:
         """Note what does not exist yet, before a snapshot makes it."""
         self.show()
         self._hides_step |= self._model.train_function is None
-        if self._unbuilt is None and not self._model.optimizer.built:
-            self._unbuilt = structure_of(self._model.optimizer)
+        unbuilt = [one for one in optimizers_of(self._model).values() if not one.built]
+        if self._unbuilt is None and unbuilt:
+            self._optimizers, self._unbuilt = unbuilt, structure_of(*unbuilt)
 
     def hide(self) -> None:
         """Leave the model as it was before its first step."""
         if self._hides_step:
             self._step, self._model.train_function = self._model.train_function, None
         if self._unbuilt is not None:
-            self._built = structure_of(self._model.optimizer)
+            self._built = structure_of(*self._optimizers)
             self._unbuilt.restore()
         self._settings = _settings(self._model)
         self.is_hidden = True
@@ -59,14 +61,15 @@ class FirstUse:
     def _forget(self) -> None:
         self.is_hidden = self._hides_step = False
         self._unbuilt: GraphSnapshot | None = None
+        self._optimizers: list[Any] = []
         self._built: GraphSnapshot | None = None
         self._step: Any = None
         self._settings: list[object] = []
 
 
-def structure_of(optimizer: Any) -> GraphSnapshot:
-    """Return a copy of what an optimizer holds, without the values of its variables."""
-    return GraphSnapshot([optimizer], FRAMEWORK.without(keras.Variable))
+def structure_of(*optimizers: Any) -> GraphSnapshot:
+    """Return a copy of what optimizers hold, without the values of their variables."""
+    return GraphSnapshot(optimizers, FRAMEWORK.without(keras.Variable))
 
 
 def _settings(model: Any) -> list[object]:
@@ -75,7 +78,7 @@ def _settings(model: Any) -> list[object]:
     return [
         model.train_function,
         model.optimizer,
-        model.optimizer.built,
+        *(one.built for one in optimizers_of(model).values()),
         model._compile_loss,
         model._compile_metrics,
         *trainable,

@@ -47,7 +47,7 @@ def observe(model: Any, others: Mapping[str, object], generators: Iterable[Any])
     for layer in model._flatten_layers():
         found[f"mode: trainable of {layer.name}"] = layer.trainable
     found["attribute: stop_training"] = model.stop_training
-    found["optimizer state: rate"] = _rate(model.optimizer)
+    found["optimizer state: rate"] = tuple(map(_rate, _optimizers(model)))
     roots = {layer.name: layer for layer in model._flatten_layers(include_self=False)} | {model.name: model}
     roots |= {"optimizer": model.optimizer, "loss": model._compile_loss, "metrics": model._compile_metrics}
     functions = {"loss": model.loss, "train_step": model.train_step, "compute_loss": model.compute_loss}
@@ -64,9 +64,16 @@ def _variables(model: Any) -> dict[str, list[Any]]:
     }
 
 
+def _optimizers(model: Any) -> list[Any]:
+    """Return the optimizer of the model, those that it wraps, and those that the model has as attributes."""
+    found: list[Any] = [model.optimizer]
+    for one in found:
+        found += [inner for inner in vars(one).values() if isinstance(inner, keras.optimizers.Optimizer)]
+        found += getattr(one, "_inner_optimizers", [])
+    return found + [one for one in vars(model).values() if isinstance(one, keras.optimizers.Optimizer) and one not in found]
+
+
 def _rate(optimizer: Any) -> object:
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
     held = optimizer._learning_rate
     return "a variable" if isinstance(held, keras.Variable) else (type(held).__name__, id(held))
 

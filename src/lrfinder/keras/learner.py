@@ -11,7 +11,8 @@ from lrfinder.errors import BatchError, LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, batches_of, input_target_weights
 from lrfinder.keras.first_use import FirstUse
-from lrfinder.keras.rates import ModelRate, facts_of, innermost_optimizer
+from lrfinder.keras.optimizers import innermost_optimizer, optimizers_of
+from lrfinder.keras.rates import ModelRate, facts_of
 from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
@@ -33,8 +34,11 @@ class KerasLearner(BaseLearner):
 
     An iteration draws a batch and calls ``model.train_on_batch``. Where the optimizer accumulates gradients or scales the
     loss, it draws further batches until the optimizer has made an update. The loss is that of the batch before the update,
-    regularization included. A variable replaces a learning-rate schedule in the optimizer from the first iteration on; a
-    restore brings the schedule back.
+    regularization included.
+
+    Every optimizer that the model holds gets the rate, at its ratio to the highest: those inside ``MultiOptimizer`` and
+    other wrappers, and those that a ``train_step`` has as attributes. A variable replaces a learning-rate schedule in an
+    optimizer from the first iteration on; a restore brings the schedule back.
 
     Args:
         model: a compiled ``keras.Model``, built or not. A ``train_step`` of its own must return a ``"loss"``.
@@ -80,6 +84,7 @@ class KerasLearner(BaseLearner):
         """Train on the next batch at ``lr``; return its loss before the update.
 
         Raises:
+            OptimizerError: an optimizer computes or changes its rate, or does not get the one that is written.
             LossError: the training step returns no loss, or more than one number.
             BatchError: the batch is neither ``(x, y)`` nor ``(x, y, sample_weight)``.
             DataError: there is no batch, or no more.
@@ -90,25 +95,24 @@ class KerasLearner(BaseLearner):
             check_loss(self._model, *batch)
             self._is_loss_checked = True
         self._first_use.show()
+        if self._rate.is_stale:
+            self._make_ready(lambda: batch)
         self._rate.write(lr)
-        optimizer = innermost_optimizer(self._model)
-        if optimizer is self._model.optimizer and not optimizer.gradient_accumulation_steps:
-            return self._train(batch)
-        return self._train_until_update(batch, optimizer)
+        loss = self._train(batch) if self._rate.updates_each_batch else self._train_until_update(batch)
+        self._rate.check_written()
+        return loss
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many updates one pass over the data takes, or None for data without a length."""
         batches = batches_per_pass(self._data)
-        accumulated = innermost_optimizer(self._model).gradient_accumulation_steps or 1
+        accumulated = max(one.gradient_accumulation_steps or 1 for one in optimizers_of(self._model.optimizer).values())
         return None if batches is None else batches / accumulated
 
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""
         self._first_use.begin()
-        if not is_built(self._model):
-            # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
-            self._model._symbolic_build(data_batch=input_target_weights(peek(self._batches, self._generators())))
-        memory = GraphSnapshot([self._model, *self._stateful], FRAMEWORK, functions_of(self._model), [self._data])
+        self._make_ready(lambda: input_target_weights(peek(self._batches, self._generators())))
+        memory = self._memory()
         self._first_use.hide()
         return KerasState(memory, capture(self._generators()), self._batches.mark())
 
@@ -126,6 +130,16 @@ class KerasLearner(BaseLearner):
     def facts(self) -> TrainingFacts:
         """Return the family of the optimizer, the examples in a batch, and whether it has made updates before."""
         return facts_of(self._model, self._batches.examples())
+
+    def scheduler_note(self) -> str | None:
+        """Return a remark on the schedules that variables have replaced, if there are any."""
+        names = " and ".join(sorted(self._rate.schedules))
+        if not names:
+            return None
+        return (
+            f"the search left out the {names} of the optimizer, so the rate is for a constant one; with its shape: "
+            "suggest(horizon, schedule=lrfinder.keras.schedules.shape_of(schedule, horizon))"
+        )
 
     def parts(self) -> list[object]:
         """Return the model, its layers, variables and optimizer, none of which two threads may train at once."""
@@ -152,6 +166,36 @@ class KerasLearner(BaseLearner):
             message = "There are sample weights in a batch, and class_weight; give one of the two, as for fit()."
             raise BatchError(message)
 
+    def _make_ready(self, batch: Callable[[], tuple[Any, Any, Any]]) -> None:
+        """Make all variables that a training step needs, and find the optimizers that it uses."""
+        if not is_built(self._model):
+            # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
+            self._model._symbolic_build(data_batch=batch())
+        if self._rate.look():
+            self._rehearse(batch())
+
+    def _rehearse(self, batch: tuple[Any, Any, Any]) -> None:
+        """Train on a batch and restore everything, to see which optimizers that takes; build those that it builds."""
+        had_step = self._model.train_function is not None
+        unbuilt = [one for one in optimizers_of(self._model).values() if not one.built]
+        memory, randomness, before = self._memory(), capture(self._generators()), self._rate.counters()
+        try:
+            self._train(batch)
+            used = [name for name, now in self._rate.counters().items() if now != before[name]]
+            built = [(one, list(one._trainable_variables)) for one in unbuilt if one.built]
+        finally:
+            memory.restore()
+            restore_states(randomness)
+        for optimizer, variables in built:
+            optimizer.build(variables)
+        if built or not had_step:
+            self._model.train_function = None  # it may refer to variables that are gone
+        if used:
+            self._rate.use(used)
+
+    def _memory(self) -> GraphSnapshot:
+        return GraphSnapshot([self._model, *self._stateful], FRAMEWORK, functions_of(self._model), [self._data])
+
     def _draw(self) -> tuple[Any, Any, Any]:
         return input_target_weights(self._batches.draw())
 
@@ -161,21 +205,23 @@ class KerasLearner(BaseLearner):
             self._model.reset_metrics()  # otherwise the loss is a running mean
         return loss_in(self._model.train_on_batch(x, y, sample_weight, self._class_weight, return_dict=True))
 
-    def _train_until_update(self, batch: tuple[Any, Any, Any], optimizer: Any) -> float:
-        """Train until the optimizer has made an update; return the mean loss of the batches in it."""
+    def _train_until_update(self, batch: tuple[Any, Any, Any]) -> float:
+        """Train until every optimizer has made an update; return the mean loss of the batches in it."""
+        optimizers = self._rate.holders
         losses: list[float] = []
         overflows = 0
         while True:
-            before = int(optimizer._iterations)
+            before = [int(one._iterations) for one in optimizers]
             loss = self._train(batch)
-            now = int(optimizer._iterations)
-            if now > before:
+            now = [int(one._iterations) for one in optimizers]
+            if now != before:
                 losses.append(loss)
             else:
                 overflows += 1
             if not math.isfinite(loss) or overflows == MAX_OVERFLOWS:
                 return loss
-            if now > before and now % (optimizer.gradient_accumulation_steps or 1) == 0:
+            left = [count % (one.gradient_accumulation_steps or 1) for count, one in zip(now, optimizers, strict=True)]
+            if now != before and not any(left):
                 return math.fsum(losses) / len(losses)
             batch = self._draw()
 

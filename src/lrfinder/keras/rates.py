@@ -1,58 +1,192 @@
-"""The rate of a Keras optimizer, also of one that was created with a schedule and so has no rate to set."""
+"""The rates of the optimizers of a Keras model, also of those that were created with a schedule and so have none to set."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.facts import TrainingFacts, optimizer_family
+from lrfinder.analysis.ratios import STEPS, constant_ratios
 from lrfinder.errors import OptimizerError
 from lrfinder.keras._framework import jax, keras, tensorflow
+from lrfinder.keras.optimizers import holders_of_rates, innermost_optimizer, optimizers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
 
 
 class ModelRate:
-    """The rate of a model's optimizer.
+    """One rate for all optimizers of a model: the highest of theirs. The others keep their ratios to it.
 
-    A schedule (or a callable) in the optimizer is a constant of the compiled training step. :meth:`write` replaces it by a
+    Its ``schedules`` are the names of those that variables have replaced.
+
+    A schedule (or a callable) in an optimizer is a constant of the compiled training step. :meth:`write` replaces it by a
     variable, with a compiled step of its own that is cached for later. Once a restore has brought the schedule back,
     :meth:`settle` brings back the user's compiled step, so that nothing is compiled twice.
     """
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._optimizer: Any = None  # that the variable and the compiled step belong to
-        self._variable: Any = None
+        self._seen: Any = None  # the optimizer of the model at the last look
+        self._holders: dict[str, Any] = {}
+        self._ratios: dict[str, float] = {}
+        self._used: Collection[str] = ()
+        self._variables: dict[int, Any] = {}  # by the id of the optimizer
+        self.schedules: set[str] = set()
+        self._applied: dict[str, float] | None = None  # at the first iteration, until it is checked
+        self._is_checked = False
         self._own_step: Any = None
         self._users_step: Any = None
 
-    def write(self, lr: float) -> None:
-        """Set the rate.
+    @property
+    def is_stale(self) -> bool:
+        """True where the model was compiled again since the last look, or there was none."""
+        return self._seen is not self._model.optimizer
+
+    @property
+    def holders(self) -> list[Any]:
+        """The optimizers that update parameters in a training step."""
+        return [self._holders[name] for name in self._used]
+
+    @property
+    def updates_each_batch(self) -> bool:
+        """True where each batch is an update: no gradients are accumulated, and none are dropped by a loss scale."""
+        scales = innermost_optimizer(self._model) is not self._model.optimizer
+        return not scales and not any(one.gradient_accumulation_steps for one in self.holders)
+
+    def look(self) -> bool:
+        """Find the optimizers; return whether a training step has some of its own, whose use only an iteration shows.
 
         Raises:
-            OptimizerError: the model has no optimizer.
+            OptimizerError: the model has no optimizer, or the ratio between two of them changes during the training.
         """
-        optimizer = innermost_optimizer(self._model)
-        if not isinstance(optimizer._learning_rate, keras.Variable):
-            self._replace_schedule(optimizer)
-        _assign(optimizer._learning_rate, lr)
+        innermost_optimizer(self._model)
+        self._seen = self._model.optimizer
+        found = optimizers_of(self._model)
+        holders = holders_of_rates(found)
+        if list(map(id, holders.values())) == list(map(id, self._holders.values())):
+            return False
+        self._holders, self._own_step = holders, None
+        compiled = set(map(id, optimizers_of(self._model.optimizer).values()))
+        outside = [name for name, one in holders.items() if id(one) not in compiled]
+        has_own_step = type(self._model).train_step is not keras.Model.train_step
+        inside = [name for name, one in holders.items() if id(one) in compiled and one.built]
+        self.use(outside if outside and has_own_step else inside or list(holders))
+        return bool(outside)
+
+    def use(self, used: Collection[str]) -> None:
+        """Set which optimizers a training step uses, by name; the highest rate is that of one of them.
+
+        Raises:
+            OptimizerError: the ratio between two of them changes during the training.
+        """
+        self._used = used
+        own = {name: _upcoming(one) for name, one in self._holders.items()} if len(self._holders) > 1 else {}
+        self._ratios = constant_ratios({name: own[name] for name in used}) if len(used) > 1 else dict.fromkeys(used, 1.0)
+        if own:
+            reference = max(used, key=lambda name: self._ratios[name])
+            highest = own[reference][0]
+            self._ratios |= {name: own[name][0] / highest if highest else 1.0 for name in own if name not in used}
+
+    def counters(self) -> dict[str, Any]:
+        """Return how many steps each optimizer has counted."""
+        return {name: _steps(one) for name, one in self._holders.items()}
+
+    def write(self, lr: float) -> None:
+        """Set the rates.
+
+        Raises:
+            OptimizerError: the model has no optimizer, one computes its own rate, or a compiled step does not read it.
+        """
+        if self.is_stale:
+            self.look()
+        scheduled = [one for one in self._holders.values() if not isinstance(one._learning_rate, keras.Variable)]
+        if scheduled:
+            self._replace_schedules(scheduled)
+        for name, optimizer in self._holders.items():
+            _assign(optimizer._learning_rate, lr * self._ratios[name])
+        if not self._is_checked and self._applied is None:
+            self._check_applies()
+            self._applied = {name: float(self._holders[name]._learning_rate) for name in self._used}
+
+    def check_written(self, before: dict[str, Any] | None = None) -> None:
+        """Refuse a first iteration after which an optimizer has another rate than the one that was written.
+
+        Args:
+            before: the counters before it, to check which optimizers made an update; not checked by default.
+
+        Raises:
+            OptimizerError: it names the optimizer and what it has instead.
+        """
+        if self._applied is None:
+            return
+        applied, self._applied, self._is_checked = self._applied, None, True
+        for name, written in applied.items():
+            held = self._holders[name]._learning_rate
+            found = f"{float(held):.6g}" if isinstance(held, keras.Variable) else f"the schedule {type(held).__name__}"
+            if found != f"{written:.6g}":
+                message = (
+                    f"The learning rate does not stay: after one iteration {self._described(name)} has {found}, and "
+                    f"{written:.6g} was written. The train_step or a callback sets it; remove that for the search."
+                )
+                raise OptimizerError(message)
+        moved = [name for name, now in self.counters().items() if before is not None and now != before[name]]
+        if moved and max(self._ratios[name] for name in moved) != 1.0:
+            unused = next(self._described(name) for name, ratio in self._ratios.items() if ratio == 1.0)
+            message = (
+                f"{unused} makes no update in a training step, and {', '.join(moved)} do, at a multiple of its rate. Use "
+                "lrfinder.keras.KerasLearner, which finds out, or compile the model with one that is used."
+            )
+            raise OptimizerError(message)
 
     def settle(self) -> None:
-        """Give the model the compiled step for what its optimizer holds now, the variable or the user's schedule."""
-        if self._variable is None:
+        """Give the model the compiled step for what its optimizers hold now, the variables or the user's schedules."""
+        if not self._variables:
             return
-        if innermost_optimizer(self._model)._learning_rate is self._variable:
+        if any(one._learning_rate is self._variables.get(id(one), self) for one in self._holders.values()):
             self._use_own_step()
-        elif self._model.train_function is self._own_step:
+        elif self._own_step is not None and self._model.train_function is self._own_step:
             self._model.train_function = self._users_step
 
     def forget(self) -> None:
         """Drop both compiled steps, because objects that they refer to are gone."""
         self._own_step = self._users_step = self._model.train_function = None
 
-    def _replace_schedule(self, optimizer: Any) -> None:
-        if self._optimizer is not optimizer:
-            self._optimizer, self._own_step = optimizer, None
-            self._variable = keras.Variable(0.0, name="learning_rate", trainable=False, aggregation="only_first_replica")
-        optimizer._learning_rate = self._variable  # the optimizer tracks it, and JAX's step receives what is tracked
+    def _described(self, name: str) -> str:
+        return f"{name} ({type(self._holders[name]).__name__})"
+
+    def _check_applies(self) -> None:
+        for name in self._used:
+            optimizer = self._holders[name]
+            rate, written = float(optimizer._get_current_learning_rate()), float(optimizer._learning_rate)
+            if rate != written:
+                message = (
+                    f"{self._described(name)} computes its own rate: it is {rate:.4g} where {written:.4g} was written. Use "
+                    "an optimizer with a constant rate for the search."
+                )
+                raise OptimizerError(message)
+        if jax and self._model.jit_compile and not self._model.run_eagerly:
+            self._check_compiled()
+
+    def _check_compiled(self) -> None:
+        """Refuse a rate that is a constant of JAX's compiled step; of optimizers it reads that of ``compile`` alone."""
+        read = set(map(id, [*self._model.optimizer.variables, *self._model.variables]))
+        for name in self._used:
+            if id(self._holders[name]._learning_rate) not in read:
+                message = (
+                    f"The rate of {self._described(name)} is a constant in the compiled step of JAX. Add its variables to "
+                    "those of the optimizer that compile() was given, as keras.optimizers.MultiOptimizer does, or compile "
+                    "the model with run_eagerly=True."
+                )
+                raise OptimizerError(message)
+
+    def _replace_schedules(self, optimizers: Sequence[Any]) -> None:
+        for optimizer in optimizers:
+            self.schedules.add(getattr(optimizer._learning_rate, "__name__", type(optimizer._learning_rate).__name__))
+            if id(optimizer) not in self._variables:
+                self._variables[id(optimizer)] = keras.Variable(
+                    0.0, dtype="float32", name="learning_rate", trainable=False, aggregation="only_first_replica"
+                )
+            optimizer._learning_rate = self._variables[id(optimizer)]  # tracked, and JAX's step receives what is tracked
         record_sharding: Any = getattr(self._model, "_record_training_state_sharding_spec", None)
         if record_sharding is not None:  # fit() of older Keras records it before its callbacks begin
             record_sharding()
@@ -66,6 +200,22 @@ class ModelRate:
             self._model.make_train_function(force=True)
             self._own_step = self._model.train_function
         self._model.train_function = self._own_step
+
+
+def _upcoming(optimizer: Any) -> list[float]:
+    """Return the rates at a few of the next updates."""
+    held: Any = optimizer._learning_rate
+    now = int(optimizer._iterations)
+    if isinstance(held, keras.optimizers.schedules.LearningRateSchedule):
+        return [float(held(now + step)) for step in STEPS]
+    rate: Any = held() if callable(held) else held
+    return [float(rate)] * len(STEPS)
+
+
+def _steps(optimizer: Any) -> Any:
+    """Return how many steps an optimizer has counted; what a trace of JAX has left there counts as another value."""
+    value = optimizer._iterations._value
+    return value if jax and isinstance(value, jax.core.Tracer) else int(optimizer._iterations)
 
 
 def _assign(variable: Any, lr: float) -> None:
@@ -82,23 +232,9 @@ _on_device: Any = jax and jax.jit(jax.numpy.asarray, static_argnums=1)
 """Convert a number to an array of JAX; uncompiled, the conversion takes several times as long."""
 
 
-def innermost_optimizer(model: Any) -> Any:
-    """Return the optimizer that holds the rate, inside a wrapper that scales the loss.
-
-    Raises:
-        OptimizerError: the model has none.
-    """
-    optimizer = model.optimizer
-    while hasattr(optimizer, "inner_optimizer"):
-        optimizer = optimizer.inner_optimizer
-    if optimizer is None:
-        message = "The model was compiled without an optimizer; compile it with one: model.compile(optimizer=..., loss=...)."
-        raise OptimizerError(message)
-    return optimizer
-
-
 def facts_of(model: Any, batch_size: int | None = None) -> TrainingFacts:
     """Return the family of a model's optimizer, and whether it has made updates before."""
-    optimizer = innermost_optimizer(model)
-    family = optimizer_family(type(optimizer).__name__, momentum=bool(getattr(optimizer, "momentum", 0)))
-    return TrainingFacts(family, batch_size, trained=int(optimizer.iterations) > 0)
+    holders = holders_of_rates(optimizers_of(model.optimizer)).values()
+    families = {optimizer_family(type(one).__name__, momentum=bool(getattr(one, "momentum", 0))) for one in holders}
+    family = families.pop() if len(families) == 1 else None
+    return TrainingFacts(family, batch_size, trained=int(innermost_optimizer(model).iterations) > 0)

@@ -12,8 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from lrfinder.analysis.ratios import constant_ratios
 from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
+from lrfinder.errors import OptimizerError
 from lrfinder.keras._framework import keras
+from lrfinder.keras.optimizers import holders_of_rates, optimizers_of
 from lrfinder.schedules import FIRST, LAST, WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
 
 MAX_CALLS = 2000  # of a schedule, to read its shape: on TensorFlow each takes a millisecond
@@ -23,8 +26,29 @@ _Schedule: Any = keras.optimizers.schedules.LearningRateSchedule
 
 
 def set_rate(optimizer: Any, rate: RateLike) -> None:
-    """Set the rate of an optimizer; Keras refuses this for one that was created with a schedule."""
-    optimizer.learning_rate = rate_of(rate)
+    """Set the rate of an optimizer, also inside ``LossScaleOptimizer``, ``MultiOptimizer`` and other wrappers.
+
+    It may be a list of optimizers. Several rates keep their ratios, and the highest becomes ``rate``.
+
+    Raises:
+        OptimizerError: an optimizer was created with a schedule, which Keras does not replace by a number.
+    """
+    lr, holders = rate_of(rate), holders_of_rates(optimizers_of(optimizer))
+    for name, one in holders.items():
+        if not isinstance(one._learning_rate, keras.Variable):
+            raise OptimizerError(_scheduled(name, one))
+    ratios = constant_ratios({name: [float(one._learning_rate)] for name, one in holders.items()})
+    for name, one in holders.items():
+        one._learning_rate.assign(lr * ratios[name])
+
+
+def _scheduled(name: str, optimizer: Any) -> str:
+    kind = type(optimizer).__name__
+    return (
+        f"{name} ({kind}) was created with a {type(optimizer._learning_rate).__name__}, which computes its rate. Compile "
+        f"the model with a schedule of the new peak: model.compile(keras.optimizers.{kind}(schedules.one_cycle(rate, "
+        "iterations)), ...), or with a number."
+    )
 
 
 def shape_of(schedule: Any, iterations: int, *, start: int = 0) -> Shape:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lrfinder.keras._framework import keras
-from lrfinder.keras.rates import innermost_optimizer
+from lrfinder.keras.optimizers import innermost_optimizer
 from lrfinder.testing import random_states
 
 
