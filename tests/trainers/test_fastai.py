@@ -57,6 +57,13 @@ def new_learn(*callbacks, **settings):
     return learn
 
 
+def with_loaders_of_pytorch(*callbacks, **loader_settings):
+    learn = new_learn(*callbacks)
+    settings = {"batch_size": 8, "shuffle": True, **loader_settings}
+    learn.dls = DataLoaders(torch.utils.data.DataLoader(pairs(), **settings), torch.utils.data.DataLoader(pairs()))
+    return learn
+
+
 def fitted(*callbacks, **settings):
     learn = new_learn(*callbacks, **settings)
     learn.fit(1)
@@ -69,6 +76,11 @@ LEARNS = {
     "clipping": lambda: new_learn(GradientClip(0.1)),
     "accumulation": lambda: new_learn(GradientAccumulation(32)),
     "groups": lambda: new_learn(splitter=parts, lr=slice(0.005, 0.01)),
+    "loaders of PyTorch": with_loaders_of_pytorch,
+    "loaders of PyTorch with accumulation": lambda: with_loaders_of_pytorch(GradientAccumulation(32)),
+    "loaders of PyTorch without a batch size": lambda: with_loaders_of_pytorch(
+        batch_size=1, shuffle=False, batch_sampler=torch.utils.data.BatchSampler(range(64), 8, drop_last=True)
+    ),
     "an optimizer of PyTorch": lambda: new_learn(
         opt_func=lambda params, lr, **_: OptimWrapper(params, torch.optim.SGD, lr=lr, momentum=0.9)
     ),

@@ -28,6 +28,7 @@ __all__ = ["QUIET", "FastaiLearner"]
 
 learners = require("fastai.learner", "fastai")
 callbacks = require("fastai.callback.all", "fastai")
+DataLoader: Any = require("fastai.data.load", "fastai").DataLoader
 L = require("fastcore.foundation", "fastai").L
 
 Learn = Any  # a fastai.learner.Learner
@@ -72,10 +73,9 @@ class FastaiLearner(LazyLearner):
 
         def prepared() -> TorchLearner:
             copied = _prepared_copy(learn, all_quiet)
-            accumulating = [one.n_acc for one in copied.cbs if isinstance(one, callbacks.GradientAccumulation)]
             return TorchLearner.from_step(
                 lambda batches: mean_loss([_train(copied, batch) for batch in batches]),
-                _Passes(copied.dl, math.ceil(max(accumulating, default=1) / copied.dl.bs)),
+                _passes(copied),
                 modules=[learn.model],
                 optimizers=[getattr(copied.opt, "opt", None) or _OwnOptimizer(copied.opt)],
                 stateful=reachable_objects([copied, copied.opt, *copied.cbs], "fastai", "fastcore"),
@@ -103,6 +103,14 @@ class _OwnOptimizer(torch.optim.Optimizer):
         self.defaults: dict[str, Any] = {}
         self.state = optimizer.state
         self.param_groups = list(optimizer.hypers)
+
+
+def _passes(learn: Learn) -> BatchGroups | _Passes:
+    """Return passes over the learner's loader, which is fastai's own or another, in the batches of one update each."""
+    examples = max((one.n_acc for one in learn.cbs if isinstance(one, callbacks.GradientAccumulation)), default=1)
+    if isinstance(learn.dl, DataLoader):
+        return _Passes(learn.dl, math.ceil(examples / (learn.dl.bs or 1)))
+    return BatchGroups(learn.dl, math.ceil(examples / (learn.dl.batch_size or 1)))
 
 
 class _Passes:
