@@ -153,6 +153,10 @@ class SweepRecorder:
         """Return a recorder for ``plan``."""
         return cls(plan.lrs, plan.stopping, on_record, last_stop=plan.last_stop)
 
+    def round_rates(self, applied_rate: Callable[[float], float]) -> None:
+        """Replace the rates by those that the training applies."""
+        self.lrs = tuple(map(applied_rate, self.lrs))
+
     @property
     def lr(self) -> float:
         """The rate of the next loss; after the last rate, the last."""

@@ -134,7 +134,8 @@ class LRFinder:
         try:
             with restored(learner) as start, noting_position(recorder):
                 facts = learner.facts()
-                Attribution(learner, start, min(plan.lrs)).run(recorder)
+                recorder.round_rates(learner.applied_rate)
+                Attribution(learner, start, min(recorder.lrs)).run(recorder)
                 settings = with_facts(settings, facts, learner.facts())
                 name_batch(learner, start, recorder)
                 recorder.has_effect = rate_has_effect(learner, start, recorder)

@@ -173,6 +173,13 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return None
 
+    def applied_rate(self, lr: float) -> float:
+        """Return the rate that training uses where ``lr`` is asked for: half-precision optimizers round it.
+
+        A sweep records the applied rates. The rounding to single precision is left out of them.
+        """
+        return lr
+
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
@@ -216,6 +223,7 @@ OPTIONAL = (  # and parts
     "iterations_per_epoch",
     "facts",
     "scheduler_note",
+    "applied_rate",
     "observe",
     "unrestored",
     "block_ended",

@@ -74,6 +74,10 @@ class Wrapper(BaseLearner):
         """Return the remark of the inner learner on its scheduler."""
         return self._full.scheduler_note()
 
+    def applied_rate(self, lr: float) -> float:
+        """Return the rate that the inner learner uses."""
+        return self._full.applied_rate(lr)
+
     def parts(self) -> Iterable[object]:
         """Return the inner learner and what it trains."""
         return [self.learner, *self._full.parts()]

@@ -1,5 +1,7 @@
 """The rate reaches every part of an optax optimizer, or the part that stands in the way is named."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -116,7 +118,7 @@ def test_a_line_search_is_refused():
 def test_a_part_that_changes_the_written_rate_is_named_after_the_first_iteration():
     inner = sgd(0.1)
 
-    def update(updates, state, params=None):
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
         updates, state = inner.update(updates, state, params)
         return updates, state._replace(hyperparams={**state.hyperparams, "learning_rate": jnp.asarray(0.001)})
 

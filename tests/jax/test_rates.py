@@ -19,6 +19,19 @@ def test_a_rate_has_the_precision_of_the_parameters():
     assert float(one.params) == 0.75
 
 
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+@pytest.mark.parametrize("tx", [optax.sgd, optax.inject_hyperparams(optax.sgd)(0.1)], ids=["a function", "injected"])
+def test_a_range_test_records_the_rates_that_half_precision_applies(tx, dtype):
+    one = OptaxLearner(slope, jnp.ones((), dtype), tx, [np.ones((), np.float32)])
+    lrs = one.find(rates=[1e-5, 1.7e-4, 0.1], stopping=lambda _: False).lrs
+    assert list(lrs) == [float(jnp.asarray(lr, dtype)) for lr in (1e-5, 1.7e-4, 0.1)]
+
+
+def test_a_range_test_records_the_rates_that_were_asked_for_in_single_precision():
+    one = OptaxLearner(slope, jnp.ones(()), optax.sgd, [np.ones(())])
+    assert list(one.find(rates=[1e-5, 0.1], stopping=lambda _: False).lrs) == [1e-5, 0.1]
+
+
 WRAPPED = {
     "a chain": lambda tx: optax.chain(optax.clip(10.0), tx),
     "a mask": lambda tx: optax.masked(tx, mask={"a": True, "b": True}),

@@ -321,3 +321,18 @@ def test_a_rate_is_set_in_every_optimizer_at_its_ratio(wrap):
 def test_a_rate_is_not_set_in_an_optimizer_with_a_schedule_and_the_line_to_write_is_given(make):
     with pytest.raises(OptimizerError, match=r"\(SGD\) was created with a .*model\.compile\(keras\.optimizers\.SGD\("):
         schedules.set_rate(make(), 0.5)
+
+
+@pytest.fixture
+def half_precision():
+    before = keras.config.floatx()
+    keras.config.set_floatx("float16")
+    yield
+    keras.config.set_floatx(before)
+
+
+@pytest.mark.usefixtures("half_precision")
+def test_a_range_test_records_the_rates_that_half_precision_applies():
+    learner = KerasLearner(two_layers(SGD(0.1)), batches())
+    lrs = LRFinder(learner).find(rates=[1.7e-4, 0.1], stopping=lambda _: False).lrs
+    assert list(lrs) == [float(np.float16(lr)) for lr in (1.7e-4, 0.1)]

@@ -164,7 +164,7 @@ def test_a_suggestion_draws_its_probes_large_and_below_them_the_sweep():
     assert probes is ax
     assert sweep.get_xlim() == pytest.approx((LRS[0], LRS[-1]))
     assert line(sweep, "smoothed").get_linestyle() == "-"
-    ax.figure.draw_without_rendering()
+    ax.figure.canvas.draw()
     assert probes.get_position().height > 1.5 * sweep.get_position().height
 
 

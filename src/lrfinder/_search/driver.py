@@ -73,8 +73,9 @@ def _sweep(
     recorded = Settings(None, None, None, settings.max_iterations, stopping.smoothing, repr(stopping))
     recorder = SweepRecorder.of(SweepPlan(settings.lrs, stopping, recorded), on_record)
     facts = learner.facts()
+    recorder.round_rates(learner.applied_rate)
     with noting_position(recorder):
-        Attribution(learner, start, min(settings.lrs)).run(recorder)
+        Attribution(learner, start, min(recorder.lrs)).run(recorder)
         if learner.untrained(0) is not None:  # otherwise the rate 0 shows it: a step that ignores its rate trains at it too
             recorder.has_effect = rate_has_effect(learner, start, recorder)
     return recorder.result(with_facts(recorded, facts, learner.facts())), recorder.extra_iterations

@@ -15,7 +15,7 @@ from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
 from lrfinder.jax.accumulation import accumulators, batches_per_update, train_until_update
 from lrfinder.jax.batches import DataSource, SlotStream
-from lrfinder.jax.rates import build_optimizer, family_and_use, optimizer_at, written_check
+from lrfinder.jax.rates import applied_rate, build_optimizer, family_and_use, optimizer_at, written_check
 from lrfinder.jax.state import FRAMEWORK, JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
@@ -195,6 +195,10 @@ class OptaxLearner(BaseLearner):
         family, trained = family_and_use(self.opt_state)
         examples = self._batches().examples()
         return TrainingFacts(family, examples and examples * self._batches_per_update(), trained=trained)
+
+    def applied_rate(self, lr: float) -> float:
+        """Return the rate in the precision of the parameters, to which optax casts it, if that is half precision."""
+        return applied_rate(self.params, self.opt_state, lr)
 
     def observe(self) -> Mapping[str, object]:
         """Return everything that can be compared, under readable names; see :func:`lrfinder.check`."""

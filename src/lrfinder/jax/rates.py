@@ -27,6 +27,7 @@ OptimizerAt = Callable[[Any, jax.Array], tuple[optax.GradientTransformationExtra
 """A function from the optimizer's state and a rate to the optimizer and its state at that rate."""
 
 NAME = "learning_rate"
+SINGLE_PRECISION_BITS = 32
 _HOW = (
     f"build it with optax.inject_hyperparams(optax.adam)({NAME}=1e-3), the name and a number, or give a function that "
     "builds it from a rate, tx=lambda lr: optax.adam(lr)."
@@ -97,6 +98,18 @@ def optimizer_at(tx: Any, opt_state: Any) -> OptimizerAt:
 def written_check(tx: Any, opt_state: Any) -> Callable[[Any, float], None] | None:
     """Return the check of the state after an iteration at a rate; None for a function, which gets the rate each time."""
     return InjectedRates(opt_state).check_written if _is_optimizer(tx) else None
+
+
+def applied_rate(params: Any, opt_state: Any, lr: float) -> float:
+    """Return ``lr`` as it is applied where the injected rates, or all parameters, are in half precision."""
+    leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
+    injected = [jnp.asarray(leaf).dtype for path, leaf in leaves if _names(path, "hyperparams")]
+    dtypes = {jnp.asarray(leaf).dtype for leaf in jax.tree.leaves(params)}
+    floating = [dtype for dtype in dtypes if jnp.issubdtype(dtype, jnp.floating)]
+    for dtype in (*injected, *(floating if len(floating) == 1 else ())):
+        if jnp.finfo(dtype).bits < SINGLE_PRECISION_BITS:
+            return float(jnp.asarray(lr).astype(dtype))
+    return lr
 
 
 def build_optimizer(tx: Any, lr: Any) -> optax.GradientTransformationExtraArgs:

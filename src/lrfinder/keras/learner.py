@@ -141,6 +141,10 @@ class KerasLearner(BaseLearner):
             "suggest(horizon, schedule=lrfinder.keras.schedules.shape_of(schedule, horizon))"
         )
 
+    def applied_rate(self, lr: float) -> float:
+        """Return the rate in the precision of the optimizer's variable, if that is half precision."""
+        return self._rate.applied(lr)
+
     def parts(self) -> list[object]:
         """Return the model, its layers, variables and optimizer, none of which two threads may train at once."""
         return [*self._model._flatten_layers(), *self._model.variables, self._model.optimizer]

@@ -108,6 +108,14 @@ class ModelRate:
             self._check_applies()
             self._applied = {name: float(self._holders[name]._learning_rate) for name in self._used}
 
+    def applied(self, lr: float) -> float:
+        """Return the rate as the optimizer with the highest one stores it, if that is in half precision."""
+        for name in self._used:
+            held = self._holders[name]._learning_rate
+            if self._ratios[name] == 1.0 and isinstance(held, keras.Variable) and held.dtype in {"float16", "bfloat16"}:
+                return float(keras.ops.convert_to_numpy(keras.ops.cast(lr, held.dtype)))
+        return lr
+
     def check_written(self, before: dict[str, Any] | None = None) -> None:
         """Refuse a first iteration after which an optimizer has another rate than the one that was written.
 
