@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("LRFINDER_DATA", HERE.parents[1] / "shared" / "data"))
 REAL_DATA = r"real_"  # in the names of examples that read data sets from that folder
+NOT_RUN = """.. admonition:: Not run here
+
+   This example reads a data set that the build of this site did not have, so it has no figures and no output.
+   ``LRFINDER_DATA=FOLDER make docs`` runs it.
+"""
 os.environ.setdefault("LRFINDER_DATA", str(DATA))
 os.environ["MPLBACKEND"] = "Agg"
 os.environ.setdefault("KERAS_BACKEND", "torch")
@@ -88,6 +93,12 @@ def list_other_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("(the rest)", "\n".join(rest))
 
 
+def name_examples_without_data(_: Sphinx, docname: str, source: list[str]) -> None:
+    """Say in the examples that read data sets, where the build has none, that they were not run."""
+    if not DATA.is_dir() and re.match(rf"gallery/.*{REAL_DATA}", docname):
+        source[0] = re.sub(r"(\n=+\n)", rf"\1\n{NOT_RUN}\n", source[0], count=1)
+
+
 def check_public_names(_: Sphinx, env: BuildEnvironment) -> None:
     """Warn about public names that are missing in the reference; a warning is an error here."""
     described = set(env.get_domain("py").objects)
@@ -98,4 +109,5 @@ def check_public_names(_: Sphinx, env: BuildEnvironment) -> None:
 def setup(app: Sphinx) -> None:
     """Connect the handlers; Sphinx calls this."""
     app.connect("source-read", list_other_pages)
+    app.connect("source-read", name_examples_without_data)
     app.connect("env-check-consistency", check_public_names)

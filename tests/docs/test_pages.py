@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from lrfinder._cli.commands import app
 
 MINUTES = {"demo", "grid"}
+COLUMNS = 88  # of a code block at 1280 pixels, beside the navigation and the table of contents
 TOLERANCE = 0.5  # relative; floats differ between processors
 WITH_CODE = [page for page in PAGES if page.blocks]
 
@@ -27,6 +28,12 @@ def param(page):
 @pytest.mark.parametrize("page", WITH_CODE, ids=str)
 def test_every_page_has_an_environment_to_run_in(page):
     assert page.session is not None, f"no session of SESSIONS has all of {sorted(page.imports)}"
+
+
+@pytest.mark.parametrize("page", [page for page in WITH_CODE if page.path.parent != ROOT], ids=str)
+def test_code_fits_the_width_of_the_site(page):
+    lines = [(block.line + k, line) for block in page.blocks for k, line in enumerate(block.code.splitlines(), start=1)]
+    assert [(number, line) for number, line in lines if len(line) > COLUMNS] == []
 
 
 @pytest.mark.parametrize("page", [param(page) for page in WITH_CODE])
