@@ -25,6 +25,60 @@ def holds_items(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes | bytearray)
 
 
+def is_count(value: Any, least: int) -> bool:
+    """Return whether a value is a whole number, of Python or numpy, of at least ``least``."""
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= least
+    except TypeError:
+        return False
+
+
+def given(value: object) -> str:
+    """Return an argument as a message shows it: a short text or number itself, of anything else its class."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"{value!r:.60}" if value is None or isinstance(value, str | bytes | int | float) else f"a {type(value).__name__}"
+
+
+def function(name: str, value: Any, wanted: str, error: type[LRFinderError] = RatesError) -> None:
+    """Require a function.
+
+    Args:
+        name: the argument's name.
+        value: the argument.
+        wanted: how it is called and what it returns, for the message.
+        error: the class to raise.
+
+    Raises:
+        LRFinderError: the value cannot be called; of the class ``error``.
+    """
+    if not callable(value):
+        message = f"{name} is {given(value)}; give a function, {wanted}."
+        raise error(message)
+
+
+def callback(name: str, value: Any) -> None:
+    """Require a function or ``None``.
+
+    Raises:
+        RatesError: the value is neither.
+    """
+    if value is not None:
+        function(name, value, "or leave it out", RatesError)
+
+
+def items(name: str, value: Any, wanted: str, error: type[LRFinderError]) -> list[Any]:
+    """Return the items of an argument that holds several, such as ``stateful=[ema]``.
+
+    Raises:
+        LRFinderError: the value cannot be iterated over, or is a text; of the class ``error``.
+    """
+    if not holds_items(value):
+        message = f"{name} is {given(value)}; give several, even of one: {wanted}."
+        raise error(message)
+    return list(value)
+
+
 def whole(name: str, value: Any, least: int, why: str, error: type[LRFinderError] = RatesError) -> int:
     """Return a count as an int.
 
@@ -38,11 +92,7 @@ def whole(name: str, value: Any, least: int, why: str, error: type[LRFinderError
     Raises:
         LRFinderError: the value is no whole number, or too small; of the class ``error``.
     """
-    try:
-        count = operator.index(value)
-    except TypeError:
-        count = None
-    if count is None or isinstance(value, bool) or count < least:
+    if not is_count(value, least):
         message = f"{name} is {value!r}; {why}: give an int of at least {least}."
         raise error(message)
-    return count
+    return operator.index(value)

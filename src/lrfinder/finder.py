@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._arguments import callback, whole
 from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
@@ -27,13 +28,13 @@ from lrfinder._sweep import (
     trainer_of,
     with_facts,
 )
-from lrfinder.errors import LRFinderError, RatesError
-from lrfinder.learner import adapted, restored
+from lrfinder.errors import LRFinderError
+from lrfinder.learner import adapted, require_methods, restored
 from lrfinder.rates import checked
 from lrfinder.schedules import constant
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Mapping, Sequence
+    from collections.abc import Generator, Iterable, Mapping
 
     from matplotlib.axes import Axes
 
@@ -53,6 +54,7 @@ class LRFinder:
     """
 
     def __init__(self, learner: Learner[Any]) -> None:
+        require_methods(learner)
         self.learner = learner
         self._results: RangeTest | None = None
 
@@ -125,6 +127,7 @@ class LRFinder:
             rates=rates,
             stopping=stopping,
         ).plan()
+        callback("on_record", on_record)
         learner = adapted(self.learner)
         with _watched(learner, "range test", len(plan.lrs), on_record, shown=progress) as watch:
             return self._find(learner, plan, watch)
@@ -145,7 +148,7 @@ class LRFinder:
                 self._results = recorder.result(settings)
         return self.results
 
-    def compare(self, lrs: Sequence[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
+    def compare(self, lrs: Iterable[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
 
         A run ends early if its loss becomes NaN or infinite, or its data end; the others continue. Afterwards the learner is
@@ -154,10 +157,9 @@ class LRFinder:
         Raises:
             RatesError: there are no rates, one is not a finite number of at least 0, or ``iterations`` is below 1.
         """
-        if iterations < 1:
-            message = f"iterations is {iterations!r}; a comparison needs at least 1."
-            raise RatesError(message)
-        lrs = checked(lrs, max_iterations=len(lrs) or 1)
+        iterations = whole("iterations", iterations, 1, "it is the length of each training (300 is usual)")
+        callback("on_record", on_record)
+        lrs = checked(lrs, sys.maxsize)
         losses = np.full((len(lrs), iterations), np.nan)
         stops: list[Stop] = []
         trainings = [(lr,) * iterations for lr in lrs]
@@ -219,6 +221,7 @@ class LRFinder:
         learner = adapted(self.learner)
         horizon = horizon_of(learner, horizon, epochs)
         settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
+        callback("on_record", on_record)
         with _watched(learner, "sweep and probes", settings.max_iterations, on_record, shown=progress) as watch:
             return run_search(learner, settings, on_record=watch)
 

@@ -18,8 +18,9 @@ import threading
 from typing import TYPE_CHECKING, Any, Generic, Protocol, SupportsFloat, TypeVar
 from weakref import ref
 
+from lrfinder._arguments import given
 from lrfinder._state.interrupts import DeferredSignals
-from lrfinder.errors import BusyError, RestoreError
+from lrfinder.errors import BusyError, LearnerError, RestoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -230,6 +231,24 @@ OPTIONAL = (  # and parts
 )
 
 
+def require_methods(learner: object, methods: Sequence[str] = REQUIRED) -> None:
+    """Require an object with the methods of a learner.
+
+    Raises:
+        LearnerError: it lacks one, or it is a class.
+    """
+    missing = [name for name in methods if not callable(getattr(learner, name, None))]
+    if isinstance(learner, type):
+        message = f"The learner is {given(learner)}; give an object of it."
+        raise LearnerError(message)
+    if missing:
+        message = (
+            f"The learner is {given(learner)}, which has no {', '.join(missing)}(); give a learner, such as "
+            "lrfinder.torch.TorchLearner(model, optimizer, loss_fn, data)."
+        )
+        raise LearnerError(message)
+
+
 class _Adapted(BaseLearner):
     """An object that is not a :class:`BaseLearner`: its own abilities, and the defaults for those that it lacks."""
 
@@ -294,6 +313,7 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
     """
 
     def __init__(self, learner: Restorable[State]) -> None:
+        require_methods(learner, ("snapshot", "restore"))
         self._learner = learner
         self._claim = _ModelLock([learner, *adapted(learner).parts()])
         # weak, since a cycle would keep the learner and its workers; a WeakMethod has a callback, which can swallow errors

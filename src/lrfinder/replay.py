@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
 from weakref import WeakSet
 
+from lrfinder._arguments import given, number
 from lrfinder._state.batch_copies import copied, digest, examples_in, nbytes
 from lrfinder._state.data_passes import DataPasses, empty_data, is_iterated_once
 from lrfinder._state.released import Released, on_release
@@ -95,14 +96,28 @@ def stream(
         give: returns the copy of a batch that is given out, each time that it is drawn.
 
     Raises:
-        DataError: ``data`` cannot be iterated.
+        DataError: ``data`` cannot be iterated, or ``replay_bytes`` is no number of bytes.
     """
+    check_data(data)
+    if not number(replay_bytes) >= 0:
+        message = f"replay_bytes is {given(replay_bytes)}; give a number of bytes, 0 or more."
+        raise DataError(message)
     if isinstance(data, list | tuple):
         return _Listed(cast("list[Batch]", data), give)
-    if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):  # pyright: ignore[reportUnnecessaryIsInstance]
-        message = f"The data are of type {type(data).__name__}; give an iterable of batches, such as a DataLoader or a list."
-        raise DataError(message)
     return _Streamed(data, generators, replay_bytes, keep, give)
+
+
+def check_data(data: object) -> None:
+    """Require an iterable of batches.
+
+    Raises:
+        DataError: it cannot be iterated, or it is a text or a class.
+    """
+    reads = isinstance(data, Iterable) or hasattr(data, "__getitem__")
+    if isinstance(data, str | bytes | type) or not reads:
+        kind = given(data) if isinstance(data, type) else f"of type {type(data).__name__}"
+        message = f"The data are {kind}; give an iterable of batches, such as a DataLoader or a list."
+        raise DataError(message)
 
 
 def mapped(data: Any, convert: Callable[[Any], Any]) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lrfinder._arguments import given, is_count, number
 from lrfinder._results.results import Suggestion
 from lrfinder.errors import RatesError
 
@@ -89,7 +90,7 @@ class WarmedUp:
     decay: Schedule
 
     def __post_init__(self) -> None:
-        if not 0 <= self.warmup < 1:
+        if not 0 <= number(self.warmup) < 1:
             message = (
                 f"warmup is {self.warmup!r}; it is the part of the run in which the rate rises, from 0 to below 1: "
                 "iterations of the warm-up over those of the run."
@@ -124,11 +125,11 @@ def rate_of(rate: RateLike) -> float:
         RatesError: the suggestion has no rate, or the number is not above 0.
     """
     lr = rate.lr if isinstance(rate, Suggestion) else rate
-    if lr is None or not 0 < lr < math.inf:
+    if not 0 < number(lr) < math.inf:
         status = f" ({rate.status})" if isinstance(rate, Suggestion) else ""
-        message = f"The rate is {lr!r}{status}; give a finite number above 0, or a suggestion that has a rate."
+        message = f"The rate is {given(lr)}{status}; give a finite number above 0, or a suggestion that has a rate."
         raise RatesError(message)
-    return float(lr)
+    return number(lr)
 
 
 def check_one_cycle(iterations: int, warmup_part: float) -> None:
@@ -137,10 +138,10 @@ def check_one_cycle(iterations: int, warmup_part: float) -> None:
     Raises:
         RatesError: there is no iteration, or the part is not between 0 and 1.
     """
-    if iterations < 1 or not 0 < warmup_part < 1:
+    if not is_count(iterations, 1) or not 0 < number(warmup_part) < 1:
         message = (
             f"iterations is {iterations!r} and warmup_part {warmup_part!r}; "
-            "there must be at least 1 iteration, and the part must be between 0 and 1."
+            "give an int of at least 1, and a part between 0 and 1."
         )
         raise RatesError(message)
 
@@ -156,10 +157,10 @@ def triangular_bounds(max_lr: float, base_lr: float | None, half_cycle: int) -> 
     Source: Smith, Cyclical learning rates for training neural networks (2017), section 3.3.
     """
     lowest = max_lr / 4 if base_lr is None else base_lr
-    if not 0 < lowest < max_lr or half_cycle < 1:
+    if not 0 < number(lowest) < number(max_lr) < math.inf or not is_count(half_cycle, 1):
         message = (
             f"base_lr is {lowest!r}, the highest rate {max_lr!r}, half_cycle {half_cycle!r}; "
-            "the rates must rise from above 0, and half a cycle takes at least 1 iteration."
+            "the rates must rise from above 0, and half a cycle is an int of at least 1 iteration."
         )
         raise RatesError(message)
     return lowest, max_lr
@@ -180,16 +181,19 @@ class Triangular:
         return self.base_lr + (self.max_lr - self.base_lr) * (1 - x)
 
 
-def check_warmup(iterations: int, warmup: int) -> None:
-    """Check the lengths of a training and of its warm-up, in iterations.
+def check_warmup(iterations: int, warmup: int, final_part: float = 0.0) -> None:
+    """Check the lengths of a training and of its warm-up, in iterations, and the part of the rate that is left at the end.
 
     Raises:
-        RatesError: there is no iteration, or none after the warm-up.
+        RatesError: there is no iteration, or none after the warm-up, or the part is not from 0 to 1.
     """
-    if iterations < 1 or not 0 <= warmup < iterations:
+    if not 0 <= number(final_part) <= 1:
+        message = f"final_part is {given(final_part)}; it is the part of the rate that is left at the end, from 0 to 1."
+        raise RatesError(message)
+    if not is_count(iterations, 1) or not is_count(warmup, 0) or warmup >= iterations:
         message = (
             f"iterations is {iterations!r} and warmup {warmup!r}; "
-            "there must be at least 1 iteration, and the warm-up must be shorter than the training."
+            "give ints: at least 1 iteration, and a warm-up that is shorter than the training."
         )
         raise RatesError(message)
 

@@ -28,7 +28,7 @@ from typing import Any, SupportsFloat, cast
 import numpy as np
 
 from lrfinder.errors import DataEndedError, LawError
-from lrfinder.learner import Learner, adapted, restored
+from lrfinder.learner import Learner, adapted, require_methods, restored
 
 Observe = Callable[[], Mapping[str, object]]
 
@@ -51,7 +51,9 @@ def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe = 
 
     Raises:
         LawError: the learner breaks the law.
+        LearnerError: it is no learner.
     """
+    require_methods(learner)
     for _, law in LAWS:
         law(learner, lrs, observe)
 

@@ -6,10 +6,11 @@ import math
 from itertools import islice
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from lrfinder._arguments import function, whole
 from lrfinder._state.data_calls import Calls, batches_from
 from lrfinder._state.data_passes import is_iterated_once
-from lrfinder.errors import DataError, EmptyDataError, RatesError
-from lrfinder.learner import BaseLearner, adapted, restored
+from lrfinder.errors import DataError, EmptyDataError, LearnerError
+from lrfinder.learner import BaseLearner, adapted, require_methods, restored
 from lrfinder.randomness import States, capture, restore_states
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Wrapper(BaseLearner):
     """
 
     def __init__(self, learner: Learner[Any]) -> None:
+        require_methods(learner)
         self.learner = learner
         self._full: BaseLearner = adapted(learner)
 
@@ -103,6 +105,7 @@ class Validated(Wrapper):
     """
 
     def __init__(self, learner: Learner[Any], evaluate: Callable[[], SupportsFloat]) -> None:
+        function("evaluate", evaluate, "evaluate() -> loss", LearnerError)
         super().__init__(learner)
         self.evaluate = evaluate
 
@@ -122,11 +125,8 @@ class Averaged(Wrapper):
     """
 
     def __init__(self, learner: Learner[Any], batches: int) -> None:
-        if batches < 1:
-            message = f"batches is {batches!r}; a rate needs at least 1."
-            raise RatesError(message)
         super().__init__(learner)
-        self.batches = batches
+        self.batches = whole("batches", batches, 1, "it is the number of batches at each rate")
 
     def iteration(self, lr: float) -> float:
         """Train on the next ``batches`` batches at ``lr``; return the mean of their losses."""

@@ -232,3 +232,35 @@ def test_a_function_that_returns_batches_is_data():
         first = [learner.iteration(0.01) for _ in range(4)]
         learner.restore(start)
         assert [learner.iteration(0.01) for _ in range(4)] == first
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("data", None), ("data", "abc"), ("data", 3), ("replay_bytes", "x"), ("device_bytes", -1), ("opt_state", "x"),
+        ("opt_state", ()), ("opt_state", optax.sgd(1e-3).init({"w": jnp.zeros(3)})),
+        ("opt_state", optax.adam(1e-3).init({"w": jnp.zeros(4)})), ("opt_state", optax.adam(1e-3).init({"v": jnp.zeros(3)})),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_refused_by_name(name, value):
+    arguments = {"params": {"w": jnp.zeros(3)}, "tx": optax.adam, "data": [{"x": np.ones((4, 3), "f4")}]} | {name: value}
+    with pytest.raises(LearnerError, match="data are" if name == "data" else name):
+        OptaxLearner(lambda params, batch: jnp.mean(batch["x"] @ params["w"]), **arguments)
+
+
+def test_a_state_of_the_same_optimizer_and_parameters_is_accepted():
+    params = {"w": jnp.zeros(3)}
+    for tx in (
+        optax.adam,
+        optax.inject_hyperparams(optax.adam)(1e-3),
+        optax.chain(optax.clip(1.0), optax.inject_hyperparams(optax.sgd)(1e-3)),
+    ):
+        state = (tx(1e-3) if callable(tx) else tx).init(params)
+        learner = OptaxLearner(
+            lambda params, batch: jnp.mean(batch["x"] @ params["w"]),
+            params,
+            tx,
+            [{"x": np.ones((4, 3), "f4")}],
+            opt_state=state,
+        )
+        assert np.isfinite(learner.iteration(0.1))

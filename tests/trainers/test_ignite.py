@@ -200,3 +200,19 @@ def test_wrong_arguments_are_refused():
     without_loss = Engine(lambda *_: training.model and None)
     with pytest.raises(LossError, match="must give the loss"):
         LRFinder(EngineLearner(without_loss, training.optimizer, training.loader, model=training.model)).find()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("optimizer", None), ("optimizer", nn.Linear(1, 1)), ("data", "abc"), ("accumulate", 2.0), ("model", "x"),
+        ("loss", 3), ("stateful", 3), ("handlers", None),
+    ],
+)  # fmt: skip
+def test_an_argument_of_another_kind_is_refused_by_name(name, value):
+    model = nn.Linear(3, 1)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    engine = create_supervised_trainer(model, optimizer, nn.MSELoss())
+    arguments = {"optimizer": optimizer, "data": [1]} | {name: value}
+    with pytest.raises(LearnerError if name != "optimizer" else OptimizerError, match=name):
+        EngineLearner(engine, **arguments)

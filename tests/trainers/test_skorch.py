@@ -48,6 +48,21 @@ class Recording(Callback):
             self.losses_.append(float(loss.detach()))
 
 
+class Averaging(Callback):
+    """A callback with an argument, and an attribute that is none."""
+
+    def __init__(self, decay=0.9):
+        self.decay = decay
+        self.average = None
+
+
+class Renaming(Callback):
+    """A callback that stores its argument by another name."""
+
+    def __init__(self, decay=0.9):
+        self.rate = decay
+
+
 def new_net(*callbacks, **settings):
     torch.manual_seed(0)
     return NeuralNetClassifier(
@@ -171,3 +186,23 @@ def test_wrong_arguments_are_refused():
         SkorchLearner(Net(), X, Y)
     with pytest.raises(RatesError, match="rate is None"):
         SkorchLearner(new_net(), X, Y).set_rate(None)
+
+
+@pytest.mark.parametrize("callback", [Averaging(), Renaming(), ("named", Averaging())])
+def test_a_callback_that_cannot_be_cloned_is_refused_with_the_way_out(callback):
+    with pytest.raises(LearnerError, match=r"(Averaging|Renaming) cannot be cloned .* call net\.initialize\(\) first"):
+        SkorchLearner(new_net(callback), X, Y)
+    net = new_net(callback).initialize()
+    assert len(LRFinder(SkorchLearner(net, X, Y)).find(max_iterations=5)) == 5
+
+
+def test_a_callback_of_an_earlier_fit_is_accepted():
+    recording = Recording()
+    new_net(recording).fit(X, Y)
+    assert len(LRFinder(SkorchLearner(new_net(recording), X, Y)).find(max_iterations=5)) == 5
+
+
+@pytest.mark.parametrize("stateful", [3, None, "x"])
+def test_stateful_of_another_kind_is_refused(stateful):
+    with pytest.raises(LearnerError, match="stateful"):
+        SkorchLearner(new_net(), X, Y, stateful=stateful)

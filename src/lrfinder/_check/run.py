@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._check.report import Check, Finding, Outcome
 from lrfinder.errors import LawError, RestoreError
-from lrfinder.learner import Learner, adapted, restored
+from lrfinder.learner import Learner, adapted, require_methods, restored
 from lrfinder.randomness import capture, global_generators, restore_states
+from lrfinder.rates import checked
 from lrfinder.testing import ABSENT, LAWS, LRS, differing, diverge, first_difference, losses
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def check(learner: Learner[Any], lrs: Sequence[float] = LRS, observe: Observe | 
         observe: returns what is compared in addition to the losses: names to values that compare with ``==``. The default is
             the learner's own ``observe()``, which ``TorchLearner`` for example has.
     """
+    require_methods(learner)
+    lrs = checked(lrs, sys.maxsize)
     full = adapted(learner)
     look: Observe = observe or full.observe
     with _undone(learner) as state:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -11,19 +11,21 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from lrfinder._arguments import callback, function, given
 from lrfinder._factories import checked_learner, described, require_settings
 from lrfinder._grid.agreement import Agreement, current_board
 from lrfinder._grid.result import Cell, Grid, all_settings, with_cells
 from lrfinder._grid.storage import append_cell, resumed
 from lrfinder._results.results import RangeTest, Suggestion
 from lrfinder._user_code import in_words
-from lrfinder.errors import GridError, LRFinderError, RankError
+from lrfinder.errors import FactoryError, GridError, LRFinderError, RankError
 from lrfinder.executors import InProcess
+from lrfinder.executors._base import check_executor
 from lrfinder.finder import LRFinder
 from lrfinder.learner import adapted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from os import PathLike
 
     from lrfinder._grid.result import SettingValue
@@ -67,7 +69,8 @@ def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
         FactoryError: the factory does not accept the names of the axes.
         ExecutorError: the executor cannot work.
     """
-    values = {name: _values(name, given) for name, given in {**(axes or {}), **more_axes}.items()}
+    _check_arguments(factory, axes, each, executor, on_cell)
+    values = {name: _values(name, listed) for name, listed in {**(axes or {}), **more_axes}.items()}
     if not values:
         message = "A grid needs at least one axis; give one as in weight_decay=[0, 1e-4, 1e-3]."
         raise GridError(message)
@@ -88,6 +91,19 @@ def grid(  # noqa: PLR0913  (the factory, the experiment, and where it runs)
             if on_cell is not None:
                 on_cell(cell)
     return with_cells(result, cells)
+
+
+def _check_arguments(factory: object, axes: object, each: object, executor: object, on_cell: object) -> None:
+    wanted = "whose keyword arguments are the axes and which returns a learner"
+    function("factory", factory, wanted, FactoryError)
+    if axes is not None and not (isinstance(axes, Mapping) and all(isinstance(name, str) for name in axes)):
+        message = (
+            f"axes is {given(axes)}; give a dict of lists by the names of axes, or the axes by keyword: momentum=[0.8, 0.9]."
+        )
+        raise GridError(message)
+    function("each", each, "from a finder to a result, such as LRFinder.suggest", GridError)
+    check_executor(executor)
+    callback("on_cell", on_cell)
 
 
 def _run_cell(
@@ -143,12 +159,12 @@ def _error_text(error: Exception) -> str:
     return in_words(error)
 
 
-def _values(name: str, given: object) -> tuple[SettingValue, ...]:
+def _values(name: str, listed: object) -> tuple[SettingValue, ...]:
     """Return the values of an axis, with numbers of numpy as numbers of Python; refuse what a file cannot hold."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        message = f"{name} is {given!r}; an axis is a list of values, as in {name}=[{given!r}]."
+    if isinstance(listed, str) or not isinstance(listed, Iterable):
+        message = f"{name} is {listed!r}; an axis is a list of values, as in {name}=[{listed!r}]."
         raise GridError(message)
-    items = cast("Iterable[object]", given)
+    items = cast("Iterable[object]", listed)
     values = [value.item() if isinstance(value, np.generic) else value for value in items]
     if not values:
         message = f"{name} has no value; an axis needs at least one."

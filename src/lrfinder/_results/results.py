@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
+from lrfinder._arguments import whole
 from lrfinder._optional import require
 from lrfinder._results.records import BitwiseEqual, Difference, Order, Probe, Record, Settings, Status, Stop, bits
 from lrfinder.analysis.endings import batch_not_finite, comparison_window, final_losses
@@ -298,7 +299,9 @@ class Comparison(BitwiseEqual, Result):
         Returns:
             The means, shape ``(rates,)``.
         """
-        window = comparison_window(self.iterations) if last is None else min(last, self.iterations)
+        window = comparison_window(self.iterations)
+        if last is not None:
+            window = min(whole("last", last, 1, "it is the number of iterations in the mean"), self.iterations)
         return final_losses(self.losses, window)
 
     @property

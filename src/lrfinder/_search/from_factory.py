@@ -6,12 +6,15 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._factories import described
+from lrfinder._arguments import callback, function
+from lrfinder._factories import checked_learner, described
 from lrfinder._search.checkpoint import Checkpoint
 from lrfinder._search.driver import run_search
 from lrfinder._search.horizon import DEFAULT_HORIZON, check_epochs, horizon_of
 from lrfinder._search.search import KEPT_STATES, SearchSettings
+from lrfinder.errors import FactoryError
 from lrfinder.executors import InProcess
+from lrfinder.executors._base import check_executor
 from lrfinder.learner import adapted
 from lrfinder.schedules import constant, name_of
 
@@ -66,6 +69,9 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
         RatesError: a setting is out of range.
         ExecutorError: the executor cannot work.
     """
+    function("factory", factory, "which returns a learner", FactoryError)
+    check_executor(executor)
+    callback("on_record", on_record)
     check_epochs(horizon, epochs)
     settings = SearchSettings.checked(horizon, max_iterations, rates, schedule, keep)
     identity = {
@@ -77,7 +83,10 @@ def suggest(  # noqa: PLR0913  (those of LRFinder.suggest, where the trials are 
         "schedule": [name_of(schedule), *(float(schedule(k / POINTS)) for k in range(POINTS))],  # several may share a name
     }
     checkpoint = None if path is None else Checkpoint(path, identity)
-    with closing(factory()) as learner, (executor or InProcess()).runner(factory, schedule, on_record) as remote:
+    with (
+        closing(checked_learner(factory(), factory)) as learner,
+        (executor or InProcess()).runner(factory, schedule, on_record) as remote,
+    ):
         full = adapted(learner)
         settings = settings if epochs is None else replace(settings, horizon=horizon_of(full, horizon, epochs))
         suggestion = run_search(full, settings, on_record=on_record, remote=remote, checkpoint=checkpoint)

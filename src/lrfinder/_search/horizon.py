@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from lrfinder._arguments import number
 from lrfinder.errors import RatesError
 
 if TYPE_CHECKING:
@@ -30,11 +31,7 @@ def check_epochs(horizon: int, epochs: float | None) -> None:
     if horizon is not DEFAULT_HORIZON:
         message = f"horizon is {horizon!r} and epochs {epochs!r}, which are two lengths of one training; give one of them."
         raise RatesError(message)
-    try:
-        is_length = 0 < epochs < math.inf
-    except TypeError:
-        is_length = False
-    if not is_length:
+    if not 0 < number(epochs) < math.inf:
         message = f"epochs is {epochs!r}; it is the length of the training in passes over the data, a number above 0."
         raise RatesError(message)
 

@@ -81,8 +81,10 @@ class SearchSettings:
                 never 1.
         """
         horizon = whole("horizon", horizon, 1, "it is the length of the training that the rate is for, in iterations")
-        max_iterations = whole("max_iterations", max_iterations, LEAST_ITERATIONS, "a curve needs some (650 is usual)")
-        keep = whole("keep", keep, LEAST_STATES, "it is how many copies of the state a search holds (3 is usual)")
+        max_iterations = whole(
+            "max_iterations", max_iterations, LEAST_ITERATIONS, "it limits sweep and probes together (650 is usual)"
+        )
+        keep = whole("keep", keep, LEAST_STATES, "it limits the copies of the state (3 is usual)")
         check_schedule(schedule)
         lrs = several(checked(_default_rates(max_iterations) if rates is None else rates, max_iterations // 2))
         within = (0.0, math.inf) if rates is None else (min(lrs), max(lrs))

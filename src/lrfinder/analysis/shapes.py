@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lrfinder._arguments import is_count
 from lrfinder.errors import RatesError
 
 if TYPE_CHECKING:
@@ -65,8 +66,10 @@ def checked_steps(steps: int, start: int = 0) -> range:
     Raises:
         RatesError: there is no step, or ``start`` is negative.
     """
-    if steps < 1 or start < 0:
-        message = f"The schedule has {steps!r} iterations and starts at {start!r}; it needs at least 1, from 0 or later on."
+    if not is_count(steps, 1) or not is_count(start, 0):
+        message = (
+            f"The schedule has {steps!r} iterations and starts at {start!r}; give ints: at least 1, from 0 or later on."
+        )
         raise RatesError(message)
     return range(start, start + steps)
 

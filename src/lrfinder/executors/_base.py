@@ -5,6 +5,9 @@ from __future__ import annotations
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
+from lrfinder._arguments import given
+from lrfinder.errors import ExecutorError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from contextlib import AbstractContextManager
@@ -52,6 +55,17 @@ class Executor(Protocol):
             on_record: called with each record that the search uses.
         """
         ...
+
+
+def check_executor(executor: object) -> None:
+    """Require an executor, or ``None`` for this process.
+
+    Raises:
+        ExecutorError: it is neither.
+    """
+    if executor is not None and not (hasattr(executor, "stream") and hasattr(executor, "runner")):
+        message = f"executor is {given(executor)}; give lrfinder.executors.Ray(...), or leave it out."
+        raise ExecutorError(message)
 
 
 class InProcess:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._arguments import given, number, whole
 from lrfinder._optional import require
 from lrfinder._search.probes import LocalRunner, emit
 from lrfinder.errors import ExecutorError
@@ -52,6 +53,25 @@ class Ray:
     workers: int | None = None
     runtime_env: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        """Check the settings.
+
+        Raises:
+            ExecutorError: one is out of range.
+        """
+        for name in ("num_cpus", "num_gpus"):
+            if not 0 <= number(value := getattr(self, name)) < math.inf:
+                message = f"{name} is {given(value)}; give a number, 0 or more."
+                raise ExecutorError(message)
+        whole(
+            "max_retries", self.max_retries, -1, "it limits how often lost work starts again, and -1 does not", ExecutorError
+        )
+        if self.workers is not None:
+            whole("workers", self.workers, 1, "it is the number of processes that train trials", ExecutorError)
+        if not isinstance(self.address, str | None):  # pyright: ignore[reportUnnecessaryIsInstance]  (users pass anything)
+            message = f"address is {given(self.address)}; give HOST:PORT as a text, or leave it out."
+            raise ExecutorError(message)
+
     def stream(self, work: Callable[[Item], Outcome], items: Sequence[Item]) -> Generator[Done]:
         with self._connected() as ray:
             task: Any = ray.remote(max_retries=self.max_retries, **self._resources())(_attempt)
@@ -84,7 +104,7 @@ class Ray:
 
     def _pool_size(self, ray: Any) -> int:
         if self.workers is not None:
-            return max(1, self.workers)
+            return self.workers
         free = ray.available_resources()
         needs = (("CPU", self.num_cpus), ("GPU", self.num_gpus))
         possible = [free.get(name, 0) / need for name, need in needs if need > 0]
@@ -138,12 +158,12 @@ def _require_answer(ray: Any, address: str) -> None:
     if not colon or not port.isdecimal():
         return
     hosts = [host, ray.util.get_node_ip_address()] if host in {"127.0.0.1", "localhost"} else [host]  # as Ray takes them
-    for number, at in enumerate(hosts, 1):
+    for tried, at in enumerate(hosts, 1):
         try:
             with create_connection((at, int(port)), timeout=SECONDS_TO_ANSWER):
                 return
         except (OSError, OverflowError) as error:
-            if number == len(hosts):
+            if tried == len(hosts):
                 raise _unreachable(address, error) from error
 
 
@@ -157,20 +177,20 @@ def _unreachable(address: str | None, error: Exception) -> ExecutorError:
 
 
 def _attempt(work: Callable[[Item], Outcome], item: Item) -> tuple[int | None, Outcome]:
-    """Do the work inside a Ray task; return the number of this attempt, if this version of Ray knows it, and the outcome."""
+    """Do the work inside a Ray task; return the tried of this attempt, if this version of Ray knows it, and the outcome."""
     worker: Any = require("ray", "ray").get_runtime_context().worker
-    number: Callable[[], int] | None = getattr(worker.core_worker, "get_current_task_attempt_number", None)
-    return (None if number is None else number() + 1), work(item)
+    tried: Callable[[], int] | None = getattr(worker.core_worker, "get_current_task_attempt_number", None)
+    return (None if tried is None else tried() + 1), work(item)
 
 
-def _done(ray: Any, ready: Any, number: int, max_retries: int) -> Done:
+def _done(ray: Any, ready: Any, tried: int, max_retries: int) -> Done:
     try:
         attempts, outcome = ray.get(ready)
     except ray.exceptions.RayError as error:
         early = isinstance(error, ray.exceptions.RayTaskError)  # exceptions of a cell are part of its outcome
         why = "not started" if early else f"lost by Ray, which was to retry it {max_retries} times"
-        return Done(number, None, None, f"{why}: {_last_line(error)}")
-    return Done(number, outcome, attempts)
+        return Done(tried, None, None, f"{why}: {_last_line(error)}")
+    return Done(tried, outcome, attempts)
 
 
 def _last_line(error: Exception) -> str:
@@ -224,9 +244,9 @@ class RayRunner:
 
     def _start(self, trial: Trial) -> None:
         idle = self._idle() or list(range(len(self._actors)))
-        number = self._actor_of.setdefault(trial.lr, idle[0])
+        tried = self._actor_of.setdefault(trial.lr, idle[0])
         kept = (*self._kept, *(lr for lr, _ in self._running))
-        self._running[trial[:2]] = self._actors[number].run.remote(trial, kept)
+        self._running[trial[:2]] = self._actors[tried].run.remote(trial, kept)
 
     def _result(self, trial: Trial) -> tuple[Losses, int]:
         try:
@@ -249,4 +269,4 @@ class RayRunner:
             return list(range(len(self._actors)))
         _, unready = self._ray.wait(list(running), num_returns=len(running), timeout=0)
         busy = {running[reference] for reference in unready}
-        return [number for number in range(len(self._actors)) if number not in busy]
+        return [tried for tried in range(len(self._actors)) if tried not in busy]

@@ -10,7 +10,7 @@ from lrfinder._state.batch_copies import copied
 from lrfinder.errors import BatchError, DataError, EmptyDataError
 from lrfinder.gluon._framework import mx
 from lrfinder.randomness import RandomGenerator, data_generators, global_generators
-from lrfinder.replay import mapped, peek, stream, unchanged
+from lrfinder.replay import check_data, mapped, peek, stream, unchanged
 
 if TYPE_CHECKING:
     from lrfinder.replay import Stream
@@ -20,6 +20,7 @@ class ReplayIterator(Iterator[Any]):
     """The endless, replayable iterator over a loader."""
 
     def __init__(self, data: Iterable[Any], replay_bytes: int = 1 << 30) -> None:
+        check_data(data)
         self.generators_of_data = data_generators(
             data, (mx.gluon.data.DataLoader, mx.gluon.data.Dataset, mx.gluon.data.Sampler)
         )

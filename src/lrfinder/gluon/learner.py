@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from lrfinder._arguments import function, items
 from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.attributes import package_of
 from lrfinder._state.data_calls import batches_from
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
-from lrfinder.errors import LossError, ModelError, OptimizerError
+from lrfinder.errors import LearnerError, LossError, ModelError, OptimizerError
 from lrfinder.gluon._devices import as_list, default_device
 from lrfinder.gluon._framework import mx
 from lrfinder.gluon.batches import ReplayIterator, data_and_label, to_devices
@@ -79,6 +80,9 @@ class GluonLearner(BaseLearner):
         if not isinstance(net, mx.gluon.Block):
             message = f"net is a {type(net).__name__}; give a gluon.Block."
             raise ModelError(message)
+        self._stateful = items("stateful", stateful, "stateful=[average]", LearnerError)
+        if loss_fn is not None:
+            function("loss_fn", loss_fn, "loss_fn(output, label) -> losses, such as gluon.loss.L2Loss()", LossError)
         self.net = net
         self.data_loader = batches_from(data_loader)
         self.data_loader_iter = ReplayIterator(self.data_loader, replay_bytes)
@@ -92,7 +96,6 @@ class GluonLearner(BaseLearner):
         _check_pair(net, trainer)
         self.trainer = trainer
         self.iteration_loss: float | None = None
-        self._stateful = list(stateful)
 
     def iteration(self, lr: float | None = None, take_step: bool = True) -> float:  # noqa: FBT001, FBT002  (the tutorial's)
         """Train on the next batch at ``lr``, or at the trainer's own rate; return its mean loss before the update.

@@ -91,7 +91,7 @@ def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_par
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
-    check_warmup(iterations, warmup)
+    check_warmup(iterations, warmup, final_part)
     peak = rate_of(rate)
     return mx.lr_scheduler.CosineScheduler(iterations, base_lr=peak, final_lr=final_part * peak, warmup_steps=warmup)
 

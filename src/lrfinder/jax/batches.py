@@ -9,11 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lrfinder._arguments import given, number
 from lrfinder._state.batch_copies import examples_in
 from lrfinder._state.data_calls import batches_from
-from lrfinder.errors import BatchError, DataEndedError
+from lrfinder.errors import BatchError, DataEndedError, DataError
 from lrfinder.randomness import data_generators, global_generators
-from lrfinder.replay import mapped, stream, unchanged
+from lrfinder.replay import check_data, mapped, stream, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,8 +37,14 @@ class DataSource:
     """The data of a learner, and the bytes of batches that may be cached for replay and on the device."""
 
     def __init__(self, data: Any, replay_bytes: int, device_bytes: int) -> None:
-        self.data, self.replay_bytes, self.device_bytes = batches_from(data), replay_bytes, device_bytes
-        self._of_data = data_generators(self.data, ())
+        data = batches_from(data)
+        check_data(data)
+        for name, size in {"replay_bytes": replay_bytes, "device_bytes": device_bytes}.items():
+            if not number(size) >= 0:
+                message = f"{name} is {given(size)}; give a number of bytes, 0 or more."
+                raise DataError(message)
+        self.data, self.replay_bytes, self.device_bytes = data, replay_bytes, device_bytes
+        self._of_data = data_generators(data, ())
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""

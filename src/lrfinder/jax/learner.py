@@ -15,7 +15,7 @@ from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
 from lrfinder.jax.accumulation import accumulators, batches_per_update, train_until_update
 from lrfinder.jax.batches import DataSource, SlotStream
-from lrfinder.jax.rates import applied_rate, build_optimizer, family_and_use, optimizer_at, written_check
+from lrfinder.jax.rates import applied_rate, build_optimizer, check_state_fits, family_and_use, optimizer_at, written_check
 from lrfinder.jax.state import FRAMEWORK, JaxState, check_params, copied, deleted_array, stacked, unstacked
 from lrfinder.jax.step import MAX_ITERATIONS, Carry, Chunking, Program, UnstableCarry, optax_step, rate_dtype
 from lrfinder.jax.testing import contents
@@ -78,7 +78,10 @@ class OptaxLearner(BaseLearner):
             raise LossError(message)
         check_params(params)
         self.params = params
-        self.opt_state = build_optimizer(tx, 1e-3).init(params) if opt_state is None else opt_state
+        optimizer = build_optimizer(tx, 1e-3)
+        if opt_state is not None:
+            check_state_fits(optimizer, params, opt_state)
+        self.opt_state = optimizer.init(params) if opt_state is None else opt_state
         self.state = state
         self._optimizer_at, self._check_written = optimizer_at(tx, self.opt_state), written_check(tx, self.opt_state)
         step = optax_step(loss_fn, self._optimizer_at, stateful=state is not None)

@@ -125,6 +125,28 @@ def build_optimizer(tx: Any, lr: Any) -> optax.GradientTransformationExtraArgs:
     return optax.with_extra_args_support(optimizer)
 
 
+def check_state_fits(optimizer: optax.GradientTransformation, params: Any, opt_state: Any) -> None:
+    """Check that a state is one of this optimizer and these parameters.
+
+    Raises:
+        OptimizerError: it has another structure, or an array of another shape.
+    """
+    wanted, how = (
+        jax.eval_shape(optimizer.init, params),
+        "give tx.init(params), or the state of a training with this optimizer.",
+    )
+    if jax.tree.structure(opt_state) != jax.tree.structure(wanted):
+        message = f"opt_state has another structure than the state of this optimizer for these parameters; {how}"
+        raise OptimizerError(message)
+    for (path, leaf), like in zip(jax.tree_util.tree_flatten_with_path(opt_state)[0], jax.tree.leaves(wanted), strict=True):
+        if jnp.shape(leaf) != like.shape:
+            place = jax.tree_util.keystr(path)
+            message = (
+                f"opt_state{place} has the shape {jnp.shape(leaf)}, and {like.shape} is needed for these parameters; {how}"
+            )
+            raise OptimizerError(message)
+
+
 def _is_optimizer(tx: object) -> bool:
     return hasattr(tx, "init") and hasattr(tx, "update")
 

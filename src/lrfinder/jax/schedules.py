@@ -76,6 +76,6 @@ def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_par
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
-    check_warmup(iterations, warmup)
+    check_warmup(iterations, warmup, final_part)
     peak = rate_of(rate)
     return optax.warmup_cosine_decay_schedule(peak / (warmup + 1), peak, warmup, iterations, final_part * peak)

@@ -6,8 +6,9 @@ import importlib
 import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from lrfinder._arguments import items
 from lrfinder._state.object_graph import GraphSnapshot
-from lrfinder.errors import BatchError, LossError, ModelError
+from lrfinder.errors import BatchError, LearnerError, LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, batches_of, input_target_weights
 from lrfinder.keras.first_use import FirstUse
@@ -72,7 +73,7 @@ class KerasLearner(BaseLearner):
         self._model = model
         self._class_weight = None if class_weight is None else dict(class_weight)
         self._data = data
-        self._stateful = list(stateful)
+        self._stateful = items("stateful", stateful, "stateful=[average]", LearnerError)
         self._rate = ModelRate(model)
         self._first_use = FirstUse(model)
         self._of_data = of_data = data_generators(data)

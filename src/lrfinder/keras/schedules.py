@@ -93,7 +93,7 @@ def warmup_cosine(rate: RateLike, iterations: int, *, warmup: int = 0, final_par
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
-    check_warmup(iterations, warmup)
+    check_warmup(iterations, warmup, final_part)
     peak = rate_of(rate)
     return keras.optimizers.schedules.CosineDecay(
         peak / (warmup + 1), iterations - warmup, final_part, warmup_target=peak if warmup else None, warmup_steps=warmup

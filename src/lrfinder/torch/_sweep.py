@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cas
 
 from torch import Tensor
 
+from lrfinder._arguments import callback
 from lrfinder._results.records import Stop
 from lrfinder._state.batch_copies import examples_in
 from lrfinder._state.rollback import restore_all
@@ -16,6 +17,7 @@ from lrfinder.errors import DataEndedError, LRFinderError, ModelError
 from lrfinder.learner import restored
 from lrfinder.randomness import States, capture, restore_states
 from lrfinder.replay import stream, unchanged
+from lrfinder.torch._arguments import own_list
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
 from lrfinder.torch._facts import facts_of
@@ -86,13 +88,15 @@ def sweep(
         BusyError: at the start of the block: another thread is sweeping the same model.
     """
     check_pair(model, optimizer)
-    training = TrainingState([model], [optimizer], stateful)
+    callback("on_record", on_record)
+    plan = RangeTestSettings(**options).plan()
+    training = TrainingState([model], [optimizer], own_list(stateful))
     if training.lazy_modules():
         message = "The model has uninitialized (lazy) parameters, which cannot be restored; call it on a batch first."
         raise ModelError(message)
     settings = partial(describe_settings, [model], [optimizer], [], {})
     ranks = detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_TIMEOUT_SECONDS)
-    return Sweep(_Scope(training, ranks), Rates([optimizer], group), RangeTestSettings(**options).plan(), on_record)
+    return Sweep(_Scope(training, ranks), Rates([optimizer], group), plan, on_record)
 
 
 class Sweep:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from lrfinder._arguments import function
 from lrfinder._state.data_calls import batches_from
 from lrfinder._state.rollback import restore_all
-from lrfinder.errors import LearnerError, ModelError
+from lrfinder.errors import LossError, ModelError
 from lrfinder.learner import BaseLearner
 from lrfinder.replay import batches_per_pass, peek, position_of, stream
+from lrfinder.torch._arguments import check_parts, check_surroundings, check_update, own_list
 from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
@@ -110,11 +112,12 @@ class TorchLearner(BaseLearner):
     ) -> None:
         check_pair(model, optimizer)
         data = batches_from(data)
+        if forward is not None:
+            function("forward", forward, "forward(model, batch) -> loss", LossError)
         self._forward = supervised_forward(loss_fn) if forward is None else forward
-        if accumulate < 1:
-            message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
-            raise LearnerError(message)
-        clip = clipping(clip)
+        stateful, clip = own_list(stateful), clipping(clip)
+        check_update(accumulate=accumulate, autocast=autocast, scaler=scaler)
+        check_surroundings(data, process_group, rank_timeout)
         own_settings = {"accumulate": accumulate, "autocast": autocast, "clip": clip is not None}
         settings = partial(describe_settings, [model], [optimizer], data, own_settings)
         ranks = detect_ranks([model], [optimizer], settings, process_group=process_group, seconds=rank_timeout)
@@ -163,13 +166,12 @@ class TorchLearner(BaseLearner):
             rank_timeout: as for the class.
             snapshot_dir: as for the class.
         """
-        modules, optimizers, data = list(modules), list(optimizers), batches_from(data)
-        if not modules or not optimizers:
-            message = f"There are {len(modules)} modules and {len(optimizers)} optimizers; give at least one of each."
-            raise LearnerError(message)
+        modules, optimizers = check_parts(modules, optimizers)
+        stateful, own_step, data = own_list(stateful), custom_step(step), batches_from(data)
+        check_surroundings(data, process_group, rank_timeout)
         settings = partial(describe_settings, modules, optimizers, data, {})
         ranks = detect_ranks(modules, optimizers, settings, process_group=process_group, seconds=rank_timeout)
-        wrapped = ranks.wrap_custom_step(custom_step(step))
+        wrapped = ranks.wrap_custom_step(own_step)
         training = TrainingState(
             modules, optimizers, stateful, data=own_source(data), callables={"step": step}, snapshot_dir=snapshot_dir
         )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from lrfinder.errors import OptimizerError
+from lrfinder.torch._arguments import check_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -97,6 +98,7 @@ def _write(group: Group, lr: float) -> None:
 
 
 def _check_rate_applies(optimizer: Optimizer) -> None:
+    check_optimizer("optimizer", optimizer)
     if isinstance(optimizer, torch.optim.Rprop):
         message = (
             "Rprop reads its rate at the first step only, so a range test says nothing about it; use another optimizer."

@@ -109,7 +109,7 @@ def warmup_cosine(  # noqa: PLR0913  (one of them names the group)
 
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
-    check_warmup(iterations, warmup)
+    check_warmup(iterations, warmup, final_part)
     set_rate(optimizer, rate, group=group)
     return LambdaLR(optimizer, WarmupCosine(iterations, warmup, final_part))
 

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from lrfinder._arguments import function, given
 from lrfinder.errors import LossError, ModelError, OptimizerError
+from lrfinder.torch._arguments import check_optimizer
 from lrfinder.torch._randomness import DrawWatch
 from lrfinder.torch.batches import device_of, input_and_target
 
@@ -165,7 +167,11 @@ def custom_step(step: Callable[[Any], Any]) -> Step:
     """Return the :class:`Step` of a user's ``step(batch) -> loss``; it draws the next batch where that is None.
 
     The step raises a ``LossError`` if the loss is not one number.
+
+    Raises:
+        LossError: ``step`` is no function.
     """
+    function("step", step, "step(batch) -> loss, which makes the whole update", LossError)
 
     def train(draw: Callable[[], Any]) -> Loss:
         loss = next((loss for _ in range(MAX_SKIPPED) if (loss := step(draw())) is not None), None)
@@ -198,15 +204,19 @@ def supervised_forward(loss_fn: Callable[[Any, Any], Tensor] | None) -> Callable
     """Return the usual ``forward``: ``loss_fn(model(input), target)`` of an ``(input, target)`` batch.
 
     Raises:
-        LossError: ``loss_fn`` is None.
+        LossError: ``loss_fn`` is None, or no function.
     """
     if loss_fn is None:
         message = "loss_fn is None and there is no forward; give one of the two."
         raise LossError(message)
+    function("loss_fn", loss_fn, "loss_fn(output, target) -> loss, such as torch.nn.MSELoss()", LossError)
+    if isinstance(loss_fn, type):
+        message = f"loss_fn is {given(loss_fn)}; give an object of it: {loss_fn.__name__}()."
+        raise LossError(message)
 
     def forward(model: nn.Module, batch: Any) -> Tensor:
-        given, target = input_and_target(batch)
-        return loss_fn(model(given), target)
+        inputs, target = input_and_target(batch)
+        return loss_fn(model(inputs), target)
 
     return forward
 
@@ -219,11 +229,9 @@ def check_pair(model: nn.Module, optimizer: Optimizer) -> None:
         OptimizerError: ``optimizer`` is not an optimizer, or owns no parameter of the model.
     """
     if not isinstance(model, nn.Module):  # pyright: ignore[reportUnnecessaryIsInstance]  (users pass anything)
-        message = f"model is a {type(model).__name__}; give a torch.nn.Module, or use TorchLearner.from_step."
+        message = f"model is {given(model)}; give a torch.nn.Module, or use TorchLearner.from_step."
         raise ModelError(message)
-    if not isinstance(optimizer, torch.optim.Optimizer):  # pyright: ignore[reportUnnecessaryIsInstance]  (as above)
-        message = f"optimizer is a {type(optimizer).__name__}; give a torch.optim.Optimizer."
-        raise OptimizerError(message)
+    check_optimizer("optimizer", optimizer)
     of_model = set(map(id, model.parameters()))
     if not any(id(parameter) in of_model for group in optimizer.param_groups for parameter in group["params"]):
         message = (

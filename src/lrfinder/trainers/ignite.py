@@ -13,9 +13,12 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from lrfinder._arguments import function, items, whole
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
+from lrfinder.replay import check_data
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._arguments import check_optimizer, own_list
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, loss_in, mean_loss
@@ -85,15 +88,18 @@ class EngineLearner(LazyLearner):
         replay_bytes: int = 1 << 30,
     ) -> None:
         check_kind(engine, ignite.engine.Engine, "engine", "an ignite.engine.Engine")
-        if accumulate < 1:
-            message = f"accumulate is {accumulate!r}; an update needs at least 1 batch."
-            raise LearnerError(message)
+        check_optimizer("optimizer", optimizer)
+        check_data(data)
+        accumulate = whole("accumulate", accumulate, 1, "it is the number of batches in an update", LearnerError)
+        function("loss", loss, "loss(output) -> the loss in the output of the engine's function", LearnerError)
+        if model is not None:
+            check_kind(model, nn.Module, "model", "a torch.nn.Module")
+        named, stateful = items("handlers", handlers, "handlers=[average]", LearnerError), own_list(stateful)
         references = list(_references(engine._process_function))
         modules = [one for one in references if isinstance(one, nn.Module)] if model is None else [model]
         _check_modules(modules, optimizer)
         self._engine = engine
         self._optimizer = optimizer
-        named = list(handlers)
 
         def prepared() -> TorchLearner:
             state = _started(engine, data, named)

@@ -7,8 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._optional import require
+from lrfinder.errors import LearnerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._arguments import own_list
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, check_kind, is_of_package, reachable_objects
@@ -70,6 +72,9 @@ class SkorchLearner(LazyLearner):
     ) -> None:
         check_kind(net, skorch.NeuralNet, "net", "a skorch.NeuralNet")
         self._net = net
+        stateful = own_list(stateful)
+        if not net.initialized_:
+            _check_clones(net)
 
         def prepared() -> TorchLearner:
             copied, batches = _prepared_copy(net, tuple(quiet), X, y)
@@ -170,6 +175,25 @@ def _without_watchers(net: Net, quiet: Callbacks) -> Net:
 
 def _itself(callback: Any) -> Any:
     return callback
+
+
+def _check_clones(net: Net) -> None:
+    """Check that the callbacks of a net can be cloned, since a search trains with clones.
+
+    Raises:
+        LearnerError: one cannot be.
+    """
+    for entry in net.callbacks if isinstance(net.callbacks, list | tuple) else ():
+        one = entry[1] if isinstance(entry, tuple) else entry
+        try:
+            if not isinstance(one, type):
+                clone(one, safe=False)
+        except (AttributeError, RuntimeError, TypeError) as error:
+            message = (
+                f"The callback {type(one).__name__} cannot be cloned ({error}). Let its attributes be its arguments, or end "
+                "with an underscore; or call net.initialize() first: the search then trains and restores the net itself."
+            )
+            raise LearnerError(message) from error
 
 
 def _takes_part(callback: object, quiet: Callbacks) -> bool:
