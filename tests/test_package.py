@@ -92,7 +92,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = set(map(module_of, FILES))
 OUTERMOST = {"_cli", "__main__"}
 FRAMEWORK_PACKAGES = {"torch", "gluon", "jax", "keras"}
-CORE_BELOW_ANALYSIS = {"errors", "_results"}
+CORE_BELOW_ANALYSIS = {"errors", "_arguments", "_results"}
 BELOW_THE_FINDER = {
     "errors", "learner", "wrappers", "rates", "stopping", "schedules", "replay", "randomness", "_state", "_results",
     "_sweep", "_optional", "_factories", "_user_code", "analysis",

@@ -96,7 +96,7 @@ def stream(
         give: returns the copy of a batch that is given out, each time that it is drawn.
 
     Raises:
-        DataError: ``data`` cannot be iterated, or ``replay_bytes`` is no number of bytes.
+        DataError: ``data`` cannot be iterated, or ``replay_bytes`` is not a number of bytes.
     """
     check_data(data)
     if not number(replay_bytes) >= 0:

@@ -184,4 +184,8 @@ def test_the_code_in_a_report_reaches_the_suggested_rate(name):
     optimizer = sgd(0.5)
     names = {"optimizer": optimizer}
     exec(usage(replace(SUGGESTED, schedule=name))["PyTorch"], names)
+    if name == "constant":
+        assert optimizer.param_groups[0]["lr"] == 0.1
+        assert "scheduler" not in names
+        return
     assert max(rates(optimizer, names["scheduler"], 300)) == pytest.approx(0.1)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from torch_nets import cross_entropy, equal, loader, net, obeys, pairs, sgd, weights
 
-from lrfinder import restored
+from lrfinder import LRFinder, LRFinderWarning, restored
 from lrfinder.errors import DataError, LossError, OptimizerError
 from lrfinder.torch import TorchLearner, mean_loss
 from lrfinder.torch.batches import to_device
@@ -251,3 +251,33 @@ def test_a_training_on_packed_sequences_obeys_the_law():
     data = [(nn.utils.rnn.pack_sequence([torch.randn(n, 2) for n in (3, 2)]), torch.tensor([0, 1])) for _ in range(5)]
     model = Last()
     obeys(TorchLearner(model, sgd(model), cross_entropy, iter(data * 20)), model)
+
+
+def tuned(head):
+    """Return a frozen body of batch normalization and dropout in evaluation mode, and a new head in training mode."""
+    return nn.Sequential(nn.Sequential(nn.BatchNorm1d(6), nn.Dropout(0.5)), nn.Identity()).eval().append(head)
+
+
+def test_a_new_head_on_a_body_in_evaluation_mode_is_named_once_with_both_readings():
+    model = tuned(nn.Linear(6, 2))
+    learner = TorchLearner(model, sgd(model), cross_entropy, loader())
+    with pytest.warns(
+        LRFinderWarning, match=r"part 2 in training mode: .* 0\.0 stays .* it is right\. .* model\.train\(\)"
+    ) as seen:
+        LRFinder(learner).find(max_iterations=5)
+    assert len(seen) == 1
+    assert not model[0][0].training
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        tuned(nn.Linear(6, 2)).train(),
+        tuned(nn.Linear(6, 2)).eval(),
+        nn.Sequential(nn.Linear(6, 4), nn.ReLU()).eval().append(nn.Linear(4, 2)),
+    ],
+    ids=["all in training mode", "all in evaluation mode", "a body whose mode does not matter"],
+)
+def test_modes_that_leave_nothing_open_are_not_named(model, recwarn):
+    TorchLearner(model, sgd(model), cross_entropy, loader()).iteration(0.1)
+    assert not [one for one in recwarn if issubclass(one.category, LRFinderWarning)]

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 
 from lrfinder._arguments import function, given
-from lrfinder.errors import LossError, ModelError, OptimizerError
+from lrfinder.errors import LossError, LRFinderWarning, ModelError, OptimizerError
 from lrfinder.torch._arguments import check_optimizer
 from lrfinder.torch._randomness import DrawWatch
 from lrfinder.torch.batches import device_of, input_and_target
@@ -21,6 +23,11 @@ from lrfinder.torch.batches import device_of, input_and_target
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
+MODES_MATTER = (
+    *(nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm),
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout),
+)
+_warned: WeakSet[nn.Module] = WeakSet()  # models whose modes were named
 _MAX_OVERFLOWS = 16  # a scaler starts at 2**16 and halves; after as many overflows its scale is not the reason
 
 MAX_SKIPPED = 100
@@ -279,8 +286,20 @@ def detached_copy(loss: Tensor) -> Tensor:
 
 def _leave_evaluation_mode(model: nn.Module) -> None:
     """Switch to training mode, unless a part of the model is in it already: then the modes are the user's choice."""
-    if not any(module.training for module in model.modules()):
+    parts = dict(model.named_modules())
+    head = next((name for name, part in parts.items() if part.training), None)
+    if head is None:
         model.train()
+        return
+    quiet = next((name for name, part in parts.items() if isinstance(part, MODES_MATTER) and not part.training), None)
+    if quiet is not None and model not in _warned:
+        _warned.add(model)
+        message = (
+            f"The model is in evaluation mode, and its part {head} in training mode: the search trains in these modes, so "
+            f"that {quiet} stays in evaluation mode. If that is how you will train, as with a frozen body, it is right. If "
+            "your training calls model.train(), call it before the search."
+        )
+        warnings.warn(message, LRFinderWarning, stacklevel=2)
 
 
 def _needs_closure(optimizer: Optimizer) -> bool:

@@ -33,6 +33,7 @@ DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # bit
 GAP_COLUMNS = 2  # between the columns of a table
 LONG_WORD = 10  # characters of a header that stay on one line
 MIN_COLUMNS = 8  # fewer show nothing
+NOTHING = "no loss to draw"
 HEIGHT = 14  # lines of the plot
 # styles; a terminal has names for the hues of the palette, and shades of its own for dark and light
 HUES: Mapping[Color, str] = {"ink": "", "0": "bright_blue", "1": "bright_red", "2": "green", "3": "magenta"}
@@ -113,13 +114,16 @@ class FigureView:
 
 
 def _lines(figure: Figure, width: int, *, ascii_only: bool) -> list[Text]:
+    title = [Text(line, style="bold") for line in wrap(figure.title, width)]
+    if not any(len(series.x) for series in figure.series):
+        return [*title, Text(NOTHING)]
     labels = _loss_labels(figure)
     margin = max(map(len, labels))
     columns, blank = max(MIN_COLUMNS, width - margin - 1), " " * margin
     rows = zip(labels, _plot(figure, columns, ascii_only=ascii_only), strict=True)
     axis, rates = _rate_axis(figure, columns)
     return [
-        *(Text(line, style="bold") for line in wrap(figure.title, width)),
+        *title,
         Text(figure.y.label.rjust(margin)),
         *(Text.assemble(label.rjust(margin) + "│", *cells) for label, cells in rows),
         Text.assemble(blank + "└", *axis),
@@ -259,8 +263,6 @@ def _ticks(axis: Axis) -> list[float]:
 
 
 def _legend(figure: Figure) -> list[str]:
-    if not any(len(series.x) for series in figure.series):
-        return ["no loss to draw"]
     lines = [f"⠒⠒ {series.name}" for series in figure.series if series.drawn == "line"]
     symbols = [(series, _symbol(figure, series) or "⠂") for series in figure.series if series.drawn != "line"]
     points = [f"{symbol} {series.name}" for series, symbol in symbols]

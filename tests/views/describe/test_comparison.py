@@ -86,3 +86,12 @@ def test_the_losses_are_drawn_up_to_the_first_that_is_not_finite():
     (figure,) = describe(comparison).figures()
     assert [series.y.tolist()[:1] for series in figure.series] == [[1.0], [1.0]]
     assert all(np.isfinite(series.y).all() and len(series.y) == 2 for series in figure.series)
+
+
+def test_a_first_batch_that_is_not_finite_is_what_is_said_and_no_lower_rate_is_advised():
+    comparison = LRFinder(Scripted([math.nan])).compare([1.0, 2.0], iterations=10)
+    words = verdict(comparison)
+    assert words.startswith("The loss of the first batch is NaN or infinite before any update, which no rate can change.")
+    assert "lower" not in words
+    (table,) = describe(comparison).tables()
+    assert {row[-1] for row in table.rows} == {"NaN or infinite before any update"}

@@ -177,3 +177,21 @@ def test_control_characters_and_markup_are_shown_as_text():
     grid = Grid({"kind": ("\x1b[2J[red]",)}, "LRFinder.find", "make", (cell,))
     assert "\x1b" not in in_terminal(grid) + verdict(grid)
     assert "[red]" in in_terminal(grid)
+
+
+def test_a_recommendation_that_is_not_the_lowest_names_what_that_costs_against_its_neighbors():
+    found = lrfinder.grid(bowl, weight_decay=[0.0, 0.1, 0.2], momentum=[0.0, 0.5, 0.9], seed=range(2))
+    best, lowest = found.recommended, {tuple(one.settings.values()): one.lowest for one in found.combinations}
+    own = tuple(best.settings.values())
+    place = sorted(lowest.values()).index(best.combination.lowest) + 1
+    assert own == (0.2, 0.9)
+    assert place > 1
+    near = f"{lowest[0.2, 0.5]:.4g} with momentum 0.5", f"{lowest[0.1, 0.9]:.4g} with weight_decay 0.1"
+    words = verdict(found)
+    assert f"by its loss, {lowest[own]:.4g}, it has place {place} of 9; one step away, it is" in words
+    assert all(one in words for one in near)
+    assert f"{lowest[0.0, 0.9]:.4g} with weight_decay 0," not in words
+
+
+def test_a_recommendation_that_is_the_lowest_costs_nothing():
+    assert "What that costs" not in verdict(lrfinder.grid(bowl, momentum=[0.0], seed=range(2)))

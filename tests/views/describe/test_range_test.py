@@ -182,4 +182,13 @@ def test_rates_of_other_rules_are_one_sentence_without_our_own_rule():
 
 
 def test_rules_that_cannot_read_the_curve_suggest_nothing():
-    assert other_rules_in_words(swept([1.0])).count("nothing") == 4
+    assert other_rules_in_words(swept([1.0])) == "Other rules suggest nothing for this curve."
+
+
+@pytest.mark.parametrize(("loss", "word"), [(math.nan, "NaN"), (math.inf, "infinite")])
+def test_a_first_batch_that_is_not_finite_is_what_is_said_and_no_lower_rate_is_advised(loss, word):
+    words = verdict(swept([loss]))
+    assert f"The loss of the first batch is {word}." in words
+    assert "no rate can change" in words
+    assert "lower" not in words
+    assert other_rules_in_words(swept([loss])) == "Other rules suggest nothing for this curve."

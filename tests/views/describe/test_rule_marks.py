@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 from example_curves import swept, usual
+from fake_learners import Bowl
 
 import lrfinder
 from lrfinder import LRFinder, rules
@@ -74,7 +75,7 @@ def test_an_exception_of_a_rule_of_ones_own_passes_through(curve):
 def test_axes_and_finder_take_the_same_options(curve):
     axes = curve.plot().figure.add_subplot()
     assert curve.plot(axes, rules=[rules.minimum]) is axes
-    finder = LRFinder(None)
+    finder = LRFinder(Bowl())
     finder._results = curve
     assert len(finder.plot(rules=True, suggestion=False).get_lines()) == len(curve.plot(suggestion=False).get_lines()) + 5
 

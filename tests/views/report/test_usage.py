@@ -5,10 +5,9 @@ from lrfinder.views.report import report_page
 from lrfinder.views.report.usage import usage
 
 
-def test_code_for_the_rate_has_the_rate_and_the_horizon():
+def test_code_for_the_rate_has_the_rate_and_under_a_schedule_the_horizon():
     for code in usage(suggested()).values():
         assert "0.03" in code
-    assert "300" in usage(suggested())["PyTorch"]
     assert "one_cycle(optimizer, 0.03, 300)" in usage(suggested(schedule="one_cycle"))["PyTorch"]
 
 
@@ -23,3 +22,8 @@ def test_code_for_a_cosine_has_the_warm_up_of_the_search():
     warmed_up = usage(suggested(schedule="warmup_cosine(warmup=0.1)"))["PyTorch"]
     assert "warmup_cosine(optimizer, 0.03, 300, warmup=30)" in warmed_up
     assert usage(suggested(schedule="warmup_linear(warmup=0.1)")) == {}
+
+
+def test_code_for_a_constant_rate_recommends_no_schedule_that_was_not_measured():
+    for framework, code in usage(suggested()).items():
+        assert "warmup" not in code, framework

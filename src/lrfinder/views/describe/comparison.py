@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHOWN_ITERATIONS = (0, 100, 200)
 ERROR = "± standard error of the\ndifference from the lowest"
+NOT_FINITE_UNTRAINED = "NaN or infinite before any update"
 ENDED_ABOVE = "ended above where it began"
 
 
@@ -115,6 +116,8 @@ def comparison_axis(comparison: Comparison) -> Axis:
 
 def _ended(losses: NDArray[np.float64], stop: Stop) -> str:
     length = len(finite_beginning(losses))
+    if stop is Stop.NOT_FINITE and not length:
+        return NOT_FINITE_UNTRAINED
     if stop is Stop.NOT_FINITE:
         return f"diverged at iteration {length}"
     if length < len(losses):
@@ -159,6 +162,9 @@ def _verdict(comparison: Comparison) -> str:
     if count == 1:
         tried = f"One learning rate was trained for {counted(iterations)}."
     remarks = [f"At {training.lr:.3g}: {training.ended}." for training in all_trainings if training.ended]
+    if count and all(one.ended == NOT_FINITE_UNTRAINED for one in all_trainings):
+        cause = f"The loss of the first batch is {NOT_FINITE_UNTRAINED}, which no rate can change. "
+        return paragraph(cause + "Look at that batch: inputs, targets, a logarithm, root or division in the loss.")
     if comparison.best is None:
         return paragraph(tried, "None reached its end, so none is best; try lower rates.", *remarks)
     return paragraph(tried, *_order(all_trainings, comparison_window(iterations)), *remarks)

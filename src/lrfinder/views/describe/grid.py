@@ -22,7 +22,7 @@ from lrfinder.views.describe.description import (
     Table,
 )
 from lrfinder.views.describe.range_test import describe_range_test, sweep_lines
-from lrfinder.views.describe.rate import paragraph
+from lrfinder.views.describe.rate import listed, paragraph
 from lrfinder.views.text import number, printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lrfinder._grid.result import Cell, Grid, SettingValue
     from lrfinder.views.describe.description import Row
 
+SAME_LOSS = 1e-6  # relative: losses that no table shows apart
 MOST_COLUMNS = 4  # panels side by side
 LINE_COLORS = (*BESIDE_SUGGESTED, "ink")
 
@@ -122,7 +123,30 @@ def _recommended(grid: Grid) -> str:
     excess = f"Its loss is {abs(best.excess):.2g}{error} {where} that of the lowest other combination."
     notes = [f"{note[:1].upper()}{note[1:]}." for note in best.notes]
     recommended = f"Recommended: {_best_in_words(best, ', at ', over)}."
-    return paragraph(recommended, best.reason, "" if math.isnan(best.excess) else excess, *notes)
+    return paragraph(recommended, best.reason, "" if math.isnan(best.excess) else excess, _trade(grid, best), *notes)
+
+
+def _trade(grid: Grid, best: Recommendation) -> str:
+    """Return the place of a recommendation by its loss, and the losses one step away from it, if it is not the lowest."""
+    own, losses = best.combination.lowest, [one.lowest for one in grid.combinations if math.isfinite(one.lowest)]
+    place = 1 + sum(own - loss > SAME_LOSS * abs(own) for loss in losses)
+    steps = [
+        (step, one.lowest) for one in grid.combinations if (step := _step(grid, best, one)) and math.isfinite(one.lowest)
+    ]
+    if place == 1 or not steps:
+        return ""
+    near = listed([f"{loss:.4g} with {step}" for step, loss in steps])
+    return f"What that costs: by its loss, {own:.4g}, it has place {place} of {len(losses)}; one step away, it is {near}."
+
+
+def _step(grid: Grid, best: Recommendation, other: Combination) -> str:
+    """Return the setting of a combination that is one step away from the recommended one; of any other, nothing."""
+    differing = [name for name, value in best.settings.items() if other.settings[name] != value]
+    if len(differing) != 1:
+        return ""
+    values = list(grid.axes[differing[0]])
+    there, here = (values.index(settings[differing[0]]) for settings in (other.settings, best.settings))
+    return settings_in_words({differing[0]: other.settings[differing[0]]}) if abs(there - here) == 1 else ""
 
 
 def _failures(cells: Sequence[Cell]) -> list[str]:

@@ -134,7 +134,10 @@ def _settings(settings: Settings) -> dict[str, object]:
 
 def other_rules_in_words(result: RangeTest) -> str:
     """Return the rates that the rules of other finders suggest for the same curve, in one sentence."""
-    suggested = [f"{name} {number(lr, 'nothing')}" for name, lr in _other_rules(result).items()]
+    rates = _other_rules(result)
+    if not any(rates.values()):
+        return "Other rules suggest nothing for this curve."
+    suggested = [f"{name} {number(lr, 'nothing')}" for name, lr in rates.items()]
     return f"Other rules suggest for this curve: {', '.join(suggested)}."
 
 
@@ -155,15 +158,17 @@ def _verdict(result: RangeTest) -> str:
         return f"No learning rate was tried: {result.stop.value} before the first iteration."
     low, high = result.lrs.min(), result.lrs.max()
     many = f"{len(result)} learning rates from {low:.3g} to {high:.3g} were"
-    rates = many if len(result) > 1 else f"One learning rate, {low:.3g}, was"
-    tried = f"{rates} tried, one iteration at each; the sweep ended because {result.stop.value}."
+    rates = f"{many} tried, one iteration at each" if len(result) > 1 else f"One learning rate, {low:.3g}, was tried"
+    tried = f"{rates}; the sweep ended because {result.stop.value}."
     return paragraph(tried, _shape(result), suggestion_in_words(result.suggestion, result.settings.facts))
 
 
 def _shape(result: RangeTest) -> str:
     rates = ((what, getattr(result.landmarks, name)) for name, what in IN_THE_PAST.items())
     seen = [(what, lr) for what, lr in rates if lr is not None]
-    first = f"{result.losses[0]:.4g}" if np.isfinite(result.losses[0]) else "NaN or infinite"
+    first = f"{result.losses[0]:.4g}"
+    if not np.isfinite(result.losses[0]):
+        return f"The loss of the first batch is {'NaN' if np.isnan(result.losses[0]) else 'infinite'}."
     if not seen:
         return f"The loss began at {first}."
     events = [f"{what} at {'' if place else 'a rate of '}{lr:.3g}" for place, (what, lr) in enumerate(seen)]

@@ -51,8 +51,8 @@ REFUSALS: dict[Status, str] = {
     ),
     Status.NOT_FINITE_UNTRAINED: (
         "There is no suggestion, because the loss of a batch is not finite before any update, which no rate can change. "
-        "Look at that batch, and at the gradient of the one before it: inputs, targets, a logarithm, root or division in "
-        "the loss. Then leave the batch out."
+        "Look at that batch: inputs, targets, a logarithm, root or division in the loss. If it is not the first, look at "
+        "the gradient of the one before it, too. Then leave the batch out."
     ),
 }
 READ_FROM_CURVE = "It is read from the curve alone: from where its loss falls, and from where it rises again"

@@ -41,15 +41,16 @@ schedule = schedules.{schedule}({arguments})
 trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})""",
     ),
 }
-OR_WARMUP = "# or with a warmup over a twentieth of the training, then along a cosine:"
 MODULES: Mapping[str, str] = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "mxnet": "MXNet"}
 OF_WARMUP_COSINE = re.compile(r"warmup_cosine\(warmup=(0|0?\.\d+)\)")
 USUAL_HORIZON = 300  # iterations, if a suggestion has no horizon
-USUAL_WARMUP = 0.05  # part of the training
 
 
 def usage(suggestion: Suggestion) -> dict[str, str]:
-    """Return the code by framework, the loaded ones first; none without a rate, nor for a schedule of the user's own."""
+    """Return the code for the schedule of the search, by framework, the loaded ones first.
+
+    There is none without a rate, nor for a schedule of the user's own.
+    """
     iterations = suggestion.horizon or USUAL_HORIZON
     call = _call_of(suggestion.schedule, iterations)
     if not suggestion.lr or call is None:
@@ -60,7 +61,7 @@ def usage(suggestion: Suggestion) -> dict[str, str]:
     codes: dict[str, str] = {}
     for name in sorted(CODE, key=lambda name: name not in _loaded()):
         imports, at_constant_rate, scheduled = CODE[name]
-        lines = [imports, "", *([at_constant_rate, OR_WARMUP] if suggestion.is_constant else []), scheduled, ""]
+        lines = [imports, "", at_constant_rate if suggestion.is_constant else scheduled, ""]
         codes[name] = "\n".join(lines).format(lr=lr, schedule=schedule, arguments=arguments)
     return codes
 
@@ -74,7 +75,7 @@ def _call_of(schedule: str, iterations: int) -> tuple[str, str] | None:
     warmup = OF_WARMUP_COSINE.fullmatch(schedule)
     if warmup is None and schedule != constant.__name__:
         return None
-    part = float(warmup[1]) if warmup else USUAL_WARMUP
+    part = float(warmup[1]) if warmup else 0.0
     return "warmup_cosine", f", warmup={round(iterations * part)}"
 
 
