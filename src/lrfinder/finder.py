@@ -49,6 +49,12 @@ if TYPE_CHECKING:
 class LRFinder:
     """A finder of learning rates for one learner.
 
+    For example::
+
+        finder = LRFinder(TorchLearner(model, optimizer, loss_fn, loader))
+        suggestion = finder.suggest(horizon=3000)  # iterations that you will train
+        print(suggestion.lr, suggestion.confidence)
+
     Args:
         learner: what trains; see :class:`lrfinder.Learner`, and ``lrfinder.torch.TorchLearner`` for PyTorch.
     """

@@ -76,6 +76,16 @@ class Learner(Restorable[State], Protocol[State]):
 class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
     """Defaults for the optional abilities of a learner, and the finder's methods.
 
+    For example::
+
+        class MyLearner(BaseLearner):
+            def iteration(self, lr): ...
+            def snapshot(self): ...
+            def restore(self, state): ...
+            def close(self): ...
+
+        MyLearner().suggest(horizon=300)
+
     Subclass it to have them. A class with the four methods of :class:`Learner` alone works everywhere too.
 
     Attributes:
@@ -306,6 +316,13 @@ class restored(Generic[State]):  # noqa: N801  (read as a function: ``with resto
     waits until the restore is complete. An exception of the block passes through unchanged.
 
     The value of ``as`` is the state, for further restores inside the block.
+
+    For example::
+
+        with restored(learner) as state:
+            for lr in (0.01, 0.1):
+                learner.restore(state)
+                losses = [float(learner.iteration(lr)) for _ in range(100)]
 
     Raises:
         BusyError: another thread is sweeping the same model.

@@ -31,6 +31,10 @@ class StoppingCriterion(Protocol):
 class LRFinderStoppingCriteria:
     """The tutorial's rule for any loss: stop when the running mean of the loss passes twice the first loss.
 
+    For example::
+
+        finder.find(stopping=LRFinderStoppingCriteria(smoothing=0.3, min_iter=20))
+
     The running mean starts at the first loss and continues as ``(1 - smoothing) * loss + smoothing * mean``. Fewer than
     ``min_iter`` losses never stop, but NaN or infinity always does. Where the first loss is 0 or negative, twice the first
     loss means nothing, and :class:`RisingLoss` decides instead.
@@ -89,6 +93,10 @@ class LRFinderStoppingCriteria:
 
 class RisingLoss:
     """A rule for losses of any sign or scale: stop when the loss has risen well above its lowest.
+
+    For example::
+
+        finder.find(stopping=RisingLoss(drops=5))  # stops later
 
     The loss is smoothed by a median of three, which one wild batch does not move, and then by a running mean as in
     :class:`LRFinderStoppingCriteria`. After at least ``min_iter`` losses, the sweep stops when the smoothed loss lies above

@@ -96,6 +96,11 @@ class Wrapper(BaseLearner):
 class Validated(Wrapper):
     """The same training with a validation loss for its curve.
 
+    For example::
+
+        validated = Validated(learner, mean_loss(model, loss_fn, held_out))
+        validated.find(max_iterations=50)
+
     Args:
         learner: the learner that trains.
         evaluate: returns the validation loss of the current model: ``mean_loss(...)`` of a framework's package, such as
@@ -119,6 +124,10 @@ class Validated(Wrapper):
 
 class Averaged(Wrapper):
     """The same training with several batches per rate: one iteration is ``batches`` updates, its loss their mean.
+
+    For example::
+
+        Averaged(learner, 4).suggest(horizon=300)
 
     Raises:
         RatesError: ``batches`` is below 1.

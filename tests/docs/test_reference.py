@@ -2,6 +2,7 @@
 
 import ast
 import re
+import textwrap
 from pathlib import Path
 from types import ModuleType
 
@@ -15,6 +16,7 @@ SOURCE = ROOT / "src" / "lrfinder"
 PAGES = "\n".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
 MODULES = set(re.findall(r"^\.\. automodule:: lrfinder\.(\S+)$", PAGES, re.MULTILINE))
 OBJECTS = set(re.findall(r"^\.\. auto(?:class|function|exception):: lrfinder\.(\S+)$", PAGES, re.MULTILINE))
+RESULTS = {"RangeTest", "Suggestion", "Comparison", "Grid", "Check", "BaseLearner"}
 FRAMEWORK_PACKAGES = ("torch", "jax", "keras", "gluon")
 
 
@@ -34,6 +36,31 @@ def is_defined(name):
         return True
     file = home / "__init__.py" if home.is_dir() else home.with_suffix(".py")
     return file.is_file() and re.search(rf"\b{last}\b", file.read_text()) is not None
+
+
+def classes():
+    """Yield the name and docstring of each documented class, read without importing its framework."""
+    defined = {}
+    for file in sorted(SOURCE.rglob("*.py")):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                defined.setdefault(node.name, []).append(node)
+    for name in sorted(set(re.findall(r"autoclass:: lrfinder\.(\S+)$", PAGES, re.MULTILINE))):
+        yield from ((name, node) for node in defined[name.rpartition(".")[2]] if is_built(node) or name in RESULTS)
+
+
+def is_built(node):
+    """Return whether users build it: it has an ``__init__`` of its own, and is not a part of a result."""
+    return any(isinstance(part, ast.FunctionDef) and part.name == "__init__" for part in node.body)
+
+
+@pytest.mark.parametrize(("name", "node"), [pytest.param(*case, id=case[0]) for case in classes()])
+def test_a_class_has_an_example_that_fits_the_page(name, node):
+    example = re.search(r"::\n\n((?:(?: {4}.*)?\n)+)", f"{ast.get_docstring(node)}\n")
+    assert example is not None, name
+    code = textwrap.dedent(example[1])
+    ast.parse(code)
+    assert max(map(len, code.splitlines())) <= 88
 
 
 def test_the_names_of_the_package_are_those_of_the_reference():

@@ -39,6 +39,12 @@ class Finding:
 class Check:
     """The report on a learner: what is restored and what is not. Printed, it is a table that fits a screen.
 
+    For example::
+
+        check = lrfinder.check(learner)
+        print(check)
+        assert check.ok, check.lost
+
     Attributes:
         state: one finding for each observed value, by name: tensors, generators, positions. Empty for a learner that cannot
             be inspected.

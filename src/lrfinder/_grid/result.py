@@ -50,6 +50,12 @@ class Cell:
 class Grid(Result):
     """Experiments at every combination of the values of some axes.
 
+    For example::
+
+        grid = lrfinder.grid(make_learner, momentum=[0.0, 0.9], seed=range(3))
+        print(grid.recommended.settings, grid.recommended.lr)
+        grid.plot()
+
     Attributes:
         axes: the values of each axis, by its name.
         each: the name of the experiment of each cell.

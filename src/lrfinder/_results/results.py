@@ -95,6 +95,13 @@ class Result:
 class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     """The curve of one sweep: a sequence of ``(lr, loss)`` pairs, with its settings and why it ended.
 
+    For example::
+
+        result = finder.find()
+        lrs, losses = result.lrs, result.losses
+        result.plot().figure.savefig("curve.png")
+        result[10:-5].suggestion.lr
+
     Losses are raw: one per iteration, each of its own batch before the update. The last one may be NaN or infinite; it is
     NaN where the training raised in place of giving a loss.
 
@@ -205,6 +212,13 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
 class Suggestion(Result):
     """A learning rate, its interval, and how far to trust it.
 
+    For example::
+
+        suggestion = finder.suggest(horizon=3000)
+        if suggestion.status == "ok":
+            print(suggestion.lr, suggestion.low, suggestion.high)
+        print(suggestion.explain())
+
     Where ``status`` is ``"ok"``, ``low <= lr <= high`` are numbers; otherwise all three are ``None``. A suggestion of one
     curve alone has no ``horizon`` and no ``probes``.
 
@@ -271,6 +285,12 @@ class Suggestion(Result):
 @dataclass(frozen=True, eq=False)
 class Comparison(BitwiseEqual, Result):
     """Trainings at a few rates from one start on the same batches.
+
+    For example::
+
+        comparison = finder.compare([0.01, 0.03, 0.1], iterations=300)
+        print(comparison.best, comparison.tied)
+        comparison.plot()
 
     Attributes:
         lrs: the rates, shape ``(rates,)``.

@@ -86,6 +86,13 @@ def to_devices(array: Any, devices: list[Any]) -> list[Any]:
 class ContinuousBatchSampler:
     """Batches of the indices of ``sampler``, without end: ``DataLoader(dataset, batch_sampler=...)``.
 
+    For example::
+
+        sampler = mx.gluon.data.RandomSampler(len(dataset))
+        loader = mx.gluon.data.DataLoader(
+            dataset, batch_sampler=ContinuousBatchSampler(sampler, batch_size=64)
+        )
+
     The sampler is iterated again whenever it is exhausted. All batches have ``batch_size`` indices, and one batch may
     contain the end of a pass and the beginning of the next.
 

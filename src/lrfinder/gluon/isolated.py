@@ -27,6 +27,10 @@ class IsolatedState:
 class Isolated(Wrapper):
     """A learner that wraps a :class:`GluonLearner` and trains in a forked child as long as a snapshot of it exists.
 
+    For example::
+
+        suggestion = Isolated(learner).suggest(horizon=3000)
+
     The learner itself never changes, MXNet's own generator included. After ``LRFinder(Isolated(learner)).find()`` a
     training with Dropout continues bit for bit as if the finder had never run. A restore ends the child, and the next
     iteration forks another. Losses are those of the learner, bit for bit; each costs a message between the processes.

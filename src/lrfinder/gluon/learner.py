@@ -28,6 +28,12 @@ if TYPE_CHECKING:
 class GluonLearner(BaseLearner):
     """A Gluon network, its loss, its trainer and its data as a :class:`lrfinder.Learner`.
 
+    For example::
+
+        learner = GluonLearner(net, loss_fn, trainer, loader)
+        suggestion = learner.suggest(horizon=3000)
+        schedules.set_rate(trainer, suggestion)
+
     Parameters without a value are initialized (Xavier) on ``device``. An iteration draws a batch, moves it to the device,
     and runs forward, backward and one step. Several devices share each batch.
 

@@ -35,6 +35,12 @@ if TYPE_CHECKING:
 class OptaxLearner(BaseLearner):
     """A loss, its parameters, an optax optimizer and data as a :class:`lrfinder.Learner`.
 
+    For example::
+
+        learner = OptaxLearner(loss_fn, params, optax.adam, data)
+        suggestion = learner.suggest(horizon=3000)
+        tx = optax.adam(suggestion.lr)
+
     The whole iteration is compiled, and one call of the compiled program runs many short ones. The results of training are
     in ``params``, ``opt_state`` and ``state``. Their arrays never change, so a finder leaves the very same objects in them.
     All three may be set, to continue from another point.

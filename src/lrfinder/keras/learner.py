@@ -33,6 +33,12 @@ MAX_OVERFLOWS = 16
 class KerasLearner(BaseLearner):
     """A compiled Keras 3 model and its data as a :class:`lrfinder.Learner`, on the backends torch, jax and tensorflow.
 
+    For example::
+
+        learner = KerasLearner(model, (x, y), batch_size=64)
+        suggestion = learner.suggest(horizon=3000)
+        schedules.set_rate(model.optimizer, suggestion)
+
     An iteration draws a batch and calls ``model.train_on_batch``. Where the optimizer accumulates gradients or scales the
     loss, it draws further batches until the optimizer has made an update. The loss is that of the batch before the update,
     regularization included.

@@ -45,6 +45,12 @@ class TorchState(NamedTuple):
 class TorchLearner(BaseLearner):
     """PyTorch model, loss, optimizer and data as a :class:`lrfinder.Learner`.
 
+    For example::
+
+        learner = TorchLearner(model, optimizer, loss_fn, loader, clip=1.0)
+        suggestion = learner.suggest(horizon=3000)
+        schedules.set_rate(optimizer, suggestion)
+
     An iteration draws a batch, moves it to the model's device and updates the model as a training script does:
     ``optimizer.zero_grad()``, forward, backward, clipping, ``optimizer.step()``. Batches are ``(input, target)`` pairs and
     the loss is ``loss_fn(model(input), target)``, unless ``forward`` is given. A scheduler that is attached to the optimizer

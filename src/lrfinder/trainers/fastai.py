@@ -50,6 +50,12 @@ QUIET: Callbacks = (
 class FastaiLearner(LazyLearner):
     """A fastai ``Learner`` as a :class:`lrfinder.Learner`, before a ``fit`` method or between two of them.
 
+    For example::
+
+        learner = FastaiLearner(learn)
+        learner.set_rate(learner.suggest(horizon=3000, schedule=lrfinder.one_cycle))
+        learn.fit_one_cycle(10)
+
     An iteration is the learner's own ``one_batch``, with its callbacks (mixed precision, clipping, mixup, yours) except
     those of :data:`QUIET`. Under ``GradientAccumulation`` it takes as many batches as an update does.
 

@@ -51,6 +51,12 @@ def default_loss(output: Any) -> Any:
 class EngineLearner(LazyLearner):
     """An Ignite ``Engine`` that trains, as a :class:`lrfinder.Learner`.
 
+    For example::
+
+        learner = EngineLearner(engine, optimizer, loader)
+        learner.set_rate(learner.suggest(horizon=3000))
+        engine.run(loader, max_epochs=10)
+
     An iteration is the engine's own: the events of a batch and its function, for each of ``accumulate`` batches. Most
     handlers log, save or stop, and are left out. Three kinds take part: ``EMAHandler``, handlers of events that the function
     itself fires, and those named in ``handlers``. The search has its own engine state. Before its first iteration it fires

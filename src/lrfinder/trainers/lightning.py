@@ -63,6 +63,13 @@ _USUAL_HORIZON = 300  # iterations
 class LightningLearner(LazyLearner):
     """A ``LightningModule`` and a ``Trainer`` as a :class:`lrfinder.Learner`, before ``fit``.
 
+    For example::
+
+        learner = LightningLearner(module, trainer, loader)
+        suggestion = learner.suggest(horizon=3000)
+        learner.set_rate(suggestion)
+        trainer.fit(module, loader)
+
     An iteration is the trainer's own: its strategy, precision, accumulation and clipping, the hooks of the module, and the
     callbacks that belong to training. A search leaves out loggers and the callbacks of :data:`QUIET`; schedulers are created
     but not stepped.
@@ -176,7 +183,8 @@ def for_remaining_steps(finder: LRFinder, trainer: Trainer) -> Suggestion:
 class LRFind(pl.Callback):
     """A callback that searches inside ``fit``, applies the rate to the optimizer, and lets ``fit`` continue::
 
-        trainer = Trainer(callbacks=[LRFind(when=lambda trainer: trainer.global_step in {0, 5000})])
+        find = LRFind(when=lambda trainer: trainer.global_step in {0, 5000})
+        trainer = Trainer(callbacks=[find])
 
     The search trains on batches of its own pass through the training data. After it, weights, optimizer, loops, callbacks
     and random numbers are restored, and ``fit`` continues with the batch that it had. If the search finds no rate, the

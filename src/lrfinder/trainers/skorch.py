@@ -40,6 +40,12 @@ TRAINING_CALLBACKS: Callbacks = (callbacks.GradientNormClipping, callbacks.Input
 class SkorchLearner(LazyLearner):
     """A skorch ``NeuralNet`` and its data as a :class:`lrfinder.Learner`, before ``fit`` or ``partial_fit``.
 
+    For example::
+
+        learner = SkorchLearner(net, X, y)
+        learner.set_rate(learner.suggest(horizon=3000))
+        net.fit(X, y)
+
     An iteration is the net's own ``train_step`` on a batch of its ``iterator_train``, with your callbacks and those of
     :data:`TRAINING_CALLBACKS`. The data are those that its ``train_split`` leaves for training.
 

@@ -50,6 +50,13 @@ QUIET: Callbacks = (
 class TrainerLearner(LazyLearner):
     """A Hugging Face ``Trainer`` as a :class:`lrfinder.Learner`, before ``train()``.
 
+    For example::
+
+        learner = TrainerLearner(trainer)
+        suggestion = learner.suggest(horizon=3000, schedule=lrfinder.linear_decay)
+        learner.set_rate(suggestion)
+        trainer.train()
+
     An iteration is the trainer's own: ``training_step()`` on each of ``gradient_accumulation_steps`` batches of
     ``get_train_dataloader()``, in the precision of its arguments. Clipping and the step of the optimizer from
     ``create_optimizer()`` follow, with your callbacks around them. Overridden methods count.

@@ -40,6 +40,11 @@ COLUMNS = ("{task.description}", BarColumn(), MofNCompleteColumn(), TimeElapsedC
 class Live:
     """A callback for ``on_record=``, which draws all records so far: at most 10 times a second, and once at the end.
 
+    For example::
+
+        with live_curve() as live:
+            finder.find(on_record=live)
+
     Slow drawing happens less often, so that it takes at most one twentieth of the time.
     """
 
