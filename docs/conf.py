@@ -6,7 +6,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sphinx.util import logging
 from sphinx_gallery.sorting import FileNameSortKey
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("LRFINDER_DATA", HERE.parents[1] / "shared" / "data"))
 REAL_DATA = r"real_"  # in the names of examples that read data sets from that folder
+SHORT_DEFAULTS = {r"<function (\w+)>": r"\1", r"\b1073741824\b": "2**30", r"\((?:[\d.e+-]+, ){5,}[\d.e+-]+\)": "(...)"}
 NOT_RUN = """.. admonition:: Not run here
 
    This example reads a data set that the build of this site did not have, so it has no figures and no output.
@@ -93,6 +94,14 @@ def list_other_pages(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = source[0].replace("(the rest)", "\n".join(rest))
 
 
+def shorten_defaults(*arguments: Any) -> tuple[str | None, str | None]:
+    """Return a signature with functions by their names, a gibibyte as a power, and a long tuple as an ellipsis."""
+    signature, returns = arguments[-2:]
+    for pattern, short in SHORT_DEFAULTS.items():
+        signature = signature and re.sub(pattern, short, signature)
+    return signature, returns
+
+
 def name_examples_without_data(_: Sphinx, docname: str, source: list[str]) -> None:
     """Say in the examples that read data sets, where the build has none, that they were not run."""
     if not DATA.is_dir() and re.match(rf"gallery/.*{REAL_DATA}", docname):
@@ -110,4 +119,5 @@ def setup(app: Sphinx) -> None:
     """Connect the handlers; Sphinx calls this."""
     app.connect("source-read", list_other_pages)
     app.connect("source-read", name_examples_without_data)
+    app.connect("autodoc-process-signature", shorten_defaults)
     app.connect("env-check-consistency", check_public_names)

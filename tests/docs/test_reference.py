@@ -54,13 +54,21 @@ def is_built(node):
     return any(isinstance(part, ast.FunctionDef) and part.name == "__init__" for part in node.body)
 
 
+def fits(call, parameters):
+    """Return whether a call has no more positional arguments and no other keywords than these parameters."""
+    named = {one.arg for one in (*parameters.args, *parameters.kwonlyargs)}
+    return len(call.args) < len(parameters.args) and {keyword.arg for keyword in call.keywords} <= named
+
+
 @pytest.mark.parametrize(("name", "node"), [pytest.param(*case, id=case[0]) for case in classes()])
 def test_a_class_has_an_example_that_fits_the_page(name, node):
     example = re.search(r"::\n\n((?:(?: {4}.*)?\n)+)", f"{ast.get_docstring(node)}\n")
     assert example is not None, name
     code = textwrap.dedent(example[1])
-    ast.parse(code)
     assert max(map(len, code.splitlines())) <= 88
+    for call in ast.walk(ast.parse(code)):
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == node.name and is_built(node):
+            assert fits(call, next(part.args for part in node.body if getattr(part, "name", "") == "__init__"))
 
 
 def test_the_names_of_the_package_are_those_of_the_reference():

@@ -168,7 +168,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
 
         Args:
             ax: axes that show nothing else.
-            rules: rates of rules to mark as well: True for all of :data:`lrfinder.rules.RULES`, or a list of functions
+            rules: rates of rules to mark as well: True for all of ``lrfinder.rules.RULES``, or a list of functions
                 ``(lrs, losses) -> lr`` such as ``[lrfinder.rules.steepest, my_rule]``, or a mapping from names to these. The
                 legend names each; a rule that raises :class:`lrfinder.errors.CurveError` has no rate.
             suggestion: whether to mark the suggested rate and its interval.

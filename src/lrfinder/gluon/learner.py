@@ -30,7 +30,7 @@ class GluonLearner(BaseLearner):
 
     For example::
 
-        learner = GluonLearner(net, loss_fn, trainer, loader)
+        learner = GluonLearner(net, loader, loss_fn=loss_fn, trainer=trainer)
         suggestion = learner.suggest(horizon=3000)
         schedules.set_rate(trainer, suggestion)
 
