@@ -215,12 +215,21 @@ def test_a_schedule_replaces_that_of_the_module_and_moves_each_iteration(tmp_pat
     assert rates.rates[-1][1] < 0.01
 
 
-def test_a_scheduler_with_rates_of_its_own_is_refused(tmp_path):
+def test_a_scheduler_with_rates_of_its_own_moves_when_fit_begins(tmp_path):
     module = Net(lambda optimizer: torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=24))
     trainer = quiet_trainer(tmp_path)
     LightningLearner(module, trainer, loader()).set_rate(0.5)
-    with pytest.raises(OptimizerError, match="OneCycleLR that keeps rates of its own"):
-        trainer.fit(module, loader())
+    trainer.fit(module, loader())
+    assert module.trainer.lr_scheduler_configs[0].scheduler.optimizer.param_groups[0]["max_lr"] == pytest.approx(
+        0.5, rel=0.01
+    )
+
+
+def test_a_schedule_for_a_module_that_optimizes_manually_is_refused_before_fit(tmp_path):
+    module = Net()
+    module.automatic_optimization = False
+    with pytest.raises(OptimizerError, match="Net optimizes manually"):
+        LightningLearner(module, quiet_trainer(tmp_path), loader()).set_rate(0.5, schedule=schedules.one_cycle)
 
 
 def suggest_from_curve(finder, _):

@@ -7,13 +7,13 @@ pytest.importorskip("skorch", reason="skorch is not installed")
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, GradientNormClipping, LRScheduler
 from torch import nn
 from trainer_searches import search, search_that_fails
 
 import lrfinder.testing
 from lrfinder import LRFinder, RatesError
-from lrfinder.errors import LearnerError
+from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.torch import schedules
 from lrfinder.torch.inspection import fingerprint
 from lrfinder.trainers.skorch import SkorchLearner
@@ -206,3 +206,16 @@ def test_a_callback_of_an_earlier_fit_is_accepted():
 def test_stateful_of_another_kind_is_refused(stateful):
     with pytest.raises(LearnerError, match="stateful"):
         SkorchLearner(new_net(), X, Y, stateful=stateful)
+
+
+def test_a_scheduler_that_cannot_be_moved_is_refused_before_anything_changes():
+    class Fixed(torch.optim.lr_scheduler.LRScheduler):
+        def get_lr(self):
+            return [0.01 if self.last_epoch % 2 else 0.02 for _ in self.base_lrs]
+
+    net = new_net(LRScheduler(Fixed))
+    with pytest.raises(OptimizerError, match="policy Fixed does not keep its shape"):
+        SkorchLearner(net, X, Y).set_rate(0.5)
+    assert net.lr == new_net().lr
+    with pytest.raises(OptimizerError, match="has the class LRScheduler"):
+        SkorchLearner(new_net(LRScheduler), X, Y).set_rate(0.5)

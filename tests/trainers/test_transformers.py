@@ -276,3 +276,16 @@ def test_a_train_that_resumes_a_checkpoint_searches_nothing(tmp_path):
 def test_a_callback_for_something_else_than_a_trainer_is_refused():
     with pytest.raises(LearnerError, match=r"give a transformers\.Trainer"):
         LRFind("trainer")
+
+
+def test_a_search_names_the_scheduler_that_it_left_out_and_offers_its_shape(tmp_path):
+    learner = TrainerLearner(new_trainer(tmp_path, lr_scheduler_type="linear", warmup_steps=4))
+    notes = " ".join(LRFinder(learner).find(rates=[0.1, 0.2]).notes)
+    assert "left out the LambdaLR of the trainer" in notes
+    assert "schedule=learner.shape(horizon)" in notes
+    shape = learner.shape(24)
+    assert [shape(k / 24) for k in (0, 2, 4, 14)] == pytest.approx([0.0, 0.5, 1.0, 0.5])
+    constant = TrainerLearner(new_trainer(tmp_path))
+    assert not LRFinder(constant).find(rates=[0.1, 0.2]).notes
+    with pytest.raises(RatesError, match="The trainer has 0 schedulers"):
+        constant.shape(24)

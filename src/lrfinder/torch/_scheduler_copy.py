@@ -39,7 +39,7 @@ def rates_by_step(scheduler: object, steps: int) -> tuple[Sequence[Sequence[floa
             "without schedule=, for the constant rate with which it begins."
         )
         raise RatesError(message)
-    copied = _Copier().copied(scheduler)
+    copied = Copier().copied(scheduler)
     groups = copied.optimizer.param_groups
     rates = [_rates(groups)]
     try:
@@ -59,7 +59,7 @@ def _rates(groups: Sequence[Mapping[str, Any]]) -> list[float]:
     return [float(group["lr"]) for group in groups]
 
 
-class _Copier:
+class Copier:
     """Copies schedulers: each optimizer of them is replaced by one of the same groups without their parameters.
 
     What a scheduler holds is copied as far as stepping may change it: containers, other schedulers, and callable objects.

@@ -16,6 +16,8 @@ from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._facts import facts_of
+from lrfinder.torch._first_step import FirstStep
+from lrfinder.torch._scheduler_base import note_on_schedulers
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
 from lrfinder.torch.inspection import Inspection
@@ -200,6 +202,7 @@ class TorchLearner(BaseLearner):
         self._step, self._ranks, self.rank, self.ranks = step, ranks, ranks.rank, ranks.count
         self._state = training
         self._rates = rates
+        self._first_step: FirstStep | None = FirstStep(training)
         self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None
@@ -223,9 +226,19 @@ class TorchLearner(BaseLearner):
             LossError: the loss is not one number, or no gradient flows from it.
             BatchError: the batch is not an ``(input, target)`` pair, and there is no ``forward``.
             DataError: the data hold no batch, or have ended.
+            OptimizerError: at the first iteration: the rate does not reach each optimizer that steps.
         """
         self._rates.write(lr)
+        if self._first_step is not None and lr > 0:
+            return self._watched()
         return self._step(self._batches.draw)
+
+    def _watched(self) -> Loss:
+        assert self._first_step is not None
+        with self._first_step.watching():
+            loss = self._step(self._batches.draw)
+        self._first_step = None
+        return loss
 
     def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:
         """Train one iteration at each rate; on an accelerator, losses arrive a few iterations late so that it never waits.
@@ -282,6 +295,10 @@ class TorchLearner(BaseLearner):
         """Return the family of the first optimizer, the examples in an update, and whether it has made updates before."""
         examples = self._batches.examples()
         return facts_of(self._state.optimizers[0], examples and examples * self._batches_per_iteration)
+
+    def scheduler_note(self) -> str | None:
+        """Return a remark on the schedulers that hold the optimizers, if there are any."""
+        return note_on_schedulers(self._state.optimizers, self._state.stateful)
 
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""

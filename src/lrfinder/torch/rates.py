@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.optim import Optimizer
 
 from lrfinder.errors import OptimizerError
 from lrfinder.torch._arguments import check_optimizer
@@ -13,9 +14,10 @@ from lrfinder.torch._arguments import check_optimizer
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from torch.optim import Optimizer
-
     Group = dict[str, Any]
+
+
+_SAME_SCALE = 1 + 1e-6  # of a rate over its "lr_scale", to rounding
 
 
 class Rates:
@@ -43,10 +45,13 @@ class Rates:
                 f"There are group={group!r} and only_group={only_group!r}; give one: all groups get rates, or only one."
             )
             raise OptimizerError(message)
+        optimizers = [inner_optimizer(one) for one in optimizers]
         for optimizer in optimizers:
             _check_rate_applies(optimizer)
         self._optimizers = optimizers
         groups = self._groups()
+        if only_group is None:
+            _check_scales(groups)
         own = _own_rates(groups)
         reference = max(own, default=0.0) if group is None else own[index_of_group(group, groups)]
         if group is not None and not reference > 0:
@@ -104,9 +109,49 @@ def _check_rate_applies(optimizer: Optimizer) -> None:
             "Rprop reads its rate at the first step only, so a range test says nothing about it; use another optimizer."
         )
         raise OptimizerError(message)
-    if any("lr" not in group for group in optimizer.param_groups):
-        message = f"{type(optimizer).__name__} has a parameter group without a rate; each needs an entry 'lr'."
+    for place, group in enumerate(optimizer.param_groups):
+        _check_group(group, f"The parameter group {place} of {type(optimizer).__name__}")
+
+
+def _check_group(group: Group, place: str) -> None:
+    if "lr" not in group:
+        message = f"{place} has no rate; it needs an entry 'lr'."
         raise OptimizerError(message)
+    if group["lr"] is None:
+        own = "; for Adafactor relative_step=False, warmup_init=False" if "relative_step" in group else ""
+        message = f"{place} has the rate None: the optimizer makes its own rate. Create it with a rate: lr=1e-3{own}."
+        raise OptimizerError(message)
+    try:
+        float(group["lr"])
+    except (TypeError, ValueError) as error:
+        message = f"{place} has the rate {group['lr']!r:.80}; it must be one number."
+        raise OptimizerError(message) from error
+
+
+def _check_scales(groups: Sequence[Group]) -> None:
+    """Refuse groups whose ratios are still to be applied: ``lr_scale`` of timm's and MAE's layer-wise decay."""
+    scales = [float(group.get("lr_scale", 1.0)) for group in groups]
+    if all("lr_scale" not in group for group in groups):
+        return
+    scaled = [float(group["lr"]) / scale for group, scale in zip(groups, scales, strict=True) if scale]
+    if scaled and max(scaled) > min(scaled) * _SAME_SCALE:
+        message = (
+            'The parameter groups have entries "lr_scale", and their rates are not in that proportion: a scheduler '
+            "multiplies them later. Do it first: for group in optimizer.param_groups: "
+            'group["lr"] *= group.get("lr_scale", 1.0)'
+        )
+        raise OptimizerError(message)
+
+
+def inner_optimizer(optimizer: Any) -> Any:
+    """Return the optimizer in the wrappers of accelerate or Lightning: the object that schedulers and steps share."""
+    inner = getattr(optimizer, "optimizer", None)
+    return inner_optimizer(inner) if isinstance(inner, Optimizer) else optimizer
+
+
+def highest_rate(optimizer: Optimizer) -> float:
+    """Return the highest rate of the groups; of one whose rates are all 0, the highest of those before the warm-up."""
+    return max(_own_rates(optimizer.param_groups), default=0.0)
 
 
 def _own_rates(groups: Sequence[Group]) -> list[float]:

@@ -10,6 +10,7 @@ is the highest rate of the schedule.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,29 +19,58 @@ from torch.optim.lr_scheduler import CyclicLR, LambdaLR, OneCycleLR
 
 from lrfinder._results.results import Suggestion
 from lrfinder.analysis.shapes import Shape, shape_of_rates
+from lrfinder.errors import OptimizerError
 from lrfinder.schedules import WARM_UP, RateLike, check_one_cycle, check_warmup, rate_of, triangular_bounds
+from lrfinder.torch._scheduler_base import move_schedulers, refuse_scheduled
 from lrfinder.torch._scheduler_copy import rates_by_step
-from lrfinder.torch.rates import Rates, index_of_group
+from lrfinder.torch.rates import Rates, index_of_group, inner_optimizer
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
 
 def set_rate(
-    optimizer: Optimizer, rate: RateLike, *, group: str | int | None = None, only_group: str | int | None = None
+    optimizer: Optimizer,
+    rate: RateLike,
+    *,
+    group: str | int | None = None,
+    only_group: str | int | None = None,
+    scheduler: LRScheduler | Sequence[LRScheduler] | None = None,
 ) -> None:
     """Set the optimizer's rate to the suggestion's; the ratios between its parameter groups stay.
 
-    With ``only_group``, that group alone gets the rate, as in a search with ``TorchLearner(..., only_group=...)``.
+    With ``scheduler=``, that scheduler keeps its shape and moves to the new rate, also in the middle of a training: from now
+    on its rates are what they would have been, times one factor, and the highest of them is the given one. So it is the rate
+    that ``finder.suggest(schedule=shape_of(scheduler, ...))`` searches for. Copies of the scheduler are stepped to check it.
 
-    An entry ``"initial_lr"``, which an earlier scheduler left in a group, is set too: the next one would start from it.
+    Without it, a scheduler that holds this optimizer is refused: its next step would write its own rates. An entry
+    ``"initial_lr"``, which an earlier scheduler left in a group, is set too: the next one would start from it.
+
+    Args:
+        optimizer: the optimizer.
+        rate: a suggestion, or a number.
+        group: the parameter group whose rate is given; by default, the one with the highest.
+        only_group: the one group that gets the rate, as in a search with ``TorchLearner(..., only_group=...)``.
+        scheduler: the scheduler of the optimizer, one of ``torch.optim.lr_scheduler`` or derived from them; or several.
 
     Raises:
         RatesError: there is no rate above 0; this holds for every schedule here.
-        OptimizerError: the optimizer ignores its rate, a name is that of no group, or both kinds of group are given.
+        OptimizerError: the optimizer ignores its rate, a name is that of no group, both kinds of group are given,
+            ``only_group`` is given with a scheduler, a scheduler was not given, or one does not keep its shape. Nothing was
+            changed.
     """
-    rates = Rates([optimizer], group, only_group)
-    _set(rates, rate_of(rate))
+    optimizer = inner_optimizer(optimizer)
+    rates, lr = Rates([optimizer], group, only_group), rate_of(rate)
+    if scheduler is not None and only_group is not None:
+        message = "only_group and scheduler are given; a scheduler moves the rates of all groups: give group in place of it."
+        raise OptimizerError(message)
+    if scheduler is not None:
+        given = list(scheduler) if isinstance(scheduler, Sequence) else [scheduler]
+        move_schedulers(optimizer, given, lr, group)
+        return
+    refuse_scheduled(optimizer)
+    start_at(rates, lr)
 
 
 def shape_of(scheduler: object, iterations: int, *, group: str | int | None = None) -> Shape:
@@ -79,7 +109,7 @@ def triangular(
         base_lr = rate.base_lr
     base, highest = triangular_bounds(_highest(rate), base_lr, half_cycle)
     rates = Rates([optimizer], group)
-    _set(rates, base)
+    start_at(rates, base)
     return CyclicLR(optimizer, rates.of(base), rates.of(highest), half_cycle, cycle_momentum=False)
 
 
@@ -90,7 +120,7 @@ def one_cycle(
     check_one_cycle(iterations, warmup_part)
     rates = Rates([optimizer], group)
     highest = _highest(rate)
-    _set(rates, highest)
+    start_at(rates, highest)
     return OneCycleLR(
         optimizer, rates.of(highest), total_steps=iterations, pct_start=float(warmup_part), cycle_momentum=False
     )
@@ -110,7 +140,8 @@ def warmup_cosine(  # noqa: PLR0913  (one of them names the group)
     Source of the cosine: Loshchilov & Hutter 2017 (arXiv 1608.03983), section 3, without restarts.
     """
     check_warmup(iterations, warmup, final_part)
-    set_rate(optimizer, rate, group=group)
+    rates = Rates([optimizer], group)
+    start_at(rates, rate_of(rate))
     return LambdaLR(optimizer, WarmupCosine(iterations, warmup, final_part))
 
 
@@ -130,7 +161,8 @@ class WarmupCosine:
         return self.final_part + (1 - self.final_part) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _set(rates: Rates, lr: float) -> None:
+def start_at(rates: Rates, lr: float) -> None:
+    """Write the rate, also as the one from which the next scheduler starts."""
     rates.write(lr)
     for group in rates.written():
         if "initial_lr" in group:

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CyclicLR, OneCycleLR
 
-from lrfinder.errors import LearnerError, LossError, OptimizerError
+from lrfinder.errors import LearnerError, LossError, RatesError
 from lrfinder.learner import adapted
-from lrfinder.schedules import RateLike
+from lrfinder.schedules import RateLike, rate_of
+from lrfinder.torch._scheduler_base import names_of, unwrapped
 from lrfinder.torch.batches import own_source
-from lrfinder.torch.schedules import set_rate
+from lrfinder.torch.rates import Rates, inner_optimizer
+from lrfinder.torch.schedules import set_rate, shape_of, start_at
 from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
     from lrfinder._results.facts import TrainingFacts
+    from lrfinder.analysis.shapes import Shape
     from lrfinder.learner import BaseLearner
     from lrfinder.torch import TorchLearner
     from lrfinder.torch._training_state import TrainingState
@@ -47,6 +49,7 @@ class LazyLearner(Wrapper):
         self._prepare = prepare
         self._touched = touched
         self._prepared_for: object = None  # the state with which a block began
+        self.schedulers: list[Any] | None = None  # of the trainer, where it has a list of them; a search leaves them out
 
     @cached_property
     def learner(self) -> TorchLearner:  # pyright: ignore[reportIncompatibleVariableOverride]  (not known from the start)
@@ -79,6 +82,39 @@ class LazyLearner(Wrapper):
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
         return self._touched().parts()
+
+    def shape(self, iterations: int) -> Shape:
+        """Return the shape of the trainer's scheduler for ``finder.suggest(schedule=...)``.
+
+        The trainer is made ready for it, and restored.
+
+        Args:
+            iterations: how often the scheduler steps in the training: the updates, or the epochs if it steps once in each.
+
+        Raises:
+            RatesError: the trainer has no scheduler, or several, or its rates depend on the losses.
+        """
+        prepared = self._is_prepared()
+        try:
+            _ = self.learner
+            schedulers = self.schedulers or []
+            if len(schedulers) != 1:
+                message = f"The trainer has {len(schedulers)} schedulers; a shape is that of one."
+                raise RatesError(message)
+            return _shape_at_start(unwrapped(schedulers[0]), iterations)
+        finally:
+            if not prepared:
+                self.close()
+
+    def scheduler_note(self) -> str | None:
+        """Return a remark on the trainer's schedulers, if it has any."""
+        if self.schedulers is None:
+            return self._full.scheduler_note()
+        if not self.schedulers:
+            return None
+        names = names_of(map(unwrapped, self.schedulers))
+        note = f"the search left out the {names} of the trainer, so the rate is for a constant one"
+        return f"{note}; with its shape: suggest(horizon, schedule=learner.shape(horizon))"
 
     def iterations_per_epoch(self) -> None:
         """Return None: a trainer has settings of its own for the length of its training."""
@@ -123,6 +159,19 @@ class LazyLearner(Wrapper):
 
     def _is_prepared(self) -> bool:
         return "learner" in vars(self)
+
+
+def _shape_at_start(scheduler: Any, iterations: int) -> Shape:
+    """Return the shape from the rates that the scheduler wrote last; a search has rates of its own in the groups."""
+    groups = scheduler.optimizer.param_groups
+    rates = [group["lr"] for group in groups]
+    try:
+        for group, rate in zip(groups, scheduler.get_last_lr(), strict=True):
+            group["lr"] = rate
+        return shape_of(scheduler, iterations)
+    finally:
+        for group, rate in zip(groups, rates, strict=True):
+            group["lr"] = rate
 
 
 def _undoing(touched: TrainingState) -> Callable[[], None]:
@@ -216,22 +265,15 @@ def mean_loss(losses: list[Tensor]) -> Tensor:
 def apply_rate(optimizer: Optimizer, schedulers: Iterable[Any], rate: RateLike, schedule: MakeScheduler = set_rate) -> Any:
     """Set the rate of an optimizer; return the scheduler from ``schedule``, if it returns one.
 
-    ``schedulers`` step the optimizer so far. They keep their shape and get the new rate as their highest.
+    ``schedulers`` step the optimizer so far. Unless ``schedule`` replaces them, they keep their shape and move to the rate.
 
     Raises:
         RatesError: there is no rate above 0.
-        OptimizerError: one of ``schedulers`` has rates of its own, and ``schedule`` does not replace it.
+        OptimizerError: one of ``schedulers`` does not keep its shape.
     """
-    scheduler = schedule(optimizer, rate)
-    if scheduler is not None:
-        return scheduler
-    for before in schedulers:
-        if isinstance(before, OneCycleLR | CyclicLR):
-            message = (
-                f"The optimizer has a {type(before).__name__} that keeps rates of its own; replace it by a schedule: "
-                "schedule=lambda optimizer, rate: lrfinder.torch.schedules.one_cycle(optimizer, rate, iterations)."
-            )
-            raise OptimizerError(message)
-        if hasattr(before, "base_lrs"):
-            before.base_lrs = [group.get("initial_lr", group["lr"]) for group in optimizer.param_groups]
-    return None
+    if schedule is not set_rate:
+        return schedule(optimizer, rate)
+    if given := list(schedulers):
+        return set_rate(optimizer, rate, scheduler=given)
+    optimizer = inner_optimizer(optimizer)
+    return start_at(Rates([optimizer]), rate_of(rate))

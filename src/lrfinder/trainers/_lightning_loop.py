@@ -131,9 +131,10 @@ def touched(trainer: Trainer, module: Module, data: Any) -> TrainingState:
     return TrainingState([module], trainer.optimizers, stateful, data=() if data is None else data)
 
 
-def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> None:
-    """Run ``fit`` of a copied trainer up to its first batch, and leave it there."""
+def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> list[Any]:
+    """Run ``fit`` of a copied trainer up to its first batch; return its schedulers, which will not step."""
     loop, connector = trainer.fit_loop, trainer._callback_connector
+    schedulers: list[Any] = []
     attach = connector._attach_model_callbacks
     loop._combined_loader = None  # of an earlier fit
     trainer.limit_val_batches = trainer.reload_dataloaders_every_n_epochs = 0
@@ -155,9 +156,15 @@ def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> No
     try:
         trainer._fit_impl(module, data)
     except _PreparedError:
-        trainer.strategy.lr_scheduler_configs = []
+        schedulers, trainer.strategy.lr_scheduler_configs = schedulers_of(trainer), []
     finally:
         trainer._signal_connector.teardown()
+    return schedulers
+
+
+def schedulers_of(trainer: Trainer) -> list[Any]:
+    """Return the schedulers that Lightning has from the module."""
+    return [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
 
 
 def _set_up_data(trainer: Trainer) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lrfinder._optional import require
+from lrfinder.errors import OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._training_state import TrainingState
@@ -95,8 +96,16 @@ class FastaiLearner(LazyLearner):
 
         Raises:
             RatesError: there is no rate above 0.
+            OptimizerError: a callback of the learner writes rates of its own.
         """
         lr, before = rate_of(rate), self._learn.lr
+        for one in self._learn.cbs:
+            if isinstance(one, callbacks.ParamScheduler) and "lr" in one.scheds:
+                message = (
+                    f"The learner has a {type(one).__name__} that writes rates of its own; remove it (learn.remove_cb) and "
+                    "give fit one with the new rate."
+                )
+                raise OptimizerError(message)
         if isinstance(before, slice):
             lr = slice(before.start and before.start * lr / before.stop, lr)
         self._learn.lr = lr

@@ -130,21 +130,33 @@ class EngineLearner(LazyLearner):
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Apply the rate to the optimizer.
 
+        Ignite's ``LRScheduler`` on the engine keeps the shape of the scheduler that it holds, and moves to the rate.
+
         ``schedule`` takes optimizer and rate: a function of :mod:`lrfinder.torch.schedules`, its other arguments bound. Its
         scheduler is attached to the engine and steps after each iteration.
 
         Raises:
             RatesError: there is no rate above 0.
-            OptimizerError: a handler of the engine writes rates of its own into the optimizer.
+            OptimizerError: another handler of the engine writes rates of its own into the optimizer, or a scheduler of
+                PyTorch holds it.
         """
-        for one in _owners(self._engine):
-            is_scheduler = isinstance(one, ignite.handlers.ParamScheduler)
-            if is_scheduler and one.optimizer is self._optimizer and one.param_name == "lr":
-                message = f"The engine has a {type(one).__name__} that writes rates of its own; give that the rate instead."
-                raise OptimizerError(message)
-        scheduler = apply_rate(self._optimizer, [], rate, schedule)
+        wrapped = [_scheduler_in(one) for one in _owners(self._engine) if _writes_rates(one, self._optimizer)]
+        scheduler = apply_rate(self._optimizer, wrapped, rate, schedule) if wrapped else schedule(self._optimizer, rate)
         if scheduler is not None:
             self._engine.add_event_handler(Events.ITERATION_COMPLETED, lambda _: scheduler.step())
+
+
+def _writes_rates(handler: object, optimizer: Optimizer) -> bool:
+    own: Any = handler
+    return isinstance(own, ignite.handlers.ParamScheduler) and own.optimizer is optimizer and own.param_name == "lr"
+
+
+def _scheduler_in(handler: Any) -> Any:
+    """Return the scheduler of PyTorch that a handler of Ignite holds."""
+    if isinstance(handler, ignite.handlers.LRScheduler):
+        return handler.lr_scheduler
+    message = f"The engine has a {type(handler).__name__} that writes rates of its own; give that the rate instead."
+    raise OptimizerError(message)
 
 
 def _check_modules(modules: Sequence[nn.Module], optimizer: Optimizer) -> None:

@@ -11,6 +11,8 @@ from lrfinder._optional import require
 from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
+from lrfinder.torch._scheduler_base import highest_to_come
+from lrfinder.torch.rates import inner_optimizer
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, apply_rate
 from lrfinder.trainers._lightning_loop import (
@@ -22,6 +24,7 @@ from lrfinder.trainers._lightning_loop import (
     learner_of,
     prepare,
     quieted,
+    schedulers_of,
     touched,
 )
 
@@ -108,7 +111,7 @@ class LightningLearner(LazyLearner):
         def prepared() -> TorchLearner:
             copied = copy_of(trainer, module, data, all_quiet)
             with attached(copied, module):
-                prepare(copied, module, data, all_quiet)
+                self.schedulers = prepare(copied, module, data, all_quiet)
             return learner_of(copied, module, group, replay_bytes)
 
         super().__init__(prepared, partial(touched, trainer, module, data))
@@ -143,9 +146,13 @@ class LightningLearner(LazyLearner):
         ``schedule`` takes optimizer and rate when ``fit`` begins: a function of :mod:`lrfinder.torch.schedules`, its other
         arguments bound. Its scheduler replaces that of the module and is stepped each iteration.
 
+        Several optimizers keep the ratios of their rates.
+
         Raises:
             RatesError: there is no rate above 0.
+            OptimizerError: ``schedule`` is given, and the module steps its optimizers and schedulers itself.
         """
+        check_schedule(self._module, schedule)
         others = [one for one in self._trainer.callbacks if not isinstance(one, StartRate)]
         self._trainer.callbacks = [StartRate(rate, schedule=schedule), *others]
 
@@ -221,6 +228,7 @@ class LRFind(pl.Callback):
             return
         self._last_step = trainer.global_step
         check(pl_module, trainer)
+        check_schedule(pl_module, self.schedule)
         with quieted(trainer, self.quiet), closing(learner_of(trainer, pl_module, None, 1 << 30)) as learner:
             suggestion = self.search(LRFinder(learner), trainer)
         self.suggestions.append(suggestion)
@@ -228,11 +236,24 @@ class LRFind(pl.Callback):
             _apply_rate(trainer, suggestion, self.schedule)
 
 
-def _apply_rate(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
-    if len(trainer.optimizers) != 1:
-        message = f"The module has {len(trainer.optimizers)} optimizers; set the rates in its configure_optimizers()."
+def check_schedule(module: Module, schedule: MakeScheduler) -> None:
+    """Refuse a schedule that Lightning would not step: under manual optimization, the module steps its schedulers."""
+    if schedule is not set_rate and not module.automatic_optimization:
+        message = (
+            f"{type(module).__name__} optimizes manually and steps its own schedulers, so Lightning would not step the one "
+            "of schedule=; leave schedule= out, and the rate applies to its optimizers and schedulers."
+        )
         raise OptimizerError(message)
-    before = [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
-    scheduler = apply_rate(trainer.optimizers[0], before, rate, schedule)
-    if scheduler is not None:
-        trainer.strategy.lr_scheduler_configs = [pl.utilities.types.LRSchedulerConfig(scheduler, interval="step")]
+
+
+def _apply_rate(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
+    check_schedule(trainer.lightning_module, schedule)
+    parts = [
+        (one, [by for by in schedulers_of(trainer) if inner_optimizer(by.optimizer) is one]) for one in trainer.optimizers
+    ]
+    highest = [highest_to_come(optimizer, own) for optimizer, own in parts]
+    for (optimizer, own), reached in zip(parts, highest, strict=True):
+        part = reached / max(highest) if max(highest) > 0 else 1.0
+        scheduler = apply_rate(optimizer, own, rate if part == 1 else rate_of(rate) * part, schedule)
+        if scheduler is not None:
+            trainer.strategy.lr_scheduler_configs = [pl.utilities.types.LRSchedulerConfig(scheduler, interval="step")]

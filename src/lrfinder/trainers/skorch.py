@@ -6,17 +6,20 @@ import copy
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from lrfinder._optional import require
-from lrfinder.errors import LearnerError
+from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._arguments import own_list
+from lrfinder.torch._scheduler_base import OF_OTHERS, highest_to_come, is_multiple, scaled
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, check_kind, is_of_package, reachable_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from torch import Tensor
     from torch.optim import Optimizer
@@ -109,12 +112,20 @@ class SkorchLearner(LazyLearner):
         ``schedule`` takes optimizer and rate when training begins: a function of :mod:`lrfinder.torch.schedules`, its other
         arguments bound. A callback of the net steps its scheduler after each batch.
 
+        A ``LRScheduler`` among the callbacks keeps its shape, and its highest rate becomes the given one.
+
         Raises:
             RatesError: there is no rate above 0.
+            OptimizerError: a ``LRScheduler`` does not keep its shape, or ``callbacks`` has the class in place of an object.
         """
         net, lr = self._net, rate_of(rate)
         groups = net.get_params(deep=False).get("optimizer__param_groups") or ()
-        scale = lr / max([net.lr, *(own["lr"] for _, own in groups if "lr" in own)])
+        rates = [net.lr, *(own["lr"] for _, own in groups if "lr" in own)]
+        policies = _policies(net) if schedule is set_rate else []
+        highest = max([_highest(one, rates) for one in policies], default=max(rates))
+        scale = lr / highest
+        for settings in [_scaled_settings(one, rates, scale) for one in policies]:
+            settings()
         net.set_params(lr=net.lr * scale)
         if groups:
             scaled = [(names, own | ({"lr": own["lr"] * scale} if "lr" in own else {})) for names, own in groups]
@@ -122,6 +133,41 @@ class SkorchLearner(LazyLearner):
         if schedule is not set_rate:
             policy = callbacks.LRScheduler(partial(_scheduler, schedule=schedule, rate=rate), step_every="batch")
             net.set_params(callbacks=[*(net.callbacks or ()), ("lrfinder_schedule", policy)])
+
+
+def _policies(net: Net) -> list[Any]:
+    """Return the callbacks that step a scheduler."""
+    own = [one[1] if isinstance(one, tuple) else one for one in net.callbacks or ()]
+    if any(isinstance(one, type) and issubclass(one, callbacks.LRScheduler) for one in own):
+        message = "callbacks has the class LRScheduler, whose rates cannot be set; give an object: LRScheduler(policy, ...)."
+        raise OptimizerError(message)
+    return [one for one in own if isinstance(one, callbacks.LRScheduler)]
+
+
+def _scheduler_of(policy: Any, rates: Sequence[float]) -> tuple[Optimizer, Any]:
+    """Return an optimizer with these rates and the scheduler that the callback makes for it."""
+    optimizer = torch.optim.SGD([{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in rates], momentum=0.9)
+    return optimizer, policy._get_policy_cls()(optimizer, **policy.kwargs)
+
+
+def _highest(policy: Any, rates: Sequence[float]) -> float:
+    optimizer, scheduler = _scheduler_of(policy, rates)
+    return highest_to_come(optimizer, [scheduler])
+
+
+def _scaled_settings(policy: Any, rates: Sequence[float], scale: float) -> Callable[[], None]:
+    """Return a function that multiplies the rates among the settings of a callback, after a check of the shape."""
+    settings = {name: scaled(value, scale) for name, value in policy.kwargs.items() if OF_OTHERS.fullmatch(name)}
+    changed = copy.copy(policy)
+    vars(changed).update(settings)
+    if not is_multiple(_scheduler_of(policy, rates)[1], _scheduler_of(changed, [rate * scale for rate in rates])[1], scale):
+        name = policy._get_policy_cls().__name__
+        message = (
+            f"The LRScheduler with the policy {name} does not keep its shape when its rates are multiplied: it holds rates "
+            "under names of its own. Give it the rate, and its schedule to suggest(schedule=...)."
+        )
+        raise OptimizerError(message)
+    return lambda: vars(policy).update(settings)
 
 
 def _scheduler(optimizer: Optimizer, *, schedule: MakeScheduler, rate: RateLike, **_: Any) -> Any:

@@ -83,7 +83,10 @@ class TrainerLearner(LazyLearner):
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
-            return _learner_of(_prepared_copy(trainer, all_quiet), group, replay_bytes)
+            copied = _prepared_copy(trainer, all_quiet)
+            is_constant = str(copied.args.lr_scheduler_type.value) == "constant"
+            self.schedulers = [] if is_constant else [copied.lr_scheduler]
+            return _learner_of(copied, group, replay_bytes)
 
         super().__init__(prepared, partial(_touched, trainer, all_quiet))
 
@@ -95,6 +98,7 @@ class TrainerLearner(LazyLearner):
 
         Raises:
             RatesError: there is no rate above 0.
+            OptimizerError: at the beginning of ``train()``: a scheduler of your own does not keep its shape.
         """
         self._trainer.args.learning_rate = rate_of(rate)
         self._trainer.create_scheduler = _RateAtStart(self._trainer, rate, schedule)

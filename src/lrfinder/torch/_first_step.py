@@ -1,0 +1,101 @@
+"""The first iteration of a learner is watched: the rate that was written must be the one with which its optimizers step."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from lrfinder.errors import OptimizerError
+from lrfinder.rates import not_arrived
+from lrfinder.torch._scheduler_base import live_schedulers, names_of
+from lrfinder.torch.rates import inner_optimizer
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from torch.optim import Optimizer
+
+    from lrfinder.torch._training_state import TrainingState
+
+SAME = 1e-6  # relative: the precision of a rate that is a tensor
+
+
+class FirstStep:
+    """Compares the rates that were written with those of the first step; a learner holds it until then.
+
+    The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
+    does not report its step, as one inside a compiled program, it is read at the end of the iteration.
+    """
+
+    def __init__(self, training: TrainingState) -> None:
+        self._optimizers: Sequence[Optimizer] = [inner_optimizer(one) for one in training.optimizers]
+        self._training = training
+        self._used: dict[int, float] = {}  # by the id of a group
+        self._others: dict[int, Optimizer] = {}  # that stepped as well
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Compare at the end of the block, which makes one iteration.
+
+        Raises:
+            OptimizerError: a step used another rate, or another optimizer of the same parameters stepped as well.
+        """
+        written = [(one, place, _rate(group)) for one in self._optimizers for place, group in enumerate(one.param_groups)]
+        hook = register_optimizer_step_pre_hook(self._note)
+        try:
+            yield
+        finally:
+            hook.remove()
+        self._check_others()
+        for optimizer, place, rate in written:
+            self._check_group(optimizer, place, rate)
+
+    def _note(self, optimizer: Optimizer, *_: object) -> None:
+        groups = optimizer.param_groups
+        own = {id(group) for one in self._optimizers for group in one.param_groups}
+        if own.isdisjoint(map(id, groups)):
+            self._others[id(optimizer)] = optimizer
+        for group in groups:
+            if id(group) in own and (rate := _rate(group)) is not None:
+                self._used.setdefault(id(group), rate)
+
+    def _check_others(self) -> None:
+        known = {id(inner_optimizer(one)) for one in (*self._optimizers, *self._training.stateful)}
+        trained = {id(parameter) for module in self._training.modules for parameter in module.parameters()}
+        for other in self._others.values():
+            held = (id(parameter) for group in other.param_groups for parameter in group["params"])
+            if id(other) not in known and not trained.isdisjoint(held):
+                message = (
+                    f"The step also steps a {type(other).__name__} of the same modules, which the rate does not reach. Give "
+                    "it to TorchLearner.from_step: optimizers=[..., it] for the same rate, with ratios kept, or "
+                    "stateful=[it] if it keeps its own."
+                )
+                raise OptimizerError(message)
+
+    def _check_group(self, optimizer: Optimizer, place: int, written: float | None) -> None:
+        if written is None or place >= len(optimizer.param_groups):
+            return
+        group = optimizer.param_groups[place]
+        used = self._used.get(id(group), _rate(group))
+        if used is not None and not math.isclose(used, written, rel_tol=SAME):
+            place_name = f"parameter group {place} of {type(optimizer).__name__}"
+            raise not_arrived(place_name, written, used, _cause(live_schedulers(optimizer)))
+
+
+def _cause(schedulers: Sequence[Any]) -> str:
+    if not schedulers:
+        return "The step or a hook writes the rate before the optimizer steps. Leave that out of the step that is searched."
+    return (
+        f"A {names_of(schedulers)} writes it before the optimizer steps. Leave its step() out of the step that is searched; "
+        "finder.suggest(schedule=lrfinder.torch.schedules.shape_of(scheduler, horizon)) follows its shape."
+    )
+
+
+def _rate(group: dict[str, Any]) -> float | None:
+    """Return the rate of a group; ``None`` where reading it would stop a device, or break the capture of a graph."""
+    lr = group["lr"]
+    return float(lr) if not isinstance(lr, Tensor) or lr.is_cpu else None

@@ -1,0 +1,197 @@
+"""The first iteration: the written rate is that of every step, or the error names what stands in the way."""
+
+import pytest
+import torch
+from torch import nn
+from torch.optim import lr_scheduler as schedulers
+
+from lrfinder import LRFinder, Status
+from lrfinder.errors import OptimizerError
+from lrfinder.torch import TorchLearner, schedules
+
+DATA = [(torch.full((4, 1), 1.0 + k), torch.full((4, 1), 2.0)) for k in range(4)]
+
+
+def parts(kind=torch.optim.SGD, **options):
+    torch.manual_seed(0)
+    model = nn.Linear(1, 1)
+    return model, kind(model.parameters(), **{"lr": 0.01, **options})
+
+
+def training(model, optimizers, before=None, after=None):
+    """Return a step that calls ``before`` and ``after`` around the optimizers' steps."""
+
+    def step(batch):
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        for one in optimizers:
+            one.zero_grad()
+        loss.backward()
+        if before is not None:
+            before()
+        for one in optimizers:
+            one.step()
+        if after is not None:
+            after()
+        return loss
+
+    return step
+
+
+def test_a_scheduler_that_steps_before_the_optimizer_is_named():
+    model, optimizer = parts()
+    scheduler = schedulers.LambdaLR(optimizer, lambda k: 0.9**k)
+    optimizer.step()  # without gradients, so that PyTorch does not warn of the order
+    step = training(model, [optimizer], before=scheduler.step)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer], stateful=[scheduler])
+    weights = model.weight.clone()
+    with pytest.raises(OptimizerError, match=r"group 0 of SGD got 1e-06 and trained at 0.009. A LambdaLR writes it"):
+        LRFinder(learner).find()
+    assert torch.equal(model.weight, weights)
+    assert scheduler.last_epoch == 0
+
+
+def test_a_scheduler_that_steps_after_the_optimizer_does_no_harm():
+    model, optimizer = parts()
+    scheduler = schedulers.LambdaLR(optimizer, lambda k: 0.9**k)
+    step = training(model, [optimizer], after=scheduler.step)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer], stateful=[scheduler])
+    assert len(LRFinder(learner).find(rates=[0.01, 0.02, 0.03])) == 3
+
+
+def test_a_step_that_writes_a_rate_is_named():
+    model, optimizer = parts()
+
+    def write():
+        optimizer.param_groups[0]["lr"] = 0.5
+
+    learner = TorchLearner.from_step(training(model, [optimizer], write), DATA, modules=[model], optimizers=[optimizer])
+    with pytest.raises(OptimizerError, match=r"trained at 0.5. The step or a hook writes the rate"):
+        LRFinder(learner).suggest()
+
+
+def test_a_hook_that_writes_a_rate_is_named():
+    model, optimizer = parts(torch.optim.Adam)
+    model.register_full_backward_hook(lambda *_: optimizer.param_groups[0].update(lr=0.5))
+    with pytest.raises(OptimizerError, match=r"group 0 of Adam got 0.1 and trained at 0.5"):
+        TorchLearner(model, optimizer, nn.functional.mse_loss, [(x.requires_grad_(), y) for x, y in DATA]).iteration(0.1)
+
+
+def test_another_optimizer_that_the_step_uses_is_named():
+    model, optimizer = parts()
+    other = torch.optim.Adam(model.parameters())
+    step = training(model, [optimizer, other])
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    with pytest.raises(OptimizerError, match=r"also steps a Adam of the same modules.*optimizers=\[\.\.\., it\]"):
+        LRFinder(learner).find()
+
+
+@pytest.mark.parametrize("given", ["optimizers", "stateful"])
+def test_another_optimizer_may_be_given(given):
+    model, optimizer = parts()
+    other = torch.optim.Adam(model.parameters(), lr=0.1)
+    known = {"optimizers": [optimizer]} | (
+        {"optimizers": [optimizer, other]} if given == "optimizers" else {"stateful": [other]}
+    )
+    learner = TorchLearner.from_step(training(model, [optimizer, other]), DATA, modules=[model], **known)
+    rates = []
+    other.register_step_pre_hook(lambda one, *_: rates.append(one.param_groups[0]["lr"]))
+    learner.iteration(0.2)
+    assert rates == [0.2 if given == "optimizers" else 0.1]
+
+
+def test_an_optimizer_of_another_model_does_not_count():
+    model, optimizer = parts()
+    _, other = parts(torch.optim.Adam)
+    other.param_groups[0]["params"][0].grad = torch.zeros(1, 1)
+    step = training(model, [optimizer], after=other.step)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    assert len(LRFinder(learner).find(rates=[0.01, 0.02])) == 2
+
+
+class Wrapping(torch.optim.Optimizer):
+    """An optimizer around another one, which shares its groups, as SAM and Lookahead do."""
+
+    def __init__(self, base):
+        super().__init__(base.param_groups, {})
+        self.base, self.param_groups = base, base.param_groups
+
+    def step(self, closure=None):
+        self.base.step(closure)
+
+
+def test_an_optimizer_around_another_one_is_reached():
+    model, optimizer = parts()
+    learner = TorchLearner(model, Wrapping(optimizer), nn.functional.mse_loss, DATA)
+    learner.iteration(0.2)
+    assert optimizer.param_groups[0]["lr"] == 0.2
+
+
+def test_the_rate_zero_is_not_the_first():
+    model, optimizer = parts()
+
+    def scale():
+        optimizer.param_groups[0]["lr"] *= 3
+
+    learner = TorchLearner.from_step(training(model, [optimizer], scale), DATA, modules=[model], optimizers=[optimizer])
+    learner.iteration(0.0)
+    with pytest.raises(OptimizerError, match=r"got 0.1 and trained at 0.3"):
+        learner.iteration(0.1)
+
+
+class OwnRate(torch.optim.SGD):
+    """Steps at a rate of its own, whatever its groups say."""
+
+    def step(self, closure=None):
+        with torch.no_grad():
+            for parameter in self.param_groups[0]["params"]:
+                parameter.sub_(0.01 * parameter.grad)
+
+
+def test_an_optimizer_that_makes_its_own_rate_has_no_suggestion():
+    model, optimizer = parts(OwnRate)
+    learner = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA)
+    assert LRFinder(learner).find().suggestion.status is Status.NO_EFFECT
+    assert LRFinder(learner).suggest(300).status is Status.NO_EFFECT
+
+
+@pytest.mark.parametrize("lr", [None, "fast", [0.1, 0.2]])
+def test_a_rate_that_is_no_number_is_refused_by_name(lr):
+    model, optimizer = parts()
+    optimizer.param_groups[0]["lr"] = lr
+    with pytest.raises(OptimizerError, match="The parameter group 0 of SGD has the rate"):
+        TorchLearner(model, optimizer, nn.functional.mse_loss, DATA)
+    with pytest.raises(OptimizerError, match="The parameter group 0 of SGD has the rate"):
+        schedules.set_rate(optimizer, 0.1)
+
+
+def test_ratios_that_are_still_to_be_applied_are_refused():
+    model, _ = parts()
+    groups = [{"params": [model.weight], "lr_scale": 0.1}, {"params": [model.bias]}]
+    optimizer = torch.optim.SGD(groups, lr=0.01)
+    with pytest.raises(OptimizerError, match="lr_scale"):
+        TorchLearner(model, optimizer, nn.functional.mse_loss, DATA)
+    for group in optimizer.param_groups:
+        group["lr"] *= group.get("lr_scale", 1.0)
+    TorchLearner(model, optimizer, nn.functional.mse_loss, DATA).iteration(0.5)
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([0.05, 0.5])
+
+
+def test_a_scheduler_of_the_optimizer_is_among_the_notes_with_its_shape():
+    model, optimizer = parts()
+    learner = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA)
+    assert learner.scheduler_note() is None
+    scheduler = schedulers.OneCycleLR(optimizer, 0.1, total_steps=50)
+    finder = LRFinder(learner)
+    assert "left out the OneCycleLR" in " ".join(finder.find(max_iterations=30).notes)
+    suggestion = finder.suggest(50, max_iterations=100, schedule=schedules.shape_of(scheduler, 50))
+    assert "OneCycleLR" not in " ".join(suggestion.notes)
+    del scheduler
+    assert learner.scheduler_note() is None
+
+
+def test_a_plateau_scheduler_is_named_without_a_shape():
+    model, optimizer = parts()
+    given = {"stateful": [schedulers.ReduceLROnPlateau(optimizer)]}
+    note = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, **given).scheduler_note()
+    assert "ReduceLROnPlateau" in note
+    assert "shape_of" not in note

@@ -1,0 +1,12 @@
+"""The rate that is set is the one of the training, whatever scheduler it has; see docs/evidence/rates.md."""
+
+import pytest
+from arrival import outcome
+from arrival_page import PAGE, cases_of, rows_of
+
+CASES = cases_of("torch")
+
+
+@pytest.mark.parametrize("case", CASES, ids=" with ".join)
+def test_a_rate_is_reached_or_refused_as_the_page_says(case):
+    assert outcome(CASES[case])[0] == rows_of(PAGE.read_text(encoding="utf-8"), "torch")[case]
