@@ -6,7 +6,7 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
 
 import lrfinder
-from lrfinder.errors import LearnerError, LossError, OptimizerError
+from lrfinder.errors import LearnerError, LossError
 from lrfinder.learner import restored
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._training_state import TrainingState
@@ -210,9 +210,9 @@ def test_the_rate_is_that_of_the_highest_group_and_the_scheduler_continues_from_
     assert [group["lr"] for group in optimizer.param_groups] == scheduler.base_lrs == [0.25, 0.5]
 
 
-def test_a_scheduler_with_rates_of_its_own_is_refused_unless_it_is_replaced():
+def test_a_scheduler_with_rates_of_its_own_moves_unless_it_is_replaced():
     optimizer = optimizer_of_two_groups()
-    before = OneCycleLR(optimizer, 0.1, total_steps=10)
-    with pytest.raises(OptimizerError, match="OneCycleLR that keeps rates of its own"):
-        apply_rate(optimizer, [before], 0.5)
+    before = OneCycleLR(optimizer, [0.05, 0.1], total_steps=11)
+    assert apply_rate(optimizer, [before], 0.5) is None
+    assert [group["max_lr"] for group in optimizer.param_groups] == pytest.approx([0.25, 0.5], rel=0.1)
     assert apply_rate(optimizer, [before], 0.5, lambda *_: "another scheduler") == "another scheduler"
