@@ -37,7 +37,7 @@ def section(sizes: list[str], optimizers: list[str]) -> str:
             more = 1024 * (found["peak"] - plain["peak"])
             rows.append([size, optimizer, *found["row"], f"{more / 1e6:.0f}", f"{more / found['bytes']:.2f}"])
     head = ["parameters", "optimizer", "MB of state", "snapshot, ms", "the first one, ms", "restore, ms"]
-    return table([*head, "both over two copies", "MB more at the peak", "over the state"], rows) + "\n" + _of_suggest()
+    return table([*head, "both over two copies", "MB more at peak", "over the state"], rows) + "\n" + _of_suggest()
 
 
 def _of_suggest() -> str:

@@ -90,14 +90,16 @@ def _in_a_process(name: str) -> dict[str, Any]:
 
 
 def _table(found: dict[str, Any], wanted: Callable[[Scenario], bool]) -> str:
-    """Format as Markdown the number of wanted scenarios in which each finder restored each part."""
-    lines = [["", *COLUMNS.values()], ["---"] * (len(COLUMNS) + 1)]
+    """Format as Markdown the number of wanted scenarios in which each finder restored each part: a column a finder."""
+    finders = [["", *COLUMNS.values()]]
     count = sum(map(wanted, SCENARIOS))
     for name, one in found.items():
         cases = [different for scenario, different in zip(SCENARIOS, one["different"], strict=False) if wanted(scenario)]
         restored = [sum(part not in different for different in cases) for part in COLUMNS]
         cells = [f"{number} of {count}" for number in restored] if cases else ["not run"] * len(COLUMNS)
-        lines.append([f"{name} ({one['version']})", *cells])
+        finders.append([f"{name} ({one['version']})", *cells])
+    header, *rows = zip(*finders, strict=True)
+    lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -6,7 +6,9 @@ A range test trains on one batch at a time. The rate rises by a tenth each time,
 """
 
 import lrfinder
-from lrfinder._cli.demo import digits_learner  # a small convolutional network on handwritten digits
+from lrfinder._cli.demo import (
+    digits_learner,
+)  # a small convolutional network on handwritten digits
 
 finder = lrfinder.LRFinder(digits_learner())
 result = finder.find()
@@ -23,7 +25,10 @@ print(result.landmarks)
 # The hint costs nothing extra. A single curve is not precise, so its interval is wide.
 
 rate = result.suggestion
-print(f"{rate.lr:.3g}, anything from {rate.low:.3g} to {rate.high:.3g}; confidence {rate.confidence}")
+print(
+    f"{rate.lr:.3g}, anything from {rate.low:.3g} to {rate.high:.3g}; "
+    f"confidence {rate.confidence}"
+)
 
 # %%
 # The rules of other finders read other rates from the same curve. They disagree by more than a factor of ten.

@@ -24,4 +24,7 @@ print(suggestion.explain())
 # The suggestion contains every probe with all its losses.
 
 for probe in suggestion.probes:
-    print(f"{probe.lr:<9.3g} {len(probe.losses):4} iterations, last loss {probe.losses[-1]:.3g}")
+    print(
+        f"{probe.lr:<9.3g} {len(probe.losses):4} iterations, "
+        f"last loss {probe.losses[-1]:.3g}"
+    )

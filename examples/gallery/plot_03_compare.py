@@ -19,6 +19,8 @@ comparison.plot()
 # cannot be distinguished from the best.
 
 for pair in comparison.differences:
-    difference = f"{pair.mean:+.4f} ± {pair.standard_error:.4f}, chance {pair.chance:.2g}"
+    difference = (
+        f"{pair.mean:+.4f} ± {pair.standard_error:.4f}, chance {pair.chance:.2g}"
+    )
     print(f"{pair.lr:g} compared with {pair.other:g}: {difference}: {pair.order.value}")
 print("lowest:", comparison.best, " tied with it:", comparison.tied)

@@ -5,21 +5,27 @@ From a suggestion to a schedule
 The best peak rate of a schedule differs from the best constant rate. Search with the schedule that you will use.
 """
 
+import lrfinder
 import torch
+from lrfinder.torch import TorchLearner, schedules
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import lrfinder
-from lrfinder.torch import TorchLearner, schedules
-
 torch.manual_seed(0)
 images, labels = map(torch.tensor, load_digits(return_X_y=True))
-loader = DataLoader(TensorDataset(images.float() / 16, labels), batch_size=60, shuffle=True, drop_last=True)
+loader = DataLoader(
+    TensorDataset(images.float() / 16, labels),
+    batch_size=60,
+    shuffle=True,
+    drop_last=True,
+)
 model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
-finder = lrfinder.LRFinder(TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader))
+finder = lrfinder.LRFinder(
+    TorchLearner(model, optimizer, nn.CrossEntropyLoss(), loader)
+)
 
 iterations = 290  # ten epochs
 suggestion = finder.suggest(iterations, schedule=lrfinder.one_cycle)

@@ -5,22 +5,31 @@ No trace
 Two runs start from the same seed. In the middle of the second, a finder trains the same network at rates up to ten.
 """
 
+import lrfinder
 import torch
+from lrfinder.torch import TorchLearner
 from matplotlib import pyplot as plt
 from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import lrfinder
-from lrfinder.torch import TorchLearner
-
 
 def train(pause):
     torch.manual_seed(0)
     images, labels = map(torch.tensor, load_digits(return_X_y=True))
-    loader = DataLoader(TensorDataset(images.float() / 16, labels), batch_size=64, shuffle=True)
-    model = nn.Sequential(nn.Linear(64, 64), nn.BatchNorm1d(64), nn.ReLU(), nn.Dropout(0.2), nn.Linear(64, 10))
-    learner = TorchLearner(model, torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss(), loader)
+    loader = DataLoader(
+        TensorDataset(images.float() / 16, labels), batch_size=64, shuffle=True
+    )
+    model = nn.Sequential(
+        nn.Linear(64, 64),
+        nn.BatchNorm1d(64),
+        nn.ReLU(),
+        nn.Dropout(0.2),
+        nn.Linear(64, 10),
+    )
+    learner = TorchLearner(
+        model, torch.optim.Adam(model.parameters()), nn.CrossEntropyLoss(), loader
+    )
     losses = [float(learner.iteration(1e-3)) for _ in range(100)]
     pause(learner)
     return losses + [float(learner.iteration(1e-3)) for _ in range(100)]

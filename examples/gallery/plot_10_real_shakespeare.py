@@ -9,15 +9,16 @@ Gradients are clipped as in training.
 import os
 from pathlib import Path
 
+import lrfinder
 import torch
+from lrfinder.torch import TorchLearner
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.utils.data import DataLoader
 
-import lrfinder
-from lrfinder.torch import TorchLearner
-
-text = (Path(os.environ["LRFINDER_DATA"]) / "tinyshakespeare" / "input.txt").read_text(encoding="utf-8")
+text = (Path(os.environ["LRFINDER_DATA"]) / "tinyshakespeare" / "input.txt").read_text(
+    encoding="utf-8"
+)
 alphabet = sorted(set(text))
 codes = torch.tensor([alphabet.index(character) for character in text[:200_000]])
 
@@ -34,7 +35,9 @@ class Model(nn.Module):
 
 
 def next_character(model, batch):
-    return nn.functional.cross_entropy(model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten())
+    return nn.functional.cross_entropy(
+        model(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten()
+    )
 
 
 torch.manual_seed(0)

@@ -3,27 +3,27 @@
 ::
 
     LRFinderError
-    ├── RatesError (ValueError)        rates, multipliers or limits that describe no sweep
-    ├── CurveError (ValueError)        a curve that a rule cannot read
+    ├── RatesError (ValueError)       rates, multipliers or limits that describe no sweep
+    ├── CurveError (ValueError)       a curve that a rule cannot read
     ├── LearnerError
-    │   ├── ModelError (ValueError)        the model cannot be trained as it is
-    │   ├── OptimizerError (ValueError)    the optimizer does not fit the model, or the rate does not reach it
-    │   ├── LossError (ValueError)         the loss is not a scalar, or no gradient flows from it
+    │   ├── ModelError (ValueError)       the model cannot be trained as it is
+    │   ├── OptimizerError (ValueError)   it does not fit the model, or ignores the rate
+    │   ├── LossError (ValueError)        the loss is not a scalar, or has no gradient
     │   ├── DataError
-    │   │   ├── EmptyDataError (ValueError)    there is no batch at all
-    │   │   ├── BatchError (TypeError)         a batch cannot be unpacked
-    │   │   └── DataEndedError                 the stream of data has ended; a sweep turns it into a ``Stop``
-    │   ├── BusyError (RuntimeError)       another thread is sweeping the same model
-    │   ├── SnapshotError (OSError)        there is no space for a snapshot
-    │   ├── RankError (RuntimeError)       another process of the same training raised, ended, or is set up differently
-    │   └── RestoreError (RuntimeError)    something could not be restored; it is named
-    ├── LawError (AssertionError)      a learner breaks the law (raised by ``lrfinder.testing``)
-    ├── FactoryError (ValueError)      a factory is missing, takes other keywords, or returns something else than a learner
-    ├── GridError (ValueError)         axes that describe no grid, or another grid than that of a file
-    ├── ExecutorError (RuntimeError)   an executor cannot work: for example, a cluster does not answer
-    ├── ResultFileError (ValueError)   a file that does not hold a result of lrfinder
-    ├── BoardError (TypeError)         the target of a log is not a writer or run of that board
-    └── MissingExtraError (ImportError)    an optional package is not installed
+    │   │   ├── EmptyDataError (ValueError)   there is no batch at all
+    │   │   ├── BatchError (TypeError)        a batch cannot be unpacked
+    │   │   └── DataEndedError                the data have ended; in a sweep, a ``Stop``
+    │   ├── BusyError (RuntimeError)      another thread is sweeping the same model
+    │   ├── SnapshotError (OSError)       there is no space for a snapshot
+    │   ├── RankError (RuntimeError)      another rank raised, ended, or is set up otherwise
+    │   └── RestoreError (RuntimeError)   something could not be restored; it is named
+    ├── LawError (AssertionError)     a learner breaks the law (``lrfinder.testing``)
+    ├── FactoryError (ValueError)     a factory is missing, or does not give a learner
+    ├── GridError (ValueError)        axes that describe no grid, or not that of a file
+    ├── ExecutorError (RuntimeError)  an executor cannot work: a cluster does not answer
+    ├── ResultFileError (ValueError)  a file that does not hold a result of lrfinder
+    ├── BoardError (TypeError)        the target of a log is not one of that board
+    └── MissingExtraError (ImportError)   an optional package is not installed
 
 An exception of the user's own code is never wrapped in one of these, except that of a factory in :class:`FactoryError`. It
 passes through, at most with a note.

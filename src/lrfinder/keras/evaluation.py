@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 def mean_loss(model: Any, data: Iterable[Any], batches: int | None = None) -> Callable[[], float]:
     """Return a function that computes the validation loss of the model, for :class:`lrfinder.Validated`::
 
-        validated = lrfinder.Validated(KerasLearner(model, train_data), mean_loss(model, val_data))
+        learner = KerasLearner(model, train_data)
+        validated = lrfinder.Validated(learner, mean_loss(model, val_data))
 
     The function calls ``model.test_on_batch``: the loss of ``compile``, regularization included, in inference mode and
     without gradients. It returns the mean over all examples, so that a smaller last batch counts less. Every call reads the
