@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import X, Y, make_learner, make_loader, make_net, mx, seeded
 
 from lrfinder import LRFinder, Validated

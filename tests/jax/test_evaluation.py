@@ -1,9 +1,11 @@
 """The validation loss of a JAX training."""
 
-import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
+
+pytest.importorskip("optax", reason="the session jax_and_keras has it")
+import jax.numpy as jnp
+import optax
 from jax_nets import Shuffled, arrays, batches, cross_entropy, params, state, with_dropout
 
 from lrfinder import LRFinder, Validated
