@@ -19,7 +19,11 @@ class Untouched(Bowl):
     def snapshot(self):
         raise AssertionError
 
-    iteration = restore = snapshot
+    def restore(self, state):
+        raise AssertionError
+
+    def iteration(self, lr):
+        raise AssertionError
 
 
 def refused(name, call):

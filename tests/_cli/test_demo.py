@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,7 +106,8 @@ def test_the_demos_digits_are_those_of_scikit_learn():
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    images, targets = digits_learner()._state.data.dataset.tensors
+    loader: Any = digits_learner()._state.data
+    images, targets = loader.dataset.tensors
     assert np.array_equal(images.numpy().reshape(-1, 64) * 16, pixels)
     assert np.array_equal(targets.numpy(), labels)
 

@@ -124,6 +124,7 @@ def test_the_mark_is_stored_with_the_result(tmp_path):
     result = LRFinder(OwnRate(noise=0.01)).find()
     result.to_json(tmp_path / "result.json")
     loaded = lrfinder.load(tmp_path / "result.json")
+    assert isinstance(loaded, lrfinder.RangeTest)
     assert loaded == result
     assert not loaded.has_effect
     assert math.isfinite(loaded.losses[-1])

@@ -1,6 +1,7 @@
 """An iteration is one update, also where the optimizer accumulates gradients."""
 
 import functools
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_a_horizon_counts_updates():
     assert np.shape(comparison.losses) == (2, 5)
     one.restore(state)
     list(one.iterations([0.01] * 5))
-    assert int(one.opt_state.gradient_step) == 5
+    assert int(cast("Any", one.opt_state).gradient_step) == 5
     assert one.facts().batch_size == 24
 
 

@@ -47,9 +47,23 @@ def _trained(optimizer: Any, set_rate: Callable[[Any], object]) -> list[float]:
     rates = []
     for _ in range(UPDATES):
         weight.assign(0.0)
-        optimizer.apply([keras.ops.ones(())], [weight])
+        _apply(optimizer, keras.ops.ones(()), weight)
         rates.append(-float(keras.ops.convert_to_numpy(weight)))
     return rates
+
+
+def _apply(optimizer: Any, gradient: Any, weight: Any) -> None:
+    """Make one update as the training step of the backend does: that of JAX is a pure function."""
+    from lrfinder.keras._framework import keras
+
+    if keras.backend.backend() != "jax":
+        optimizer.apply([gradient], [weight])
+        return
+    present = [variable.value for variable in optimizer.variables]
+    (moved,), state = optimizer.stateless_apply(present, [gradient], [weight.value])
+    weight.assign(moved)
+    for variable, value in zip(optimizer.variables, state, strict=True):
+        variable.assign(value)
 
 
 def _case(name: str) -> Arrived:
