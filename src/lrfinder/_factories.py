@@ -134,7 +134,7 @@ def checked_learner(learner: object, factory: object) -> Learner[Any]:
     if missing:
         message = (
             f"{described(factory)} returned an object of type {type(learner).__name__}, which is not a learner: "
-            f"it has no {', '.join(missing)}()."
+            f"it has no {', '.join(missing)}(). Return one, such as a lrfinder.torch.TorchLearner."
         )
         raise FactoryError(message)
     return learner  # type: ignore[return-value]  # pyright: ignore[reportReturnType]  (its methods were checked)

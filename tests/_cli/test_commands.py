@@ -165,7 +165,7 @@ def test_suggest_knows_the_schedules_by_name(train, tmp_path):
     assert isinstance(suggestion, Suggestion)
     assert suggestion.schedule == "one_cycle"
     assert suggestion.max_lr == suggestion.lr
-    assert "highest rate of that schedule" in result.output.replace("\n", " ")
+    assert "highest rate of that schedule" in " ".join(result.output.split())
 
 
 def test_suggest_with_few_iterations_shows_the_curve_with_its_rate(train):
@@ -313,7 +313,10 @@ def test_a_factory_that_does_not_exist_exits_with_2_and_what_is_missing(train, f
     [
         ("{train}:raises", "raised OSError: no images ({train}, line {line})."),
         ("{train}:leaves", "raised SystemExit: 3 ("),
-        ("{train}:no_learner", "returned an object of type int, which is not a learner"),
+        (
+            "{train}:no_learner",
+            "an object of type int, which is not a learner: it has no iteration, snapshot, restore, close(). Return one",
+        ),
         ("{train}:fails_at_the_third", "ZeroDivisionError: mine ("),
         ("{train}:fails_at_the_third", "lrfinder: raised at iteration 2"),
     ],

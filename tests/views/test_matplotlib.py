@@ -1,6 +1,7 @@
 import math
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,14 @@ def test_the_end_of_a_training_has_the_standard_error_of_its_difference():
     assert bar[0].get_ydata() == pytest.approx([result.final()[0]])
     low, high = bar[2][0].get_segments()[0][:, 1]
     assert high - low == pytest.approx(2 * result.differences[0].standard_error)
+
+
+@pytest.mark.parametrize("result", [usual(), suggested(), LRFinder(Bowl()).compare([0.1, 0.2], iterations=10)])
+@pytest.mark.parametrize("wrong", ["curve.png", Path("curve.png"), [1, 2]])
+def test_axes_that_are_none_are_refused_with_the_way_to_write_a_picture(result, wrong):
+    with pytest.raises(TypeError, match=r"^ax is .*savefig\("):
+        result.plot(wrong)
+    assert not plt.get_fignums()
 
 
 def test_lines_between_the_points_of_probes_are_solid_since_their_markers_differ():

@@ -10,17 +10,17 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, Literal
 
 from matplotlib import rc_context, rcParams
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogFormatter, LogLocator, NullFormatter
 
+from lrfinder._arguments import given
 from lrfinder.views.describe import describe
 from lrfinder.views.describe.description import ON_BLACK, ON_WHITE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from matplotlib.axes import Axes
 
     from lrfinder._results.results import Result
     from lrfinder.views.describe import description as described
@@ -54,13 +54,24 @@ def plot(result: Result, ax: Axes | None = None) -> Axes:
 
 
 def plot_description(shown: Description, ax: Axes | None = None) -> Axes:
-    """Draw a described result; see :func:`plot`."""
+    """Draw a described result; see :func:`plot`.
+
+    Raises:
+        TypeError: ``ax`` is something else than axes of matplotlib, such as the path of a picture.
+    """
     drawn = _Picture(shown)
     if ax is not None:
-        return drawn.draw(ax)
+        return drawn.draw(_checked(ax))
     from matplotlib import pyplot as plt
 
     return drawn.draw_new(plt.figure(figsize=drawn.size, layout="constrained"))
+
+
+def _checked(ax: object) -> Axes:
+    if isinstance(ax, Axes):
+        return ax
+    message = f"ax is {given(ax)}; give axes of matplotlib. To write a picture: result.plot().figure.savefig('curve.png')."
+    raise TypeError(message)
 
 
 def figure(result: Result) -> Figure:

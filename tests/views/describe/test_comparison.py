@@ -36,7 +36,7 @@ def test_a_comparison_names_the_lowest_and_how_much_higher_the_others_ended():
 def test_a_difference_within_the_noise_is_a_tie():
     losses = [1.0, 2.0] * 20
     learner = Alternating(losses, [loss + (0.2 if k % 3 else -0.39) for k, loss in enumerate(losses)])
-    assert "tie" in verdict(LRFinder(learner).compare([0.1, 0.2], iterations=40))
+    assert "± is itself a rough estimate: a tie" in verdict(LRFinder(learner).compare([0.1, 0.2], iterations=40))
 
 
 def test_a_comparison_of_which_none_reached_its_end_says_so():

@@ -8,7 +8,7 @@ from example_curves import LateFall, fallen, suggested, swept, usual
 from fake_learners import Bowl
 from rich.console import Console
 
-from lrfinder import LRFinder, Status, Stop, TrainingFacts
+from lrfinder import LRFinder, Status, Stop, TrainingFacts, constant, one_cycle
 from lrfinder.analysis.endings import search_score
 from lrfinder.views.describe import describe, verdict
 from lrfinder.views.describe.curves import MARGIN
@@ -47,6 +47,24 @@ def test_a_suggestion_without_a_rate_is_explained_by_its_reason():
 
 def test_a_suggestion_of_the_curve_alone_says_that_there_was_no_probe():
     assert "no probe" in suggested(()).explain()
+
+
+def test_a_suggestion_of_the_curve_alone_says_that_it_knows_no_length_and_no_schedule():
+    words = [
+        LRFinder(Bowl(noise=0.01)).suggest(horizon, max_iterations=100, schedule=schedule)
+        for horizon, schedule in ((30, constant), (30_000, constant), (300, one_cycle))
+    ]
+    assert len({(one.lr, one.low, one.high) for one in words}) == 1
+    assert all("the same rate for every length and schedule" in one.explain() for one in words)
+    assert "every length" not in suggested().explain()
+
+
+def test_the_lowest_probe_is_named_beside_the_suggested_rate():
+    words = suggested().explain()
+    lowest = lowest_probe(suggested())
+    assert f"After {len(lowest.losses)} iterations, {lowest.lr:.3g} was lowest; the suggestion weighs" in words
+    assert "was lowest" not in suggested(()).explain()
+    assert "was lowest" not in suggested(lr=None, low=None, high=None, status=Status.NO_DESCENT).explain()
 
 
 def test_the_page_has_a_figure_each_for_the_sweep_the_ends_and_the_losses_of_the_probes():

@@ -183,8 +183,9 @@ def _order(all_trainings: Sequence[Training], window: int) -> list[str]:
         parts.append(f"The others ended higher: {listed(higher)}.")
     ties = [f"{one.lr:.3g} ({one.difference()})" for one in others if one.tied]
     if ties:
-        noise = "is within the noise of these iterations: a tie, which a longer comparison may settle."
-        parts.append(f"The difference from {listed(ties)} {noise}")
+        tied = listed(ties)
+        rough = ", since ± is itself a rough estimate" * ("±" in tied)
+        parts.append(f"The difference from {tied} may be noise{rough}: a tie, which a longer comparison may settle.")
     return parts
 
 

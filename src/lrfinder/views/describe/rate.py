@@ -56,6 +56,7 @@ REFUSALS: dict[Status, str] = {
     ),
 }
 READ_FROM_CURVE = "It is read from the curve alone: from where its loss falls, and from where it rises again"
+ANY_TRAINING = "A curve suggests the same rate for every length and schedule of the training."
 FAMILIES = {
     "sgd": "gradient descent without momentum",
     "momentum": "gradient descent with momentum",
@@ -80,7 +81,7 @@ def suggestion_in_words(suggestion: Suggestion, facts: TrainingFacts | None = No
     if suggestion.lr is None:
         return " ".join([REFUSALS[suggestion.status], *map(_explained, suggestion.notes)])
     interval = f"In about 8 of 10 cases the best rate lies between {suggestion.low:.3g} and {suggestion.high:.3g}."
-    how = () if suggestion.probes else (f"{READ_FROM_CURVE}{_known(facts)}.",)
+    how = () if suggestion.probes else (f"{READ_FROM_CURVE}{_known(facts)}.", ANY_TRAINING)
     parts = (f"Suggested: {suggestion.lr:.3g}.", interval, *how, TRUST[suggestion.confidence])
     return " ".join([*parts, *map(_explained, suggestion.notes)])
 

@@ -85,7 +85,7 @@ def describe_suggestion(suggestion: Suggestion) -> Description:
 
 def _verdict(suggestion: Suggestion) -> str:
     facts = None if suggestion.curve is None else suggestion.curve.settings.facts
-    return paragraph(_searched(suggestion), suggestion_in_words(suggestion, facts), _bounds(suggestion))
+    return paragraph(_searched(suggestion), _lowest(suggestion), suggestion_in_words(suggestion, facts), _bounds(suggestion))
 
 
 def _title(suggestion: Suggestion) -> str:
@@ -140,6 +140,15 @@ def _others(suggestion: Suggestion, swept: int) -> str:
         return ""
     repeated = " or repeated a probe" if suggestion.probes else ""
     return f" ({others} of them left the model untrained{repeated})"
+
+
+def _lowest(suggestion: Suggestion) -> str:
+    """Return which rate ended lowest, and why the suggested one is another."""
+    lowest = lowest_probe(suggestion)
+    if lowest is None or suggestion.lr is None:
+        return ""
+    others = "; the suggestion weighs the other probes, the sweep and the length of the training as well"
+    return f"After {counted(len(lowest.losses))}, {lowest.lr:.3g} was lowest{others}."
 
 
 def _bounds(suggestion: Suggestion) -> str:
