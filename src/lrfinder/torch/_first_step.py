@@ -45,6 +45,8 @@ class FirstStep:
             OptimizerError: a step used another rate, or another optimizer of the same parameters stepped as well.
         """
         written = [(one, place, _rate(group)) for one in self._optimizers for place, group in enumerate(one.param_groups)]
+        self._used.clear()  # an iteration before may have raised
+        self._others.clear()
         hook = register_optimizer_step_pre_hook(self._note)
         try:
             yield
