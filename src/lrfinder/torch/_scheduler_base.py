@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import gc
 import re
-import warnings
-from functools import partial
-from inspect import getclosurevars, isfunction
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import (
-    CosineAnnealingWarmRestarts,
-    CyclicLR,
-    LambdaLR,
-    LRScheduler,
-    MultiplicativeLR,
-    ReduceLROnPlateau,
-)
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrfinder.analysis.shapes import unknown_scheduler
 from lrfinder.errors import OptimizerError, RatesError
 from lrfinder.torch._scheduler_copy import Copier
-from lrfinder.torch.rates import highest_rate, index_of_group, inner_optimizer
+from lrfinder.torch._scheduler_length import (
+    OF_OTHERS,
+    OF_PYTORCH,
+    STEPS,
+    TOLERANCE,
+    highest_of,
+    nested,
+    rates_ahead,
+    steps_to_look,
+)
+from lrfinder.torch.rates import highest_rate, inner_optimizer, share_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 Scheduler = Any  # one of torch.optim.lr_scheduler
 Attributes = dict[str, Any]
 
 OF_GROUPS = re.compile("lr|initial_lr|max_lr|min_lr|swa_lr")  # entries of a parameter group that are rates
-OF_PYTORCH = re.compile("_last_lr|(base|max|min)_lrs?|default_min_lr|eta_min")  # attributes of a scheduler that are rates
-OF_OTHERS = re.compile(OF_PYTORCH.pattern + "|(.*_)?(lrs?|learning_rates?)(_.*)?|eta_.*")  # of classes of the user's own
-NO_LENGTHS = re.compile(
-    f"(?!lr_lambdas)({OF_OTHERS.pattern}|last_epoch|_step_count|T_cur)"
-)  # of attributes: rates, and present steps
-STEPS = range(1024, 100_000)  # how far ahead the highest rate is looked for, at least and at most
 CHECKED_STEPS = 10_000  # whose rates must keep their shape
-TOLERANCE = 1e-5  # relative; rates may be tensors of single precision
 
 
 def live_schedulers(optimizer: Optimizer, known: Sequence[Scheduler] = ()) -> list[Scheduler]:
@@ -52,7 +45,7 @@ def live_schedulers(optimizer: Optimizer, known: Sequence[Scheduler] = ()) -> li
         return []
     gc.collect()  # without a reference here: of those that nobody else holds
     found = _holders(optimizer, known)
-    parts = {id(part) for one in (*found, *known) for part in _nested(one) if part is not one}
+    parts = {id(part) for one in (*found, *known) for part in nested(one) if part is not one}
     return [one for one in found if id(one) not in parts]
 
 
@@ -89,7 +82,7 @@ def move_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], rate: float
 def note_on_schedulers(optimizers: Iterable[Optimizer], given: Iterable[object]) -> str | None:
     """Return a remark on schedulers of the optimizers; ``None`` where there are none.
 
-    Only optimizers that bear the mark of a scheduler are looked at: the look takes some ten milliseconds.
+    Only optimizers that bear the mark of a scheduler are looked at: the look takes some tenths of a second.
 
     Args:
         optimizers: the optimizers that are searched for.
@@ -115,12 +108,13 @@ def highest_to_come(optimizer: Optimizer, schedulers: Sequence[Scheduler], group
     """Return the highest rate that the schedulers have from now on; without any, that of the optimizer."""
     if not schedulers:
         return highest_rate(optimizer)
-    return max(_highest_of(unwrapped(one), group) for one in schedulers)
+    return max(highest_of(unwrapped(one), group) for one in schedulers)
 
 
 def refuse_scheduled(optimizer: Optimizer) -> None:
     """Raise an ``OptimizerError`` if a scheduler would write its own rates over one that is set now."""
     if found := live_schedulers(optimizer):
+        _refuse_foreign(found, optimizer)
         message = (
             f"A {names_of(found)} steps the rate of this {type(optimizer).__name__}, and would write its own rates over the "
             "new one. To move it, with its shape: set_rate(optimizer, rate, scheduler=scheduler). If it is of an earlier "
@@ -129,13 +123,24 @@ def refuse_scheduled(optimizer: Optimizer) -> None:
         raise OptimizerError(message)
 
 
+def _refuse_foreign(schedulers: Sequence[Scheduler], optimizer: Optimizer) -> None:
+    """Raise an ``OptimizerError`` for schedulers that cannot be given either."""
+    if foreign := [one for one in schedulers if not isinstance(one, LRScheduler)]:
+        message = (
+            f"A {names_of(foreign)} steps the rate of this {type(optimizer).__name__}, and would write its own rates over "
+            "the new one. It is none of torch.optim.lr_scheduler, so it cannot be moved: create the optimizer with the new "
+            "rate, and the scheduler after it. If it is of an earlier training, delete it first: del scheduler."
+        )
+        raise OptimizerError(message)
+
+
 def _holders(optimizer: Optimizer, known: Sequence[Scheduler]) -> list[Scheduler]:
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if _is_scheduler(kind)}
     of_kind = [one for one in objects if type(one) in kinds]  # by type: the __class__ of a lazy module would import it
-    holders = [one for one in of_kind if inner_optimizer(getattr(one, "__dict__", {}).get("optimizer")) is optimizer]
+    holders = [one for one in of_kind if share_groups(getattr(one, "__dict__", {}).get("optimizer"), optimizer)]
     holders = [one for one in holders if isinstance(one, LRScheduler) or not _holds_any(one, holders)]
-    return [one for one in holders if all(one is not part for whole in known for part in _nested(whole))]
+    return [one for one in holders if all(one is not part for whole in known for part in nested(whole))]
 
 
 def _holds_any(wrapper: object, schedulers: Sequence[Scheduler]) -> bool:
@@ -146,15 +151,6 @@ def _is_scheduler(kind: type) -> bool:
     return issubclass(kind, LRScheduler) or ("Schedul" in kind.__name__ and not issubclass(kind, type | Optimizer))
 
 
-def _nested(scheduler: Scheduler) -> Iterator[Scheduler]:
-    """Yield a scheduler and those that it holds."""
-    yield scheduler
-    for value in getattr(scheduler, "__dict__", {}).values():
-        for one in cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,):
-            if isinstance(one, LRScheduler) and one is not scheduler:
-                yield from _nested(one)
-
-
 def names_of(schedulers: Iterable[Scheduler]) -> str:
     """Return the names of their classes."""
     return " and ".join(sorted({type(one).__name__ for one in schedulers}))
@@ -163,109 +159,20 @@ def names_of(schedulers: Iterable[Scheduler]) -> str:
 def _check_scheduler(scheduler: Scheduler, optimizer: Optimizer) -> None:
     if not isinstance(scheduler, LRScheduler):
         raise unknown_scheduler(scheduler, "one of torch.optim.lr_scheduler")
-    if inner_optimizer(scheduler.optimizer) is not optimizer:
+    if not share_groups(scheduler.optimizer, optimizer):
         message = f"The {type(scheduler).__name__} steps another optimizer; give the optimizer that it was made with."
         raise OptimizerError(message)
 
 
 def _check_complete(schedulers: Sequence[Scheduler], optimizer: Optimizer) -> None:
     if others := live_schedulers(optimizer, schedulers):
+        _refuse_foreign(others, optimizer)
         message = (
             f"A {names_of(others)} steps the rate of this {type(optimizer).__name__} as well as the {names_of(schedulers)}; "
             "give all of them: scheduler=[first, second]. One that holds others stands for them. If it is of an earlier "
             "training, delete it first."
         )
         raise OptimizerError(message)
-
-
-def _rates(scheduler: Scheduler, steps: int) -> Generator[list[float]]:
-    """Yield the present rates of the groups of a copied scheduler and those of its next steps, up to its end."""
-    groups = scheduler.optimizer.param_groups
-    arguments = (0.0,) if isinstance(scheduler, ReduceLROnPlateau) else ()  # a loss that no longer falls
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that the optimizer was not stepped
-        for _ in range(steps):
-            yield [float(group["lr"]) for group in groups]
-            try:
-                scheduler.step(*arguments)
-            except ValueError:  # beyond its last step
-                return
-
-
-def _highest_of(scheduler: Scheduler, group: str | int | None) -> float:
-    """Return the highest rate of the group, or of all, from the present step on."""
-    copied = Copier().copied(scheduler)
-    groups = copied.optimizer.param_groups
-    counted = slice(None) if group is None else slice(index := index_of_group(group, groups), index + 1)
-    bound = _upper_bound(scheduler, counted) * (1 - TOLERANCE)
-    highest = 0.0
-    for rates in _rates(copied, _steps_to_look(scheduler)):
-        highest = max(highest, *rates[counted])
-        if highest >= bound:
-            break
-    return highest
-
-
-def _upper_bound(scheduler: Scheduler, counted: slice) -> float:
-    """Return the rate above which the scheduler never goes; infinite where its class does not show it."""
-    for one in _nested(scheduler):
-        own = type(one).__module__ == LRScheduler.__module__ and not isinstance(one, LambdaLR | MultiplicativeLR)
-        if not own or getattr(one, "gamma", 0.0) > 1 or getattr(one, "_scale_fn_custom", None) is not None:
-            return np.inf
-        if isinstance(one, ReduceLROnPlateau):
-            return 0.0  # it only falls: the first rate is the highest
-    groups = scheduler.optimizer.param_groups[counted]
-    bounds = [group[name] for group in groups for name in ("initial_lr", "max_lr") if name in group]
-    bounds += [rate for one in _nested(scheduler) for rate in getattr(one, "max_lrs", [])[counted]]
-    return max(map(float, bounds), default=np.inf)
-
-
-def _steps_to_look(scheduler: Scheduler) -> int:
-    """Return how many steps the scheduler is followed: to its end if it shows one, or through two of its periods.
-
-    Its end is the largest whole number in it and in what its functions hold: beyond it, half a cosine would rise again.
-    """
-    parts = list(_nested(scheduler))
-    values = [value for one in parts for name, value in vars(one).items() if not NO_LENGTHS.fullmatch(name)]
-    last = max(vars(one).get("last_epoch", 0) for one in parts)
-    end = max((number for value in values for number in _whole_numbers(value)), default=0)
-    if any(isinstance(one, CyclicLR | CosineAnnealingWarmRestarts) for one in parts):
-        steps = max(STEPS.start, 2 * end)
-    elif end > last:
-        steps = end - last + 1
-    else:
-        steps = max(STEPS.start, *(number - last for value in values for number in _whole_literals(value)))
-    return min(steps, STEPS.stop)
-
-
-def _whole_numbers(value: Any) -> Iterator[int]:
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int | float):
-        if float(value).is_integer():
-            yield int(value)
-    elif isinstance(value, list | tuple | dict):
-        for one in cast("Iterable[Any]", value):  # of a dict its keys: milestones
-            yield from _whole_numbers(one)
-    elif isinstance(value, partial):
-        yield from _whole_numbers([*value.args, *value.keywords.values()])
-    elif isfunction(value):
-        names = getclosurevars(value)
-        yield from _whole_numbers([one for one in (*names.nonlocals.values(), *names.globals.values()) if _is_number(one)])
-    elif callable(value) and hasattr(value, "__dict__"):
-        yield from _whole_numbers([one for one in vars(value).values() if _is_number(one)])
-
-
-def _whole_literals(value: Any) -> Iterator[int]:
-    """Yield 0 and the whole numbers in the source of functions."""
-    yield 0
-    for one in cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,):
-        if isfunction(one):
-            yield from _whole_numbers([number for number in one.__code__.co_consts if _is_number(number)])
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _names_that_keep_the_shape(scheduler: Scheduler, factor: float) -> re.Pattern[str]:
@@ -285,15 +192,15 @@ def _names_that_keep_the_shape(scheduler: Scheduler, factor: float) -> re.Patter
 
 def is_multiple(scheduler: Scheduler, other: Scheduler, factor: float) -> bool:
     """Return whether the rates of the other scheduler are those of the first one, times the factor; copies are stepped."""
-    steps = min(max(STEPS.start, _steps_to_look(scheduler)), CHECKED_STEPS)
-    before, after = (np.array(list(_rates(Copier().copied(one), steps))) for one in (scheduler, other))
+    steps = min(max(STEPS.start, steps_to_look(scheduler)), CHECKED_STEPS)
+    before, after = (np.array(list(rates_ahead(Copier().copied(one), steps))) for one in (scheduler, other))
     if after.shape != before.shape:
         return False
     return bool(np.allclose(after, before * factor, TOLERANCE, TOLERANCE * before.max() * factor))
 
 
 def _scale_attributes(scheduler: Scheduler, factor: float, names: re.Pattern[str]) -> None:
-    for one in {id(part): part for part in _nested(scheduler)}.values():
+    for one in {id(part): part for part in nested(scheduler)}.values():
         own: Attributes = vars(one)
         matching = [name for name in own if names.fullmatch(name)]
         matching += ["eps"] if isinstance(one, ReduceLROnPlateau) else []  # the smallest decrease of a rate

@@ -149,6 +149,14 @@ def inner_optimizer(optimizer: Any) -> Any:
     return inner_optimizer(inner) if isinstance(inner, Optimizer) else optimizer
 
 
+def share_groups(one: Any, optimizer: Optimizer) -> bool:
+    """Return whether an object is the optimizer, a wrapper of it, or an optimizer of the same groups, as in SAM."""
+    inner = inner_optimizer(one)
+    if inner is optimizer or not isinstance(inner, Optimizer):
+        return inner is optimizer
+    return not set(map(id, inner.param_groups)).isdisjoint(map(id, optimizer.param_groups))
+
+
 def highest_rate(optimizer: Optimizer) -> float:
     """Return the highest rate of the groups; of one whose rates are all 0, the highest of those before the warm-up."""
     return max(_own_rates(optimizer.param_groups), default=0.0)

@@ -43,6 +43,7 @@ def set_rate(
     With ``scheduler=``, that scheduler keeps its shape and moves to the new rate, also in the middle of a training: from now
     on its rates are what they would have been, times one factor, and the highest of them is the given one. So it is the rate
     that ``finder.suggest(schedule=shape_of(scheduler, ...))`` searches for. Copies of the scheduler are stepped to check it.
+    Of several schedulers, it is the highest that any of them would reach alone; together they may stay below it.
 
     Without it, a scheduler that holds this optimizer is refused: its next step would write its own rates. An entry
     ``"initial_lr"``, which an earlier scheduler left in a group, is set too: the next one would start from it.
@@ -55,7 +56,7 @@ def set_rate(
         scheduler: the scheduler of the optimizer, one of ``torch.optim.lr_scheduler`` or derived from them; or several.
 
     Raises:
-        RatesError: there is no rate above 0; this holds for every schedule here.
+        RatesError: there is no rate above 0; this holds for every schedule here. Or the scheduler rises without end.
         OptimizerError: the optimizer ignores its rate, a name is that of no group, both kinds of group are given,
             ``only_group`` is given with a scheduler, a scheduler was not given, or one does not keep its shape. Nothing was
             changed.

@@ -13,7 +13,8 @@ from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._arguments import own_list
-from lrfinder.torch._scheduler_base import OF_OTHERS, highest_to_come, is_multiple, scaled
+from lrfinder.torch._scheduler_base import highest_to_come, is_multiple, scaled
+from lrfinder.torch._scheduler_length import OF_OTHERS
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate
 from lrfinder.trainers._learner import LazyLearner, check_kind, is_of_package, reachable_objects
