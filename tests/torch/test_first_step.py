@@ -69,6 +69,27 @@ def test_a_step_that_writes_a_rate_is_named():
         LRFinder(learner).suggest()
 
 
+def test_a_step_that_accumulates_is_watched_until_its_optimizer_steps():
+    model, optimizer = parts()
+    losses = []
+
+    def accumulate(batch):
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        loss.backward()
+        losses.append(loss.item())
+        if len(losses) % 4 == 0:
+            optimizer.param_groups[0]["lr"] = 0.5
+            optimizer.step()
+            optimizer.zero_grad()
+        return loss
+
+    learner = TorchLearner.from_step(accumulate, DATA, modules=[model], optimizers=[optimizer])
+    for _ in range(3):
+        learner.iteration(0.01)
+    with pytest.raises(OptimizerError, match=r"group 0 of SGD got 0.01 and trained at 0.5"):
+        learner.iteration(0.01)
+
+
 def test_a_hook_that_writes_a_rate_is_named():
     model, optimizer = parts(torch.optim.Adam)
     model.register_full_backward_hook(lambda *_: optimizer.param_groups[0].update(lr=0.5))

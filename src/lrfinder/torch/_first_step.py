@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
     from lrfinder.torch._training_state import TrainingState
 
+MOST_WATCHED = 64  # iterations without a step that is reported, such as those that accumulate
 SAME = 1e-6  # relative: the precision of a rate that is a tensor
 
 
 class FirstStep:
-    """Compares the rates that were written with those of the first step; a learner holds it until then.
+    """Compares the rates that were written with those of the first step; a learner holds it until it is done.
 
     The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
     does not report its step, as one inside a compiled program, it is read at the end of the iteration.
@@ -36,6 +37,8 @@ class FirstStep:
         self._training = training
         self._used: dict[int, float] = {}  # by the id of a group
         self._others: dict[int, Optimizer] = {}  # that stepped as well
+        self._watched = 0  # iterations
+        self.is_done = False  # once an optimizer has stepped
 
     @contextmanager
     def watching(self) -> Generator[None]:
@@ -55,6 +58,8 @@ class FirstStep:
         self._check_others()
         for optimizer, place, rate in written:
             self._check_group(optimizer, place, rate)
+        self._watched += 1
+        self.is_done = bool(self._used) or self._watched == MOST_WATCHED
 
     def _note(self, optimizer: Optimizer, *_: object) -> None:
         groups = optimizer.param_groups

@@ -237,7 +237,8 @@ class TorchLearner(BaseLearner):
         assert self._first_step is not None
         with self._first_step.watching():
             loss = self._step(self._batches.draw)
-        self._first_step = None
+        if self._first_step.is_done:
+            self._first_step = None
         return loss
 
     def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:
