@@ -43,7 +43,8 @@ def test_data_that_end_later_end_the_sweep():
 
 
 def test_data_must_be_iterable():
-    refused(bowl, 3, "iterable", DataError)
+    with pytest.raises(DataError, match="of type int; give an iterable"):
+        OptaxLearner(bowl, jnp.zeros(()), optax.sgd, 3)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize("data", [[(np.zeros(2), "a word")], iter([(np.zeros(2), "a word")])])

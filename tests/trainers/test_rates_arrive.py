@@ -8,6 +8,7 @@ pytest.importorskip("skorch", reason="skorch is not installed")
 pytest.importorskip("lightning", reason="Lightning is not installed")
 
 CASES = cases_of("trainers")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # the trainers' own
 
 
 @pytest.mark.parametrize("case", CASES, ids=" with ".join)
