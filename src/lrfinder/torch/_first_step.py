@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from lrfinder.errors import OptimizerError
 from lrfinder.rates import not_arrived
@@ -37,6 +37,7 @@ class FirstStep:
         self._training = training
         self._used: dict[int, float] = {}  # by the id of a group
         self._others: dict[int, Optimizer] = {}  # that stepped as well
+        self._depth = 0  # of steps of optimizers that were given, one inside the other
         self._watched = 0  # iterations
         self.is_done = False  # once an optimizer has stepped
 
@@ -50,11 +51,13 @@ class FirstStep:
         written = [(one, place, _rate(group)) for one in self._optimizers for place, group in enumerate(one.param_groups)]
         self._used.clear()  # an iteration before may have raised
         self._others.clear()
-        hook = register_optimizer_step_pre_hook(self._note)
+        self._depth = 0
+        hooks = [register_optimizer_step_pre_hook(self._note), register_optimizer_step_post_hook(self._leave)]
         try:
             yield
         finally:
-            hook.remove()
+            for hook in hooks:
+                hook.remove()
         self._check_others()
         for optimizer, place, rate in written:
             self._check_group(optimizer, place, rate)
@@ -64,11 +67,17 @@ class FirstStep:
     def _note(self, optimizer: Optimizer, *_: object) -> None:
         groups = optimizer.param_groups
         own = {id(group) for one in self._optimizers for group in one.param_groups}
-        if own.isdisjoint(map(id, groups)):
+        if not own.isdisjoint(map(id, groups)):
+            self._depth += 1
+        elif self._depth == 0:  # otherwise a part of an optimizer that was given, as in ZeroRedundancyOptimizer
             self._others[id(optimizer)] = optimizer
         for group in groups:
             if id(group) in own and (rate := _rate(group)) is not None:
                 self._used.setdefault(id(group), rate)
+
+    def _leave(self, optimizer: Optimizer, *_: object) -> None:
+        own = {id(group) for one in self._optimizers for group in one.param_groups}
+        self._depth -= not own.isdisjoint(map(id, optimizer.param_groups))
 
     def _check_others(self) -> None:
         known = {id(inner_optimizer(one)) for one in (*self._optimizers, *self._training.stateful)}
