@@ -139,3 +139,10 @@ def test_a_scheduler_that_was_left_out_is_among_the_notes_of_a_constant_rate():
     assert "a scheduler was left out" in finder.find().suggestion.notes
     assert "a scheduler was left out" in finder.suggest(100, max_iterations=300).notes
     assert "a scheduler was left out" not in finder.suggest(100, max_iterations=300, schedule=lrfinder.cosine).notes
+
+
+@pytest.mark.parametrize("lr", [0.0, 0.01])
+def test_one_rate_again_and_again_shows_nothing_about_its_effect(lr):
+    learner = OwnRate(noise=0.01)
+    result = LRFinder(learner).find(rates=[lr] * 4)
+    assert result.has_effect

@@ -32,7 +32,9 @@ def rate_has_effect(learner: BaseLearner, start: Any, recorder: SweepRecorder) -
         recorder: of the sweep, after its end; its ``extra_iterations`` grow.
     """
     lrs, losses = [record.lr for record in recorder.records], [record.loss for record in recorder.records]
-    if len(lrs) < 2 or max(lrs) < APART_FACTOR * lrs[0] or not all(map(math.isfinite, losses[:2])):  # noqa: PLR2004
+    if len(lrs) < 2 or max(lrs) <= lrs[0] or max(lrs) < APART_FACTOR * lrs[0]:  # noqa: PLR2004
+        return True
+    if not all(map(math.isfinite, losses[:2])):
         return True
     expected = iter(losses)
     again = SweepRecorder([max(lrs)] * len(lrs), lambda loss: loss != next(expected))
