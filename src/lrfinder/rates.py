@@ -86,15 +86,16 @@ def checked(rates: Iterable[float], max_iterations: int) -> tuple[float, ...]:
     if not holds_items(rates):
         message = f"The rates are {rates!r}; give several, as in [0.01, 0.1]."
         raise RatesError(message)
-    given = tuple(itertools.islice(rates, max_iterations))
-    if not given:
+    listed = tuple(itertools.islice(rates, max_iterations))
+    if not listed:
         message = "rates is empty; give at least one learning rate."
         raise RatesError(message)
-    for lr in given:
-        if not 0 <= number(lr) < math.inf:
-            message = f"{lr!r} is among the rates; a learning rate must be a finite number, 0 or more."
+    lrs = tuple(map(number, listed))
+    for one, lr in zip(listed, lrs, strict=True):
+        if not 0 <= lr < math.inf:
+            message = f"{one!r} is among the rates; a learning rate must be a finite number, 0 or more."
             raise RatesError(message)
-    return tuple(map(number, given))
+    return lrs
 
 
 def several(lrs: tuple[float, ...]) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 ROOT = Path(__file__).parents[2]
 SETUP = Path(__file__).parent / "doc_setup"  # by page: code that runs before its blocks
+SAME_SETUP = {"README": "index"}  # pages that begin with the training of another page
 
 CORE = {"numpy", "matplotlib", "lrfinder", "rich"}
 SESSIONS = {
@@ -60,7 +61,7 @@ class Page:
 
     @property
     def setup(self):
-        file = SETUP / f"{self.path.stem}.py"
+        file = SETUP / f"{SAME_SETUP.get(self.path.stem, self.path.stem)}.py"
         return file.read_text(encoding="utf-8") if file.is_file() else ""
 
     @cached_property

@@ -30,16 +30,12 @@ EDGE_OCTAVES = 2.0  # from the edge, within which no higher probe can follow
 NAN_OCTAVES = 1.0  # between rates that become NaN at one batch, from which the batch is the reason
 LOWER_FACTOR = 1000.0  # of the lowest rate, if the loss rises there already
 ENDLESS_FALL_TIMES = 10.0  # the size of the untrained loss, beyond which a fall may have no end
-FAR_FALL_TIMES, ANY_FALL_TIMES = (
-    100.0,
-    1e12,
-)  # beyond the first, time alone shows it; no fall with an end is beyond the second
+FAR_FALL_TIMES = 100.0  # of the untrained loss: beyond it, time alone shows whether a fall has an end
+ANY_FALL_TIMES = 1e12  # beyond which no fall has an end
 LATE_OCTAVES = 3.0  # of a sweep, at its end
 ENDLESS_FALL_PER_OCTAVE = math.sqrt(2)  # factor of the fall from rate to rate, from which no end of it is in sight
-ENDLESS_POWER, ENDLESS_POWER_OF_FAR_FALL = (
-    0.3,
-    0.5,
-)  # of time, with which the fall of the lowest probe still grows at its end
+ENDLESS_POWER = 0.3  # of time, with which the fall of the lowest probe still grows at its end
+ENDLESS_POWER_OF_FAR_FALL = 0.5  # the same, where the fall is far
 
 
 def limits(curve: RangeTest, lrs: Sequence[float], within: Range) -> Range:

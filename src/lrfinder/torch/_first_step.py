@@ -65,19 +65,22 @@ class FirstStep:
         self.is_done = bool(self._used) or self._watched == MOST_WATCHED
 
     def _note(self, optimizer: Optimizer, *_: object) -> None:
-        groups = optimizer.param_groups
-        own = {id(group) for one in self._optimizers for group in one.param_groups}
-        if not own.isdisjoint(map(id, groups)):
+        own = self._own_groups(optimizer)
+        if own:
             self._depth += 1
         elif self._depth == 0:  # otherwise a part of an optimizer that was given, as in ZeroRedundancyOptimizer
             self._others[id(optimizer)] = optimizer
-        for group in groups:
-            if id(group) in own and (rate := _rate(group)) is not None:
+        for group in own:
+            if (rate := _rate(group)) is not None:
                 self._used.setdefault(id(group), rate)
 
     def _leave(self, optimizer: Optimizer, *_: object) -> None:
-        own = {id(group) for one in self._optimizers for group in one.param_groups}
-        self._depth -= not own.isdisjoint(map(id, optimizer.param_groups))
+        self._depth -= bool(self._own_groups(optimizer))
+
+    def _own_groups(self, optimizer: Optimizer) -> list[dict[str, Any]]:
+        """Return the groups of an optimizer that belong to one that was given."""
+        given = {id(group) for one in self._optimizers for group in one.param_groups}
+        return [group for group in optimizer.param_groups if id(group) in given]
 
     def _check_others(self) -> None:
         known = {id(inner_optimizer(one)) for one in (*self._optimizers, *self._training.stateful)}
