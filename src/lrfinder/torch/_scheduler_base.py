@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from typing import TYPE_CHECKING, Any, cast
+from weakref import ref
 
 import numpy as np
 from torch import Tensor
@@ -41,10 +42,11 @@ def live_schedulers(optimizer: Optimizer, known: Sequence[Scheduler] = ()) -> li
 
     An optimizer does not know its schedulers, and what they have written into it outlives them.
     """
-    if not _holders(optimizer, known):
+    holders = [ref(one) for one in _holders(optimizer, known)]
+    if not holders:
         return []
-    gc.collect()  # without a reference here: of those that nobody else holds
-    found = _holders(optimizer, known)
+    gc.collect()  # with weak references alone here: of those that nobody else holds
+    found = [one for holder in holders if (one := holder()) is not None]
     parts = {id(part) for one in (*found, *known) for part in nested(one) if part is not one}
     return [one for one in found if id(one) not in parts]
 
