@@ -102,6 +102,7 @@ MODES = (lambda training: [module.training for module in training.model.modules(
 STATE = (lambda training: [(key, copy.copy(value)) for key, value in training.optimizer.state.items()], write_state)
 PARAMETERS = tensors(lambda training: training.model.parameters())
 BUFFERS = tensors(lambda training: [one for one in training.model.buffers() if one.is_floating_point()])
+FREEZES = Case(net="frozen and mixed modes", what=("compare",))  # whose trainings are longer than find's last one
 REMEMBERS = Case(net="attributes and generators")
 
 KINDS = {
@@ -145,8 +146,8 @@ KINDS = {
         Case(net="sparse embedding and linear", moment="between backward and step"),
         *of_parameters("grad"),
     ),
-    "flags of parameters": (Case(net="frozen and mixed modes"), *of_parameters("requires_grad")),
-    "modes of parts": (Case(net="frozen and mixed modes"), *MODES),
+    "flags of parameters": (FREEZES, *of_parameters("requires_grad")),
+    "modes of parts": (FREEZES, *MODES),
     "mode of the whole": (Case(mode="evaluation"), *MODES),
     "state of the optimizer": (Case(optimizer="Adam", **MIDDLE), *tensors(state_tensors)),
     "absence of state of the optimizer": (Case(optimizer="Adam"), *STATE),

@@ -168,7 +168,10 @@ class GrowsANote(nn.Module):
 
 
 class Frozen(nn.Module):
-    """A frozen body in evaluation mode, a head in training mode, and a layer that is frozen in every third call."""
+    """A frozen body, and from the fifth call on a layer that is frozen as well and another one in evaluation mode.
+
+    What changes stays so: a finder that forgets to put it back is found whatever the number of its calls.
+    """
 
     def __init__(self):
         super().__init__()
@@ -177,8 +180,8 @@ class Frozen(nn.Module):
 
     def forward(self, x):
         self.calls += 1
-        self.turns.requires_grad_(self.calls % 3 != 0)
-        self.body[2].train(self.calls % 2 == 0)
+        self.turns.requires_grad_(self.calls < 5)
+        self.body[2].train(self.calls < 5)
         return self.head(torch.relu(self.turns(self.body(x))))
 
 
