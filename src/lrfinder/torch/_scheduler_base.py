@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+from itertools import compress
 from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
@@ -46,9 +47,13 @@ def live_schedulers(optimizer: Optimizer, known: Sequence[Scheduler] = ()) -> li
     if not holders:
         return []
     gc.collect()  # with weak references alone here: of those that nobody else holds
-    found = [one for holder in holders if (one := holder()) is not None]
-    parts = {id(part) for one in (*found, *known) for part in nested(one) if part is not one}
-    return [one for one in found if id(one) not in parts]
+    return _wholes([one for holder in holders if (one := holder()) is not None], known)
+
+
+def _wholes(schedulers: list[Scheduler], known: Sequence[Scheduler]) -> list[Scheduler]:
+    """Return those schedulers that are a part of no other one."""
+    parts = {id(part) for one in (*schedulers, *known) for part in nested(one) if part is not one}
+    return [one for one in schedulers if id(one) not in parts]
 
 
 def unwrapped(scheduler: Any) -> Scheduler:
@@ -84,16 +89,16 @@ def move_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], rate: float
 def note_on_schedulers(optimizers: Iterable[Optimizer], given: Iterable[object]) -> str | None:
     """Return a remark on schedulers of the optimizers; ``None`` where there are none.
 
-    Only optimizers that bear the mark of a scheduler are looked at: the look takes some tenths of a second.
+    Only optimizers that bear the mark of a scheduler are looked at, since the look reads the types of all objects. A
+    scheduler that only a cycle of references holds is named too: to collect those takes longer than a short search.
 
     Args:
         optimizers: the optimizers that are searched for.
         given: objects that the learner was given, among which schedulers count.
     """
     found = [one for one in given if isinstance(one, LRScheduler)]
-    found += [
-        one for optimizer in map(inner_optimizer, optimizers) if _is_marked(optimizer) for one in live_schedulers(optimizer)
-    ]
+    marked = filter(_is_marked, map(inner_optimizer, optimizers))
+    found += [one for optimizer in marked for one in _wholes(_holders(optimizer, ()), ())]
     if not found:
         return None
     note = f"the search left out the {names_of(found)} of the optimizer, so the rate is for a constant one"
@@ -139,7 +144,8 @@ def _refuse_foreign(schedulers: Sequence[Scheduler], optimizer: Optimizer) -> No
 def _holders(optimizer: Optimizer, known: Sequence[Scheduler]) -> list[Scheduler]:
     objects = gc.get_objects()
     kinds = {kind for kind in set(map(type, objects)) if _is_scheduler(kind)}
-    of_kind = [one for one in objects if type(one) in kinds]  # by type: the __class__ of a lazy module would import it
+    is_of_kind = map(kinds.__contains__, map(type, objects))  # by type: the __class__ of a lazy module would import it
+    of_kind = list(compress(objects, is_of_kind))
     holders = [one for one in of_kind if share_groups(getattr(one, "__dict__", {}).get("optimizer"), optimizer)]
     holders = [one for one in holders if isinstance(one, LRScheduler) or not _holds_any(one, holders)]
     return [one for one in holders if all(one is not part for whole in known for part in nested(whole))]
