@@ -156,6 +156,22 @@ def test_an_iteration_that_sets_another_rate_is_named_after_the_first(name):
     assert (one.net[0].weight.data().asnumpy() == weight).all()
 
 
+class WarmsUp(GluonLearner):
+    def _backward(self, data, label):
+        self.updates = getattr(self, "updates", 0) + 1
+        if self.updates > 20:
+            self.trainer.set_learning_rate(0.003)
+        return super()._backward(data, label)
+
+
+@pytest.mark.parametrize("search", ["find", "suggest", "compare"])
+def test_an_iteration_that_begins_to_set_a_rate_later_is_named(search):
+    finder = LRFinder(WarmsUp(make_net(), make_loader()))
+    searches = {"find": finder.find, "suggest": finder.suggest, "compare": lambda: finder.compare([0.01, 0.1], 30)}
+    with pytest.raises(OptimizerError, match="trainer has the rate 0.003"):
+        searches[search]()
+
+
 def trained(trainer, net, updates=30):
     """Return the rates at which a trainer makes its next updates."""
     rates = []

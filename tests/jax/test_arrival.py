@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 from jax_nets import slope
 
+from lrfinder import LRFinder
 from lrfinder.errors import OptimizerError
 from lrfinder.jax import OptaxLearner, schedules
 
@@ -130,3 +131,32 @@ def test_a_part_that_changes_the_written_rate_is_named_after_the_first_iteration
 def test_hyperparameters_of_other_names_are_named():
     with pytest.raises(OptimizerError, match=r"it holds step_size"):
         learner(optax.inject_hyperparams(optax.scale)(step_size=-0.1))
+
+
+def late(after):
+    """Return an optimizer that changes its own rate once it has made some updates."""
+    inner = sgd(0.1)
+
+    def update(updates: Any, state: Any, params: Any = None) -> Any:
+        updates, changed = inner.update(updates, state, params)
+        own = jnp.where(changed.count > after, 0.001, state.hyperparams["learning_rate"])
+        return updates, changed._replace(hyperparams={**changed.hyperparams, "learning_rate": own})
+
+    return optax.GradientTransformation(inner.init, update)
+
+
+@pytest.mark.parametrize("search", ["find", "suggest", "compare"])
+@pytest.mark.parametrize("after", [5, 40])
+def test_a_part_that_begins_to_change_the_rate_later_is_named(search, after):
+    finder = LRFinder(learner(late(after)))
+    searches = {"find": finder.find, "suggest": finder.suggest, "compare": lambda: finder.compare([1e-3, 1e-2], 60)}
+    with pytest.raises(OptimizerError, match=r"\['learning_rate'\] is 0.001, and .* was written"):
+        searches[search]()
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_a_rate_that_is_rounded_at_a_ratio_stays(dtype):
+    params = jax.tree.map(lambda one: one.astype(dtype), {"a": jnp.ones(()), "b": jnp.ones(())})
+    tx = optax.multi_transform({"a": sgd(0.03), "b": sgd(0.07)}, LABELS)
+    one = OptaxLearner(lambda p, batch: slope(p["a"] + p["b"], batch.astype(dtype)), params, tx, [np.ones(())])
+    assert len(list(one.iterations(np.geomspace(1e-7, 1e-2, 50)))) == 50

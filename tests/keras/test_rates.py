@@ -206,6 +206,24 @@ def test_what_changes_the_written_rate_is_named_at_the_first_iteration(name):
         KerasLearner(make(), batches()).iteration(0.5)
 
 
+class WarmsUp(keras.Sequential):
+    """A model that begins to set its rate after some steps."""
+
+    def train_on_batch(self, *arguments, **others):
+        found = super().train_on_batch(*arguments, **others)
+        if int(self.optimizer.iterations) > 5:
+            self.optimizer.learning_rate = 0.003
+        return found
+
+
+@pytest.mark.parametrize("search", ["find", "suggest", "compare"])
+def test_what_begins_to_change_the_rate_later_is_named(search):
+    finder = LRFinder(KerasLearner(two_layers(SGD(0.1), WarmsUp), batches()))
+    searches = {"find": finder.find, "suggest": finder.suggest, "compare": lambda: finder.compare([1e-3, 1e-2], 9)}
+    with pytest.raises(OptimizerError, match=r"has 0.003, and .* was written"):
+        searches[search]()
+
+
 @needs_multi
 @pytest.mark.parametrize("rates", [(Decay(0.02, 10, 0.5), 0.01), (Decay(0.02, 10, 0.5), Decay(0.02, 20, 0.5))])
 def test_optimizers_whose_ratio_changes_are_refused_by_name(rates):
@@ -296,6 +314,17 @@ def test_a_callback_that_writes_a_rate_before_each_batch_is_refused():
             self.model.optimizer.learning_rate = 0.001
 
     with pytest.raises(OptimizerError, match=r"has 0.001, and 0.5 was written\. The train_step or a callback sets it"):
+        fit(net(SGD(0.1)), Writes())
+
+
+def test_a_callback_that_begins_to_write_a_rate_later_is_refused():
+    class Writes(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            del logs
+            if batch > 3:
+                self.model.optimizer.learning_rate = 0.001
+
+    with pytest.raises(OptimizerError, match=r"has 0.001, and .* was written\. The train_step or a callback sets it"):
         fit(net(SGD(0.1)), Writes())
 
 

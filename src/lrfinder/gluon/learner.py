@@ -70,7 +70,6 @@ class GluonLearner(BaseLearner):
     """
 
     _trainer_rates: TrainerRates | None = None  # of the class, for a subclass whose __init__ is its own
-    _are_rates_checked = False
 
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
@@ -128,7 +127,7 @@ class GluonLearner(BaseLearner):
         """Run one iteration at each rate, without the schedulers of the trainers, which would refuse every rate.
 
         Raises:
-            OptimizerError: after the first iteration a trainer has another rate than the one that was written.
+            OptimizerError: after an iteration a trainer has another rate than the one that was written.
         """
         for lr in lrs:
             self.write_rate(lr)
@@ -240,9 +239,8 @@ class GluonLearner(BaseLearner):
         return rates
 
     def _check_rates(self, lr: float | None) -> None:
-        """Refuse an iteration that sets another rate; the first one shows it."""
-        if not self._are_rates_checked and lr is not None:
-            self._are_rates_checked = True
+        """Refuse an iteration that sets another rate."""
+        if lr is not None:
             self._rates().check_written(lr)
 
     def _forward(self, data: Any, label: Any) -> list[Any]:

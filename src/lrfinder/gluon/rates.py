@@ -54,7 +54,7 @@ class TrainerRates:
             if scheduler is not None or not any(math.isclose(rate, one) for one in (lr, written)):
                 found = f"the rate {rate:.4g}" if scheduler is None else f"a {type(scheduler).__name__} as its lr_scheduler"
                 message = (
-                    f"The learning rate does not stay: after one iteration {name} has {found}, and the rate {written:.4g} "
+                    f"The learning rate does not stay: after an iteration {name} has {found}, and the rate {written:.4g} "
                     "was written. The iteration itself sets it; remove that line for the search."
                 )
                 raise OptimizerError(message)

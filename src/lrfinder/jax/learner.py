@@ -159,7 +159,11 @@ class OptaxLearner(BaseLearner):
             return None
         self._chunking.compiled_for.add(len(states))
         randomness, position = capture(self._source.generators()), self._batches().mark()
-        return losses, [JaxState(carry, before.reached, randomness, position) for carry in unstacked(carries)]
+        ends = unstacked(carries)
+        for carry, row in zip(ends, rates, strict=True):
+            if self._check_written is not None and losses.shape[1]:
+                self._check_written(carry.opt_state, row[losses.shape[1] - 1])
+        return losses, [JaxState(carry, before.reached, randomness, position) for carry in ends]
 
     def iterations_per_epoch(self) -> float | None:
         """Return how many updates one pass over the data takes, or None for data without a length."""
@@ -228,8 +232,7 @@ class OptaxLearner(BaseLearner):
         self._chunking.record(time.perf_counter() - start, len(losses))
         self.params, self.opt_state, self.state = self._own_carry
         if self._check_written is not None:
-            check, self._check_written = self._check_written, None
-            check(self.opt_state, lrs[len(losses) - 1])
+            self._check_written(self.opt_state, lrs[len(losses) - 1])
         return losses
 
     def _input_carry(self) -> Carry:

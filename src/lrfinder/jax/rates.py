@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from lrfinder.errors import OptimizerError
@@ -66,14 +68,15 @@ class InjectedRates:
         Raises:
             OptimizerError: it names the hyperparameter, what was written and what it is.
         """
-        leaves = jax.tree_util.tree_flatten_with_path(opt_state)[0]
+        leaves = jax.tree.leaves(opt_state)
         for index, ratio in zip(self._indices, self._ratios, strict=True):
-            path, leaf = leaves[index]
-            written = jnp.asarray(lr * ratio).astype(leaf.dtype)
-            if leaf != written:
+            held, written = np.asarray(leaves[index]), lr * ratio
+            rounding = jnp.finfo(held.dtype)
+            if not math.isclose(held, written, rel_tol=4 * float(rounding.eps), abs_tol=float(rounding.tiny)):
+                path = jax.tree_util.tree_flatten_with_path(opt_state)[0][index][0]
                 message = (
-                    f"The learning rate does not stay: after one iteration opt_state{jax.tree_util.keystr(path)} is "
-                    f"{float(leaf):.4g}, and {float(written):.4g} was written. A part of the optimizer changes it; leave it "
+                    f"The learning rate does not stay: after an iteration opt_state{jax.tree_util.keystr(path)} is "
+                    f"{float(held):.4g}, and {written:.4g} was written. A part of the optimizer changes it; leave it "
                     "out of the search."
                 )
                 raise OptimizerError(message)

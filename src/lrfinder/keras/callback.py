@@ -121,10 +121,12 @@ class LRRangeTest(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Record the loss, and end the fit if the test ends."""
         loss = loss_in(keras.tree.map_structure(float, logs))
-        if self._rate is not None and self._counters is not None:
+        if self._rate is not None:
             if jax:
                 self.model.jax_state_sync()  # gives the variables the values of the compiled step
-            self._rate.check_written(self._counters)
+            self._rate.check_written()
+        if self._rate is not None and self._counters is not None:
+            self._rate.check_used(self._counters)
             self._counters = None
         if self._sweep.record(loss) is not None:
             self.model.stop_training = True

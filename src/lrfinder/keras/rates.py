@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._results.facts import TrainingFacts, optimizer_family
@@ -12,6 +13,8 @@ from lrfinder.keras.optimizers import holders_of_rates, innermost_optimizer, opt
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+
+HALF_PRECISION = frozenset({"float16", "bfloat16"})
 
 
 class ModelRate:
@@ -32,8 +35,8 @@ class ModelRate:
         self._used: Collection[str] = ()
         self._variables: dict[int, Any] = {}  # by the id of the optimizer
         self.schedules: set[str] = set()
-        self._applied: dict[str, float] | None = None  # at the first iteration, until it is checked
-        self._is_checked = False
+        self._written = 0.0
+        self._applies = False  # once it is known that the optimizers use what is written
         self._own_step: Any = None
         self._users_step: Any = None
 
@@ -104,40 +107,45 @@ class ModelRate:
             self._replace_schedules(scheduled)
         for name, optimizer in self._holders.items():
             _assign(optimizer._learning_rate, lr * self._ratios[name])
-        if not self._is_checked and self._applied is None:
+        self._written = lr
+        if not self._applies:
             self._check_applies()
-            self._applied = {name: float(self._holders[name]._learning_rate) for name in self._used}
+            self._applies = True
 
     def applied(self, lr: float) -> float:
         """Return the rate as the optimizer with the highest one stores it, if that is in half precision."""
         for name in self._used:
             held = self._holders[name]._learning_rate
-            if self._ratios[name] == 1.0 and isinstance(held, keras.Variable) and held.dtype in {"float16", "bfloat16"}:
+            if self._ratios[name] == 1.0 and isinstance(held, keras.Variable) and held.dtype in HALF_PRECISION:
                 return float(keras.ops.convert_to_numpy(keras.ops.cast(lr, held.dtype)))
         return lr
 
-    def check_written(self, before: dict[str, Any] | None = None) -> None:
-        """Refuse a first iteration after which an optimizer has another rate than the one that was written.
-
-        Args:
-            before: the counters before it, to check which optimizers made an update; not checked by default.
+    def check_written(self) -> None:
+        """Refuse an iteration after which an optimizer has another rate than the one that was written.
 
         Raises:
             OptimizerError: it names the optimizer and what it has instead.
         """
-        if self._applied is None:
-            return
-        applied, self._applied, self._is_checked = self._applied, None, True
-        for name, written in applied.items():
-            held = self._holders[name]._learning_rate
-            found = f"{float(held):.6g}" if isinstance(held, keras.Variable) else f"the schedule {type(held).__name__}"
-            if found != f"{written:.6g}":
+        for name in self._used:
+            held, written = self._holders[name]._learning_rate, self._written * self._ratios[name]
+            if not isinstance(held, keras.Variable) or not _is_rounded(float(held), written, held.dtype):
+                found = f"{float(held):.6g}" if isinstance(held, keras.Variable) else f"the schedule {type(held).__name__}"
                 message = (
-                    f"The learning rate does not stay: after one iteration {self._described(name)} has {found}, and "
+                    f"The learning rate does not stay: after an iteration {self._described(name)} has {found}, and "
                     f"{written:.6g} was written. The train_step or a callback sets it; remove that for the search."
                 )
                 raise OptimizerError(message)
-        moved = [name for name, now in self.counters().items() if before is not None and now != before[name]]
+
+    def check_used(self, before: dict[str, Any]) -> None:
+        """Refuse an iteration in which the optimizer with the highest rate makes no update.
+
+        Args:
+            before: the counters before it.
+
+        Raises:
+            OptimizerError: it names the optimizer, and those that make updates.
+        """
+        moved = [name for name, now in self.counters().items() if now != before[name]]
         if moved and max(self._ratios[name] for name in moved) != 1.0:
             unused = next(self._described(name) for name, ratio in self._ratios.items() if ratio == 1.0)
             message = (
@@ -208,6 +216,12 @@ class ModelRate:
             self._model.make_train_function(force=True)
             self._own_step = self._model.train_function
         self._model.train_function = self._own_step
+
+
+def _is_rounded(held: float, written: float, dtype: str) -> bool:
+    """Return whether a rate is the one that was written, to the precision of its variable."""
+    relative, absolute = (2**-8, 2**-24) if dtype in HALF_PRECISION else (1e-6, 0.0)
+    return math.isclose(held, written, rel_tol=relative, abs_tol=absolute)
 
 
 def _upcoming(optimizer: Any) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, SupportsFloat, TypeVar, Unpack, cast
@@ -22,6 +23,7 @@ from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
 from lrfinder.torch._facts import facts_of
 from lrfinder.torch._randomness import data_generators, global_generators
+from lrfinder.torch._rate_watch import RateWatch
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.rates import Rates
@@ -96,15 +98,17 @@ def sweep(
         raise ModelError(message)
     settings = partial(describe_settings, [model], [optimizer], [], {})
     ranks = detect_ranks([model], [optimizer], settings, process_group=None, seconds=_RANK_TIMEOUT_SECONDS)
-    return Sweep(_Scope(training, ranks), Rates([optimizer], group), plan, on_record)
+    return Sweep(_Scope(training, ranks), Rates([optimizer], group), RateWatch(training), plan, on_record)
 
 
 class Sweep:
     """A range test in a loop of the user's own; see :func:`sweep`."""
 
-    def __init__(self, scope: _Scope, rates: Rates, plan: SweepPlan, on_record: OnRecord | None) -> None:
+    def __init__(
+        self, scope: _Scope, rates: Rates, watch: RateWatch, plan: SweepPlan, on_record: OnRecord | None
+    ) -> None:
         self._scope = scope
-        self._rates = rates
+        self._rates, self._watch = rates, watch
         self._plan = plan
         self._on_record = on_record
         self._recorder = SweepRecorder.of(plan, on_record)
@@ -152,19 +156,23 @@ class Sweep:
         Raises:
             LRFinderError: outside the block, or when many batches are drawn without a recorded loss.
             DataError: ``data`` cannot be iterated, or hold no batch.
+            OptimizerError: the rate does not reach each optimizer that steps.
         """
         self._require_block()
         batches = self._scope.open(data)
         silent = 0
         try:
             while self._recorder.stop is None:
-                recorded = len(self._recorder.records)
-                self._rates.write(self._recorder.lr)
+                recorded, lr = len(self._recorder.records), self._recorder.lr
+                self._rates.write(lr)
                 batch = batches.draw()
                 self._awaits_loss = True
                 self._note_examples(batch)
-                yield batch
+                with self._watch.watching() if self._watch.is_due and lr > 0 else nullcontext():
+                    yield batch
                 self._require_block()
+                if not self._rates.stay(lr):
+                    self._watch.hint()
                 silent = silent + 1 if recorded == len(self._recorder.records) else 0
                 if silent == _MAX_SILENT_BATCHES:
                     message = f"{silent} batches went by without a loss; call record(loss) after each update."

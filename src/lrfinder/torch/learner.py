@@ -16,7 +16,7 @@ from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._facts import facts_of
-from lrfinder.torch._first_step import FirstStep
+from lrfinder.torch._rate_watch import RateWatch
 from lrfinder.torch._scheduler_base import note_on_schedulers
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
@@ -202,7 +202,7 @@ class TorchLearner(BaseLearner):
         self._step, self._ranks, self.rank, self.ranks = step, ranks, ranks.rank, ranks.count
         self._state = training
         self._rates = rates
-        self._first_step: FirstStep | None = FirstStep(training)
+        self._watch = RateWatch(training)
         self._device = device_of(training.modules)
         alone = type(ranks) is SingleProcess  # several ranks read each loss, and must stop at the same one
         self._loss_sender = loss_sender(self._device) if alone else None
@@ -226,19 +226,15 @@ class TorchLearner(BaseLearner):
             LossError: the loss is not one number, or no gradient flows from it.
             BatchError: the batch is not an ``(input, target)`` pair, and there is no ``forward``.
             DataError: the data hold no batch, or have ended.
-            OptimizerError: at the first iteration: the rate does not reach each optimizer that steps.
+            OptimizerError: the rate does not reach each optimizer that steps.
         """
         self._rates.write(lr)
-        if self._first_step is not None and lr > 0:
-            return self._watched()
-        return self._step(self._batches.draw)
-
-    def _watched(self) -> Loss:
-        assert self._first_step is not None
-        with self._first_step.watching():
-            loss = self._step(self._batches.draw)
-        if self._first_step.is_done:
-            self._first_step = None
+        if self._watch.is_due and lr > 0:
+            with self._watch.watching():
+                return self._step(self._batches.draw)
+        loss = self._step(self._batches.draw)
+        if lr > 0 and not self._rates.stay(lr):
+            self._watch.hint()
         return loss
 
     def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _SAME_SCALE = 1 + 1e-6  # of a rate over its "lr_scale", to rounding
+SAME_RATE = 1e-6  # relative: the precision of a rate that is a tensor
 
 
 class Rates:
@@ -85,6 +87,12 @@ class Rates:
             else:
                 group["lr"] = lr * ratio
 
+    def stay(self, lr: float) -> bool:
+        """Return whether all groups still have the rates of ``write(lr)``, as far as reading them does not stop a device."""
+        if self._only is not None:
+            return _has_rate(self.written()[0], lr)
+        return all(_has_rate(group, lr * ratio) for group, ratio in zip(self._groups(), self._ratios, strict=False))
+
     def of(self, lr: float) -> list[float]:
         """Return the rate of each group when the reference group has ``lr``."""
         return [lr * ratio for ratio in self._ratios]
@@ -100,6 +108,13 @@ def _write(group: Group, lr: float) -> None:
         group["lr"].fill_(lr)
     else:
         group["lr"] = lr
+
+
+def _has_rate(group: Group, lr: float) -> bool:
+    held = group["lr"]
+    if isinstance(held, Tensor):
+        return not held.is_cpu or math.isclose(float(held), lr, rel_tol=SAME_RATE)
+    return held == lr
 
 
 def _check_rate_applies(optimizer: Optimizer) -> None:

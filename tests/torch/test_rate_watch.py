@@ -7,7 +7,7 @@ from torch.optim import lr_scheduler as schedulers
 
 from lrfinder import LRFinder, Status
 from lrfinder.errors import OptimizerError
-from lrfinder.torch import TorchLearner, schedules
+from lrfinder.torch import TorchLearner, schedules, sweep
 
 DATA = [(torch.full((4, 1), 1.0 + k), torch.full((4, 1), 2.0)) for k in range(4)]
 
@@ -216,3 +216,63 @@ def test_a_plateau_scheduler_is_named_without_a_shape():
     note = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, **given).scheduler_note()
     assert "ReduceLROnPlateau" in note
     assert "shape_of" not in note
+
+
+@pytest.mark.parametrize("search", ["find", "suggest", "compare", "sweep"])
+@pytest.mark.parametrize("late", [3, 40])
+def test_a_step_that_begins_to_write_a_rate_later_is_named(search, late):
+    model, optimizer = parts()
+    updates = []
+
+    def warm_up():
+        updates.append(1)
+        if len(updates) > late:
+            optimizer.param_groups[0]["lr"] = 0.5
+
+    step = training(model, [optimizer], warm_up)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    searches = {
+        "find": lambda: LRFinder(learner).find(lr_start=1e-9),
+        "suggest": lambda: LRFinder(learner).suggest(300),
+        "compare": lambda: LRFinder(learner).compare([1e-3, 1e-2], 60),
+        "sweep": lambda: own_loop(model, optimizer, step),
+    }
+    with pytest.raises(OptimizerError, match=r"group 0 of SGD got .* and trained at 0.5"):
+        searches[search]()
+    assert optimizer.param_groups[0]["lr"] == 0.01
+
+
+def own_loop(model, optimizer, step):
+    with sweep(model, optimizer, lr_start=1e-9) as test:
+        for batch in test(DATA):
+            test.record(step(batch))
+    return test.result
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_loop_of_the_users_own_is_watched_too(before):
+    model, optimizer = parts()
+    scheduler = schedulers.LambdaLR(optimizer, lambda k: 0.9**k)
+    optimizer.step()  # without gradients, so that PyTorch does not warn of the order
+    step = training(model, [optimizer], **{"before" if before else "after": scheduler.step})
+    if not before:
+        assert len(own_loop(model, optimizer, step)) > 20
+        return
+    with pytest.raises(OptimizerError, match=r"got 1e-09 and trained at 0.009. A LambdaLR writes it"):
+        own_loop(model, optimizer, step)
+
+
+def test_a_scheduler_after_the_step_does_not_hide_a_rate_that_is_written_later():
+    model, optimizer = parts()
+    scheduler = schedulers.ExponentialLR(optimizer, 0.99)
+    updates = []
+
+    def write():
+        updates.append(1)
+        if len(updates) > 10:
+            optimizer.param_groups[0]["lr"] = 0.5
+
+    step = training(model, [optimizer], write, scheduler.step)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer], stateful=[scheduler])
+    with pytest.raises(OptimizerError, match=r"trained at 0.5"):
+        LRFinder(learner).find()

@@ -1,4 +1,4 @@
-"""The first iteration of a learner is watched: the rate that was written must be the one with which its optimizers step."""
+"""A training is watched: the rate that was written must be the one with which its optimizers step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from lrfinder.errors import OptimizerError
 from lrfinder.rates import not_arrived
 from lrfinder.torch._scheduler_base import live_schedulers, names_of
-from lrfinder.torch.rates import inner_optimizer
+from lrfinder.torch.rates import SAME_RATE, inner_optimizer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     from lrfinder.torch._training_state import TrainingState
 
 MOST_WATCHED = 64  # iterations without a step that is reported, such as those that accumulate
-SAME = 1e-6  # relative: the precision of a rate that is a tensor
 
 
-class FirstStep:
-    """Compares the rates that were written with those of the first step; a learner holds it until it is done.
+class RateWatch:
+    """Compares the rates that were written with those of a step: of the first one, and of later ones that :meth:`hint` picks.
 
     The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
     does not report its step, as one inside a compiled program, it is read at the end of the iteration.
@@ -39,7 +38,17 @@ class FirstStep:
         self._others: dict[int, Optimizer] = {}  # that stepped as well
         self._depth = 0  # of steps of optimizers that were given, one inside the other
         self._watched = 0  # iterations
-        self.is_done = False  # once an optimizer has stepped
+        self._hints = 0
+        self.is_due = True  # until an optimizer has stepped
+
+    def hint(self) -> None:
+        """Count an iteration that left another rate behind; watch the next one after the 1st, 2nd, 4th, 8th ... of them.
+
+        A scheduler that steps after the optimizer leaves one each time; a step that warms up by itself, only later on.
+        """
+        self._hints += 1
+        if self._hints.bit_count() == 1:
+            self.is_due, self._watched = True, 0
 
     @contextmanager
     def watching(self) -> Generator[None]:
@@ -62,7 +71,7 @@ class FirstStep:
         for optimizer, place, rate in written:
             self._check_group(optimizer, place, rate)
         self._watched += 1
-        self.is_done = bool(self._used) or self._watched == MOST_WATCHED
+        self.is_due = not self._used and self._watched < MOST_WATCHED
 
     def _note(self, optimizer: Optimizer, *_: object) -> None:
         own = self._own_groups(optimizer)
@@ -100,7 +109,7 @@ class FirstStep:
             return
         group = optimizer.param_groups[place]
         used = self._used.get(id(group), _rate(group))
-        if used is not None and not math.isclose(used, written, rel_tol=SAME):
+        if used is not None and not math.isclose(used, written, rel_tol=SAME_RATE):
             place_name = f"parameter group {place} of {type(optimizer).__name__}"
             raise not_arrived(place_name, written, used, _cause(live_schedulers(optimizer)))
 
