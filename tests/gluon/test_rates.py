@@ -168,7 +168,7 @@ class WarmsUp(GluonLearner):
 def test_an_iteration_that_begins_to_set_a_rate_later_is_named(search):
     finder = LRFinder(WarmsUp(make_net(), make_loader()))
     searches = {"find": finder.find, "suggest": finder.suggest, "compare": lambda: finder.compare([0.01, 0.1], 30)}
-    with pytest.raises(OptimizerError, match="trainer has the rate 0.003"):
+    with pytest.raises(OptimizerError, match=r"trainer has the rate 0\.003"):
         searches[search]()
 
 

@@ -210,11 +210,24 @@ def test_a_scheduler_of_the_optimizer_is_among_the_notes_with_its_shape():
     assert learner.scheduler_note() is None
 
 
-def test_a_plateau_scheduler_is_named_without_a_shape():
+class Own:
+    """A scheduler of the user's own, which leaves no mark on the optimizer."""
+
+    def __init__(self, optimizer):
+        self.optimizer = optimizer
+
+    def step(self):
+        self.optimizer.param_groups[0]["lr"] *= 0.9
+
+
+@pytest.mark.parametrize("kind", [schedulers.ReduceLROnPlateau, Own])
+@pytest.mark.parametrize("given", [True, False])
+def test_a_scheduler_whose_shape_cannot_be_read_is_named_without_one(kind, given):
     model, optimizer = parts()
-    given = {"stateful": [schedulers.ReduceLROnPlateau(optimizer)]}
-    note = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, **given).scheduler_note()
-    assert "ReduceLROnPlateau" in note
+    scheduler = kind(optimizer)
+    learner = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, stateful=[scheduler] if given else [])
+    note = " ".join(LRFinder(learner).find(max_iterations=5).notes)
+    assert f"left out the {kind.__name__}" in note
     assert "shape_of" not in note
 
 

@@ -186,6 +186,97 @@ def test_a_scheduler_of_another_package_is_refused_by_name_with_what_can_be_done
     del scheduler
 
 
+class NoamOpt(Foreign):
+    """A wrapper that steps the optimizer as well, as in "The Annotated Transformer"."""
+
+    def step(self):
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.001
+        self.optimizer.step()
+
+
+class OfGroups:
+    """Writes an entry of the groups that its user names, as the schedulers of timm and Ignite do."""
+
+    def __init__(self, optimizer, entry):
+        self.optimizer, self.entry = optimizer, entry
+
+    def step(self, value):
+        for group in self.optimizer.param_groups:
+            group[self.entry] = value
+
+
+class LinearWarmup(Foreign):
+    """Has no method "step", as those of pytorch_warmup."""
+
+    def dampen(self):
+        for group in self.optimizer.param_groups:
+            group.update(lr=group["lr"] * 0.5)
+
+
+class Both:
+    """Holds optimizers in a list."""
+
+    def __init__(self, *optimizers):
+        self.optimizers = optimizers
+
+    def step(self):
+        for optimizer in self.optimizers:
+            optimizer.param_groups[0]["lr"] *= 0.9
+
+
+class MomentumScheduler(Foreign):
+    def step(self):
+        self.optimizer.param_groups[0]["betas"] = (0.8, 0.99)
+
+
+class Monitor(Foreign):
+    def step(self):
+        return self.optimizer.param_groups[0]["lr"]
+
+
+class OwnTrainer(Foreign):
+    """A training loop, which notes the rate and leaves it as it is."""
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer)
+        self.model, self.log = torch.nn.Linear(1, 1), {}
+
+    def step(self):
+        self.log["lr"] = self.optimizer.param_groups[0]["lr"]
+
+
+WRITING = {
+    "steps the optimizer": NoamOpt,
+    "an entry by its name": lambda optimizer: OfGroups(optimizer, "lr"),
+    "without step": LinearWarmup,
+    "in a list": lambda optimizer: Both(adam(), optimizer),
+}
+NOT_WRITING = {
+    "momentum": MomentumScheduler,
+    "another entry": lambda optimizer: OfGroups(optimizer, "weight_decay"),
+    "a monitor": Monitor,
+    "a trainer": OwnTrainer,
+}
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_an_object_of_any_class_that_writes_rates_is_refused_by_name(name):
+    optimizer = adam()
+    scheduler = WRITING[name](optimizer)
+    with pytest.raises(OptimizerError, match=f"A {type(scheduler).__name__} steps"):
+        set_rate(optimizer, 0.5)
+
+
+@pytest.mark.parametrize("name", NOT_WRITING)
+def test_an_object_that_holds_the_optimizer_and_writes_no_rate_is_no_scheduler(name):
+    optimizer = adam()
+    holder = NOT_WRITING[name](optimizer)
+    set_rate(optimizer, 0.5)
+    assert optimizer.param_groups[0]["lr"] == 0.5
+    del holder
+
+
 class Sam(torch.optim.Optimizer):
     """Steps another optimizer, whose groups are its own."""
 

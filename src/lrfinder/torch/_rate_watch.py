@@ -11,7 +11,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 
 from lrfinder.errors import OptimizerError
 from lrfinder.rates import not_arrived
-from lrfinder.torch._scheduler_base import live_schedulers, names_of
+from lrfinder.torch._live_schedulers import live_schedulers, names_of
 from lrfinder.torch.rates import SAME_RATE, inner_optimizer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ MOST_WATCHED = 64  # iterations without a step that is reported, such as those t
 
 
 class RateWatch:
-    """Compares the rates that were written with those of a step: of the first one, and of later ones that :meth:`hint` picks.
+    """Compares the rates that were written with those of the first step, and of later ones that :meth:`hint` picks.
 
     The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
     does not report its step, as one inside a compiled program, it is read at the end of the iteration.

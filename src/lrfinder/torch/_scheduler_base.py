@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import re
-from itertools import compress
 from typing import TYPE_CHECKING, Any, cast
-from weakref import ref
 
 import numpy as np
 from torch import Tensor
-from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lrfinder.analysis.shapes import unknown_scheduler
 from lrfinder.errors import OptimizerError, RatesError
+from lrfinder.torch._live_schedulers import live_schedulers, names_of
 from lrfinder.torch._scheduler_copy import Copier
 from lrfinder.torch._scheduler_length import (
     OF_OTHERS,
@@ -26,34 +23,18 @@ from lrfinder.torch._scheduler_length import (
     rates_ahead,
     steps_to_look,
 )
-from lrfinder.torch.rates import highest_rate, inner_optimizer, share_groups
+from lrfinder.torch.rates import highest_rate, share_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from torch.optim import Optimizer
 
 Scheduler = Any  # one of torch.optim.lr_scheduler
 Attributes = dict[str, Any]
 
 OF_GROUPS = re.compile("lr|initial_lr|max_lr|min_lr|swa_lr")  # entries of a parameter group that are rates
 CHECKED_STEPS = 10_000  # whose rates must keep their shape
-
-
-def live_schedulers(optimizer: Optimizer, known: Sequence[Scheduler] = ()) -> list[Scheduler]:
-    """Return the schedulers that hold the optimizer, without the known ones and those that are a part of another one.
-
-    An optimizer does not know its schedulers, and what they have written into it outlives them.
-    """
-    holders = [ref(one) for one in _holders(optimizer, known)]
-    if not holders:
-        return []
-    gc.collect()  # with weak references alone here: of those that nobody else holds
-    return _wholes([one for holder in holders if (one := holder()) is not None], known)
-
-
-def _wholes(schedulers: list[Scheduler], known: Sequence[Scheduler]) -> list[Scheduler]:
-    """Return those schedulers that are a part of no other one."""
-    parts = {id(part) for one in (*schedulers, *known) for part in nested(one) if part is not one}
-    return [one for one in schedulers if id(one) not in parts]
 
 
 def unwrapped(scheduler: Any) -> Scheduler:
@@ -86,31 +67,6 @@ def move_schedulers(optimizer: Optimizer, schedulers: Sequence[Any], rate: float
     _scale_groups(optimizer, rate / highest)
 
 
-def note_on_schedulers(optimizers: Iterable[Optimizer], given: Iterable[object]) -> str | None:
-    """Return a remark on schedulers of the optimizers; ``None`` where there are none.
-
-    Only optimizers that bear the mark of a scheduler are looked at, since the look reads the types of all objects. A
-    scheduler that only a cycle of references holds is named too: to collect those takes longer than a short search.
-
-    Args:
-        optimizers: the optimizers that are searched for.
-        given: objects that the learner was given, among which schedulers count.
-    """
-    found = [one for one in given if isinstance(one, LRScheduler)]
-    marked = filter(_is_marked, map(inner_optimizer, optimizers))
-    found += [one for optimizer in marked for one in _wholes(_holders(optimizer, ()), ())]
-    if not found:
-        return None
-    note = f"the search left out the {names_of(found)} of the optimizer, so the rate is for a constant one"
-    if any(isinstance(one, ReduceLROnPlateau) for one in found):
-        return note
-    return f"{note}; with its shape: suggest(horizon, schedule=lrfinder.torch.schedules.shape_of(scheduler, horizon))"
-
-
-def _is_marked(optimizer: Optimizer) -> bool:
-    return hasattr(optimizer.step, "_wrapped_by_lr_sched") or any("initial_lr" in group for group in optimizer.param_groups)
-
-
 def highest_to_come(optimizer: Optimizer, schedulers: Sequence[Scheduler], group: str | int | None = None) -> float:
     """Return the highest rate that the schedulers have from now on; without any, that of the optimizer."""
     if not schedulers:
@@ -139,29 +95,6 @@ def _refuse_foreign(schedulers: Sequence[Scheduler], optimizer: Optimizer) -> No
             "rate, and the scheduler after it. If it is of an earlier training, delete it first: del scheduler."
         )
         raise OptimizerError(message)
-
-
-def _holders(optimizer: Optimizer, known: Sequence[Scheduler]) -> list[Scheduler]:
-    objects = gc.get_objects()
-    kinds = {kind for kind in set(map(type, objects)) if _is_scheduler(kind)}
-    is_of_kind = map(kinds.__contains__, map(type, objects))  # by type: the __class__ of a lazy module would import it
-    of_kind = list(compress(objects, is_of_kind))
-    holders = [one for one in of_kind if share_groups(getattr(one, "__dict__", {}).get("optimizer"), optimizer)]
-    holders = [one for one in holders if isinstance(one, LRScheduler) or not _holds_any(one, holders)]
-    return [one for one in holders if all(one is not part for whole in known for part in nested(whole))]
-
-
-def _holds_any(wrapper: object, schedulers: Sequence[Scheduler]) -> bool:
-    return any(value is one for value in vars(wrapper).values() for one in schedulers if isinstance(one, LRScheduler))
-
-
-def _is_scheduler(kind: type) -> bool:
-    return issubclass(kind, LRScheduler) or ("Schedul" in kind.__name__ and not issubclass(kind, type | Optimizer))
-
-
-def names_of(schedulers: Iterable[Scheduler]) -> str:
-    """Return the names of their classes."""
-    return " and ".join(sorted({type(one).__name__ for one in schedulers}))
 
 
 def _check_scheduler(scheduler: Scheduler, optimizer: Optimizer) -> None:

@@ -104,9 +104,7 @@ def sweep(
 class Sweep:
     """A range test in a loop of the user's own; see :func:`sweep`."""
 
-    def __init__(
-        self, scope: _Scope, rates: Rates, watch: RateWatch, plan: SweepPlan, on_record: OnRecord | None
-    ) -> None:
+    def __init__(self, scope: _Scope, rates: Rates, watch: RateWatch, plan: SweepPlan, on_record: OnRecord | None) -> None:
         self._scope = scope
         self._rates, self._watch = rates, watch
         self._plan = plan

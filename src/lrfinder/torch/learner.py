@@ -16,8 +16,8 @@ from lrfinder.torch._async_loss import loss_sender, losses_in_order
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import SingleProcess, detect_ranks
 from lrfinder.torch._facts import facts_of
+from lrfinder.torch._live_schedulers import note_on_schedulers
 from lrfinder.torch._rate_watch import RateWatch
-from lrfinder.torch._scheduler_base import note_on_schedulers
 from lrfinder.torch._training_state import TrainingSnapshot, TrainingState
 from lrfinder.torch.batches import device_of, keeper, own_source, to_device
 from lrfinder.torch.inspection import Inspection

@@ -14,7 +14,8 @@ from torch.optim import Optimizer
 from lrfinder.errors import LearnerError, LossError, RatesError
 from lrfinder.learner import adapted
 from lrfinder.schedules import RateLike, rate_of
-from lrfinder.torch._scheduler_base import names_of, unwrapped
+from lrfinder.torch._live_schedulers import names_of
+from lrfinder.torch._scheduler_base import unwrapped
 from lrfinder.torch.batches import own_source
 from lrfinder.torch.rates import Rates, inner_optimizer
 from lrfinder.torch.schedules import set_rate, shape_of, start_at
