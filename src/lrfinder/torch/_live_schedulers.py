@@ -65,7 +65,7 @@ def _wholes(found: Sequence[Scheduler], known: Sequence[Scheduler] = ()) -> list
 
 
 class _Kinds(dict[type, bool]):
-    """Whether objects of a class may be schedulers, looked up once for each class."""
+    """For each class, as it is looked up: may its objects be schedulers."""
 
     def __missing__(self, kind: type) -> bool:
         self[kind] = _may_schedule(kind)
