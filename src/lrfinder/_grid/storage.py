@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import math
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,10 +13,11 @@ from lrfinder._grid.result import Cell, Grid, Places, with_cells
 from lrfinder._results.atomic_file import append, write_atomically
 from lrfinder._results.codec import HEAD, as_line, as_lines, document_of
 from lrfinder._results.decoding import Finite, RangeTestDocument, SuggestionDocument, convert, reading, result_of
+from lrfinder._state.garbage import collector_paused
 from lrfinder.errors import GridError, ResultFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Iterable
     from os import PathLike
 
     from lrfinder._results.codec import Document
@@ -55,7 +54,7 @@ def load(path: str | PathLike[str]) -> Result:
     """
     with reading(path) as (document, lines):
         if document.get("result") == "Grid":
-            with _collector_paused():
+            with collector_paused():
                 return grid_of(document, lines)
         if next(lines, None) is not None:
             message = "more follows after its result"
@@ -116,18 +115,6 @@ def resumed(grid: Grid, path: str | PathLike[str]) -> Grid:
         grid = with_cells(grid, [cell for cell in stored.cells if cell.error is None])
     save_grid(grid, path)
     return grid
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Pause the garbage collector: it would look at all that is read again and again, which doubles the time."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _line(cell: Cell) -> Document:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lrfinder._state.framework import MAX_OBJECTS
+from lrfinder._state.garbage import collector_paused
 from lrfinder._state.rollback import restore_all
 from lrfinder._state.walk import Walk
 from lrfinder.errors import LRFinderWarning
@@ -43,8 +44,9 @@ class GraphSnapshot:
         data: Iterable[object] = (),
     ) -> None:
         walk = Walk(framework, data)
-        walk.visit_roots(roots)
-        walk.visit_callables(callables)
+        with collector_paused():
+            walk.visit_roots(roots)
+            walk.visit_callables(callables)
         self._pieces = walk.pieces
         _warn(walk)
 

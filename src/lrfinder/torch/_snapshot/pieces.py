@@ -202,7 +202,9 @@ def _flat(tensor: Tensor) -> Tensor | None:
         return None
     if not tensor.is_contiguous():
         tensor = tensor.permute(sorted(range(tensor.dim()), key=tensor.stride, reverse=True))
-    return tensor.view(-1) if tensor.is_contiguous() else None
+        if not tensor.is_contiguous():
+            return None
+    return tensor if tensor.dim() == 1 else tensor.view(-1)
 
 
 def _restore_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder._state.attributes import has_slots
 from lrfinder._state.framework import Framework
+from lrfinder._state.garbage import collector_paused
 from lrfinder._state.nodes import Node, has_state_dict, object_node
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
@@ -64,12 +65,13 @@ class Snapshot(GraphSnapshot):
         roots = list(roots)
         for root in roots:
             _check_root(root)
-        super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data)
-        rehearse(self._pieces)
-        flat = {saved: saved.flat for _, saved in self.tensors() if saved.flat is not None}
-        copies, self._owner = (InMemory() if store is None else store).store(list(flat.values()))
-        for saved, copied in zip(flat, copies, strict=True):
-            saved.copy = copied
+        with collector_paused():
+            super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data)
+            rehearse(self._pieces)
+            flat = [(saved, saved.flat) for _, saved in self.tensors() if saved.flat is not None]
+            copies, self._owner = (InMemory() if store is None else store).store([one for _, one in flat])
+            for (saved, _), copied in zip(flat, copies, strict=True):
+                saved.copy = copied
 
     def tensors(self) -> list[tuple[object, SavedTensor]]:
         """Return the saved tensors, each with its path for error messages."""
