@@ -12,6 +12,8 @@ at most 20:
     core             2, for each version of Python
     lint             2
     package          1
+
+Two more run every week, and when they are named: `dependencies` (6) and `extras` (25).
 """
 
 import os
@@ -41,6 +43,29 @@ import lrfinder, sys
 settings = lrfinder.Settings(None, None, None, 1, 0.3, "")
 lrfinder.RangeTest((), lrfinder.Stop.DATA_ENDED, settings).report(sys.argv[1])
 """  # it needs the scripts and styles in the package
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+PURE = ("rich", "typer")  # dependencies whose oldest versions install on any Python; the others need wheels of that time
+USES = {
+    "torch": "import lrfinder.torch",
+    "jax": "import lrfinder.jax",
+    "keras": "import lrfinder.keras",
+    "gluon": "import lrfinder.gluon",
+    "lightning": "from lrfinder.trainers.lightning import LightningLearner",
+    "transformers": "from lrfinder.trainers.transformers import TrainerLearner",
+    "ignite": "from lrfinder.trainers.ignite import EngineLearner",
+    "fastai": "from lrfinder.trainers.fastai import FastaiLearner",
+    "skorch": "from lrfinder.trainers.skorch import SkorchLearner",
+    "pandas": "import lrfinder, pandas",
+    "ray": "import lrfinder.executors, ray",
+    "accelerate": "import lrfinder.torch, accelerate",
+    "notebook": "import lrfinder.views.live, IPython",
+    "tensorboard": "import lrfinder.boards.tensorboard, tensorboard",
+    "mlflow": "import lrfinder.boards.mlflow, mlflow",
+    "wandb": "import lrfinder.boards.wandb, wandb",
+    "demo": "import lrfinder._cli.demo, torch, sklearn",
+}
+"""By extra: a line that must run where nothing else is installed."""
 
 
 def install(session: nox.Session, *packages: str) -> None:
@@ -132,3 +157,47 @@ def package(session: nox.Session) -> None:
         for command in ("--version", "doctor", "find --help"):
             session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
         session.run(str(empty / "bin" / "python"), "-c", WRITE_REPORT, str(folder / "page.html"), external=True)
+
+
+@nox.session(python=["3.11", "3.12", "3.13"], default=False)
+def dependencies(session: nox.Session) -> None:
+    """Run the README from the wheel with the newest dependencies, with each as old as promised, and with all of them so.
+
+    The oldest versions are those of pyproject.toml. For another PyTorch: `nox --session dependencies -- torch==2.4.0`.
+    """
+    wheel = build_wheel(session)
+    pinned = [name for name in PROJECT["dependencies"] if session.python == "3.11" or name.startswith(PURE)]
+    for old in ([], *([name] for name in pinned), pinned):
+        newest = [name for name in PROJECT["dependencies"] if name not in old]
+        oldest = [f"{name.replace('>=', '==')}.*" for name in old]
+        session.log("the oldest: %s", ", ".join(oldest) or "none")
+        torch = session.posargs or [TORCH]
+        install(session, "--upgrade", "--only-binary=:all:", wheel, *newest, *oldest, *torch, *TESTING, "markdown-it-py")
+        # the newest of their own dependencies warn about calls of the oldest
+        options = ("-W", "ignore::DeprecationWarning", "-k", "README or start")
+        session.run("pytest", *options, "tests/docs/test_pages.py", env=ONE_THREAD)
+
+
+@nox.session(default=False)
+def extras(session: nox.Session) -> None:
+    """Install the wheel alone, then with each extra, in an empty environment; `nox --session extras -- jax ray` for some."""
+    wheel, empty = build_wheel(session), Path(session.create_tmp()) / "empty"
+    for extra in session.posargs or ["", *sorted(PROJECT["optional-dependencies"].keys() - {"docs", "dev"})]:
+        packages = [f"{wheel}[{extra}]" if extra else wheel, *(["jax"] if extra == "keras" else [])]  # a backend of Keras
+        if any(name.startswith("torch>") for name in PROJECT["optional-dependencies"].get(extra, [])):
+            packages.append(TORCH)
+        session.run("python", "-m", "venv", "--clear", str(empty))
+        session.run(str(empty / "bin" / "pip"), "install", "--no-compile", "--quiet", *packages, external=True)
+        backend = {"KERAS_BACKEND": "jax"}
+        session.run(str(empty / "bin" / "python"), "-c", USES.get(extra, "import lrfinder"), external=True, env=backend)
+        session.run(str(empty / "bin" / "lrfinder"), "doctor", external=True, env=backend)
+    shutil.rmtree(empty)
+
+
+def build_wheel(session: nox.Session) -> str:
+    """Build the wheel of this working tree, and return its path."""
+    folder = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(folder, ignore_errors=True)
+    install(session, "build")
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(folder))
+    return str(next(folder.glob("*.whl")))

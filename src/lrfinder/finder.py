@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lrfinder._arguments import callback, whole
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._repeatability import warn_unless_repeatable
 from lrfinder._results.records import Stop
 from lrfinder._results.results import Comparison, RangeTest
@@ -59,6 +60,7 @@ class LRFinder:
         learner: what trains; see :class:`lrfinder.Learner`, and ``lrfinder.torch.TorchLearner`` for PyTorch.
     """
 
+    @names_explained
     def __init__(self, learner: Learner[Any]) -> None:
         require_methods(learner)
         self.learner = learner
@@ -82,6 +84,7 @@ class LRFinder:
             raise LRFinderError(message)
         return self._results
 
+    @names_explained
     def find(  # noqa: PLR0913  (the tutorial's three settings, and those of a sweep in general)
         self,
         lr_start: float = DEFAULTS.lr_start,
@@ -154,6 +157,7 @@ class LRFinder:
                 self._results = recorder.result(settings)
         return self.results
 
+    @names_explained
     def compare(self, lrs: Iterable[float], iterations: int = 300, *, on_record: OnRecord | None = None) -> Comparison:
         """Train ``iterations`` iterations at each rate, every time from the present state and on the same batches.
 
@@ -187,6 +191,7 @@ class LRFinder:
             array.setflags(write=False)
         return Comparison(rates, losses, tuple(stops))
 
+    @names_explained
     def suggest(  # noqa: PLR0913  (the training that the rate is for, and the search)
         self,
         horizon: int = DEFAULT_HORIZON,
@@ -231,6 +236,7 @@ class LRFinder:
         with _watched(learner, "sweep and probes", settings.max_iterations, on_record, shown=progress) as watch:
             return run_search(learner, settings, on_record=watch)
 
+    @names_explained
     def plot(
         self, ax: Axes | None = None, *, rules: bool | Iterable[Rule] | Mapping[str, Rule] = False, suggestion: bool = True
     ) -> Axes:

@@ -3,11 +3,11 @@
 import math
 
 import pytest
-from example_curves import swept, usual
+from example_curves import suggested, swept, usual
 from fake_learners import Scripted
 
 from lrfinder import LRFinder, RangeTest, Record, Status, Stop, load
-from lrfinder.errors import CurveError
+from lrfinder.errors import CurveError, RatesError
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +70,26 @@ def test_a_last_loss_alone_is_no_batch_that_was_not_finite_untrained():
 def test_a_step_is_refused_with_the_arrays_to_use(curve, step):
     with pytest.raises(CurveError, match=rf"step {step};.*result\[10:-5\].*result\.losses"):
         curve[::step]
+
+
+def test_a_suggestion_is_its_rate_as_a_number():
+    assert float(suggested()) == suggested().lr
+    assert math.sqrt(usual().suggestion) == math.sqrt(usual().suggestion.lr)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
+def test_without_a_rate_there_is_no_number_but_the_reason(status):
+    with pytest.raises(RatesError, match=rf"no rate \({status}\)"):
+        float(suggested(lr=None, low=None, high=None, status=status))
+
+
+@pytest.mark.parametrize("result", [usual(), suggested(), LRFinder(Scripted([1.0] * 40)).compare([0.1, 0.2], 20)])
+def test_a_result_prints_in_words(result):
+    assert str(result) == result.explain()
+
+
+@pytest.mark.parametrize(
+    ("result", "shown"), [(usual()[:4], "4 iterations, 1e-05 to 1.52e-05; "), (usual()[:0], "0 iterations; ")]
+)
+def test_a_curve_is_shown_by_its_length_and_ends(result, shown):
+    assert repr(result) == f"<RangeTest: {shown}{result.stop.value}>"

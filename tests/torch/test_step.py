@@ -281,3 +281,42 @@ def test_a_new_head_on_a_body_in_evaluation_mode_is_named_once_with_both_reading
 def test_modes_that_leave_nothing_open_are_not_named(model, recwarn):
     TorchLearner(model, sgd(model), cross_entropy, loader()).iteration(0.1)
     assert not [one for one in recwarn if issubclass(one.category, LRFinderWarning)]
+
+
+class Wraps(nn.Module):
+    """A net whose output is inside a container, as that of many models is."""
+
+    def __init__(self, container):
+        super().__init__()
+        self.net, self.container = net(), container
+
+    def forward(self, inputs):
+        return self.container(self.net(inputs))
+
+
+CONTAINERS = {"tuple": lambda value: (value, None), "dict": lambda value: {"loss": value}, "list": lambda value: [value]}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_a_loss_in_a_container_is_refused_with_the_function_to_write(kind):
+    model = net()
+    learner = TorchLearner(model, sgd(model), lambda out, y: CONTAINERS[kind](cross_entropy(out, y)), loader())
+    with pytest.raises(LossError, match=rf"The loss is a {kind}.*forward=forward"):
+        learner.find()
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_a_model_whose_output_is_in_a_container_is_named_beside_the_error_of_the_loss(kind):
+    model = Wraps(CONTAINERS[kind])
+    learner = TorchLearner(model, sgd(model), cross_entropy, loader())
+    with pytest.raises((TypeError, AttributeError)) as raised:
+        learner.find()
+    assert any(f"the model returns a {kind}" in note and "forward=forward" in note for note in raised.value.__notes__)
+
+
+def test_a_loss_that_raises_on_a_tensor_says_nothing_about_the_model():
+    model = net()
+    learner = TorchLearner(model, sgd(model), nn.CrossEntropyLoss(), [(inputs, target[:1]) for inputs, target in loader()])
+    with pytest.raises(ValueError, match="batch_size") as raised:
+        learner.find()
+    assert not any("the model returns" in note for note in raised.value.__notes__)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from lrfinder._arguments import whole
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder._results.records import BitwiseEqual, Difference, Order, Probe, Record, Settings, Status, Stop, bits
 from lrfinder.analysis.endings import batch_not_finite, comparison_window, final_losses
-from lrfinder.errors import CurveError
+from lrfinder.errors import CurveError, RatesError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,6 +81,9 @@ class Result:
         frame: pd.DataFrame = require("pandas", "pandas").DataFrame(dict(self.to_columns()))
         return frame
 
+    def __str__(self) -> str:
+        return self.explain()
+
     def __rich__(self) -> RenderableType:
         from lrfinder.views.terminal import terminal_view
 
@@ -124,6 +128,10 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     notes: tuple[str, ...] = ()
     has_effect: bool = True
 
+    def __repr__(self) -> str:
+        ends = f", {self.lrs[0]:.3g} to {self.lrs[-1]:.3g}" if self.records else ""
+        return f"<RangeTest: {len(self)} iterations{ends}; {self.stop.value}>"
+
     def __len__(self) -> int:
         return len(self.records)
 
@@ -161,6 +169,7 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
         """The raw losses, shape ``(len(self),)``, read-only."""
         return frozen([record.loss for record in self.records])
 
+    @names_explained
     def plot(
         self, ax: Axes | None = None, *, rules: bool | Iterable[Rule] | Mapping[str, Rule] = False, suggestion: bool = True
     ) -> Axes:
@@ -217,10 +226,10 @@ class Suggestion(Result):
         suggestion = finder.suggest(horizon=3000)
         if suggestion.status == "ok":
             print(suggestion.lr, suggestion.low, suggestion.high)
-        print(suggestion.explain())
+        print(suggestion)
 
-    Where ``status`` is ``"ok"``, ``low <= lr <= high`` are numbers; otherwise all three are ``None``. A suggestion of one
-    curve alone has no ``horizon`` and no ``probes``.
+    ``float(suggestion)`` is its rate. Where ``status`` is ``"ok"``, ``low <= lr <= high`` are numbers; otherwise all three
+    are ``None``. A suggestion of one curve alone has no ``horizon`` and no ``probes``.
 
     Attributes:
         lr: the rate; under a schedule, its highest.
@@ -250,6 +259,12 @@ class Suggestion(Result):
     probes: tuple[Probe, ...] = field(default=(), repr=False)
     schedule: str = "constant"
     extra_iterations: int = field(default=0, compare=False)
+
+    def __float__(self) -> float:
+        if self.lr is None:
+            message = f"There is no rate ({self.status}); print(suggestion) says why, and what to do."
+            raise RatesError(message)
+        return self.lr
 
     def with_notes(self, *notes: str, raised: bool) -> Suggestion:
         """Return the suggestion with further notes; that of a training that raised does not say that it never diverges."""

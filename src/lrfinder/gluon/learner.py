@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrfinder._arguments import function, items
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._results.facts import TrainingFacts, optimizer_family
 from lrfinder._state.attributes import package_of
 from lrfinder._state.data_calls import batches_from
@@ -71,6 +72,7 @@ class GluonLearner(BaseLearner):
 
     _trainer_rates: TrainerRates | None = None  # of the class, for a subclass whose __init__ is its own
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
         net: Any,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._results.facts import TrainingFacts
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import DataEndedError, LearnerError, LossError, ModelError, RestoreError, SnapshotError
@@ -66,6 +67,7 @@ class OptaxLearner(BaseLearner):
         LearnerError: a subclass of it says which argument does not fit.
     """
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
         loss_fn: Callable[..., Any],

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from lrfinder._arguments import items
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder.errors import BatchError, LearnerError, LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
@@ -64,6 +65,7 @@ class KerasLearner(BaseLearner):
         DataError: ``data`` cannot be iterated.
     """
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (what a training loop varies in)
         self,
         model: Any,

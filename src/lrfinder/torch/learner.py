@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._arguments import function
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._state.data_calls import batches_from
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LossError, ModelError
@@ -98,6 +99,7 @@ class TorchLearner(BaseLearner):
     _batches_per_iteration = 1  # a custom step draws one
     _own_step: SupervisedStep | None = None
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (the ways in which training loops differ)
         self,
         model: nn.Module,
@@ -142,6 +144,7 @@ class TorchLearner(BaseLearner):
         self._adopt(ranks.wrap_step(step), ranks, training, data, rates=rates, replay_bytes=replay_bytes)
 
     @classmethod
+    @names_explained
     def from_step(  # noqa: PLR0913  (as above)
         cls,
         step: Callable[[Any], Tensor | None],

@@ -33,6 +33,11 @@ _MAX_OVERFLOWS = 16  # a scaler starts at 2**16 and halves; after as many overfl
 MAX_SKIPPED = 100
 """The most batches in a row for which a step may return None: those that have nothing to train on."""
 
+_SAY_WHICH = (
+    "To say what the loss is, give a function: TorchLearner(model, optimizer, None, data, forward=forward), where "
+    "forward(model, batch) returns it."
+)
+
 Loss = Tensor | float
 """A loss that later steps cannot overwrite: a float, or a detached tensor where reading it would stop a device."""
 
@@ -223,7 +228,13 @@ def supervised_forward(loss_fn: Callable[[Any, Any], Tensor] | None) -> Callable
 
     def forward(model: nn.Module, batch: Any) -> Tensor:
         inputs, target = input_and_target(batch)
-        return loss_fn(model(inputs), target)
+        output = model(inputs)
+        try:
+            return loss_fn(output, target)
+        except Exception as error:
+            if not isinstance(output, Tensor):
+                error.add_note(f"lrfinder: the model returns a {type(output).__name__}. {_SAY_WHICH}")
+            raise
 
     return forward
 
@@ -255,7 +266,7 @@ def check_loss(loss: object) -> Tensor:
         LossError: it is not a tensor of one element, or no gradient flows from it.
     """
     if not isinstance(loss, Tensor):
-        message = f"The loss is a {type(loss).__name__}; it must be a tensor of one element, made from the model's output."
+        message = f"The loss is a {type(loss).__name__}; it must be a tensor of one element. {_SAY_WHICH}"
         raise LossError(message)
     check_one_number(loss)
     if not loss.requires_grad:

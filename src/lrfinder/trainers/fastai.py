@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder.errors import OptimizerError
 from lrfinder.schedules import rate_of
@@ -73,6 +74,7 @@ class FastaiLearner(LazyLearner):
         LearnerError: ``learn`` is not a ``fastai.learner.Learner``.
     """
 
+    @names_explained
     def __init__(self, learn: Learn, *, quiet: Iterable[type] = (), replay_bytes: int = 1 << 30) -> None:
         check_kind(learn, learners.Learner, "learner", "a fastai Learner")
         self._learn = learn

@@ -14,6 +14,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lrfinder._arguments import function, items, whole
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, ModelError, OptimizerError
 from lrfinder.replay import check_data
@@ -79,6 +80,7 @@ class EngineLearner(LazyLearner):
         ModelError: no module that holds the optimizer's parameters was given or found.
     """
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (the ways in which trainings differ)
         self,
         engine: Engine,

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lrfinder import LRFinder
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import LearnerError, OptimizerError
@@ -94,6 +95,7 @@ class LightningLearner(LazyLearner):
         LearnerError: module or trainer is not one of Lightning's, or the trainer works on several devices.
     """
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (one of them names the group)
         self,
         module: Module,

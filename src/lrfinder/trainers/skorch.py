@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, OptimizerError
 from lrfinder.schedules import rate_of
@@ -69,6 +70,7 @@ class SkorchLearner(LazyLearner):
         LearnerError: ``net`` is not one of skorch's.
     """
 
+    @names_explained
     def __init__(  # noqa: PLR0913  (one of them names the group)
         self,
         net: Net,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 
 from lrfinder import LRFinder
+from lrfinder._arguments.other_names import names_explained
 from lrfinder._optional import require
 from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import LearnerError, OptimizerError, RatesError
@@ -75,6 +76,7 @@ class TrainerLearner(LazyLearner):
         LearnerError: it is not a ``transformers.Trainer``, or works on several devices, with DeepSpeed or with FSDP.
     """
 
+    @names_explained
     def __init__(
         self, trainer: Trainer, *, quiet: Iterable[type] = (), group: str | int | None = None, replay_bytes: int = 1 << 30
     ) -> None:

@@ -27,3 +27,10 @@ def test_code_for_a_cosine_has_the_warm_up_of_the_search():
 def test_code_for_a_constant_rate_recommends_no_schedule_that_was_not_measured():
     for framework, code in usage(suggested()).items():
         assert "warmup" not in code, framework
+
+
+def test_code_names_no_other_optimizer_as_if_it_were_the_users():
+    for schedule in ("constant", "one_cycle"):
+        for framework, code in usage(suggested(schedule=schedule)).items():
+            assert "sgd" not in code.lower(), framework
+            compile(code, framework, "exec")

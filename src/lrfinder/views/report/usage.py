@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from lrfinder._results.results import Suggestion
 
+_YOUR_OPTIMIZER = "# for your own optimizer, such as {}"
+
 CODE: Mapping[str, tuple[str, str, str]] = {  # imports, a constant rate, a schedule
     "PyTorch": (
         "from lrfinder.torch import schedules",
@@ -24,21 +26,20 @@ CODE: Mapping[str, tuple[str, str, str]] = {  # imports, a constant rate, a sche
         "scheduler = schedules.{schedule}(optimizer, {arguments})\n# after each iteration: scheduler.step()",
     ),
     "JAX": (
-        "import optax\nfrom lrfinder.jax import schedules",
-        "tx = optax.sgd({lr})  # or your own optimizer",
-        "tx = optax.sgd(schedules.{schedule}({arguments}))",
+        "from lrfinder.jax import schedules",
+        f"learning_rate = {{lr}}\n{_YOUR_OPTIMIZER.format('optax.adamw(learning_rate)')}",
+        f"learning_rate = schedules.{{schedule}}({{arguments}})\n{_YOUR_OPTIMIZER.format('optax.adamw(learning_rate)')}",
     ),
     "Keras": (
         "from lrfinder.keras import schedules",
         "schedules.set_rate(model.optimizer, {lr})",
-        "optimizer = keras.optimizers.SGD(learning_rate=schedules.{schedule}({arguments}))",
+        "learning_rate = schedules.{schedule}({arguments})\n"
+        + _YOUR_OPTIMIZER.format("keras.optimizers.AdamW(learning_rate); then compile the model"),
     ),
     "MXNet": (
         "from lrfinder.gluon import schedules",
         "schedules.set_rate(trainer, {lr})",
-        """\
-schedule = schedules.{schedule}({arguments})
-trainer = gluon.Trainer(net.collect_params(), "sgd", {{"learning_rate": {lr}, "lr_scheduler": schedule}})""",
+        "trainer.optimizer.lr_scheduler = schedules.{schedule}({arguments})",
     ),
 }
 MODULES: Mapping[str, str] = {"torch": "PyTorch", "jax": "JAX", "keras": "Keras", "mxnet": "MXNet"}
