@@ -3,7 +3,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lrfinder.analysis.smoothing import drawn_line, half_width, is_coarse, local_lines, noise, smooth, spread
+from lrfinder.analysis.smoothing import drawn_line, half_width, is_coarse, local_lines, noise, smooth, spread, training_line
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 POSITIVE = st.floats(min_value=5e-324, allow_nan=False, allow_infinity=False)
@@ -116,3 +116,24 @@ def test_factors_up_and_down_cancel_in_a_drawn_line():
 def test_a_drawn_line_preserves_a_constant(count):
     for constant in (0.1, -3.0, 0.0, 1e-320, 1.7e308):
         assert (local_lines(np.full(count, constant), 5) == constant).all()
+
+
+@pytest.mark.parametrize("reach", [3, 10, 25])
+def test_the_line_of_a_training_is_almost_as_calm_at_its_right_end_as_before(reach):
+    draws = np.random.default_rng(0)
+    falling = 0.5 + 2 * np.exp(-np.arange(400) / 60)
+    errors = np.array([np.log(training_line(falling * draws.lognormal(0, 0.3, 400), reach) / falling) for _ in range(300)])
+    deviation = np.sqrt((errors**2).mean(axis=0))
+    assert deviation[-1] < 1.75 * deviation[200]
+    assert (deviation[-reach:] < 2 * deviation[200]).all()
+
+
+@pytest.mark.parametrize("scale", [np.exp, np.negative])
+def test_the_line_of_a_training_preserves_a_steady_fall_to_its_end(scale):
+    losses = scale(np.linspace(5.0, 0.0, 200))
+    assert training_line(losses, 10)[1:-1] == pytest.approx(losses[1:-1])
+
+
+def test_the_line_of_a_training_follows_its_fast_beginning():
+    losses = 0.5 + 4 * np.exp(-np.arange(400) / 15)
+    assert training_line(losses, 20)[:60] == pytest.approx(losses[:60], rel=0.25)

@@ -13,10 +13,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
+
+    Fit = Callable[[NDArray[np.float64], int], NDArray[np.float64]]
 
 HALF_WIDTH_DECADES = 0.25
 MIN_NEIGHBORS, MAX_NEIGHBORS = 3, 250  # on each side: fewer do not smooth, more cost time without effect
+STEADY_REACHES = 6  # of the last losses of a training, whose slope is that of its end
 
 
 def smooth(lrs: NDArray[np.float64], losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -61,6 +66,19 @@ def local_lines(losses: NDArray[np.float64], reach: int, ceiling: float = np.inf
     Positive losses are smoothed in their logarithm, as they are drawn: equal factors up and down cancel. A local line
     follows the trend at both ends, where a mean would lag; there it also may overshoot, which the range ends.
     """
+    return _within_windows(losses, reach, _fitted, ceiling)
+
+
+def training_line(losses: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """Smooth the losses of a training like :func:`local_lines`, with a calm right end.
+
+    A line through the few last losses follows their noise, so that its end points anywhere. There the slope is that of the
+    last ``STEADY_REACHES * reach`` losses: a training that ends changes slowly.
+    """
+    return _within_windows(losses, reach, _fitted_with_steady_end)
+
+
+def _within_windows(losses: NDArray[np.float64], reach: int, fit: Fit, ceiling: float = np.inf) -> NDArray[np.float64]:
     reach = min(reach, (len(losses) - 1) // 2)
     if reach < 1:
         return losses.copy()
@@ -68,9 +86,9 @@ def local_lines(losses: NDArray[np.float64], reach: int, ceiling: float = np.inf
     low, high = _range_of_window(losses, reach)
     with np.errstate(over="ignore", under="ignore"):  # beyond the largest float lies the range, too
         if (capped > 0).all():
-            return np.clip(np.exp(_fitted(np.log(capped), reach)), low, high)
+            return np.clip(np.exp(fit(np.log(capped), reach)), low, high)
         unit = float(np.abs(capped).max()) or 1.0
-        return np.clip(_fitted(capped / unit, reach) * unit, low, high)
+        return np.clip(fit(capped / unit, reach) * unit, low, high)
 
 
 def spread(lrs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,6 +142,19 @@ def _fitted(losses: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
     return offset + (s2 * t0 - s1 * t1) / determinant
 
 
+def _fitted_with_steady_end(losses: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    fitted = _fitted(losses, reach)
+    last = losses[-STEADY_REACHES * reach :]
+    steps = np.arange(len(last)) - (len(last) - 1) / 2
+    slope = float(steps @ (last - last[0]) / (steps @ steps))
+    for place in range(len(losses) - reach, len(losses)):  # all before have as many neighbors on either side
+        kernel = _tricube(reach)[: reach + len(losses) - place]
+        window = losses[place - reach :]
+        steps = np.arange(-reach, len(losses) - place)
+        fitted[place] = losses[0] + kernel @ (window - losses[0] - slope * steps) / kernel.sum()
+    return fitted
+
+
 def _range_of_window(losses: NDArray[np.float64], reach: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the lowest and the highest loss among each loss and its neighbors."""
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(losses, reach, mode="edge"), 2 * reach + 1)
@@ -131,10 +162,13 @@ def _range_of_window(losses: NDArray[np.float64], reach: int) -> tuple[NDArray[n
 
 
 def _local_lines(n: int, reach: int) -> tuple[NDArray[np.float64], ...]:
-    steps = np.arange(-reach, reach + 1.0)
-    kernel = (1 - np.abs(steps / (reach + 1)) ** 3) ** 3
+    kernel = _tricube(reach)
     s0, s1, s2 = _moments(n, kernel)
     return kernel, s1, s2, s0 * s2 - s1**2
+
+
+def _tricube(reach: int) -> NDArray[np.float64]:
+    return (1 - np.abs(np.arange(-reach, reach + 1.0) / (reach + 1)) ** 3) ** 3
 
 
 def _moments(n: int, kernel: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:

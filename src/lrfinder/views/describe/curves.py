@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder.analysis.smoothing import local_lines
+from lrfinder.analysis.smoothing import training_line
 from lrfinder.views.describe.description import SMALLEST, Axis, Limits, Look, Series
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def training_series(group: str, losses: NDArray[np.float64], look: Look) -> tupl
     """Return the losses before the first that is not finite, and a smoothed line through them."""
     finite = finite_beginning(losses)
     iterations = np.arange(len(finite), dtype=np.float64)
-    smoothed = local_lines(finite, len(losses) // SMOOTHED_FRACTION)
+    smoothed = training_line(finite, len(losses) // SMOOTHED_FRACTION)
     return (
         Series("loss of a batch", group, "raw", "line", Look(look.color, width=0.7, opacity=0.25), iterations, finite),
         Series("smoothed", group, "smoothed", "line", look, iterations, smoothed),
