@@ -94,3 +94,10 @@ def test_every_answer_is_a_positive_number_or_none(curve):
     answers = rules.answers([lr for lr, _ in curve], [loss for _, loss in curve])
     assert list(answers) == list(rules.RULES)
     assert all(lr is None or lr >= 0 for lr in answers.values())
+
+
+@pytest.mark.parametrize("rule", ["steepest", "minimum / 10"])
+def test_a_coarse_sweep_is_read_as_it_is(rule):
+    lrs = np.geomspace(1e-6, 10, 15)
+    losses = np.array([2.0] * 9 + [1.9, 0.3, 1.8, 2.0, 5.0, 50.0])
+    assert rules.RULES[rule](lrs, losses) == pytest.approx({"steepest": lrs[9], "minimum / 10": lrs[10] / 10}[rule])

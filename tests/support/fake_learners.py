@@ -48,6 +48,17 @@ class Bowl:
         self.closed = True
 
 
+class Level(Bowl):
+    """Losses that are pure noise, of which one half differs between rates: all rates are tied."""
+
+    def __init__(self) -> None:
+        super().__init__(curvature=0.0, noise=0.1)
+
+    def iteration(self, lr: float) -> float:
+        own = np.random.default_rng([int(lr * 1e9), int(self.generator.integers(1 << 30))])
+        return super().iteration(lr) + self.noise * own.standard_normal()
+
+
 class Scripted:
     """Returns given losses, one an iteration; an exception among them is raised; after the last the data have ended."""
 

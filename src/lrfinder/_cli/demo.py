@@ -102,7 +102,7 @@ def check_in_words(rates: Mapping[str, float], check: Comparison, suggestion: Su
     """Return how the suggested rate did, what the curve alone would have cost, and what the interval does not say."""
     rows = dict(zip(rates, trainings(check), strict=True))
     if check.best is None:
-        return "No training reached its end."
+        return "The losses are the same at every rate." if check.is_same else "No training reached its end."
     return " ".join(filter(None, [_of_suggested(rows), _cost(rates, rows, check), _of_interval(rows, suggestion)]))
 
 

@@ -51,6 +51,9 @@ class Status(StrEnum):
     NOT_FINITE_UNTRAINED = "a batch is not finite before any update"
 
 
+APART_FACTOR = 100.0  # between the lowest and the highest rate; closer ones may give the same losses by rounding
+
+
 class BitwiseEqual:
     """A value that equals another one whose numbers are the same bit for bit; NaN equals NaN."""
 

@@ -202,13 +202,15 @@ class RangeTest(BitwiseEqual, Result, Sequence[Record]):
     @cached_property
     def suggestion(self) -> Suggestion:
         """The rate that this one curve suggests, with the curve; computed at first access."""
-        from lrfinder.analysis.suggestion import no_suggestion, suggestion_from_curve
+        from lrfinder.analysis.suggestion import no_suggestion, suggestion_from_curve, with_notes_of_part
 
         if not self.has_effect:
             nothing = replace(no_suggestion(Status.NO_EFFECT, len(self)), curve=self)
             return nothing.with_notes(*self.notes, raised=False)
         suggestion = replace(suggestion_from_curve(self.lrs, self.losses, self.settings.facts), curve=self)
-        if self.stop not in {Stop.RAISED, Stop.PART} and (note := batch_not_finite(self.losses[:1].tolist())):
+        if self.stop is Stop.PART:
+            return with_notes_of_part(suggestion)
+        if self.stop is not Stop.RAISED and (note := batch_not_finite(self.losses[:1].tolist())):
             return replace(suggestion, status=Status.NOT_FINITE_UNTRAINED, notes=(*suggestion.notes, note))
         return suggestion.with_notes(*self.notes, raised=self.stop is Stop.RAISED)
 
@@ -339,9 +341,21 @@ class Comparison(BitwiseEqual, Result):
             window = min(whole("last", last, 1, "it is the number of iterations in the mean"), self.iterations)
         return final_losses(self.losses, window)
 
+    @cached_property
+    def is_same(self) -> bool:
+        """``True`` where trainings at different rates have the same losses, bit for bit.
+
+        The rate has no effect, or the rates are too low to have one; or each training has one iteration, whose loss is that
+        before its update.
+        """
+        rates, rows = set(self.lrs.tolist()), {bits(row) for row in self.losses}
+        return len(rates) > 1 and len(rows) == 1 and bool(np.isfinite(self.losses).all())
+
     @property
     def best(self) -> float | None:
-        """The rate with the lowest :meth:`final` loss; ``None`` where no training reached its end."""
+        """The rate with the lowest :meth:`final` loss; ``None`` where no training reached its end, or all are the same."""
+        if self.is_same:
+            return None
         finals = self.final()
         best = int(finals.argmin())
         return float(self.lrs[best]) if np.isfinite(finals[best]) else None

@@ -11,13 +11,11 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lrfinder._results.records import bits
+from lrfinder._results.records import APART_FACTOR, bits
 from lrfinder._sweep import SweepRecorder, run_sweep, trainer_of
 
 if TYPE_CHECKING:
     from lrfinder.learner import BaseLearner
-
-APART_FACTOR = 100.0  # between the lowest and the highest rate; closer ones may give the same losses by rounding
 
 
 def rate_has_effect(learner: BaseLearner, start: Any, recorder: SweepRecorder) -> bool:

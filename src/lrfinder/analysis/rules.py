@@ -1,7 +1,8 @@
 """Rules of other finders: interchangeable functions ``(lrs, losses) -> lr`` that read one rate off a curve.
 
 They read the raw losses through the same smoothing (:func:`lrfinder.analysis.smoothing.smooth`, without lag), so that only
-the rules differ. The answer of another finder also depends on its own sweep and smoothing.
+the rules differ. A sweep whose rates are too far apart to smooth is read as it is. The answer of another finder also depends
+on its own sweep and smoothing.
 
 Every rule raises :class:`lrfinder.errors.CurveError` for a curve that it cannot read.
 """
@@ -16,7 +17,7 @@ import numpy as np
 
 from lrfinder.analysis.curve import finite_part
 from lrfinder.analysis.landmarks import MIN_RATES, landmarks
-from lrfinder.analysis.smoothing import smooth
+from lrfinder.analysis.smoothing import is_coarse, smooth
 from lrfinder.errors import CurveError
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def _smoothed(lrs: ArrayLike, losses: ArrayLike) -> tuple[NDArray[np.float64], N
     if len(curve.lrs) < MIN_RATES:
         message = f"The curve has {len(curve.lrs)} different rates with a finite loss; a rule needs at least {MIN_RATES}."
         raise CurveError(message)
-    return curve.lrs, smooth(curve.lrs, curve.losses)
+    return curve.lrs, curve.losses if is_coarse(curve.lrs) else smooth(curve.lrs, curve.losses)
 
 
 def _longest_falls(losses: NDArray[np.float64]) -> NDArray[np.int_]:

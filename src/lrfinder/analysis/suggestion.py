@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from lrfinder._results.facts import TrainingFacts
 
 NO_FALL = "no fall"  # a note
+OF_PART = {"at the boundary": "at the end of this part", "never diverges": "no divergence in this part"}  # notes of a part
 MIN_DECADES = 0.5  # the smoothing is as wide
 MAX_POINTS = 2000  # more are averaged first: they cost time without effect
 CLOSE_STANDARD_ERRORS = 2.0  # of a difference: smoothed losses within it may be equal
@@ -72,6 +74,11 @@ def suggestion_from_curve(
         "never diverges": seen.lowest is not None and seen.diverges is None,
     }
     return Suggestion(lr, low, high, "low", Status.OK, tuple(note for note in notes if notes[note]), iterations)
+
+
+def with_notes_of_part(suggestion: Suggestion) -> Suggestion:
+    """Return the suggestion of a part of a sweep, which shows neither the rates beyond it nor whether they diverge."""
+    return replace(suggestion, notes=tuple(OF_PART.get(note, note) for note in suggestion.notes))
 
 
 def max_lr(lr: float, probes: Sequence[Probe]) -> float:

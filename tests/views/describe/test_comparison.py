@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from fake_learners import Bowl, Scripted
+from fake_learners import Bowl, Level, Scripted
 
 from lrfinder import LRFinder
 from lrfinder.views.describe import describe, verdict
@@ -56,8 +56,8 @@ def test_the_table_shows_the_window_that_decided_and_marks_the_lowest():
 
 
 def test_a_tie_is_in_the_title():
-    assert describe(compared(0.1, 0.2, curvature=0.0, noise=0.1)).title.endswith("tied with 1 other")
-    assert describe(compared(0.1, 0.2, 0.3, curvature=0.0, noise=0.1)).title.endswith("tied with 2 others")
+    assert describe(LRFinder(Level()).compare([0.1, 0.2], 100)).title.endswith("tied with 1 other")
+    assert describe(LRFinder(Level()).compare([0.1, 0.2, 0.3], 100)).title.endswith("tied with 2 others")
 
 
 def test_a_training_that_diverged_has_a_cross_where_its_curve_ends():
@@ -95,3 +95,34 @@ def test_a_first_batch_that_is_not_finite_is_what_is_said_and_no_lower_rate_is_a
     assert "lower" not in words
     (table,) = describe(comparison).tables()
     assert {row[-1] for row in table.rows} == {"NaN or infinite before any update"}
+
+
+class Deaf(Bowl):
+    """Trains at a rate of its own."""
+
+    def iteration(self, lr):
+        return super().iteration(0.1)
+
+
+@pytest.mark.parametrize(
+    ("learner", "rates", "iterations", "words"),
+    [
+        (Deaf(noise=0.1), [1e-4, 1e-2, 1.0], 40, "The rate has no effect"),
+        (Bowl(noise=0.1), [1e-4, 1e-2, 1.0], 1, "compare for more iterations"),
+        (Bowl(noise=0.1), [1e-30, 1e-29], 40, "rates that are higher"),
+    ],
+    ids=["no effect", "one iteration", "too low"],
+)
+def test_none_is_best_where_all_losses_are_the_same(learner, rates, iterations, words):
+    comparison = LRFinder(learner).compare(rates, iterations)
+    assert comparison.best is None
+    assert comparison.tied == ()
+    assert "All losses are the same at every rate, bit for bit, so none is best." in comparison.explain()
+    assert words in comparison.explain()
+    assert "the same" in comparison.plot().get_title()
+    assert "lowest" not in comparison.explain()
+
+
+def test_one_rate_twice_or_a_rate_apart_is_no_lack_of_effect():
+    assert LRFinder(Bowl(noise=0.1)).compare([0.1, 0.1], 20).best == 0.1
+    assert LRFinder(Bowl(noise=0.1)).compare([1e-30, 1e-29, 0.1], 20).best == 0.1

@@ -192,3 +192,20 @@ def test_a_first_batch_that_is_not_finite_is_what_is_said_and_no_lower_rate_is_a
     assert "no rate can change" in words
     assert "lower" not in words
     assert other_rules_in_words(swept([loss])) == "Other rules suggest nothing for this curve."
+
+
+def test_a_part_of_a_sweep_claims_nothing_of_the_rest():
+    whole = usual()
+    assert whole.landmarks.diverges is not None
+    part = whole[: int(np.searchsorted(whole.lrs, whole.landmarks.lowest)) + 2]
+    explained = part.explain()
+    assert part.suggestion.lr is not None
+    assert "no divergence in this part" in part.suggestion.notes
+    assert explained.startswith(f"This part of a sweep has {len(part)} learning rates from")
+    assert "never diverged" not in explained
+    assert "the sweep ended" not in explained
+    assert "rates tried" not in explained
+
+
+def test_a_slice_up_to_the_last_rate_says_why_the_sweep_ended():
+    assert "the sweep ended because" in usual()[5:].explain()

@@ -107,7 +107,15 @@ def test_each_length_has_a_marker_and_a_color_of_its_own():
 
 def test_a_suggestion_without_curve_and_probes_still_has_a_picture():
     assert suggested((), curve=swept([])).plot() is not None
-    assert replace(suggested(()), curve=None).plot().get_title() == "Learning rate 0.03 suggested for 300 iterations"
+    assert replace(suggested(()), curve=None).plot().get_title() == "Learning rate 0.03 suggested, read from the curve alone"
+
+
+def test_a_rate_that_was_read_from_the_curve_alone_claims_no_length_and_no_schedule():
+    suggestion = LRFinder(Bowl(noise=0.01)).suggest(3000, max_iterations=100, schedule=one_cycle)
+    shown = suggestion.plot().get_title() + suggestion.explain()
+    assert "read from the curve alone" in shown
+    assert "3000" not in shown
+    assert "one_cycle" not in shown
 
 
 def test_the_suggestion_of_a_range_test_draws_the_curve_that_it_came_from():
@@ -205,7 +213,12 @@ def test_a_curve_alone_is_explained_with_what_the_learner_knew(facts, words):
 
 def test_iterations_that_are_neither_of_the_sweep_nor_of_a_probe_are_named():
     suggestion = LRFinder(Bowl(noise=0.01)).suggest(max_iterations=100)
-    assert f"({len(suggestion.curve)} of them left the model untrained)" in suggestion.explain()
+    assert (
+        f"({len(suggestion.curve)} of these measured the loss of the untrained model on the same batches)"
+        in suggestion.explain()
+    )
     searched = LRFinder(Bowl(noise=0.01)).suggest()
     others = searched.iterations - len(searched.curve) - sum(len(probe.losses) for probe in searched.probes)
-    assert f"({others} of them left the model untrained or repeated a probe)" in searched.explain()
+    assert (
+        f"({others} of these measured the loss of the untrained model on the same batches, or trained" in searched.explain()
+    )

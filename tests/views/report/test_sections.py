@@ -4,7 +4,7 @@ import re
 import numpy as np
 from example_curves import suggested, swept, usual
 from example_grids import bowl
-from fake_learners import Bowl, Scripted
+from fake_learners import Bowl, Level, Scripted
 
 from lrfinder import LRFinder, grid
 from lrfinder.views.describe import describe
@@ -58,7 +58,7 @@ def test_the_row_of_a_run_without_a_rate_gives_the_reason():
 
 
 def test_the_row_of_a_comparison_names_the_lowest_and_the_ties():
-    tie = LRFinder(Bowl(curvature=0.0, noise=0.1)).compare([0.1, 0.2], iterations=100)
+    tie = LRFinder(Level()).compare([0.1, 0.2], iterations=100)
     assert rows_of({"tie": tie})[0][1:3] == (f"{tie.best:.3g} ended lowest", f"ties with {tie.tied[0]:.3g}")
     diverged = LRFinder(Scripted([1.0, math.nan])).compare([1.0], iterations=10)
     assert rows_of({"diverged": diverged})[0][1] == "none reached its end"

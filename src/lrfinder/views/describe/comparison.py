@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lrfinder._results.records import Order, Stop
+from lrfinder._results.records import APART_FACTOR, Order, Stop
 from lrfinder.analysis.endings import comparison_window, ended_above_first_loss
 from lrfinder.views.describe.curves import curves_by_rate, finite_beginning, iteration_axis, training_series, trainings_axis
 from lrfinder.views.describe.description import COLORS, DASHES, Axis, Description, Figure, Look, Mark, Table
@@ -127,6 +127,8 @@ def _ended(losses: NDArray[np.float64], stop: Stop) -> str:
 
 def _title(comparison: Comparison) -> str:
     best, tied = comparison.best, len(comparison.tied)
+    if comparison.is_same:
+        return "Learning rates compared: their losses are the same"
     if best is None:
         return "Learning rates compared: no training reached its end"
     ties = f", tied with {tied} other{'s' * (tied > 1)}" if tied else ""
@@ -148,6 +150,8 @@ def _table(comparison: Comparison) -> Table:
 
 
 def _summary(comparison: Comparison) -> Row:
+    if comparison.is_same:
+        return ("their losses are the same", *["-"] * 5)
     if comparison.best is None:
         return ("none reached its end", *["-"] * 5)
     ties = f"ties with {', '.join(map(number, comparison.tied))}" if comparison.tied else "-"
@@ -165,9 +169,24 @@ def _verdict(comparison: Comparison) -> str:
     if count and all(one.ended == NOT_FINITE_UNTRAINED for one in all_trainings):
         cause = f"The loss of the first batch is {NOT_FINITE_UNTRAINED}, which no rate can change. "
         return paragraph(cause + "Look at that batch: inputs, targets, a logarithm, root or division in the loss.")
+    if comparison.is_same:
+        return paragraph(tried, _why_same(comparison), *remarks)
     if comparison.best is None:
         return paragraph(tried, "None reached its end, so none is best; try lower rates.", *remarks)
     return paragraph(tried, *_order(all_trainings, comparison_window(iterations)), *remarks)
+
+
+def _why_same(comparison: Comparison) -> str:
+    """Return what it means that the losses at all rates are the same, and what to do."""
+    same = "All losses are the same at every rate, bit for bit, so none is best."
+    if comparison.iterations == 1:
+        return f"{same} The loss of an iteration is the one before its update: compare for more iterations."
+    if comparison.lrs.max() < APART_FACTOR * comparison.lrs.min():
+        return f"{same} Compare rates that are higher, or further apart."
+    return (
+        f"{same} The rate has no effect. Check that the optimizer holds the parameters of this very model, that they are "
+        "not frozen, and that nothing resets the rate."
+    )
 
 
 def _order(all_trainings: Sequence[Training], window: int) -> list[str]:

@@ -157,6 +157,10 @@ def _verdict(result: RangeTest) -> str:
     if not len(result):
         return f"No learning rate was tried: {result.stop.value} before the first iteration."
     low, high = result.lrs.min(), result.lrs.max()
+    if result.stop is Stop.PART:
+        rates = counted(len(result), "learning rate")
+        tried = f"This part of a sweep has {rates} from {low:.3g} to {high:.3g}; the rest was left out."
+        return paragraph(tried, _shape(result), suggestion_in_words(result.suggestion, result.settings.facts))
     many = f"{len(result)} learning rates from {low:.3g} to {high:.3g} were"
     rates = f"{many} tried, one iteration at each" if len(result) > 1 else f"One learning rate, {low:.3g}, was tried"
     tried = f"{rates}; the sweep ended because {result.stop.value}."

@@ -68,6 +68,8 @@ NOTES = {  # by the beginning of a note; any other note is shown as it is
     "no fall": "The loss never falls within the sweep; the rate lies as far below its rise as good rates usually do.",
     "at the boundary": "It lies at the boundary of the rates tried, and a better one may lie beyond.",
     "never diverges": "The loss never diverged, so the upper end is unknown: a higher last rate would show it.",
+    "at the end of this part": "It lies at an end of this part of the sweep, and a better one may lie in the rest.",
+    "no divergence in this part": "This part of the sweep shows no divergence, so the upper end is unknown; the rest may.",
     "cliff nearby": "A cliff is nearby: training diverges at a rate not much higher, so err on the low side.",
     "extrapolated": "It is extrapolated to a training longer than any that was tried.",
 }

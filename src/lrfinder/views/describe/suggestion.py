@@ -91,8 +91,10 @@ def _verdict(suggestion: Suggestion) -> str:
 def _title(suggestion: Suggestion) -> str:
     if suggestion.lr is None:
         return f"Learning rate: no suggestion ({suggestion.status})"
-    training = "" if suggestion.horizon is None else f" for {_training(suggestion)}"
-    return f"Learning rate {suggestion.lr:.3g} suggested{training}"
+    found = f"Learning rate {suggestion.lr:.3g} suggested"
+    if not suggestion.probes:
+        return f"{found}, read from the curve alone"
+    return found if suggestion.horizon is None else f"{found} for {_training(suggestion)}"
 
 
 def _training(suggestion: Suggestion) -> str:
@@ -129,8 +131,9 @@ def _searched(suggestion: Suggestion) -> str:
         each = counted(long) if short == long else f"{short} to {counted(long)}"
         rates = "one learning rate was" if len(lengths) == 1 else f"{len(lengths)} learning rates were"
         tried = f"{rates} tried for {each} each, from the same start and on the same batches"
-    total = f"{counted(suggestion.iterations)} in all{_others(suggestion, swept)}, for a training of {_training(suggestion)}"
-    return f"After a sweep of {counted(swept)}, {tried}: {total}."
+    total = f"{counted(suggestion.iterations)} in all{_others(suggestion, swept)}"
+    training = f", for a training of {_training(suggestion)}" if suggestion.probes else ""
+    return f"After a sweep of {counted(swept)}, {tried}: {total}{training}."
 
 
 def _others(suggestion: Suggestion, swept: int) -> str:
@@ -138,8 +141,8 @@ def _others(suggestion: Suggestion, swept: int) -> str:
     others = suggestion.iterations - swept - sum(len(probe.losses) for probe in suggestion.probes)
     if others <= 0:
         return ""
-    repeated = " or repeated a probe" if suggestion.probes else ""
-    return f" ({others} of them left the model untrained{repeated})"
+    repeated = ", or trained a probe again" if suggestion.probes else ""
+    return f" ({others} of these measured the loss of the untrained model on the same batches{repeated})"
 
 
 def _lowest(suggestion: Suggestion) -> str:
