@@ -21,7 +21,7 @@ WITH_CODE = [page for page in PAGES if page.blocks]
 
 def param(page):
     """Return the page as a test parameter; warnings of other packages are ignored."""
-    others = page.session in {"docs", "ecosystem"}
+    others = page.session in {"docs", "ecosystem", "oldest"}
     return pytest.param(page, id=str(page), marks=[pytest.mark.filterwarnings("ignore")] if others else [])
 
 
@@ -30,7 +30,7 @@ def test_every_page_has_an_environment_to_run_in(page):
     assert page.session is not None, f"no session of SESSIONS has all of {sorted(page.imports)}"
 
 
-@pytest.mark.parametrize("page", [page for page in WITH_CODE if page.path.parent != ROOT], ids=str)
+@pytest.mark.parametrize("page", WITH_CODE, ids=str)
 def test_code_fits_the_width_of_the_site(page):
     lines = [(block.line + k, line) for block in page.blocks for k, line in enumerate(block.code.splitlines(), start=1)]
     assert [(number, line) for number, line in lines if len(line) > COLUMNS] == []

@@ -264,3 +264,16 @@ def test_a_state_of_the_same_optimizer_and_parameters_is_accepted():
             opt_state=state,
         )
         assert np.isfinite(learner.iteration(0.1))
+
+
+@pytest.mark.parametrize("given", [(params(), optax.sgd), (cross_entropy, optax.sgd(0.1), params())], ids=["loss", "params"])
+def test_arguments_in_another_order_are_answered_with_the_order(given):
+    with pytest.raises(LearnerError, match=r"The order is OptaxLearner\(loss_fn, params, tx, data\)"):
+        OptaxLearner(*given, *[batches()] * (4 - len(given)))
+
+
+@pytest.mark.parametrize("name", ["model", "optimizer", "criterion"])
+def test_an_argument_of_another_learner_is_answered_with_its_own(name):
+    with pytest.raises(TypeError, match=r"It has loss_fn, params, tx, data, ") as raised:
+        OptaxLearner(**{name: None})
+    assert "TorchLearner" not in str(raised.value)

@@ -320,3 +320,16 @@ def test_a_loss_that_raises_on_a_tensor_says_nothing_about_the_model():
     with pytest.raises(ValueError, match="batch_size") as raised:
         learner.find()
     assert not any("the model returns" in note for note in raised.value.__notes__)
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_a_step_that_returns_several_losses_is_refused_by_what_it_returned(kind):
+    model = net()
+    optimizer = sgd(model)
+
+    def step(batch):
+        return CONTAINERS[kind](cross_entropy(model(batch[0]), batch[1]))
+
+    learner = TorchLearner.from_step(step, loader(), modules=[model], optimizers=[optimizer])
+    with pytest.raises(LossError, match=rf"returned a {kind}; it must return one number"):
+        learner.find()

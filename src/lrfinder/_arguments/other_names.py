@@ -44,8 +44,10 @@ OF_A_LEARNER = {
 ANSWERS = {name: here for here, names in (OF_A_CALL | OF_A_LEARNER).items() for name in names.split()}
 """By the name of an argument of another finder: the line that takes its place."""
 
+OTHER_LEARNERS = ("lrfinder.jax", "lrfinder.keras", "lrfinder.gluon", "lrfinder.trainers")  # they answer for themselves
 PARTS = {
-    "LRFinder": " A learner holds model, optimizer and data: LRFinder(TorchLearner(model, optimizer, loss_fn, loader))."
+    "LRFinder": " A learner holds model, optimizer and data: LRFinder(TorchLearner(model, optimizer, loss_fn, loader)).",
+    "KerasLearner": " Arrays are one of them: KerasLearner(model, (x, y), batch_size=64).",
 }
 
 
@@ -61,7 +63,8 @@ def names_explained(function: Callable[Parameters, Returned]) -> Callable[Parame
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
         for name in kwargs:
             if name not in names:
-                message = f"{called}() got an unexpected keyword argument {name!r}{_answer(name, names)}"
+                answer = None if function.__module__.startswith(OTHER_LEARNERS) else ANSWERS.get(name)
+                message = f"{called}() got an unexpected keyword argument {name!r}. {_hint(answer, name, names)}"
                 raise TypeError(message)
         if len(args) > len(by_position):
             count, allowed = len(args) - hidden, ", ".join(_own(by_position))
@@ -72,11 +75,11 @@ def names_explained(function: Callable[Parameters, Returned]) -> Callable[Parame
     return call
 
 
-def _answer(name: str, names: list[str]) -> str:
-    if name in ANSWERS:
-        return f". Here it is {ANSWERS[name]}."
+def _hint(answer: str | None, name: str, names: list[str]) -> str:
+    if answer is not None:
+        return f"Here it is {answer}."
     close = get_close_matches(name, names, n=1, cutoff=0.7)
-    return f". Did you mean {close[0]!r}?" if close else f". It has {', '.join(_own(names))}."
+    return f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(_own(names))}."
 
 
 def _own(names: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+import optax
 
 from lrfinder._arguments.other_names import names_explained
 from lrfinder._results.facts import TrainingFacts
@@ -27,10 +28,12 @@ from lrfinder.replay import batches_per_pass, position_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    import optax
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
+
+
+_ORDER = "The order is OptaxLearner(loss_fn, params, tx, data)."
 
 
 class OptaxLearner(BaseLearner):
@@ -82,8 +85,11 @@ class OptaxLearner(BaseLearner):
         device_bytes: int = 1 << 28,
     ) -> None:
         if not callable(loss_fn):
-            message = f"loss_fn is a {type(loss_fn).__name__}; give a function, loss_fn(params, batch) -> loss."
+            message = f"loss_fn is a {type(loss_fn).__name__}; give a function, loss_fn(params, batch) -> loss. {_ORDER}"
             raise LossError(message)
+        if isinstance(params, optax.GradientTransformation):
+            message = f"params is an optimizer; give a pytree of arrays. {_ORDER}"
+            raise ModelError(message)
         check_params(params)
         self.params = params
         optimizer = build_optimizer(tx, 1e-3)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, SupportsFloat
 from weakref import WeakSet
 
 import torch
@@ -190,10 +190,15 @@ def custom_step(step: Callable[[Any], Any]) -> Step:
         if loss is None:
             message = f"The step returned None for {MAX_SKIPPED} batches in a row; it must return the loss of some of them."
             raise LossError(message)
-        if isinstance(loss, Tensor) and loss.numel() != 1:
-            message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
+        if isinstance(loss, Tensor):
+            if loss.numel() != 1:
+                message = f"The step returned a loss of shape {tuple(loss.shape)}; it must be one number."
+                raise LossError(message)
+            return own_loss(loss)
+        if not isinstance(loss, SupportsFloat):
+            message = f"The step returned {given(loss)}; it must return one number, the loss that the rate is judged by."
             raise LossError(message)
-        return own_loss(loss) if isinstance(loss, Tensor) else float(loss)
+        return float(loss)
 
     return train
 
