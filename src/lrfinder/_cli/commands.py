@@ -19,22 +19,19 @@ from lrfinder._cli.output import (
     EXIT_CODES,
     FAILED,
     INTERRUPTED,
-    err,
+    consoles,
     exit_without_rate,
     is_one_of_many,
     launched_rank,
     leads,
-    out,
     print_written,
     reporting_errors,
     show,
-    silent,
 )
 from lrfinder._factories import FileFactory
 from lrfinder._search.horizon import DEFAULT_HORIZON
 from lrfinder._sweep import DEFAULTS, RangeTestSettings
 from lrfinder.testing import LRS
-from lrfinder.views.live import cells_progress, progress, view_so_far
 
 CODES = "; ".join(f"{code} {meaning}" for code, meaning in EXIT_CODES.items())
 EPILOG = f"Exit codes: {CODES}."
@@ -45,6 +42,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich takes longer to load than all the rest of the help
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 command = partial(app.command, epilog=EPILOG)
@@ -60,7 +58,7 @@ def main() -> None:
 
 def _version(requested: bool) -> None:
     if requested:
-        out.print(f"lrfinder {lrfinder.__version__}", highlight=False)
+        consoles.out.print(f"lrfinder {lrfinder.__version__}", highlight=False)
         raise typer.Exit
 
 
@@ -71,7 +69,7 @@ def root(
     """Find a learning rate, and leave no trace."""
 
 
-@command()
+@command(short_help="Show a search and its check on handwritten digits.")
 def demo(
     directory: options.Folder = Path("lrfinder-demo"),
     iterations: Annotated[int, typer.Option(min=1, help="Iterations of each training, and the horizon.")] = 300,
@@ -87,7 +85,7 @@ def demo(
         run_demo(directory, iterations)
 
 
-@command()
+@command(short_help="Run a range test: its curve, and a rate from it.")
 def find(
     factory: options.Factory,
     lr_start: options.LrStart = DEFAULTS.lr_start,
@@ -107,6 +105,8 @@ def find(
     Example:  lrfinder find train.py:make_learner -o curve.png
     """
     with reporting_errors(debug=debug):
+        from lrfinder.views.live import progress, view_so_far
+
         files = destinations(output, json, csv, picture)
         settings = RangeTestSettings(
             lr_start=lr_start,
@@ -117,7 +117,7 @@ def find(
             max_iterations=max_iterations,
         )
         with closing(FileFactory.named(factory)()) as learner:
-            console = err if leads(learner) else silent
+            console = consoles.err if leads(learner) else consoles.silent
             with progress(console, "range test", len(settings.plan().lrs), view_so_far) as advance:
                 result = lrfinder.LRFinder(learner).find(**vars(settings), on_record=advance)
             if leads(learner):
@@ -125,7 +125,7 @@ def find(
                 exit_without_rate(result)
 
 
-@command()
+@command(short_help="Suggest the rate at which your training ends lowest.")
 def suggest(
     factory: options.Factory,
     horizon: options.Horizon = None,
@@ -146,13 +146,16 @@ def suggest(
 
     With -o FILE.json, an unfinished search is stored next to that file, so that --resume can continue it.
 
-    Example:  lrfinder suggest train.py:make_learner --horizon 1000 -o suggestion.json -o suggestion.png
+    Example:  lrfinder suggest train.py:make_learner --horizon 1000 -o curve.png
     """
     with reporting_errors(debug=debug):
+        from lrfinder.views.live import progress, view_so_far
+
         _require_one_process(resume, ray_address)
         files = destinations(output, json, csv, picture)
         first = launched_rank() == 0
-        with progress(err if first else silent, "sweep and probes", max_iterations, view_so_far) as advance:
+        console = consoles.err if first else consoles.silent
+        with progress(console, "sweep and probes", max_iterations, view_so_far) as advance:
             suggestion = lrfinder.suggest(
                 FileFactory.named(factory),
                 DEFAULT_HORIZON if horizon is None else horizon,
@@ -168,7 +171,7 @@ def suggest(
             exit_without_rate(suggestion)
 
 
-@command()
+@command(short_help="Run a range test at each combination of settings.")
 def grid(
     factory: options.Factory,
     axes: options.Axes = None,
@@ -190,15 +193,17 @@ def grid(
 
     If a cell fails, the other cells still run, and the command exits with 1.
 
-    Example:  lrfinder grid train.py:make_learner --set weight_decay=0,1e-4 --set momentum=0.8,0.9 --seeds 3 -o grid.json
+    Example:  lrfinder grid train.py:make_learner --set momentum=0.8,0.9
     """
     with reporting_errors(debug=debug):
+        from lrfinder.views.live import cells_progress
+
         _require_one_process(resume, ray_address)
         files = destinations(output, json, csv, picture)
         first = launched_rank() == 0
         grows = options.grid_file(json_of(files), resume=resume) if first else None
         values = options.grid_axes(axes or [], seeds)
-        with cells_progress(err if first else silent, prod(map(len, values.values()))) as advance:
+        with cells_progress(consoles.err if first else consoles.silent, prod(map(len, values.values()))) as advance:
             cells = lrfinder.grid(
                 FileFactory.named(factory),
                 values,
@@ -212,7 +217,7 @@ def grid(
             exit_without_rate(cells)
 
 
-@command()
+@command(short_help="Train at a few rates from one start.")
 def compare(
     factory: options.Factory,
     lrs: options.Rates,
@@ -225,20 +230,23 @@ def compare(
 ) -> None:
     """Train at a few rates, each from the same start and on the same batches.
 
-    Example:  lrfinder compare train.py:make_learner --lrs 0.005,0.05,0.5 --iterations 300
+    Example:  lrfinder compare train.py:make_learner --lrs 0.005,0.05,0.5
     """
     with reporting_errors(debug=debug):
+        from lrfinder.views.live import progress
+
         files = destinations(output, json, csv, picture)
         rates = options.rates(lrs)
         with closing(FileFactory.named(factory)()) as learner:
-            with progress(err if leads(learner) else silent, "comparison", len(rates) * iterations) as advance:
+            console = consoles.err if leads(learner) else consoles.silent
+            with progress(console, "comparison", len(rates) * iterations) as advance:
                 comparison = lrfinder.LRFinder(learner).compare(rates, iterations, on_record=advance)
             if leads(learner):
                 show(comparison, files)
                 exit_without_rate(comparison)
 
 
-@command()
+@command(short_help="Check that your learner is restored completely.")
 def check(
     factory: options.Factory, iterations: options.CheckIterations = options.CHECK_ITERATIONS, debug: options.Debug = False
 ) -> None:
@@ -251,7 +259,7 @@ def check(
         from lrfinder.views.diagnosis import check_view
 
         if leads(learner):
-            out.print(check_view(found))
+            consoles.out.print(check_view(found))
             if not found.ok:
                 raise typer.Exit(FAILED)
 
@@ -272,7 +280,7 @@ def plot(
         show(lrfinder.load(result), destinations(output, None, csv, picture))
 
 
-@command()
+@command(short_help="Write results as a page to explore and send.")
 def report(results: options.ResultFiles, page: options.Page, debug: options.Debug = False) -> None:
     """Write a page to explore, send and print: interactive figures, overlaid results, and code that uses the rate.
 
@@ -287,7 +295,7 @@ def report(results: options.ResultFiles, page: options.Page, debug: options.Debu
         print_written(page)
 
 
-@command()
+@command(short_help="Show versions, frameworks and devices.")
 def doctor() -> None:
     """Show versions, frameworks, devices, and how to install what is missing. Exits with 1 if a framework is broken.
 
@@ -296,9 +304,9 @@ def doctor() -> None:
     from lrfinder._cli.doctor import examine
     from lrfinder.views.diagnosis import examination_view
 
-    with err.status("examining the installed frameworks"):
+    with consoles.err.status("examining the installed frameworks"):
         found = examine()
-    out.print(examination_view(found))
+    consoles.out.print(examination_view(found))
     if not found.ok:
         raise typer.Exit(FAILED)
 

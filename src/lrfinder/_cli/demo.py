@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 import lrfinder
-from lrfinder._cli.output import err, out, print_written
+from lrfinder._cli.output import consoles, print_written
 from lrfinder._optional import require
 from lrfinder._results.atomic_file import write_atomically
 from lrfinder._sweep import DEFAULTS
@@ -39,19 +39,19 @@ WORTH_SAYING = 1.5  # times the lowest loss, from which a rate within the interv
 
 def run_demo(directory: Path, iterations: int) -> None:
     """Tell one story: the range test, the suggestion, a check around it, and what the curve alone would have cost."""
-    out.print("A small convolutional network on 1,797 handwritten digits, SGD with momentum 0.9.")
+    consoles.out.print("A small convolutional network on 1,797 handwritten digits, SGD with momentum 0.9.")
     with closing(digits_learner()) as learner:
         require("torch", "demo").set_num_threads(1)  # so small a network trains no faster on several
         directory.mkdir(parents=True, exist_ok=True)
         finder = lrfinder.LRFinder(learner)
         _head("The range test: one iteration at each of rising rates.")
-        with progress(err, "range test", len(DEFAULTS.plan().lrs), view_so_far) as advance:
+        with progress(consoles.err, "range test", len(DEFAULTS.plan().lrs), view_so_far) as advance:
             curve = finder.find(on_record=advance)
-        out.print(terminal_view(curve))
+        consoles.out.print(terminal_view(curve))
         _write(curve, directory, "range-test")
         _say(curve_in_words(curve.suggestion))
         _head(f"The suggestion, for a training of {iterations} iterations: short trainings at a few rates.")
-        with progress(err, "sweep and probes", BUDGET, view_so_far) as advance:
+        with progress(consoles.err, "sweep and probes", BUDGET, view_so_far) as advance:
             suggestion = finder.suggest(iterations, max_iterations=BUDGET, on_record=advance)
         _say(suggestion_in_words(suggestion, curve.suggestion))
         _write(suggestion, directory, "suggestion")
@@ -59,9 +59,9 @@ def run_demo(directory: Path, iterations: int) -> None:
             return
         rates = rates_to_check(suggestion.lr, curve.suggestion.lr)
         _head(f"The check: {iterations} iterations at each rate, from the same start and on the same batches.")
-        with progress(err, "check", len(rates) * iterations) as advance:
+        with progress(consoles.err, "check", len(rates) * iterations) as advance:
             check = finder.compare(list(rates.values()), iterations, on_record=advance)
-        out.print(table_view(check_table(rates, check)))
+        consoles.out.print(table_view(check_table(rates, check)))
         _say(check_in_words(rates, check, suggestion))
         _write(check, directory, "check")
 
@@ -157,11 +157,11 @@ def _of_interval(rows: Mapping[str, Training], suggestion: Suggestion) -> str:
 
 
 def _head(text: str) -> None:
-    out.print(f"\n{text}\n", style="bold", highlight=False, markup=False)
+    consoles.out.print(f"\n{text}\n", style="bold", highlight=False, markup=False)
 
 
 def _say(text: str) -> None:
-    out.print(f"\n{text}", highlight=False, markup=False)
+    consoles.out.print(f"\n{text}", highlight=False, markup=False)
 
 
 def _write(result: Result, directory: Path, name: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import traceback
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.console import Console
 
 import lrfinder
 from lrfinder._factories import FactoryCallError
@@ -21,6 +21,8 @@ from lrfinder.views.text import printable
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from lrfinder._cli.destinations import Destination
     from lrfinder._results.results import Result
@@ -37,9 +39,33 @@ EXIT_CODES = {
 
 WRONG_CALLS = (RatesError, GridError, FactoryCallError)
 
-out = Console()
-err = Console(stderr=True)
-silent = Console(quiet=True)
+
+class Consoles:
+    """Where the commands print; rich is imported with the first line, since help and wrong calls need none of it."""
+
+    @cached_property
+    def out(self) -> Console:
+        """Standard output."""
+        return self._console()
+
+    @cached_property
+    def err(self) -> Console:
+        """Standard error."""
+        return self._console(stderr=True)
+
+    @cached_property
+    def silent(self) -> Console:
+        """A console that prints nothing."""
+        return self._console(quiet=True)
+
+    @staticmethod
+    def _console(*, stderr: bool = False, quiet: bool = False) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=stderr, quiet=quiet)
+
+
+consoles = Consoles()
 
 
 def launched_rank() -> int:
@@ -69,7 +95,7 @@ def show(result: Result, files: Sequence[Destination], *written: Path | None) ->
         written: files that hold it already.
     """
     failures = list(filter(None, (_failure(result, file) for file in files)))
-    console = err if any(file.is_standard_output for file in files) else out
+    console = consoles.err if any(file.is_standard_output for file in files) else consoles.out
     from lrfinder.views.describe import verdict
     from lrfinder.views.describe.range_test import other_rules_in_words
     from lrfinder.views.terminal import terminal_view
@@ -114,8 +140,9 @@ def exit_without_rate(result: Result) -> None:
         raise typer.Exit(FAILED)
 
 
-def print_written(*paths: Path, console: Console = out) -> None:
-    """Print the name of each file that was written."""
+def print_written(*paths: Path, console: Console | None = None) -> None:
+    """Print the name of each file that was written, to standard output by default."""
+    console = console or consoles.out
     for path in paths:
         console.print(printable(f"written: {path}"), highlight=False, markup=False, soft_wrap=True)
 
@@ -132,18 +159,18 @@ def reporting_errors(*, debug: bool) -> Generator[None]:
     except (typer.Exit, typer.Abort, typer.BadParameter):
         raise
     except KeyboardInterrupt:
-        err.print("Interrupted.")
+        consoles.err.print("Interrupted.")
         raise typer.Exit(INTERRUPTED) from None
     except Exception as error:  # noqa: BLE001  (all are reported)
         if debug:
-            err.print("".join(traceback.format_exception(error)), markup=False, highlight=False, soft_wrap=True)
+            consoles.err.print("".join(traceback.format_exception(error)), markup=False, highlight=False, soft_wrap=True)
         elif not (isinstance(error, RankError) and launched_rank() and error.rank != 0):  # if rank 0 lives, it reports
             _print_failure(_sentence(error))
         raise typer.Exit(WRONG_CALL if isinstance(error, WRONG_CALLS) else FAILED) from None
 
 
 def _print_failure(sentence: str) -> None:
-    err.print(printable(sentence), style="bold red", markup=False, highlight=False, soft_wrap=True)
+    consoles.err.print(printable(sentence), style="bold red", markup=False, highlight=False, soft_wrap=True)
 
 
 def _sentence(error: Exception) -> str:
