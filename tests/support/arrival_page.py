@@ -41,7 +41,8 @@ def rows_of(page: str, section: str) -> dict[tuple[str, str], str]:
 
 def table(section: str) -> str:
     """Run the cases of a section; return its table, with the first sentence of each remark."""
-    rows = [(*case, found, remark.split(". ")[0]) for case, run in cases_of(section).items() for found, remark in [outcome(run)]]
+    outcomes = {case: outcome(run) for case, run in cases_of(section).items()}
+    rows = [(*case, found, remark.split(". ")[0]) for case, (found, remark) in outcomes.items()]
     return HEAD + "".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |\n" for row in rows)
 
 
