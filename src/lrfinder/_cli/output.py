@@ -41,7 +41,7 @@ WRONG_CALLS = (RatesError, GridError, FactoryCallError)
 
 
 class Consoles:
-    """Where the commands print; rich is imported with the first line, since help and wrong calls need none of it."""
+    """The consoles of the commands. Rich is imported with the first line: help and wrong calls need none of it."""
 
     @cached_property
     def out(self) -> Console:
@@ -55,7 +55,7 @@ class Consoles:
 
     @cached_property
     def silent(self) -> Console:
-        """A console that prints nothing."""
+        """No output at all."""
         return self._console(quiet=True)
 
     @staticmethod
