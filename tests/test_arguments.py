@@ -164,3 +164,27 @@ def test_a_message_shows_short_values_and_the_class_of_all_others():
     assert given(None) == "None"
     assert given(np.ones((100, 100))) == "a ndarray"
     assert given(Bowl) == "the class Bowl"
+
+
+RESULT = LRFinder(Bowl(curvature=1.0)).find(max_iterations=30)
+WITH_A_PATH = {"to_json": RESULT.to_json, "to_csv": RESULT.to_csv, "report": RESULT.report, "load": lrfinder.load}
+
+
+@pytest.mark.parametrize("name", WITH_A_PATH)
+@pytest.mark.parametrize("path", [3, None, ["curve.json"]])
+def test_what_is_no_path_is_refused_by_name(name, path):
+    with pytest.raises(TypeError, match=r"^path is .*; give the path of a file"):
+        WITH_A_PATH[name](path)
+
+
+@pytest.mark.parametrize("name", ["to_json", "to_csv", "report"])
+def test_a_folder_that_is_not_there_is_named(name, tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no folder to write the file to") as caught:
+        WITH_A_PATH[name](tmp_path / "no" / "file")
+    assert caught.value.filename == str(tmp_path / "no")
+
+
+@pytest.mark.parametrize("name", ["constant", "one_cycle", "cosine", "linear_decay"])
+def test_a_schedule_that_is_called_without_progress_says_how_it_is_given(name):
+    with pytest.raises(LRFinderError, match=rf"without parentheses: suggest\(schedule=lrfinder\.{name}\)"):
+        getattr(lrfinder, name)()

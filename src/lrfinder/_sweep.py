@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, SupportsFloat, TypedDict
 
+from lrfinder._arguments.other_names import check_names
 from lrfinder._results.records import Record, Settings, Stop
 from lrfinder._results.results import RangeTest
 from lrfinder.errors import DataEndedError, RatesError
@@ -14,7 +15,7 @@ from lrfinder.rates import MULTIPLIER, checked, geometric, multiplier_of
 from lrfinder.stopping import LRFinderStoppingCriteria
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
     from lrfinder._results.facts import TrainingFacts
     from lrfinder.learner import BaseLearner
@@ -56,6 +57,16 @@ class RangeTestSettings:
     max_iterations: int = 1000
     rates: Iterable[float] | None = None
     stopping: StoppingCriterion | None = None
+
+    @classmethod
+    def of(cls, called: str, options: Mapping[str, Any]) -> RangeTestSettings:
+        """Return the settings from the keyword arguments of a function.
+
+        Raises:
+            TypeError: there is no setting of such a name.
+        """
+        check_names(called, options, [one.name for one in fields(cls)])
+        return cls(**options)
 
     def plan(self) -> SweepPlan:
         """Check the settings and compute the rates.

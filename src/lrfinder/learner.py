@@ -191,6 +191,13 @@ class BaseLearner(Learner[Any] if TYPE_CHECKING else object):
         """
         return lr
 
+    def mean_over_ranks(self, loss: float) -> float:
+        """Return the mean of a loss that each process computes by itself, the same on all of them.
+
+        Each process of a training calls it at the same point.
+        """
+        return loss
+
     def parts(self) -> Iterable[object]:
         """Return the objects that are trained, such as a model and an optimizer.
 
@@ -235,6 +242,7 @@ OPTIONAL = (  # and parts
     "facts",
     "scheduler_note",
     "applied_rate",
+    "mean_over_ranks",
     "observe",
     "unrestored",
     "block_ended",

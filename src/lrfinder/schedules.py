@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 from lrfinder._arguments import given, is_count, number
@@ -22,11 +23,27 @@ RateLike = Suggestion | float | None
 WARM_UP, FIRST, LAST = 0.3, 1 / 25, 1 / 25e4  # the defaults of torch.optim.lr_scheduler.OneCycleLR
 
 
+def _of_progress(schedule: Schedule) -> Schedule:
+    """Let a schedule refuse a call without the progress, as in ``suggest(schedule=one_cycle())``."""
+
+    @wraps(schedule)
+    def called(*progress: float, **named: float) -> float:
+        if not progress and not named:
+            name = name_of(schedule)
+            message = f"{name} is a schedule itself, so it is given without parentheses: suggest(schedule=lrfinder.{name})."
+            raise RatesError(message)
+        return schedule(*progress, **named)
+
+    return called
+
+
+@_of_progress
 def constant(progress: float) -> float:  # noqa: ARG001  (a schedule is a function of it)
     """Return 1: the same rate from beginning to end."""
     return 1.0
 
 
+@_of_progress
 def one_cycle(progress: float) -> float:
     """Rise to the highest rate in the first three tenths, then fall to almost nothing, both along half a cosine.
 
@@ -37,6 +54,7 @@ def one_cycle(progress: float) -> float:
     return along_cosine(1.0, LAST, (progress - WARM_UP) / (1 - WARM_UP))
 
 
+@_of_progress
 def cosine(progress: float) -> float:
     """Fall from the highest rate to 0 along half a cosine.
 
@@ -45,6 +63,7 @@ def cosine(progress: float) -> float:
     return along_cosine(1.0, 0.0, progress)
 
 
+@_of_progress
 def linear_decay(progress: float) -> float:
     """Fall from the highest rate to 0 along a line.
 

@@ -80,6 +80,10 @@ class Wrapper(BaseLearner):
         """Return the rate that the inner learner uses."""
         return self._full.applied_rate(lr)
 
+    def mean_over_ranks(self, loss: float) -> float:
+        """Return the mean of a loss over the processes of the inner learner."""
+        return self._full.mean_over_ranks(loss)
+
     def parts(self) -> Iterable[object]:
         """Return the inner learner and what it trains."""
         return [self.learner, *self._full.parts()]
@@ -106,7 +110,8 @@ class Validated(Wrapper):
         evaluate: returns the validation loss of the current model: ``mean_loss(...)`` of a framework's package, such as
             :func:`lrfinder.torch.mean_loss`, or a function of your own. It is called before each update, so that it is the
             loss before the update, as in any record. What it changes (modes, random numbers, BatchNorm statistics) is
-            restored, which costs one snapshot per iteration.
+            restored, which costs one snapshot per iteration. Where several processes train together, its losses are
+            averaged over them, so that all see the same curve.
     """
 
     def __init__(self, learner: Learner[Any], evaluate: Callable[[], SupportsFloat]) -> None:
@@ -117,7 +122,7 @@ class Validated(Wrapper):
     def iteration(self, lr: float) -> float:
         """Evaluate, then train on the next batch at ``lr``; return the validation loss before the update."""
         with restored(self.learner):
-            loss = float(self.evaluate())
+            loss = self.mean_over_ranks(float(self.evaluate()))
         self.learner.iteration(lr)
         return loss
 

@@ -1,5 +1,7 @@
 """One training over several processes: it has the curve of one process, ends on all at once, and repeats on every rank."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import rank_processes as ranks
@@ -13,6 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 import lrfinder
 import lrfinder.testing
+from lrfinder.errors import RankError
 from lrfinder.torch import TorchLearner
 from lrfinder.torch._distributed.channel import Channel
 
@@ -211,3 +214,45 @@ def time_repeats_with_a_static_graph(rank):
 
 def test_a_wrapper_keeps_its_static_graph():
     assert ranks.values(time_repeats_with_a_static_graph) == [True, True]
+
+
+def validated(rank, evaluate):
+    learner = trainings.learner("ddp")
+    return curve(lrfinder.Validated(learner, partial(evaluate, rank, learner)), trainings.LRS[:12])
+
+
+def own_loss(rank, learner):
+    weight = next(iter(learner._state.modules[0].parameters()))
+    return float(weight.detach().square().sum()) + rank
+
+
+def infinite_on_one_rank(rank, learner):
+    return float("inf") if rank else 1.0
+
+
+def test_a_validation_loss_is_the_mean_over_ranks():
+    every = ranks.values(validated, own_loss)
+    assert every[0] == every[1]
+    assert every[0][0][0] == pytest.approx(own_loss(0, trainings.learner("single")) + 0.5)
+
+
+def test_a_validation_loss_that_is_infinite_on_one_rank_ends_the_sweep_on_all():
+    every = ranks.values(validated, infinite_on_one_rank)
+    assert every[0] == every[1] == ([float("inf")], "NOT_FINITE")
+
+
+def raising_on_one_rank(rank, learner):
+    if rank:
+        message = "no held-out data"
+        raise ValueError(message)
+    return 1.0
+
+
+def reason_of_a_raising_validation(rank):
+    with pytest.raises((ValueError, RankError)) as caught:
+        validated(rank, raising_on_one_rank)
+    return str(caught.value)
+
+
+def test_a_validation_that_raises_on_one_rank_ends_the_sweep_on_all():
+    assert all("no held-out data" in text for text in ranks.values(reason_of_a_raising_validation))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lrfinder import RatesError, Status, Suggestion
+from lrfinder.errors import OptimizerError
 
 pytest.importorskip("mxnet", reason="the session oldest has it")
 from gluon_nets import make_net, mx
@@ -133,3 +134,9 @@ def test_the_shape_is_that_of_the_updates_of_a_trainer_and_leaves_its_scheduler_
 def test_a_scheduler_without_a_shape_is_refused(scheduler, iterations, reason):
     with pytest.raises(RatesError, match=reason):
         schedules.shape_of(scheduler, iterations)
+
+
+@pytest.mark.parametrize("given", [3, None, "sgd"])
+def test_what_is_no_trainer_gets_no_rate(given):
+    with pytest.raises(OptimizerError, match=r"give a gluon\.Trainer"):
+        schedules.set_rate(given, 0.1)

@@ -160,3 +160,9 @@ def test_a_rate_that_is_rounded_at_a_ratio_stays(dtype):
     tx = optax.multi_transform({"a": sgd(0.03), "b": sgd(0.07)}, LABELS)
     one = OptaxLearner(lambda p, batch: slope(p["a"] + p["b"], batch.astype(dtype)), params, tx, [np.ones(())])
     assert len(list(one.iterations(np.geomspace(1e-7, 1e-2, 50)))) == 50
+
+
+@pytest.mark.parametrize("tx", [dict, lambda: optax.adam(0.1), {}, "adam", 3, [optax.adam]])
+def test_what_is_no_optimizer_is_refused(tx):
+    with pytest.raises(OptimizerError, match=r"^tx is .*optax\.inject_hyperparams"):
+        OptaxLearner(slope, jnp.ones(()), tx, [np.ones(())])

@@ -127,3 +127,9 @@ def test_a_model_without_variables_is_refused():
     model = compiled(keras.Sequential([layers.Dense(2)]))
     with pytest.raises(LearnerError, match="build it first"):
         model.fit(X, Y, callbacks=[LRRangeTest()], **FIT)
+
+
+@pytest.mark.parametrize("name", ["lr_strt", "min_lr", "nonsense"])
+def test_a_setting_of_another_name_is_refused(name):
+    with pytest.raises(TypeError, match=rf"LRRangeTest\(\) got an unexpected keyword argument '{name}'.*lr_start"):
+        LRRangeTest(**{name: 1.0})

@@ -4,6 +4,7 @@ import pytest
 from keras_nets import batches, keras, net
 
 from lrfinder import RatesError, Status, Suggestion
+from lrfinder.errors import OptimizerError
 from lrfinder.keras import schedules
 from lrfinder.schedules import one_cycle
 from lrfinder.views.report.usage import usage
@@ -162,3 +163,9 @@ def test_the_shape_is_that_of_the_rates_at_which_an_optimizer_trains():
 def test_a_schedule_without_a_shape_is_refused(schedule, iterations, reason):
     with pytest.raises(RatesError, match=reason):
         schedules.shape_of(schedule, iterations)
+
+
+@pytest.mark.parametrize("given", [3, None, "sgd", [], {}])
+def test_what_is_no_optimizer_gets_no_rate(given):
+    with pytest.raises(OptimizerError, match=r"give a keras\.optimizers\.Optimizer, several of them, or a model"):
+        schedules.set_rate(given, 0.1)

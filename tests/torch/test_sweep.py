@@ -210,3 +210,12 @@ def test_rates_from_an_iterator_are_those_of_the_block():
         for batch in test(loop.loader):
             test.record(loop.train(batch))
     assert test.result.lrs.tolist() == list(RATES)[: len(test.result)]
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("lr_strt", "lr_start"), ("min_lr", "lr_start"), ("nonsense", "lr_multiplier")]
+)
+def test_a_setting_of_another_name_is_refused_before_the_block(name, answer):
+    model = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=rf"sweep\(\) got an unexpected keyword argument '{name}'.*{answer}"):
+        lrfinder.torch.sweep(model, torch.optim.SGD(model.parameters(), lr=0.1), **{name: 1.0})

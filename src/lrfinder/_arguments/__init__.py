@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Iterable
+from os import PathLike
 from typing import Any
 
 from lrfinder.errors import LRFinderError, RatesError
@@ -77,6 +78,17 @@ def items(name: str, value: Any, wanted: str, error: type[LRFinderError]) -> lis
         message = f"{name} is {given(value)}; give several, even of one: {wanted}."
         raise error(message)
     return list(value)
+
+
+def file_path(value: Any) -> None:
+    """Require the path of a file.
+
+    Raises:
+        TypeError: the value is no text and no ``os.PathLike``.
+    """
+    if not isinstance(value, str | PathLike):
+        message = f"path is {given(value)}; give the path of a file, such as 'result.json'."
+        raise TypeError(message)
 
 
 def whole(name: str, value: Any, least: int, why: str, error: type[LRFinderError] = RatesError) -> int:

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
 Parameters = ParamSpec("Parameters")
 Returned = TypeVar("Returned")
@@ -61,11 +61,7 @@ def names_explained(function: Callable[Parameters, Returned]) -> Callable[Parame
 
     @wraps(function)
     def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        for name in kwargs:
-            if name not in names:
-                answer = None if function.__module__.startswith(OTHER_LEARNERS) else ANSWERS.get(name)
-                message = f"{called}() got an unexpected keyword argument {name!r}. {_hint(answer, name, names)}"
-                raise TypeError(message)
+        check_names(called, kwargs, names, {} if function.__module__.startswith(OTHER_LEARNERS) else ANSWERS)
         if len(args) > len(by_position):
             count, allowed = len(args) - hidden, ", ".join(_own(by_position))
             message = f"{called}({allowed}) got {count} arguments by position.{PARTS.get(called, '')}"
@@ -73,6 +69,18 @@ def names_explained(function: Callable[Parameters, Returned]) -> Callable[Parame
         return function(*args, **kwargs)
 
     return call
+
+
+def check_names(called: str, keywords: Iterable[str], names: list[str], answers: Mapping[str, str] = ANSWERS) -> None:
+    """Require keyword arguments of known names.
+
+    Raises:
+        TypeError: one has another name; the message says what stands here in its place.
+    """
+    for name in keywords:
+        if name not in names:
+            message = f"{called}() got an unexpected keyword argument {name!r}. {_hint(answers.get(name), name, names)}"
+            raise TypeError(message)
 
 
 def _hint(answer: str | None, name: str, names: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from msgspec import Meta, Struct
 
+from lrfinder._arguments import file_path
 from lrfinder._grid.result import Cell, Grid, Places, with_cells
 from lrfinder._results.atomic_file import append, write_atomically
 from lrfinder._results.codec import HEAD, as_line, as_lines, document_of
@@ -52,6 +53,7 @@ def load(path: str | PathLike[str]) -> Result:
         OSError: the file cannot be read.
         ResultFileError: it does not hold a result, or holds one of a newer version.
     """
+    file_path(path)
     with reading(path) as (document, lines):
         if document.get("result") == "Grid":
             with collector_paused():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from lrfinder._arguments import file_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,6 +26,7 @@ def write_atomically(content: bytes | Iterable[bytes], path: str | PathLike[str]
     What is not a plain file, such as a pipe, is opened only now and written to directly. A name of an open descriptor, such
     as ``/dev/stdout``, stands for that descriptor.
     """
+    file_path(path)
     parts = [content] if isinstance(content, bytes) else content
     descriptor = open_descriptor(path)
     if descriptor is not None:
@@ -87,6 +91,8 @@ def _obstacle_of(descriptor: int) -> str | None:
 
 
 def _replace(parts: Iterable[bytes], target: Path) -> None:
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "There is no folder to write the file to", str(target.parent))
     temporary = target.with_name(f".lrfinder-{secrets.token_hex(8)}.tmp")
     try:
         with temporary.open("xb") as file:

@@ -11,6 +11,7 @@ import copy
 from dataclasses import dataclass
 from typing import Any
 
+from lrfinder._arguments import given
 from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
 from lrfinder.errors import OptimizerError
 from lrfinder.gluon._framework import mx
@@ -27,8 +28,11 @@ def set_rate(trainer: Any, rate: RateLike, *, scheduler: Any = None) -> None:
     100,000 rates becomes ``rate``. The trainer then has a :class:`Scaled` scheduler.
 
     Raises:
-        OptimizerError: the trainer has a scheduler, which would overwrite the rate, and ``scheduler`` is not it.
+        OptimizerError: it is no trainer, or has a scheduler, which would overwrite the rate, and ``scheduler`` is not it.
     """
+    if not isinstance(trainer, mx.gluon.Trainer):
+        message = f"trainer is {given(trainer)}; give a gluon.Trainer."
+        raise OptimizerError(message)
     attached, lr = trainer.optimizer.lr_scheduler, rate_of(rate)
     if scheduler is not attached:
         raise OptimizerError(_other_scheduler(attached))

@@ -121,11 +121,21 @@ def build_optimizer(tx: Any, lr: Any) -> optax.GradientTransformationExtraArgs:
     Raises:
         OptimizerError: it is not an optimizer.
     """
-    optimizer: Any = tx(lr) if callable(tx) else tx
+    optimizer: Any = _built(tx, lr) if callable(tx) else tx
     if not _is_optimizer(optimizer):
         message = f"tx is or builds a {type(optimizer).__name__}, not an optax GradientTransformation; {_HOW}"
         raise OptimizerError(message)
     return optax.with_extra_args_support(optimizer)
+
+
+def _built(tx: Callable[[Any], Any], lr: Any) -> Any:
+    try:
+        return tx(lr)
+    except TypeError as error:
+        if isinstance(error, jax.errors.JAXTypeError):  # its text says what the function does with a traced rate
+            raise
+        message = f"tx is called with the rate alone, and raised TypeError: {error}; {_HOW}"
+        raise OptimizerError(message) from error
 
 
 def check_state_fits(optimizer: optax.GradientTransformation, params: Any, opt_state: Any) -> None:

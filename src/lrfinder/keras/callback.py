@@ -54,7 +54,8 @@ class LRRangeTest(keras.callbacks.Callback):
         **others: Unpack[SweepOptions],
     ) -> None:
         super().__init__()
-        self._plan = RangeTestSettings(lr_start=lr_start, lr_multiplier=lr_multiplier, smoothing=smoothing, **others).plan()
+        options = {"lr_start": lr_start, "lr_multiplier": lr_multiplier, "smoothing": smoothing, **others}
+        self._plan = RangeTestSettings.of("LRRangeTest", options).plan()
         self._sweep = SweepRecorder.of(self._plan)
         self._randomness: States | None = None
         self._memory: GraphSnapshot | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lrfinder._arguments import given
 from lrfinder.analysis.ratios import constant_ratios
 from lrfinder.analysis.shapes import Shape, checked_steps, shape_of_rates, unknown_scheduler
 from lrfinder.errors import OptimizerError
@@ -31,9 +32,12 @@ def set_rate(optimizer: Any, rate: RateLike) -> None:
     It may be a list of optimizers. Several rates keep their ratios, and the highest becomes ``rate``.
 
     Raises:
-        OptimizerError: an optimizer was created with a schedule, which Keras does not replace by a number.
+        OptimizerError: there is no optimizer, or one was created with a schedule, which Keras does not replace by a number.
     """
     lr, holders = rate_of(rate), holders_of_rates(optimizers_of(optimizer))
+    if not holders:
+        message = f"optimizer is {given(optimizer)}; give a keras.optimizers.Optimizer, several of them, or a model."
+        raise OptimizerError(message)
     for name, one in holders.items():
         if not isinstance(one._learning_rate, keras.Variable):
             raise OptimizerError(_scheduled(name, one))

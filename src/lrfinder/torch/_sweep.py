@@ -91,7 +91,7 @@ def sweep(
     """
     check_pair(model, optimizer)
     callback("on_record", on_record)
-    plan = RangeTestSettings(**options).plan()
+    plan = RangeTestSettings.of("sweep", options).plan()
     training = TrainingState([model], [optimizer], own_list(stateful))
     if training.lazy_modules():
         message = "The model has uninitialized (lazy) parameters, which cannot be restored; call it on a batch first."

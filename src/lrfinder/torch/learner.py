@@ -300,6 +300,10 @@ class TorchLearner(BaseLearner):
         """Return a remark on the schedulers that hold the optimizers, if there are any."""
         return note_on_schedulers(self._state.optimizers, self._state.stateful)
 
+    def mean_over_ranks(self, loss: float) -> float:
+        """Return the mean of a loss over the processes that train this model together."""
+        return self._ranks.mean(loss)
+
     def parts(self) -> list[object]:
         """Return the modules, optimizers and parameters, none of which two threads may train at once."""
         return self._state.parts()

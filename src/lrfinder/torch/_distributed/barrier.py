@@ -29,6 +29,7 @@ class Stage(StrEnum):
     DRAW = "draws a batch"
     LOSS = "trains"
     RESTORE = "restores its learner"
+    VALIDATION = "computes a validation loss"
 
 
 _STAGES = list(Stage)

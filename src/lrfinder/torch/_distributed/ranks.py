@@ -81,6 +81,10 @@ class SingleProcess:
         """Return the same for a step that calls its forward itself; its loss is the mean over the samples of all ranks."""
         return step
 
+    def mean(self, loss: float) -> float:
+        """Return the mean over the ranks of a loss that each computes by itself."""
+        return loss
+
     def snapshot(self) -> AbstractContextManager[object]:
         """Return the context in which a snapshot is copied."""
         self._refuse_late_shards()
@@ -166,6 +170,12 @@ class Ranks(SingleProcess):
     def wrap_custom_step(self, step: Step) -> Step:
         self._forward_waits = True
         return self.wrap_step(lambda draw: self._mean(float(step(draw)), self._samples))
+
+    def mean(self, loss: float) -> float:
+        self._barrier.enter()
+        with self._barrier.announcing():
+            messages = self._barrier.wait(Stage.VALIDATION, loss=loss)
+        return sum(message.loss for message in messages) / len(messages)
 
     @contextmanager
     def snapshot(self) -> Generator[None]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lrfinder._arguments import file_path
 from lrfinder._results.atomic_file import write_atomically
 from lrfinder.errors import LRFinderError
 from lrfinder.views.describe import describe
@@ -47,6 +48,7 @@ def write_report(runs: Mapping[str, Result], path: str | PathLike[str]) -> None:
         LRFinderError: ``runs`` is empty.
         OSError: the page cannot be written.
     """
+    file_path(path)
     write_atomically(report_page(runs).encode(), path)
 
 
