@@ -221,11 +221,10 @@ class Own:
 
 
 @pytest.mark.parametrize("kind", [schedulers.ReduceLROnPlateau, Own])
-@pytest.mark.parametrize("given", [True, False])
-def test_a_scheduler_whose_shape_cannot_be_read_is_named_without_one(kind, given):
+def test_a_scheduler_whose_shape_cannot_be_read_is_named_without_one(kind):
     model, optimizer = parts()
     scheduler = kind(optimizer)
-    learner = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, stateful=[scheduler] if given else [])
+    learner = TorchLearner(model, optimizer, nn.functional.mse_loss, DATA, stateful=[scheduler])
     note = " ".join(LRFinder(learner).find(max_iterations=5).notes)
     assert f"left out the {kind.__name__}" in note
     assert "shape_of" not in note

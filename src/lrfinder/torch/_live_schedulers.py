@@ -43,20 +43,31 @@ def names_of(schedulers: Iterable[Scheduler]) -> str:
 def note_on_schedulers(optimizers: Iterable[Optimizer], given: Iterable[object]) -> str | None:
     """Return a remark on schedulers of the optimizers; ``None`` where there are none.
 
-    One that nobody can use any longer counts until the garbage is collected, which would take longer than the search for it.
+    Only optimizers that bear the mark of a scheduler are looked at: the look takes as long as a short range test. Some, such
+    as ``ReduceLROnPlateau``, leave no mark, and are named if they are given. A scheduler that nobody can use any longer
+    counts until the garbage is collected, which would take longer still.
 
     Args:
         optimizers: the optimizers that are searched for.
         given: objects that the learner was given, among which schedulers count.
     """
-    found: list[Scheduler] = [one for one in given if isinstance(one, LRScheduler)]
-    found += [one for optimizer in map(inner_optimizer, optimizers) for one in _wholes(_holders(optimizer))]
+    inner = list(map(inner_optimizer, optimizers))
+    found: list[Scheduler] = [one for one in given if isinstance(one, LRScheduler) or _schedules_any(one, inner)]
+    found += [one for optimizer in filter(_is_marked, inner) for one in _wholes(_holders(optimizer))]
     if not found:
         return None
     note = f"the search left out the {names_of(found)} of the optimizer, so the rate is for a constant one"
     if any(isinstance(one, ReduceLROnPlateau) or not isinstance(one, LRScheduler) for one in found):
         return note
     return f"{note}; with its shape: suggest(horizon, schedule=lrfinder.torch.schedules.shape_of(scheduler, horizon))"
+
+
+def _schedules_any(one: object, optimizers: Iterable[Optimizer]) -> bool:
+    return _may_schedule(type(one)) and any(_holds(one, optimizer) for optimizer in optimizers) and _writes_rates(one)
+
+
+def _is_marked(optimizer: Optimizer) -> bool:
+    return hasattr(optimizer.step, "_wrapped_by_lr_sched") or any("initial_lr" in group for group in optimizer.param_groups)
 
 
 def _wholes(found: Sequence[Scheduler], known: Sequence[Scheduler] = ()) -> list[Scheduler]:
