@@ -328,6 +328,11 @@ def test_a_callback_that_begins_to_write_a_rate_later_is_refused():
         fit(net(SGD(0.1)), Writes())
 
 
+def test_a_schedule_that_the_test_left_out_is_among_the_notes():
+    decay = Decay(0.1, 10, 0.5)
+    assert "left out the ExponentialDecay" in " ".join(fit(net(SGD(decay))).notes)
+
+
 # --- set_rate ---
 
 

@@ -288,3 +288,29 @@ def test_a_scheduler_after_the_step_does_not_hide_a_rate_that_is_written_later()
     learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer], stateful=[scheduler])
     with pytest.raises(OptimizerError, match=r"trained at 0.5"):
         LRFinder(learner).find()
+
+
+def test_a_step_that_puts_the_rate_back_after_its_update_is_named_too():
+    model, optimizer = parts()
+    updates = []
+
+    def write():
+        updates.append(optimizer.param_groups[0]["lr"])
+        if len(updates) > 5:
+            optimizer.param_groups[0]["lr"] = 0.5
+
+    def put_back():
+        optimizer.param_groups[0]["lr"] = updates[-1]
+
+    step = training(model, [optimizer], write, put_back)
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    with pytest.raises(OptimizerError, match=r"trained at 0\.5"):
+        LRFinder(learner).find()
+
+
+def test_a_scheduler_in_a_loop_of_the_users_own_is_among_the_notes():
+    model, optimizer = parts()
+    scheduler = schedulers.ExponentialLR(optimizer, 0.99)
+    result = own_loop(model, optimizer, training(model, [optimizer], after=scheduler.step))
+    assert "left out the ExponentialLR" in " ".join(result.notes)
+    assert "left out the ExponentialLR" in " ".join(result.suggestion.notes)

@@ -134,6 +134,7 @@ class LRRangeTest(keras.callbacks.Callback):
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Restore everything; the result is available."""
+        self._sweep.notes += filter(None, [self._rate and self._rate.note()])
         self._result = self._sweep.result(replace(self._plan.settings, facts=self._facts), Stop.DATA_ENDED)
         randomness_of_block = self._randomness
         self.restore()

@@ -142,13 +142,7 @@ class KerasLearner(BaseLearner):
 
     def scheduler_note(self) -> str | None:
         """Return a remark on the schedules that variables have replaced, if there are any."""
-        names = " and ".join(sorted(self._rate.schedules))
-        if not names:
-            return None
-        return (
-            f"the search left out the {names} of the optimizer, so the rate is for a constant one; with its shape: "
-            "suggest(horizon, schedule=lrfinder.keras.schedules.shape_of(schedule, horizon))"
-        )
+        return self._rate.note()
 
     def applied_rate(self, lr: float) -> float:
         """Return the rate in the precision of the optimizer's variable, if that is half precision."""

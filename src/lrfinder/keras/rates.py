@@ -154,6 +154,16 @@ class ModelRate:
             )
             raise OptimizerError(message)
 
+    def note(self) -> str | None:
+        """Return a remark on the schedules that variables have replaced, if there are any."""
+        names = " and ".join(sorted(self.schedules))
+        if not names:
+            return None
+        return (
+            f"the search left out the {names} of the optimizer, so the rate is for a constant one; with its shape: "
+            "suggest(horizon, schedule=lrfinder.keras.schedules.shape_of(schedule, horizon))"
+        )
+
     def settle(self) -> None:
         """Give the model the compiled step for what its optimizers hold now, the variables or the user's schedules."""
         if not self._variables:

@@ -25,7 +25,7 @@ MOST_WATCHED = 64  # iterations without a step that is reported, such as those t
 
 
 class RateWatch:
-    """Compares the rates that were written with those of the first step, and of later ones that :meth:`hint` picks.
+    """Compares the rates that were written with those of the first step, and of later ones that :meth:`note` picks.
 
     The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
     does not report its step, as one inside a compiled program, it is read at the end of the iteration.
@@ -38,16 +38,21 @@ class RateWatch:
         self._others: dict[int, Optimizer] = {}  # that stepped as well
         self._depth = 0  # of steps of optimizers that were given, one inside the other
         self._watched = 0  # iterations
-        self._hints = 0
+        self._unwatched = self._changed = 0  # iterations
         self.is_due = True  # until an optimizer has stepped
 
-    def hint(self) -> None:
-        """Count an iteration that left another rate behind; watch the next one after the 1st, 2nd, 4th, 8th ... of them.
+    def note(self, *, stayed: bool) -> None:
+        """Count an iteration without a watch; watch the next one after the 1st, 2nd, 4th, 8th ... of them.
 
-        A scheduler that steps after the optimizer leaves one each time; a step that warms up by itself, only later on.
+        So it is after the 1st, 2nd, 4th ... of those that left another rate behind. A scheduler that steps after the
+        optimizer leaves one each time; a step that warms up by itself, only later on.
+
+        Args:
+            stayed: whether the groups still had the rates that were written.
         """
-        self._hints += 1
-        if self._hints.bit_count() == 1:
+        self._unwatched += 1
+        self._changed += not stayed
+        if self._unwatched.bit_count() == 1 or (not stayed and self._changed.bit_count() == 1):
             self.is_due, self._watched = True, 0
 
     @contextmanager

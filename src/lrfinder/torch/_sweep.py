@@ -22,6 +22,7 @@ from lrfinder.torch._arguments import own_list
 from lrfinder.torch._distributed.consistency import describe_settings
 from lrfinder.torch._distributed.ranks import detect_ranks
 from lrfinder.torch._facts import facts_of
+from lrfinder.torch._live_schedulers import note_on_schedulers
 from lrfinder.torch._randomness import data_generators, global_generators
 from lrfinder.torch._rate_watch import RateWatch
 from lrfinder.torch._training_state import TrainingState
@@ -146,6 +147,8 @@ class Sweep:
         if isinstance(error, Exception):
             error.add_note(f"lrfinder: raised at iteration {len(self._recorder.records)}, learning rate {self.lr:.4g}.")
         assert block is not None
+        if self._recorder.records:
+            self._recorder.notes += filter(None, [self._scope.scheduler_note()])
         block.__exit__(kind, error, trace)
 
     def __call__(self, data: Iterable[Batch]) -> Generator[Batch]:
@@ -166,11 +169,12 @@ class Sweep:
                 batch = batches.draw()
                 self._awaits_loss = True
                 self._note_examples(batch)
-                with self._watch.watching() if self._watch.is_due and lr > 0 else nullcontext():
+                is_watched = self._watch.is_due and lr > 0
+                with self._watch.watching() if is_watched else nullcontext():
                     yield batch
                 self._require_block()
-                if not self._rates.stay(lr):
-                    self._watch.hint()
+                if not is_watched:
+                    self._watch.note(stayed=self._rates.stay(lr))
                 silent = silent + 1 if recorded == len(self._recorder.records) else 0
                 if silent == _MAX_SILENT_BATCHES:
                     message = f"{silent} batches went by without a loss; call record(loss) after each update."
@@ -228,6 +232,9 @@ class _Scope:
 
     def facts(self) -> TrainingFacts:
         return facts_of(self._training.optimizers[0])
+
+    def scheduler_note(self) -> str | None:
+        return note_on_schedulers(self._training.optimizers, self._training.stateful)
 
     def snapshot(self) -> TrainingSnapshot:
         with self._ranks.snapshot():

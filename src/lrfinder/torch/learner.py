@@ -236,8 +236,8 @@ class TorchLearner(BaseLearner):
             with self._watch.watching():
                 return self._step(self._batches.draw)
         loss = self._step(self._batches.draw)
-        if lr > 0 and not self._rates.stay(lr):
-            self._watch.hint()
+        if lr > 0:
+            self._watch.note(stayed=self._rates.stay(lr))
         return loss
 
     def iterations(self, lrs: Sequence[float]) -> Iterator[float] | None:
