@@ -13,6 +13,7 @@ import numpy as np
 from lrfinder._state.attributes import attributes_of, is_entered, package_of
 from lrfinder._state.callables import attributes_named, is_function, is_own_code, methods_of, reached
 from lrfinder._state.data_attributes import DataAttributes
+from lrfinder._state.data_calls import Calls
 from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
 from lrfinder._state.mersenne_twister import numpy_reader, python_reader
 from lrfinder._state.nodes import has_state_dict, is_iterator, items
@@ -148,19 +149,19 @@ def data_generators(
             pending.extend((key, member, makes_batches) for key, member in _members(name, value, inside))
         code += [value] * makes_batches
         lost += [name] * (is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)))
-    _name_lost(lost, code)
+    _name_lost(lost, code, data.name if isinstance(data, Calls) else "collate_fn")
     if not owners:
         return tuple(found)
     place = DataAttributes(owners, (NUMPY, SHARED, *arrays))
     return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
 
 
-def _name_lost(names: Sequence[str], code: Sequence[object]) -> None:
+def _name_lost(names: Sequence[str], code: Sequence[object], function: str) -> None:
     """Warn about what a restore does not reach, except for attributes that only other methods of an object use."""
     used = _names_used(code) if names else ()
     for name in names:
         if not name.isidentifier() or name in used:
-            warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=3)
+            warnings.warn(_NOT_RESTORED.format(name.replace("collate_fn", function)), LRFinderWarning, stacklevel=3)
 
 
 def _names_used(code: Sequence[object]) -> set[str]:

@@ -333,3 +333,21 @@ def test_a_step_that_returns_several_losses_is_refused_by_what_it_returned(kind)
     learner = TorchLearner.from_step(step, loader(), modules=[model], optimizers=[optimizer])
     with pytest.raises(LossError, match=rf"returned a {kind}; it must return one number"):
         learner.find()
+
+
+def endless_batches():
+    while True:
+        yield from loader()
+
+
+endless = endless_batches()
+
+
+def next_batch():
+    return next(endless)
+
+
+def test_a_generator_that_a_function_of_batches_reads_is_named_with_that_function():
+    model = net()
+    with pytest.warns(LRFinderWarning, match="global endless of next_batch, an iterator"):
+        TorchLearner(model, sgd(model), cross_entropy, next_batch)

@@ -18,12 +18,17 @@ class Calls(Iterable[Any]):
     def __init__(self, function: Callable[[], Any]) -> None:
         self.collate_fn = function  # the name under which the search for random generators finds what makes the batches
 
+    @property
+    def name(self) -> str:
+        """The name of the function, for messages."""
+        return _name(self.collate_fn)
+
     def __iter__(self) -> Iterator[Any]:
         function = self.collate_fn
         while True:
             batch = function()
             if batch is None:
-                message = f"{_name(function)} returned None; a function that is given as data must return a batch."
+                message = f"{self.name} returned None; a function that is given as data must return a batch."
                 raise DataError(message)
             yield batch
 
