@@ -7,7 +7,7 @@ PEERS := .venv-peers
 TORCH := torch==2.13.0  # newer releases install gigabytes of CUDA packages
 CORE = core-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
-.PHONY: help demo check test lint docs docs-links docs-pictures fuzz bench-import bench-overhead bench-restore bench-suggestion clean
+.PHONY: help demo check test lint docs docs-links docs-pictures fuzz bench-calls bench-import bench-overhead bench-restore bench-suggestion clean
 
 help:  ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ bench-import: $(VENV)/demo  ## measure `import lrfinder` against `import numpy`
 
 bench-overhead: $(PEERS)/ready  ## measure speed, memory and growth of finders (20 minutes); ARGS="own snapshots"
 	PYTHONPATH=src OMP_NUM_THREADS=1 $(PEERS)/bin/python benchmarks/overhead/run.py $(ARGS)
+
+bench-calls: $(PEERS)/ready  ## measure whole calls of finders and the regret of their rates (1 hour); continues where it stopped
+	PYTHONPATH=src $(PEERS)/bin/python benchmarks/calls/run.py $(ARGS)
 
 bench-restore: $(PEERS)/ready  ## check what finders of other packages restore, by the same twin test (3 minutes)
 	PYTHONPATH=src $(PEERS)/bin/python benchmarks/restore/run.py
