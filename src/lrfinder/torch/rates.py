@@ -91,7 +91,8 @@ class Rates:
         """Return whether all groups still have the rates of ``write(lr)``, as far as reading them does not stop a device."""
         if self._only is not None:
             return _has_rate(self.written()[0], lr)
-        return all(_has_rate(group, lr * ratio) for group, ratio in zip(self._groups(), self._ratios, strict=False))
+        groups = self._optimizers[0].param_groups if len(self._optimizers) == 1 else self._groups()
+        return all(_has_rate(group, lr * ratio) for group, ratio in zip(groups, self._ratios, strict=False))
 
     def of(self, lr: float) -> list[float]:
         """Return the rate of each group when the reference group has ``lr``."""
