@@ -13,6 +13,7 @@ LIMIT_SECONDS = 60  # within which each run must end
 INTACT = {
     "ddp": [
         ("data", raising),
+        ("before the model", raising),
         ("forward", raising),
         ("loss", raising),
         ("loss", run_out_of_memory),

@@ -80,7 +80,7 @@ class Data:
             yield batch
 
 
-PLACES = ("data", "forward", "loss", "backward", "update", "callback", "not a number")
+PLACES = ("data", "before the model", "forward", "loss", "backward", "update", "callback", "not a number")
 
 
 def training(kind, place, strike, **settings):
@@ -98,6 +98,12 @@ def training(kind, place, strike, **settings):
         loss = cross_entropy(output, target)
         return loss * torch.nan if poisoned and poisoned.pop() else loss
 
+    def forward(model, batch):
+        strike()
+        return loss_fn(model(batch[0]), batch[1])
+
+    if place == "before the model":
+        settings |= {"forward": forward, "norm": True}  # whose statistics the ranks exchange in the model
     # ``observe`` does not look into the function
     data = Data(trainings.batches(dist.get_rank(), dist.get_world_size()), lambda: here("data")())
     learner = trainings.learner(kind, data, loss_fn=loss_fn, rank_timeout=TIMEOUT_SECONDS, **settings)

@@ -296,8 +296,6 @@ def test_wrong_arguments_are_refused(tmp_path):
         LightningLearner(nn.Linear(2, 2), trainer, loader())
     with pytest.raises(LearnerError, match=r"for a lightning.pytorch.Trainer"):
         LightningLearner(Net(), None, loader())
-    with pytest.raises(LearnerError, match="works on 2 devices"):
-        LightningLearner(Net(), Trainer(accelerator="cpu", devices=2, logger=False), loader())
     with pytest.raises(RatesError, match="rate is None"):
         LightningLearner(Net(), trainer, loader()).set_rate(None)
 

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from lrfinder.errors import LearnerError, LossError, RatesError
 from lrfinder.learner import adapted
 from lrfinder.schedules import RateLike, rate_of
+from lrfinder.torch._distributed.sharding import release_reducers
 from lrfinder.torch._live_schedulers import names_of
 from lrfinder.torch._scheduler_base import unwrapped
 from lrfinder.torch.batches import own_source
@@ -22,10 +23,13 @@ from lrfinder.torch.schedules import set_rate, shape_of, start_at
 from lrfinder.wrappers import Wrapper
 
 if TYPE_CHECKING:
+    from torch.nn.parallel import DistributedDataParallel
+
     from lrfinder._results.facts import TrainingFacts
     from lrfinder.analysis.shapes import Shape
     from lrfinder.learner import BaseLearner
     from lrfinder.torch import TorchLearner
+    from lrfinder.torch._distributed.barrier import Stage
     from lrfinder.torch._training_state import TrainingState
 
 Answer = TypeVar("Answer")
@@ -50,6 +54,7 @@ class LazyLearner(Wrapper):
         self._prepare = prepare
         self._touched = touched
         self._prepared_for: object = None  # the state with which a block began
+        self.wrappers: list[DistributedDataParallel] = []  # that the preparation created
         self.schedulers: list[Any] | None = None  # of the trainer, where it has a list of them; a search leaves them out
 
     @cached_property
@@ -147,6 +152,8 @@ class LazyLearner(Wrapper):
             learner.close()
         finally:
             self._prepared_for = None
+            release_reducers(self.wrappers)
+            self.wrappers = []
             self._undo()
 
     def _asked(self, question: Callable[[BaseLearner], Answer]) -> Answer:
@@ -257,6 +264,11 @@ def loss_in(output: object, source: str) -> Tensor:
         message = f"{source} gave {output!s:.80}; it must give the loss as one number, or a dict with a 'loss'."
         raise LossError(message)
     return loss.detach()
+
+
+def wait_for_ranks(learner: TorchLearner, stage: Stage) -> None:
+    """Let the ranks agree at a stage of the trainer's step, so that one that raised before keeps nobody waiting after it."""
+    learner._ranks.wait(stage)  # pyright: ignore[reportPrivateUsage]
 
 
 def mean_loss(losses: list[Tensor]) -> Tensor:

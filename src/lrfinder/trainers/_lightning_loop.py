@@ -9,14 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.distributed as dist
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder._optional import require
 from lrfinder.errors import LearnerError, LossError
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._distributed.barrier import Stage
+from lrfinder.torch._distributed.ranks import on_all_ranks
+from lrfinder.torch._distributed.sharding import data_parallel_wrappers
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.batches import own_source
-from lrfinder.trainers._learner import BatchGroups, loss_in, reachable_objects
+from lrfinder.trainers._learner import BatchGroups, loss_in, reachable_objects, wait_for_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -38,8 +42,13 @@ Module = Any  # a lightning.pytorch.LightningModule
 class _LossRecorder(pl.Callback):
     """A callback that records the losses of the training step, which Lightning divides by the batches per update."""
 
+    learner: TorchLearner  # whose step it records
+
     def __init__(self) -> None:
         self.losses: list[Tensor] = []
+
+    def on_before_backward(self, trainer: Any, pl_module: Any, loss: Tensor) -> None:  # noqa: ARG002  (Lightning's signature)
+        wait_for_ranks(self.learner, Stage.BACKWARD)
 
     def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:  # noqa: ARG002  (Lightning's signature)
         if outputs or not pl_module.automatic_optimization:  # empty where the training step returned None
@@ -75,14 +84,47 @@ class _PreparedError(Exception):
 
 
 def check(module: Module, trainer: Trainer) -> None:
-    """Raise a ``LearnerError`` for objects that are not Lightning's, and for a trainer on several devices."""
+    """Raise a ``LearnerError`` for objects that are not Lightning's, and for a trainer that spreads a model over devices."""
     for given, kind, name in ((module, pl.LightningModule, "LightningModule"), (trainer, pl.Trainer, "Trainer")):
         if not isinstance(given, kind):
             message = f"A {type(given).__module__}.{type(given).__name__} was given for a lightning.pytorch.{name}."
             raise LearnerError(message)
-    devices = trainer.world_size
-    if devices > 1:
-        message = f"The trainer works on {devices} devices; search on one, with a batch {devices} times as large."
+    if trainer.world_size > 1:
+        _check_strategy(module, trainer)
+        _check_processes(trainer)
+
+
+def _check_strategy(module: Module, trainer: Trainer) -> None:
+    strategy = trainer.strategy
+    if not isinstance(strategy, pl.strategies.DDPStrategy):
+        message = (
+            f"The trainer works on {trainer.world_size} devices with {type(strategy).__name__}; search with strategy='ddp', "
+            f"or on one device with a batch {trainer.world_size} times as large."
+        )
+        raise LearnerError(message)
+    if strategy._ddp_comm_state is not None:
+        message = (
+            f"The strategy has a ddp_comm_state of type {type(strategy._ddp_comm_state).__name__}, which a search cannot "
+            "restore; search without."
+        )
+        raise LearnerError(message)
+    if strategy._ddp_kwargs.get("static_graph") and not module.automatic_optimization:
+        message = (
+            f"{type(module).__name__} optimizes manually, and the strategy has static_graph=True: Lightning cannot repeat "
+            "their first backward; search with static_graph=False."
+        )
+        raise LearnerError(message)
+
+
+def _check_processes(trainer: Trainer) -> None:
+    strategy, launchers = trainer.strategy, pl.strategies.launchers
+    are_external = strategy.cluster_environment.creates_processes_externally
+    joins_them = are_external and isinstance(strategy.launcher, launchers._SubprocessScriptLauncher)
+    if not (dist.is_initialized() or joins_them):
+        message = (
+            f"The trainer starts its {trainer.world_size} processes in fit(), so there is only one before; search inside "
+            "fit() by the callback LRFind, or start the script by torchrun --nproc-per-node."
+        )
         raise LearnerError(message)
 
 
@@ -96,6 +138,7 @@ def copy_of(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> Tr
     shared += [*module.modules(), *module.parameters(), *module.buffers()]
     shared += [data, trainer.datamodule, *trainer.loggers]
     shared += [*trainer.strategy.optimizers, *trainer.strategy.lr_scheduler_configs]
+    shared += [trainer.strategy.model, trainer.strategy.launcher]  # of an earlier fit
     memo: dict[int, Any] = {id(one): one for one in shared}
     memo[id(trainer.profiler)] = pl.profilers.PassThroughProfiler()
     copied = copy.deepcopy(trainer, memo)
@@ -131,8 +174,14 @@ def touched(trainer: Trainer, module: Module, data: Any) -> TrainingState:
     return TrainingState([module], trainer.optimizers, stateful, data=() if data is None else data)
 
 
-def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> list[Any]:
+def prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks, rank_timeout: float) -> list[Any]:
     """Run ``fit`` of a copied trainer up to its first batch; return its schedulers, which will not step."""
+    trainer.strategy.setup_environment()  # where the ranks meet
+    with on_all_ranks(trainer.world_size, rank_timeout):
+        return _prepare(trainer, module, data, quiet)
+
+
+def _prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> list[Any]:
     loop, connector = trainer.fit_loop, trainer._callback_connector
     schedulers: list[Any] = []
     attach = connector._attach_model_callbacks
@@ -167,6 +216,11 @@ def schedulers_of(trainer: Trainer) -> list[Any]:
     return [config.scheduler for config in trainer.strategy.lr_scheduler_configs]
 
 
+def wrappers_of(trainer: Trainer) -> list[Any]:
+    """Return the ``DistributedDataParallel`` around the module, if there is one."""
+    return data_parallel_wrappers([trainer.strategy.model])
+
+
 def _set_up_data(trainer: Trainer) -> None:
     """Do what the loop's ``setup_data`` does, without opening a pass."""
     loop, training = trainer.fit_loop, pl.trainer.states.RunningStage.TRAINING
@@ -190,7 +244,7 @@ def _set_up_data(trainer: Trainer) -> None:
     loop.max_batches = one_pass.__len__()  # infinite where a length is unknown, which len() refuses
 
 
-def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay_bytes: int) -> TorchLearner:
+def learner_of(trainer: Trainer, module: Module, rank_timeout: float, **settings: Any) -> TorchLearner:
     """Return a learner that drives the loop of a trainer, which is prepared or inside ``fit``."""
     loop, size = trainer.fit_loop.epoch_loop, trainer.accumulate_grad_batches
     recorder, fetcher = _LossRecorder(), _Fetcher()
@@ -203,6 +257,7 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
         with attached(trainer, module), torch.autograd.set_detect_anomaly(trainer._detect_anomaly):
             for k, batch in enumerate(batches, start=1):
                 fetcher.batch, fetcher.done = batch, k == len(batches) < size  # at the end of a pass Lightning updates early
+                wait_for_ranks(recorder.learner, Stage.FORWARD)  # which Lightning begins with a collective
                 try:
                     loop.advance(fetcher)
                 except StopIteration:
@@ -210,15 +265,16 @@ def learner_of(trainer: Trainer, module: Module, group: str | int | None, replay
                     raise LossError(message) from None
         return torch.stack(recorder.losses).sum() * (size / len(batches)) if recorder.losses else None
 
-    return TorchLearner.from_step(
+    recorder.learner = TorchLearner.from_step(
         step,
         _groups(trainer, size),
-        modules=[module],
+        modules=wrappers_of(trainer) or [module],
         optimizers=trainer.optimizers,
         stateful=reachable_objects([trainer, *trainer.callbacks], "lightning"),
-        group=group,
-        replay_bytes=replay_bytes,
+        rank_timeout=rank_timeout,
+        **settings,
     )
+    return recorder.learner
 
 
 def _groups(trainer: Trainer, size: int) -> BatchGroups:

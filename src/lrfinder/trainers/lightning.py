@@ -27,6 +27,7 @@ from lrfinder.trainers._lightning_loop import (
     quieted,
     schedulers_of,
     touched,
+    wrappers_of,
 )
 
 if TYPE_CHECKING:
@@ -84,15 +85,19 @@ class LightningLearner(LazyLearner):
 
     Args:
         module: the module to train. With manual optimization, its ``training_step`` returns the loss.
-        trainer: the trainer, on one device.
+        trainer: the trainer, on one device; or with ``strategy="ddp"``, in each of the processes that ``torchrun`` started.
+            All of these need the learner, and the same calls.
         data: as for ``fit``: a loader, a collection of loaders, a ``LightningDataModule``, or None where the module has a
             ``train_dataloader``.
         quiet: further classes of callbacks to leave out.
         group: the parameter group whose rate is given; see :class:`lrfinder.torch.TorchLearner`.
         replay_bytes: the memory for batches that are stored for replay.
+        rank_timeout: seconds within which a fault of one process ends the search on all; see
+            :class:`lrfinder.torch.TorchLearner`.
 
     Raises:
-        LearnerError: module or trainer is not one of Lightning's, or the trainer works on several devices.
+        LearnerError: module or trainer is not one of Lightning's, or the trainer works on several devices with another
+            strategy, or starts its processes in ``fit``: there, use :class:`LRFind`.
     """
 
     @names_explained
@@ -105,6 +110,7 @@ class LightningLearner(LazyLearner):
         quiet: Iterable[type] = (),
         group: str | int | None = None,
         replay_bytes: int = 1 << 30,
+        rank_timeout: float = 600.0,
     ) -> None:
         check(module, trainer)
         self._module, self._trainer = module, trainer
@@ -113,10 +119,21 @@ class LightningLearner(LazyLearner):
         def prepared() -> TorchLearner:
             copied = copy_of(trainer, module, data, all_quiet)
             with attached(copied, module):
-                self.schedulers = prepare(copied, module, data, all_quiet)
-            return learner_of(copied, module, group, replay_bytes)
+                self.schedulers = prepare(copied, module, data, all_quiet, rank_timeout)
+            self.wrappers = wrappers_of(copied)
+            return learner_of(copied, module, rank_timeout, group=group, replay_bytes=replay_bytes)
 
         super().__init__(prepared, partial(touched, trainer, module, data))
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of this process among those that train together."""
+        return self._trainer.global_rank
+
+    @property
+    def ranks(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of processes that train together."""
+        return self._trainer.world_size
 
     def suggest(self, *args: Any, attr_name: str | None = None, **kwargs: Any) -> Suggestion:
         """Search for the best rate; see :meth:`lrfinder.LRFinder.suggest`.
@@ -197,16 +214,18 @@ class LRFind(pl.Callback):
 
     The search trains on batches of its own pass through the training data. After it, weights, optimizer, loops, callbacks
     and random numbers are restored, and ``fit`` continues with the batch that it had. If the search finds no rate, the
-    optimizer keeps its own; :attr:`suggestions` give the reason.
+    optimizer keeps its own; :attr:`suggestions` give the reason. With ``strategy="ddp"``, every process searches, with the
+    same result.
 
     Args:
         search: called with an :class:`lrfinder.LRFinder` and the trainer; returns the suggestion.
         when: called with the trainer before each update; returns True where to search.
         schedule: as in :meth:`LightningLearner.set_rate`.
         quiet: further classes of callbacks to leave out of the search.
+        rank_timeout: as for :class:`LightningLearner`.
 
     Attributes:
-        suggestions: the result of each search.
+        suggestions: the result of each search; with ``ddp_spawn`` or ``ddp_fork``, in the processes of ``fit`` alone.
     """
 
     def __init__(
@@ -216,8 +235,10 @@ class LRFind(pl.Callback):
         when: Callable[[Trainer], bool] = at_start,
         schedule: MakeScheduler = set_rate,
         quiet: Iterable[type] = (),
+        rank_timeout: float = 600.0,
     ) -> None:
         self.search = search
+        self.rank_timeout = rank_timeout
         self.when = when
         self.schedule = schedule
         self.quiet = (*QUIET, LRFind, *quiet)
@@ -231,7 +252,7 @@ class LRFind(pl.Callback):
         self._last_step = trainer.global_step
         check(pl_module, trainer)
         check_schedule(pl_module, self.schedule)
-        with quieted(trainer, self.quiet), closing(learner_of(trainer, pl_module, None, 1 << 30)) as learner:
+        with quieted(trainer, self.quiet), closing(learner_of(trainer, pl_module, self.rank_timeout)) as learner:
             suggestion = self.search(LRFinder(learner), trainer)
         self.suggestions.append(suggestion)
         if suggestion.lr is not None:

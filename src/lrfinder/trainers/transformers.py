@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -18,9 +18,20 @@ from lrfinder._search.horizon import LEAST_HORIZON
 from lrfinder.errors import LearnerError, OptimizerError, RatesError
 from lrfinder.schedules import constant, rate_of
 from lrfinder.torch import TorchLearner
+from lrfinder.torch._distributed.barrier import Stage
+from lrfinder.torch._distributed.ranks import on_all_ranks
+from lrfinder.torch._distributed.sharding import data_parallel_wrappers, is_shard
 from lrfinder.torch._training_state import TrainingState
 from lrfinder.torch.schedules import set_rate, shape_of
-from lrfinder.trainers._learner import BatchGroups, LazyLearner, apply_rate, check_kind, is_of_package, reachable_objects
+from lrfinder.trainers._learner import (
+    BatchGroups,
+    LazyLearner,
+    apply_rate,
+    check_kind,
+    is_of_package,
+    reachable_objects,
+    wait_for_ranks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -38,6 +49,8 @@ transformers = require("transformers", "transformers")
 accelerate = require("accelerate", "transformers")
 
 Trainer = Any  # a transformers.Trainer
+
+_MODES = (transformers.training_args.ParallelMode.NOT_PARALLEL, transformers.training_args.ParallelMode.DISTRIBUTED)
 
 QUIET: Callbacks = (
     transformers.trainer_callback.DefaultFlowCallback,
@@ -67,30 +80,51 @@ class TrainerLearner(LazyLearner):
     begins as ``train()`` does, up to its first batch; the end of the search undoes that.
 
     Args:
-        trainer: the trainer, on one device.
+        trainer: the trainer, on one device, or one process of several that ``torchrun`` started. Each of these needs the
+            learner, and the same calls.
         quiet: further classes of callbacks to leave out.
         group: the parameter group whose rate is given; see :class:`lrfinder.torch.TorchLearner`.
         replay_bytes: the memory for batches that are stored for replay.
+        rank_timeout: seconds within which a fault of one process ends the search on all; see
+            :class:`lrfinder.torch.TorchLearner`.
 
     Raises:
-        LearnerError: it is not a ``transformers.Trainer``, or works on several devices, with DeepSpeed or with FSDP.
+        LearnerError: it is not a ``transformers.Trainer``, or spreads a model over devices (DeepSpeed, FSDP and so on).
     """
 
     @names_explained
     def __init__(
-        self, trainer: Trainer, *, quiet: Iterable[type] = (), group: str | int | None = None, replay_bytes: int = 1 << 30
+        self,
+        trainer: Trainer,
+        *,
+        quiet: Iterable[type] = (),
+        group: str | int | None = None,
+        replay_bytes: int = 1 << 30,
+        rank_timeout: float = 600.0,
     ) -> None:
         _check(trainer)
         self._trainer = trainer
         all_quiet = (*QUIET, *quiet)
 
         def prepared() -> TorchLearner:
-            copied = _prepared_copy(trainer, all_quiet)
+            with on_all_ranks(self.ranks, rank_timeout):
+                copied = _prepared_copy(trainer, all_quiet)
+            self.wrappers = data_parallel_wrappers([copied.model_wrapped])
             is_constant = str(copied.args.lr_scheduler_type.value) == "constant"
             self.schedulers = [] if is_constant else [copied.lr_scheduler]
-            return _learner_of(copied, group, replay_bytes)
+            return _learner_of(copied, rank_timeout, group=group, replay_bytes=replay_bytes)
 
         super().__init__(prepared, partial(_touched, trainer, all_quiet))
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of this process among those that train together."""
+        return self._trainer.args.process_index
+
+    @property
+    def ranks(self) -> int:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The number of processes that train together."""
+        return self._trainer.args.world_size
 
     def set_rate(self, rate: RateLike, *, schedule: MakeScheduler = set_rate) -> None:
         """Let ``train()`` use the rate as the highest of its ``lr_scheduler_type``, or of a schedule that you give.
@@ -128,11 +162,12 @@ class LRFind(transformers.TrainerCallback):
     checkpoint searches nothing.
 
     Args:
-        trainer: the trainer that the callback is added to, on one device.
+        trainer: the trainer that the callback is added to; on several processes, each searches, with the same result.
         search: called with an :class:`lrfinder.LRFinder` and the trainer; returns the suggestion. The default is for all
             steps, under the trainer's own schedule.
         schedule: as in :meth:`TrainerLearner.set_rate`; it then needs a ``search`` under the same schedule.
         quiet: further classes of callbacks to leave out of the search.
+        rank_timeout: as for :class:`TrainerLearner`.
 
     Attributes:
         suggestions: the result of each search.
@@ -148,9 +183,10 @@ class LRFind(transformers.TrainerCallback):
         *,
         schedule: MakeScheduler = set_rate,
         quiet: Iterable[type] = (),
+        rank_timeout: float = 600.0,
     ) -> None:
         _check(trainer)
-        self.trainer, self.search, self.schedule = trainer, search, schedule
+        self.trainer, self.search, self.schedule, self.rank_timeout = trainer, search, schedule, rank_timeout
         self.quiet = (*QUIET, LRFind, *quiet)
         self.suggestions: list[Suggestion] = []
 
@@ -159,9 +195,13 @@ class LRFind(transformers.TrainerCallback):
         if state.global_step > 0:
             return
         trainer, quiet = self.trainer, self.quiet
-        running = LazyLearner(
-            lambda: _learner_of(_running_copy(trainer, quiet), None, 1 << 30), partial(_touched, trainer, quiet)
-        )
+
+        def prepared() -> TorchLearner:
+            with on_all_ranks(args.world_size, self.rank_timeout):
+                copied = _running_copy(trainer, quiet)
+            return _learner_of(copied, self.rank_timeout)
+
+        running = LazyLearner(prepared, partial(_touched, trainer, quiet))
         with closing(running):
             suggestion = self.search(LRFinder(running), trainer)
         self.suggestions.append(suggestion)
@@ -264,20 +304,29 @@ def _before_first_batch(copied: Trainer) -> Trainer:
     return copied
 
 
-def _learner_of(copied: Trainer, group: str | int | None, replay_bytes: int) -> TorchLearner:
+def _learner_of(copied: Trainer, rank_timeout: float, **settings: Any) -> TorchLearner:
     """Return the learner that drives a copy of a trainer, which is before its first batch."""
     optimizer = copied.optimizer
     roots = [copied, *copied.callback_handler.callbacks, accelerate.state.GradientState()]
     objects = reachable_objects(roots, "accelerate", "transformers")
-    return TorchLearner.from_step(
+    compute_loss = copied.compute_loss
+
+    def compute_loss_of_all_ranks(*args: Any, **kwargs: Any) -> Any:
+        outputs = compute_loss(*args, **kwargs)
+        wait_for_ranks(learner, Stage.BACKWARD)
+        return outputs
+
+    copied.compute_loss = compute_loss_of_all_ranks
+    learner = TorchLearner.from_step(
         lambda batches: _update(copied, batches),
         BatchGroups(copied.train_loader, copied.args.gradient_accumulation_steps),
-        modules=[copied.model],
+        modules=data_parallel_wrappers([copied.model_wrapped]) or [copied.model],
         optimizers=[_inner(optimizer)],
         stateful=[*objects, copied.model_wrapped, optimizer],
-        group=group,
-        replay_bytes=replay_bytes,
+        rank_timeout=rank_timeout,
+        **settings,
     )
+    return learner
 
 
 def _apply_while_running(trainer: Trainer, rate: RateLike, schedule: MakeScheduler) -> None:
@@ -294,13 +343,27 @@ def _apply_while_running(trainer: Trainer, rate: RateLike, schedule: MakeSchedul
 
 def _check(trainer: Trainer) -> None:
     check_kind(trainer, transformers.Trainer, "trainer", "a transformers.Trainer")
-    devices = max(trainer.args.world_size, trainer.args.n_gpu)
-    if devices > 1 or trainer.is_deepspeed_enabled or trainer.is_fsdp_enabled:
+    if scheme := _unsupported_scheme(trainer):
         message = (
-            f"The trainer works on {devices} devices, or with DeepSpeed or FSDP; search on one without, with a "
-            "per_device_train_batch_size that is as many times as large."
+            f"The trainer works with {scheme}; search without: in one process, or in several that torchrun starts, each of "
+            "which holds the whole model on one device."
         )
         raise LearnerError(message)
+
+
+def _unsupported_scheme(trainer: Trainer) -> str | None:
+    """Return how a trainer spreads its work, other than by one process per device with the whole model in each."""
+    if trainer.args.n_gpu > 1:
+        return f"DataParallel on {trainer.args.n_gpu} GPUs of one process"
+    kind = str(trainer.accelerator.distributed_type.value)
+    if kind != "NO" and not kind.startswith("MULTI_"):
+        return {"DEEPSPEED": "DeepSpeed", "XLA": "XLA devices (TPU)"}.get(kind, kind)
+    if trainer.args.parallel_mode not in _MODES:
+        return str(trainer.args.parallel_mode.value)
+    has_meshes = getattr(trainer.accelerator, "parallelism_config", None) is not None
+    if has_meshes or any(map(is_shard, trainer.model.parameters())):
+        return "tensor, context or sequence parallelism"
+    return None
 
 
 def _check_optimizer(trainer: Trainer) -> None:
@@ -352,12 +415,14 @@ def _update(trainer: Trainer, batches: Sequence[Any]) -> Tensor:
     args, state, handler, model = trainer.args, trainer.state, trainer.callback_handler, trainer.model_wrapped
     batches, items = trainer.get_batch_samples(iter(batches), len(batches), args.device)
     trainer.current_gradient_accumulation_steps = len(batches)
+    synchronizes_each = trainer.accelerator.gradient_state.plugin_kwargs.get("sync_each_batch", False)
     losses: list[Tensor] = []
     for k, batch in enumerate(batches, start=1):
         trainer.accelerator.gradient_state._set_sync_gradients(k == len(batches))
         if k == 1:
             trainer.control = handler.on_step_begin(args, state, trainer.control)
-        losses.append(trainer.training_step(model, batch, items))
+        with nullcontext() if synchronizes_each or k == len(batches) else trainer.accelerator.no_sync(model):
+            losses.append(trainer.training_step(model, batch, items))
         if k < len(batches):
             trainer.control = handler.on_substep_end(args, state, trainer.control)
     trainer.accelerator.clip_grad_norm_(model.parameters(), args.max_grad_norm if args.max_grad_norm > 0 else math.inf)

@@ -25,8 +25,11 @@ class Phase(Enum):
 class Stage(StrEnum):
     """A point at which the ranks exchange messages, in the words of an error."""
 
+    PREPARE = "prepares its trainer"
     SNAPSHOT = "takes a snapshot"
     DRAW = "draws a batch"
+    FORWARD = "begins a forward"
+    BACKWARD = "begins a backward"
     LOSS = "trains"
     RESTORE = "restores its learner"
     VALIDATION = "computes a validation loss"

@@ -57,6 +57,22 @@ def detect_ranks(
     return Ranks(modules, optimizers, barrier, partial(collective_timeout, groups, seconds / 4))
 
 
+@contextmanager
+def on_all_ranks(count: int, seconds: float) -> Generator[None]:
+    """Run a block, which may communicate, on all ``count`` processes: where one raises, all others raise a ``RankError``."""
+    if count == 1:
+        yield
+        return
+    barrier = RankBarrier(Channel(range(count), seconds / 4), dict)
+    barrier.enter()
+    try:
+        with barrier.announcing(), collective_timeout([cast("dist.ProcessGroup", dist.group.WORLD)], seconds / 4):
+            yield
+            barrier.wait(Stage.PREPARE)
+    finally:
+        barrier.close()
+
+
 class SingleProcess:
     """A training in one process. Its ``rank`` is that of the process among all that run."""
 
@@ -84,6 +100,9 @@ class SingleProcess:
     def mean(self, loss: float) -> float:
         """Return the mean over the ranks of a loss that each computes by itself."""
         return loss
+
+    def wait(self, stage: Stage) -> None:
+        """Wait for the other ranks. A custom step may call it where all of them would wait for one that raised before."""
 
     def snapshot(self) -> AbstractContextManager[object]:
         """Return the context in which a snapshot is copied."""
@@ -118,7 +137,7 @@ class SingleProcess:
 class Ranks(SingleProcess):
     """A training that several processes run together.
 
-    Where a forward waits for other ranks, they also agree after each draw: one whose data raise keeps nobody waiting.
+    Where a forward waits for other ranks, they also agree before it: one that raised earlier keeps nobody waiting.
     """
 
     def __init__(
@@ -134,10 +153,10 @@ class Ranks(SingleProcess):
         self._limited_waiting = limited_waiting
         self._optimizers = optimizers
         self._wrappers = sharding.data_parallel_wrappers(modules)
-        copies_buffers = any(wrapper.will_sync_module_buffers() for wrapper in self._wrappers)  # of the first rank
-        self._forward_waits = self._shards > 0 or not self._wrappers or copies_buffers
+        self._copies_buffers = any(wrapper.will_sync_module_buffers() for wrapper in self._wrappers)  # of the first rank
+        self._agrees_on_draws = self._shards > 0 or not self._wrappers
         self._accumulate = 1
-        self._unsettled_forwards = 0
+        self._unsettled_forwards = _UNSETTLED_UPDATES
         self._forwards = 0  # of this update
         self._samples = 0.0  # drawn for this update
         self._handled: BaseException | None = None  # by the caller, when the last snapshot was copied
@@ -162,13 +181,13 @@ class Ranks(SingleProcess):
     def wrap_step(self, step: Step) -> Step:
         def ranked_step(draw: Callable[[], Any]) -> Loss:
             self._begin()
-            with self._barrier.announcing(), self._limited_waiting():
+            with self._barrier.announcing(), self._limited_waiting(), self._agreeing_on_forwards():
                 return step(lambda: self._draw(draw))
 
         return ranked_step
 
     def wrap_custom_step(self, step: Step) -> Step:
-        self._forward_waits = True
+        self._agrees_on_draws = True
         return self.wrap_step(lambda draw: self._mean(float(step(draw)), self._samples))
 
     def mean(self, loss: float) -> float:
@@ -176,6 +195,9 @@ class Ranks(SingleProcess):
         with self._barrier.announcing():
             messages = self._barrier.wait(Stage.VALIDATION, loss=loss)
         return sum(message.loss for message in messages) / len(messages)
+
+    def wait(self, stage: Stage) -> None:
+        self._barrier.wait(stage, lr=self._lr())
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
@@ -215,9 +237,21 @@ class Ranks(SingleProcess):
     def _draw(self, draw: Callable[[], Any]) -> Any:
         batch = draw()
         self._samples += batch_size(batch)
-        if self._forward_waits or self._unsettled_forwards:
-            self._barrier.wait(Stage.DRAW, lr=self._lr())
+        if self._agrees_on_draws:
+            self.wait(Stage.DRAW)
         return batch
+
+    @contextmanager
+    def _agreeing_on_forwards(self) -> Generator[None]:
+        """Let the ranks agree before each forward of a wrapper that communicates, whoever calls it."""
+        with ExitStack() as hooks:
+            for wrapper in self._wrappers:
+                hooks.callback(wrapper.register_forward_pre_hook(self._before_forward).remove)
+            yield
+
+    def _before_forward(self, *_: object) -> None:
+        if self._copies_buffers or self._unsettled_forwards:
+            self.wait(Stage.FORWARD)
 
     def _mean(self, loss: float, size: float) -> float:
         messages = self._barrier.wait(Stage.LOSS, lr=self._lr(), loss=loss, size=size)

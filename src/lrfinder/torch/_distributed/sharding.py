@@ -77,6 +77,16 @@ def data_parallel_wrappers(modules: Sequence[nn.Module]) -> list[DistributedData
     return [part for module in modules for part in module.modules() if isinstance(part, DistributedDataParallel)]
 
 
+def release_reducers(wrappers: Iterable[DistributedDataParallel]) -> None:
+    """Remove the hooks of wrappers that nobody uses again.
+
+    After an interrupted iteration, these would join the next backward of the same parameters, by whichever wrapper, and the
+    other ranks would wait in vain.
+    """
+    for wrapper in wrappers:
+        vars(wrapper).update(reducer=None, logger=None)  # the last references; C++ removes the hooks
+
+
 def data_parallel_state(module: DistributedDataParallel) -> Node:
     """Return what a training changes in a ``DistributedDataParallel``: what any module has, without its reducer's state."""
     inside = {name: value for name, value in vars(module).items() if name in _MODULE_ATTRIBUTES}
