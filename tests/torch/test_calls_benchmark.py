@@ -1,5 +1,6 @@
 """Tests of the benchmark of whole calls: its stored rows, its judge, its table."""
 
+import importlib.util
 import json
 import math
 import sys
@@ -7,14 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "suggestion"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "calls"))
 
 import cost
+from callers import CALLERS
 from judge import Judge, truth_of
 from rows import FILE, append, drop, read
 from truth import nearest, rate
+from workloads import WORKLOADS
 
 BEST, HIGHEST = rate(nearest(0.01)), 0.05
 
@@ -112,3 +116,31 @@ def test_the_report_replaces_what_is_between_its_marks_and_nothing_else(file, tm
 def test_each_stored_row_of_the_repository_can_be_read():
     for line in FILE.read_text().splitlines():
         assert json.loads(line)["kind"] in {"training", "call"}
+
+
+def load(path):
+    """Import a script whose name other benchmarks have too."""
+    spec = importlib.util.spec_from_file_location(f"of_{path.parent.name}_{path.stem}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_command_which_imports_no_framework_knows_all_calls_and_workloads():
+    command = load(Path(cost.__file__).with_name("run.py"))
+    assert tuple(CALLERS) == command.CALLERS
+    assert {name: workload.seeds for name, workload in WORKLOADS.items()} == command.SEEDS
+
+
+def test_network_of_the_benchmarks_is_that_of_the_example():
+    root = Path(__file__).parents[2]
+    example, own = load(root / "examples" / "cifar10_torch.py"), load(root / "benchmarks" / "resnet18.py")
+    torch.manual_seed(0)
+    expected = example.resnet18_v2(10)
+    torch.manual_seed(0)
+    state = own.resnet18().state_dict()
+    assert state.keys() == expected.state_dict().keys()
+    assert all(torch.equal(state[name], value) for name, value in expected.state_dict().items())
+    images = torch.randn(2, 3, 32, 32)
+    torch.manual_seed(0)
+    assert torch.equal(own.resnet18()(images), expected(images))
