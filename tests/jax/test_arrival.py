@@ -138,7 +138,8 @@ def late(after):
     inner = sgd(0.1)
 
     def update(updates: Any, state: Any, params: Any = None) -> Any:
-        updates, changed = inner.update(updates, state, params)
+        updates, new = inner.update(updates, state, params)
+        changed: Any = new  # a state with hyperparameters
         own = jnp.where(changed.count > after, 0.001, state.hyperparams["learning_rate"])
         return updates, changed._replace(hyperparams={**changed.hyperparams, "learning_rate": own})
 
