@@ -85,10 +85,10 @@ def test_a_lowest_rate_above_the_highest_is_refused():
 def test_the_reports_code_for_jax_does_what_it_says(schedule):
     names = {}
     exec(usage(replace(SUGGESTION, schedule=schedule))["JAX"], names)
-    params = {"w": jnp.ones(2)}
-    state, moved = names["tx"].init(params), []
+    tx, params = optax.sgd(names["learning_rate"]), {"w": jnp.ones(2)}
+    state, moved = tx.init(params), []
     for _ in range(300):
-        updates, state = names["tx"].update({"w": jnp.ones(2)}, state)
+        updates, state = tx.update({"w": jnp.ones(2)}, state)
         moved.append(-float(updates["w"][0]))
     assert max(moved) == pytest.approx(0.1)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from lrfinder._results.results import Suggestion
 
 _YOUR_OPTIMIZER = "# for your own optimizer, such as {}"
+_FOR_OPTAX = _YOUR_OPTIMIZER.format("optax.adamw(learning_rate)")
 
 CODE: Mapping[str, tuple[str, str, str]] = {  # imports, a constant rate, a schedule
     "PyTorch": (
@@ -26,9 +27,9 @@ CODE: Mapping[str, tuple[str, str, str]] = {  # imports, a constant rate, a sche
         "scheduler = schedules.{schedule}(optimizer, {arguments})\n# after each iteration: scheduler.step()",
     ),
     "JAX": (
-        "from lrfinder.jax import schedules",
-        f"learning_rate = {{lr}}\n{_YOUR_OPTIMIZER.format('optax.adamw(learning_rate)')}",
-        f"learning_rate = schedules.{{schedule}}({{arguments}})\n{_YOUR_OPTIMIZER.format('optax.adamw(learning_rate)')}",
+        "",
+        f"learning_rate = {{lr}}\n{_FOR_OPTAX}",
+        f"from lrfinder.jax import schedules\n\nlearning_rate = schedules.{{schedule}}({{arguments}})\n{_FOR_OPTAX}",
     ),
     "Keras": (
         "from lrfinder.keras import schedules",
@@ -63,7 +64,7 @@ def usage(suggestion: Suggestion) -> dict[str, str]:
     for name in sorted(CODE, key=lambda name: name not in _loaded()):
         imports, at_constant_rate, scheduled = CODE[name]
         lines = [imports, "", at_constant_rate if suggestion.is_constant else scheduled, ""]
-        codes[name] = "\n".join(lines).format(lr=lr, schedule=schedule, arguments=arguments)
+        codes[name] = "\n".join(lines).lstrip().format(lr=lr, schedule=schedule, arguments=arguments)
     return codes
 
 
