@@ -246,11 +246,40 @@ class OwnTrainer(Foreign):
         self.log["lr"] = self.optimizer.param_groups[0]["lr"]
 
 
+class Unattached:
+    """Has an optimizer only later, as the modules of Lightning have a trainer."""
+
+    @property
+    def optimizer(self):
+        message = "not attached yet"
+        raise RuntimeError(message)
+
+
+class OutOfContext:
+    """Refuses every look, as the proxies of werkzeug do outside of a request."""
+
+    def __getattribute__(self, name):
+        message = f"no context for {name}"
+        raise RuntimeError(message)
+
+
+class Agent(Foreign):
+    """Writes rates, and holds objects that refuse a look."""
+
+    def __init__(self, optimizer):
+        super().__init__(optimizer)
+        self.trainer, self.request, self.requests = Unattached(), OutOfContext(), [OutOfContext()]
+
+    def step(self):
+        self.optimizer.param_groups[0]["lr"] = 0.001
+
+
 WRITING = {
     "steps the optimizer": NoamOpt,
     "an entry by its name": lambda optimizer: OfGroups(optimizer, "lr"),
     "without step": LinearWarmup,
     "in a list": lambda optimizer: Both(adam(), optimizer),
+    "with objects that refuse a look": Agent,
 }
 NOT_WRITING = {
     "momentum": MomentumScheduler,

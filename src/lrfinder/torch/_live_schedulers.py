@@ -7,14 +7,15 @@ import re
 from dis import get_instructions
 from itertools import compress
 from types import CodeType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from lrfinder.torch._scheduler_length import nested
+from lrfinder._state.attributes import attributes_of
+from lrfinder.torch._scheduler_length import held_by, nested
 from lrfinder.torch.rates import inner_optimizer, share_groups
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _wholes(found: Sequence[Scheduler], known: Sequence[Scheduler] = ()) -> list
 
 
 class _Kinds(dict[type, bool]):
-    """For each class, as it is looked up: may its objects be schedulers."""
+    """By class, the answer of :func:`_may_schedule`, which is computed at the first look-up."""
 
     def __missing__(self, kind: type) -> bool:
         self[kind] = _may_schedule(kind)
@@ -98,24 +99,14 @@ def _may_schedule(kind: type) -> bool:
     return issubclass(kind, LRScheduler) or has_step or NAMES.search(kind.__name__) is not None
 
 
-def _attributes(one: object) -> Iterable[Any]:
-    return getattr(one, "__dict__", {}).values()
-
-
 def _holds(one: object, optimizer: Optimizer) -> bool:
-    for value in _attributes(one):
-        for held in cast("Sequence[Any]", value) if type(value) in {list, tuple} else (value,):
-            if share_groups(held, optimizer):
-                return True
-    return False
-
-
-def _texts(one: object) -> Iterator[str]:
-    return (value for value in _attributes(one) if type(value) is str)
+    others = (held for held in held_by(one) if type(held).__module__ != "builtins")  # there may be millions of numbers
+    return any(share_groups(held, optimizer) for held in others)
 
 
 def _holds_any(wrapper: object, schedulers: Sequence[Scheduler]) -> bool:
-    return any(value is one for value in _attributes(wrapper) for one in schedulers if isinstance(one, LRScheduler))
+    of_pytorch = {id(one) for one in schedulers if isinstance(one, LRScheduler)}
+    return any(id(value) in of_pytorch for value in attributes_of(wrapper).values())
 
 
 def _writes_rates(one: Scheduler) -> bool:
@@ -126,11 +117,11 @@ def _writes_rates(one: Scheduler) -> bool:
     """
     if isinstance(one, LRScheduler):
         return True
-    if any(isinstance(value, nn.Module) for value in _attributes(one)):
+    if any(issubclass(type(value), nn.Module) for value in attributes_of(one).values()):
         return False
     codes = [code for base in type(one).__mro__ for value in vars(base).values() for code in _codes(value)]
-    named = any(RATE in _constants(code) for code in codes) or any(value == RATE for value in _texts(one))
-    return named and any(map(_writes, codes))
+    texts = [value for value in attributes_of(one).values() if type(value) is str]
+    return (RATE in texts or any(RATE in _constants(code) for code in codes)) and any(map(_writes, codes))
 
 
 def _writes(code: CodeType) -> bool:

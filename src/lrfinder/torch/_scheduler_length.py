@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import (
     ReduceLROnPlateau,
 )
 
+from lrfinder._state.attributes import attributes_of
 from lrfinder.errors import RatesError
 from lrfinder.torch._scheduler_copy import Copier
 from lrfinder.torch.rates import index_of_group
@@ -44,10 +45,15 @@ _MOST_OBJECTS = 1000  # whose numbers are read
 def nested(scheduler: Scheduler) -> Iterator[Scheduler]:
     """Yield a scheduler and those that it holds."""
     yield scheduler
-    for value in getattr(scheduler, "__dict__", {}).values():
-        for one in cast("Sequence[Any]", value) if isinstance(value, list | tuple) else (value,):
-            if isinstance(one, LRScheduler) and one is not scheduler:
-                yield from nested(one)
+    for one in held_by(scheduler):
+        if issubclass(type(one), LRScheduler) and one is not scheduler:
+            yield from nested(one)
+
+
+def held_by(value: object) -> Iterator[Any]:
+    """Yield the attributes of an object and the items of lists and tuples among them, without calling any of its code."""
+    for one in attributes_of(value).values():
+        yield from cast("Sequence[Any]", one) if issubclass(type(one), list | tuple) else (one,)
 
 
 def rates_ahead(scheduler: Scheduler, steps: int) -> Generator[list[float]]:
