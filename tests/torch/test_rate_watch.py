@@ -1,4 +1,4 @@
-"""The first iteration: the written rate is that of every step, or the error names what stands in the way."""
+"""A watched iteration: the written rate is that of every step, or the error names what stands in the way."""
 
 import pytest
 import torch
@@ -306,6 +306,75 @@ def test_a_step_that_puts_the_rate_back_after_its_update_is_named_too():
     learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
     with pytest.raises(OptimizerError, match=r"trained at 0\.5"):
         LRFinder(learner).find()
+
+
+def scaled_step(model, optimizer, scaler, scheduler):
+    """Return a step whose first updates the scaler skips, because its scale is too high."""
+
+    def step(batch):
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        scheduler.step()
+        return loss
+
+    return step
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of `lr_scheduler.step")  # after a skipped update, as in any training
+@pytest.mark.parametrize("search", ["find", "sweep"])
+def test_an_iteration_whose_update_a_scaler_skips_uses_no_rate(search):
+    model, optimizer = parts()
+    scaler, scheduler = torch.amp.GradScaler("cpu", init_scale=2.0**127), schedulers.ExponentialLR(optimizer, 0.9)
+    step = scaled_step(model, optimizer, scaler, scheduler)
+    if search == "sweep":
+        assert len(own_loop(model, optimizer, step)) > 20
+        return
+    known = {"modules": [model], "optimizers": [optimizer], "stateful": [scaler, scheduler]}
+    assert len(LRFinder(TorchLearner.from_step(step, DATA, **known)).find()) > 20
+
+
+def test_an_optimizer_that_does_not_step_in_every_iteration_uses_no_rate_in_the_others():
+    model, often = parts()
+    other, seldom = parts()
+    steps = []
+
+    def step(batch):
+        steps.append(1)
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1]) + nn.functional.mse_loss(other(batch[0]), batch[1])
+        loss.backward()
+        for one in (often, seldom) if len(steps) % 3 == 0 else (often,):
+            one.step()
+            one.zero_grad()
+        for one in every:
+            one.step()
+        return loss
+
+    known = {"modules": [model, other], "optimizers": [often, seldom]}
+    every = [schedulers.ExponentialLR(one, 0.9) for one in (often, seldom)]
+    often.step()  # without gradients, so that PyTorch does not warn of the order
+    seldom.step()
+    learner = TorchLearner.from_step(step, DATA, **known, stateful=every)
+    assert len(LRFinder(learner).find()) > 20
+
+
+def test_an_update_that_is_not_reported_is_compared_at_the_end_of_its_iteration():
+    model, optimizer = parts()
+    update = torch.optim.SGD.step.__wrapped__  # without the report, as a compiled program makes it
+
+    def step(batch):
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.param_groups[0]["lr"] = 0.5
+        update(optimizer)
+        return loss
+
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    with pytest.raises(OptimizerError, match=r"trained at 0.5"):
+        learner.iteration(0.01)
 
 
 def test_a_scheduler_in_a_loop_of_the_users_own_is_among_the_notes():

@@ -28,7 +28,8 @@ class RateWatch:
     """Compares the rates that were written with those of the first step, and of later ones that :meth:`note` picks.
 
     The rate of a group is read when its optimizer steps: what a scheduler writes after it does no harm. Where the optimizer
-    does not report its step, as one inside a compiled program, it is read at the end of the iteration.
+    does not report its step, as one inside a compiled program, it is read at the end of the iteration. A group whose
+    parameters nothing has written by then used no rate: a ``GradScaler`` skips updates, or the optimizer steps seldom.
     """
 
     def __init__(self, training: TrainingState) -> None:
@@ -42,10 +43,10 @@ class RateWatch:
         self.is_due = True  # until an optimizer has stepped
 
     def note(self, *, stayed: bool) -> None:
-        """Count an iteration without a watch; watch the next one after the 1st, 2nd, 4th, 8th ... of them.
+        """Count an iteration without a watch; the next one is watched after the 1st, 2nd, 4th, 8th ... of them.
 
-        So it is after the 1st, 2nd, 4th ... of those that left another rate behind. A scheduler that steps after the
-        optimizer leaves one each time; a step that warms up by itself, only later on.
+        Iterations that leave another rate behind are counted by themselves too, in the same way. A scheduler that steps
+        after the optimizer leaves one each time; a step that warms up by itself does so only later on.
 
         Args:
             stayed: whether the groups still had the rates that were written.
@@ -62,7 +63,8 @@ class RateWatch:
         Raises:
             OptimizerError: a step used another rate, or another optimizer of the same parameters stepped as well.
         """
-        written = [(one, place, _rate(group)) for one in self._optimizers for place, group in enumerate(one.param_groups)]
+        places = [(one, place, group) for one in self._optimizers for place, group in enumerate(one.param_groups)]
+        written = [(one, place, _rate(group), _versions(group)) for one, place, group in places]
         self._used.clear()  # an iteration before may have raised
         self._others.clear()
         self._depth = 0
@@ -73,8 +75,8 @@ class RateWatch:
             for hook in hooks:
                 hook.remove()
         self._check_others()
-        for optimizer, place, rate in written:
-            self._check_group(optimizer, place, rate)
+        for optimizer, place, rate, versions in written:
+            self._check_group(optimizer, place, rate, versions)
         self._watched += 1
         self.is_due = not self._used and self._watched < MOST_WATCHED
 
@@ -109,10 +111,12 @@ class RateWatch:
                 )
                 raise OptimizerError(message)
 
-    def _check_group(self, optimizer: Optimizer, place: int, written: float | None) -> None:
+    def _check_group(self, optimizer: Optimizer, place: int, written: float | None, versions: list[int]) -> None:
         if written is None or place >= len(optimizer.param_groups):
             return
         group = optimizer.param_groups[place]
+        if id(group) not in self._used and _versions(group) == versions:
+            return
         used = self._used.get(id(group), _rate(group))
         if used is not None and not math.isclose(used, written, rel_tol=SAME_RATE):
             place_name = f"parameter group {place} of {type(optimizer).__name__}"
@@ -132,3 +136,8 @@ def _rate(group: dict[str, Any]) -> float | None:
     """Return the rate of a group; ``None`` where reading it would stop a device, or break the capture of a graph."""
     lr = group["lr"]
     return float(lr) if not isinstance(lr, Tensor) or lr.is_cpu else None
+
+
+def _versions(group: dict[str, Any]) -> list[int]:
+    """Return how often each parameter of a group was written in place."""
+    return [parameter._version for parameter in group["params"]]  # noqa: SLF001  (the counter of autograd)
