@@ -101,9 +101,10 @@ def test_the_reports_code_for_keras_does_what_it_says(schedule):
     exec(usage(replace(SUGGESTION, schedule=schedule))["Keras"], names)
     if schedule == "constant":
         assert float(model.optimizer.learning_rate) == pytest.approx(0.1)
-        assert "optimizer" not in names
+        assert "learning_rate" not in names
         return
-    assert max(rates(names["optimizer"]._learning_rate, range(300))) == pytest.approx(0.1)
+    optimizer = keras.optimizers.SGD(names["learning_rate"])
+    assert max(rates(optimizer._learning_rate, range(300))) == pytest.approx(0.1)
 
 
 class Halves(keras.optimizers.schedules.LearningRateSchedule):
