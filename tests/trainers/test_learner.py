@@ -1,6 +1,8 @@
 # These tests set and read attributes that no type declares.
 # pyright: reportAttributeAccessIssue=false
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch.optim.lr_scheduler import OneCycleLR, StepLR
@@ -48,6 +50,19 @@ def test_the_trainer_is_prepared_at_the_first_use_and_once_for_a_block():
     assert prepared == []
     lrfinder.LRFinder(learner).suggest(30, max_iterations=200)
     assert len(prepared) == 1
+
+
+def test_a_preparation_that_fails_disconnects_the_wrapper_that_it_created():
+    wrapper = SimpleNamespace(reducer="of C++", logger="of C++")
+
+    def prepare():
+        learner.wrappers = [wrapper]
+        raise ValueError
+
+    learner = LazyLearner(prepare, lambda: TrainingState([torch.nn.Linear(2, 1)], [], []))
+    with pytest.raises(ValueError):
+        learner.snapshot()
+    assert (wrapper.reducer, learner.wrappers) == (None, [])
 
 
 @pytest.mark.parametrize("question", ["rank", "ranks", "facts"])

@@ -19,7 +19,7 @@ OF_A_CALL = {
     "find(count=100)": "num_iter num_iters num_it num_training num_batches num_steps n_iter steps",
     "find(max_iterations=100), or suggest(epochs=3)": "max_epochs num_epochs n_epochs",
     "find(rates=lrfinder.linear(0.001, 1, 100)), for even steps": "step_mode mode",
-    "raw losses, and pictures that smooth them": "smooth_f beta sma",
+    "find(), which records raw losses, and pictures that smooth them": "smooth_f beta sma",
     "find(stopping=f), where f(loss) is True to end": "diverge_th early_stop_threshold stop_div stop_factor",
     "lrfinder.Validated(learner, mean_loss(model, loss_fn, val_loader))": "val_loader val_dataloaders validation_data",
     "result[10:-5], a part of the curve": "skip_start skip_end skip_begin",
@@ -47,7 +47,7 @@ ANSWERS = {name: here for here, names in (OF_A_CALL | OF_A_LEARNER).items() for 
 OTHER_LEARNERS = ("lrfinder.jax", "lrfinder.keras", "lrfinder.gluon", "lrfinder.trainers")  # they answer for themselves
 PARTS = {
     "LRFinder": " A learner holds model, optimizer and data: LRFinder(TorchLearner(model, optimizer, loss_fn, loader)).",
-    "KerasLearner": " Arrays are one of them: KerasLearner(model, (x, y), batch_size=64).",
+    "KerasLearner": " Arrays are one argument: KerasLearner(model, (x, y), batch_size=64).",
 }
 
 

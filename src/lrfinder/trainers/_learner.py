@@ -64,7 +64,7 @@ class LazyLearner(Wrapper):
         try:
             return self._prepare()
         except BaseException:
-            self._undo()
+            self._undo_preparation()
             raise
 
     @cached_property
@@ -151,10 +151,7 @@ class LazyLearner(Wrapper):
         try:
             learner.close()
         finally:
-            self._prepared_for = None
-            release_reducers(self.wrappers)
-            self.wrappers = []
-            self._undo()
+            self._undo_preparation()
 
     def _asked(self, question: Callable[[BaseLearner], Answer]) -> Answer:
         """Return an answer of the prepared learner; a trainer that was not prepared before is not afterwards."""
@@ -164,6 +161,12 @@ class LazyLearner(Wrapper):
         finally:
             if not was_prepared:
                 self.close()
+
+    def _undo_preparation(self) -> None:
+        self._prepared_for = None
+        release_reducers(self.wrappers)
+        self.wrappers = []
+        self._undo()
 
     def _is_prepared(self) -> bool:
         return "learner" in vars(self)
@@ -267,7 +270,7 @@ def loss_in(output: object, source: str) -> Tensor:
 
 
 def wait_for_ranks(learner: TorchLearner, stage: Stage) -> None:
-    """Let the ranks agree at a stage of the trainer's step, so that one that raised before keeps nobody waiting after it."""
+    """Wait until every rank has reached a stage of the trainer's step; raise a ``RankError`` if one has raised before it."""
     learner._ranks.wait(stage)  # pyright: ignore[reportPrivateUsage]
 
 

@@ -102,7 +102,10 @@ class SingleProcess:
         return loss
 
     def wait(self, stage: Stage) -> None:
-        """Wait for the other ranks. A custom step may call it where all of them would wait for one that raised before."""
+        """Wait until every rank has reached a stage; raise a ``RankError`` if one has raised before it.
+
+        A custom step calls it before a collective operation, in which the others would wait for that rank in vain.
+        """
 
     def snapshot(self) -> AbstractContextManager[object]:
         """Return the context in which a snapshot is copied."""
