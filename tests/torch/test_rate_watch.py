@@ -8,6 +8,7 @@ from torch.optim import lr_scheduler as schedulers
 from lrfinder import LRFinder, Status
 from lrfinder.errors import OptimizerError
 from lrfinder.torch import TorchLearner, schedules, sweep
+from lrfinder.torch._rate_watch import MOST_WATCHED
 
 DATA = [(torch.full((4, 1), 1.0 + k), torch.full((4, 1), 2.0)) for k in range(4)]
 
@@ -375,6 +376,25 @@ def test_an_update_that_is_not_reported_is_compared_at_the_end_of_its_iteration(
     learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
     with pytest.raises(OptimizerError, match=r"trained at 0.5"):
         learner.iteration(0.01)
+
+
+def test_updates_that_are_never_reported_are_watched_no_more_often_than_others():
+    model, optimizer = parts()
+
+    def step(batch):
+        loss = nn.functional.mse_loss(model(batch[0]), batch[1])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.optim.SGD.step.__wrapped__(optimizer)
+        return loss
+
+    learner = TorchLearner.from_step(step, DATA, modules=[model], optimizers=[optimizer])
+    due = []
+    for _ in range(400):
+        due.append(learner._watch.is_due)
+        learner.iteration(1e-6)
+    assert all(due[:MOST_WATCHED])
+    assert sum(due[MOST_WATCHED:]) == 9  # after 1, 2, 4 ... 256 iterations without a watch
 
 
 def test_a_scheduler_in_a_loop_of_the_users_own_is_among_the_notes():

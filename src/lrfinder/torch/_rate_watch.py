@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from lrfinder.torch._training_state import TrainingState
 
-MOST_WATCHED = 64  # iterations without a step that is reported, such as those that accumulate
+MOST_WATCHED = 64  # iterations in a row without a step that is reported, such as those that accumulate
 
 
 class RateWatch:
@@ -38,7 +38,7 @@ class RateWatch:
         self._used: dict[int, float] = {}  # by the id of a group
         self._others: dict[int, Optimizer] = {}  # that stepped as well
         self._depth = 0  # of steps of optimizers that were given, one inside the other
-        self._watched = 0  # iterations
+        self._watched = 0  # iterations since a step was reported
         self._unwatched = self._changed = 0  # iterations
         self.is_due = True  # until an optimizer has stepped
 
@@ -54,7 +54,7 @@ class RateWatch:
         self._unwatched += 1
         self._changed += not stayed
         if self._unwatched.bit_count() == 1 or (not stayed and self._changed.bit_count() == 1):
-            self.is_due, self._watched = True, 0
+            self.is_due = True
 
     @contextmanager
     def watching(self) -> Generator[None]:
@@ -77,7 +77,7 @@ class RateWatch:
         self._check_others()
         for optimizer, place, rate, versions in written:
             self._check_group(optimizer, place, rate, versions)
-        self._watched += 1
+        self._watched = 0 if self._used else self._watched + 1
         self.is_due = not self._used and self._watched < MOST_WATCHED
 
     def _note(self, optimizer: Optimizer, *_: object) -> None:
