@@ -53,7 +53,7 @@ def other_stopping(rank):
         ),
         (other_accumulation, "Rank 0 and rank 1 are set up differently: accumulate: 1 and 2"),
         (other_rates, "Rank 0 is at the rate 0.001, rank 1 at 0.00125: they were called differently"),
-        (other_stopping, "Rank 0 draws a batch, rank 1 restores its learner: they were called differently"),
+        (other_stopping, "Rank 0 begins a forward, rank 1 restores its learner: they were called differently"),
     ],
 )
 def test_an_error_names_the_setting_in_which_ranks_differ(function, words):
