@@ -41,6 +41,20 @@ def test_a_generator_of_the_user_is_recognized_and_restored(own):
     assert draw() == first
 
 
+@pytest.mark.parametrize("own", [np.random.SeedSequence([1, 2], pool_size=8), np.random.PCG64(0), np.random.default_rng(0)])
+def test_what_was_spawned_is_restored(own):
+    if not hasattr(own, "spawn"):
+        pytest.skip("numpy before 1.25")
+    generator = own_generator(own)
+    own.spawn(2)
+    states = capture([generator])
+    first, second = (np.random.default_rng(one).random() for one in own.spawn(2))
+    assert first != second
+    assert changed(states, capture([generator])) == states
+    restore_states(states)
+    assert [np.random.default_rng(one).random() for one in own.spawn(2)] == [first, second]
+
+
 @pytest.mark.parametrize("value", [None, 3, np.zeros(2), "text"])
 def test_other_values_are_not_generators(value):
     assert own_generator(value) is None

@@ -97,9 +97,9 @@ def own_generator(value: object) -> RandomGenerator | None:
     if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):  # which has no state
         return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        bits: Any = getattr(value, "bit_generator", value)
-        write = partial(setattr, bits, "state")
-        return RandomGenerator(repr(value), lambda: _comparable(bits.state), lambda state: write(_as_numpy(state)))
+        return _of_bits(repr(value), getattr(value, "bit_generator", value))
+    if isinstance(value, np.random.SeedSequence):
+        return RandomGenerator(repr(value), lambda: value.n_children_spawned, partial(_respawn, value))
     if isinstance(value, np.random.RandomState):
         return _of_numpy(repr(value), value)
     return None
@@ -227,6 +227,26 @@ class _Array(NamedTuple):
 def _of_numpy(name: str, value: np.random.RandomState) -> RandomGenerator:
     read = numpy_reader(value, lambda: _comparable(value.get_state(legacy=False)))
     return RandomGenerator(name, read, lambda state: value.set_state(_as_numpy(state)))
+
+
+def _of_bits(name: str, bits: Any) -> RandomGenerator:
+    """Return a bit generator of numpy with its seed, which counts the generators that it has spawned."""
+    seed = getattr(bits, "seed_seq", None)
+    own_seed = own_generator(seed) if isinstance(seed, np.random.SeedSequence) else None
+
+    def write(state: Any) -> None:
+        bits.state = _as_numpy(state[0])
+        if own_seed is not None:
+            own_seed.set(state[1])
+
+    return RandomGenerator(name, lambda: (_comparable(bits.state), None if own_seed is None else own_seed.get()), write)
+
+
+def _respawn(seed: np.random.SeedSequence, count: int) -> None:
+    """Set the number of generators that a seed has spawned, which is not writable: the seed is initialized again."""
+    if seed.n_children_spawned != count:
+        state: dict[str, Any] = {**seed.state, "n_children_spawned": count}
+        np.random.SeedSequence.__init__(seed, **state)
 
 
 def _comparable(state: object) -> object:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import logging
+import multiprocessing
 import threading
 import weakref
 from collections import OrderedDict, UserDict, deque
-from functools import partial
+from functools import cache, lru_cache, partial
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -125,7 +127,42 @@ class Buffered:
         return self.raw[0] / 10 + sum(self.queue)
 
 
-OBJECTS = [Mean, Slotted, Nested, Results, Bank, Users, Buffered]
+class Keyed:
+    """State in the keys of dicts, as where meters have weights."""
+
+    def __init__(self):
+        self.weights = {Mean(): 0.5, (Slotted(), "pair"): 0.3}
+
+    def __call__(self, x):
+        return sum(weight * (key[0] if isinstance(key, tuple) else key)(x) for key, weight in self.weights.items())
+
+
+class Shared:
+    """Values that processes share, and those of ctypes."""
+
+    def __init__(self):
+        self.count, self.pair = multiprocessing.Value("i", 0), multiprocessing.Array("d", [0.0, 0.0])
+        self.mean = ctypes.c_double(0.0)
+
+    def __call__(self, x):
+        self.count.value += 1
+        self.pair[1] += 0.1
+        self.mean.value = 0.9 * self.mean.value + 0.1 * float(x.detach().mean())
+        return 0.01 * self.count.value + self.pair[1] + self.mean.value
+
+
+class Spawns:
+    """Generators and a seed that spawn others, of which each next one differs."""
+
+    def __init__(self):
+        self.generator, self.bits, self.seed = np.random.default_rng(3), np.random.PCG64(4), np.random.SeedSequence(5)
+
+    def __call__(self, x):
+        spawned = [self.generator.spawn(1)[0], *map(np.random.default_rng, [*self.bits.spawn(1), *self.seed.spawn(1)])]
+        return 0.1 * sum(one.random() for one in spawned)
+
+
+OBJECTS = [Mean, Slotted, Nested, Results, Bank, Users, Buffered, Keyed, Shared, Spawns]
 
 
 class Holding(nn.Module):
@@ -134,7 +171,7 @@ class Holding(nn.Module):
         self.net, self.held = net(), held
 
     def forward(self, x):
-        return self.net(x) + self.held(x + 1.0)
+        return self.net(x) + self.held(x + 1.0) * torch.tensor([1.0, -1.0])  # a common shift would change no loss
 
 
 @pytest.mark.parametrize("kind", OBJECTS)
@@ -153,7 +190,7 @@ def test_an_object_inside_one_that_is_named_as_stateful_is_restored(kind):
 
         def step(batch):
             optimizer.zero_grad()
-            loss = cross_entropy(model(batch[0]) + wrapper.inner.held(batch[0] + 1.0), batch[1])
+            loss = cross_entropy(model(batch[0]) * (1 + wrapper.inner.held(batch[0] + 1.0)), batch[1])
             loss.backward()
             optimizer.step()
             return loss
@@ -425,6 +462,61 @@ exec(  # a module that a user imports
 )
 
 
+def of_a_package_of_the_user(output, target):
+    return cross_entropy(package_of_a_user.torch_nets.inner.centered(output), target)
+
+
+package_of_a_user = ModuleType("package_of_a_user")
+package_of_a_user.torch_nets = ModuleType("package_of_a_user.torch_nets")
+package_of_a_user.torch_nets.inner = torch_nets_of_a_user
+
+
+@cache
+def cached_center():
+    return Center()
+
+
+def of_a_cached_function(output, target):
+    return cached_center()(output, target)
+
+
+def of_a_function_with_a_few_results():
+    @lru_cache(maxsize=2)
+    def center(kind):
+        return {"center": torch.zeros(2), "kind": kind}
+
+    def loss(output, target):
+        center("one")["center"] = 0.9 * center("one")["center"] + 0.1 * output.detach().mean(0)
+        return cross_entropy(output - center("one")["center"], target)
+
+    return loss
+
+
+class CachedMethod:
+    """A loss with a method that creates its center once."""
+
+    @cache  # noqa: B019  (the point)
+    def center(self):
+        return Center()
+
+    def __call__(self, output, target):
+        return self.center()(output, target)
+
+
+def of_results_with_noise():
+    @cache
+    def noise(number):
+        return torch.randn(2)
+
+    shift = torch.zeros(())
+
+    def loss(output, target):
+        shift.add_(1)
+        return cross_entropy(output + 0.1 * noise(int(shift) // 2), target)
+
+    return loss
+
+
 def in_a_dict_that_is_empty_at_first():
     means = {}
 
@@ -452,6 +544,11 @@ LOSSES = {
     "a helper method": Helping,
     "a function of autograd": lambda: of_an_autograd_function,
     "a module of the user": lambda: of_a_module_of_the_user,
+    "a module of a package of the user": lambda: of_a_package_of_the_user,
+    "a result of a cached function": lambda: of_a_cached_function,
+    "one of few results of a cached function": of_a_function_with_a_few_results,
+    "a result of a cached method": CachedMethod,
+    "results that were drawn once": of_results_with_noise,
     "a dict that is empty at first": in_a_dict_that_is_empty_at_first,
     "a Sobol engine": of_a_sobol_engine,
     "the class of an object": OfItsClass,
@@ -491,6 +588,7 @@ def reset_globals():
     GLOBAL = torch.zeros(2)
     ARRAYS["center"] = np.zeros(2, np.float32)
     torch_nets_of_a_user.center.zero_()
+    cached_center.cache_clear()
     OfAClass.center = OfItsClass.center = torch.zeros(2)
     with_a_default.__defaults__[0].center.zero_()
 

@@ -187,8 +187,9 @@ def generator_state(value: object) -> object:
     if isinstance(value, np.random.RandomState):
         return _comparable(value.get_state(legacy=False))
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
-        return _comparable(cast("Any", getattr(value, "bit_generator", value)).state)
-    return None
+        bits: Any = getattr(value, "bit_generator", value)
+        return _comparable(bits.state), generator_state(getattr(bits, "seed_seq", None))
+    return value.n_children_spawned if isinstance(value, np.random.SeedSequence) else None
 
 
 def _comparable(state: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import gc
 import sys
 from functools import cache, partial
 from itertools import count
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _EMPTY_CELL = object()
+Cached: Any = type(cache(lambda: None))
+"""The class of functions that store their results, by ``functools.cache`` or ``functools.lru_cache``."""
 
 
 class Reached(NamedTuple):
@@ -34,7 +37,7 @@ class Reached(NamedTuple):
 
 def is_function(value: object) -> bool:
     """Return whether a value is code that can reach objects: a function, a bound method or a partial."""
-    return isinstance(value, FunctionType | MethodType | partial)
+    return isinstance(value, FunctionType | MethodType | partial | Cached)
 
 
 def owner_of(function: object) -> object:
@@ -63,7 +66,7 @@ def attributes_named(function: object) -> Iterable[str]:
     return _names_in(function.__code__).attributes if isinstance(function, FunctionType) else ()
 
 
-def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
+def methods_of(kind: type) -> Iterator[tuple[str, Any]]:
     """Yield the methods of a class and its bases that are the user's own code, and not that of an installed package."""
     for one in kind.__mro__:
         if is_own_code(one.__module__):
@@ -71,7 +74,7 @@ def methods_of(kind: type) -> Iterator[tuple[str, FunctionType]]:
             for name, value in attributes.items():
                 inner = getattr(value, "fget", value)  # of a property
                 function: object = getattr(inner, "__func__", inner)
-                if isinstance(function, FunctionType):
+                if isinstance(function, FunctionType | Cached):
                     yield name, function
 
 
@@ -89,11 +92,23 @@ def _directly(function: object, name: str, frameworks: frozenset[str]) -> Iterat
         yield from (Reached(f"an argument of {name}", value) for value in (*function.args, *function.keywords.values()))
     elif isinstance(function, FunctionType):
         yield from _of_function(function, name, frameworks)
+    elif isinstance(function, Cached):
+        yield from _of_cached(function, name)
     else:
         owner = owner_of(function)
         yield Reached(name, owner)
         called = [function.__func__] if isinstance(function, MethodType) else _called(type(owner))
         yield from (Reached(name, code) for code in called)
+
+
+def _of_cached(function: Any, name: str) -> Iterator[Reached]:
+    """Yield the function behind a cache, and the table of its results; the results alone where a linked list orders them."""
+    wrapped = function.__wrapped__
+    yield Reached(name, wrapped)
+    held = [one for one in gc.get_referents(function) if not isinstance(one, type)]
+    *results, table = held[: next(k for k, one in enumerate(held) if one is wrapped)]
+    is_ordered = function.cache_parameters()["maxsize"] is not None
+    yield from (Reached(f"results of {name}", one) for one in (results if is_ordered else [table]))
 
 
 def _called(kind: type) -> list[object]:
@@ -144,11 +159,17 @@ def _of_function(function: FunctionType, name: str, frameworks: frozenset[str]) 
 
 def _in_module(module: ModuleType, attributes: Iterable[str], name: str) -> Iterator[Reached]:
     """Yield what a function may reach as an attribute of a module of the user."""
-    if is_own_code(module.__name__):
+    pending, seen = [module], set[str]()
+    while pending:
+        module = pending.pop()
+        if module.__name__ in seen or not is_own_code(module.__name__):
+            continue
+        seen.add(module.__name__)
         for attribute in attributes:
             if attribute in vars(module):
                 found = vars(module)[attribute]
                 yield Reached(f"{module.__name__}.{attribute} of {name}", found, _binding(vars(module), attribute))
+                pending += [found] if isinstance(found, ModuleType) else []
 
 
 def _binding(namespace: dict[str, Any], name: str) -> tuple[Callable[[], object], Callable[[object], object]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from lrfinder._state.attributes import attributes_of, is_entered
 from lrfinder._state.callables import class_values, is_function, reached
-from lrfinder._state.nodes import PASSED_OVER, Node, has_state_dict, items
+from lrfinder._state.nodes import PASSED_OVER, Node, has_state_dict, items, keys
 from lrfinder.randomness import capture, restore_states
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Framework(NamedTuple):
             if self.is_state(value) or isinstance(value, np.ndarray) or has_state_dict(value):
                 return True
             pending.extend(items(value))
+            pending.extend(keys(value))
             if is_function(value):
                 pending.extend(one.value for one in reached(value, "", self.packages))
             elif isinstance(value, type):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder._state.attributes import attributes_of, has_slots, restore_attributes, restore_dictionary
+from lrfinder._state.shared_values import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -37,7 +38,7 @@ class Node(NamedTuple):
 
 
 def builtin_node(value: object) -> Node | None:
-    """Return the node of a container or an array, with its attributes if its class is a subclass; None for other values."""
+    """Return the node of a container, an array or a shared value, with the attributes of subclasses; None for others."""
     kind = type(value)
     if kind in PLAIN_CONTAINERS:
         return _container(value, kind)
@@ -77,6 +78,17 @@ def items(value: object) -> Iterable[object]:
         if isinstance(value, base):
             return list(cast("Any", base).__iter__(value))
     return ()
+
+
+def keys(value: object) -> list[object]:
+    """Return the keys of a dict that may hold state: neither plain ones nor tuples of these."""
+    if not isinstance(value, dict):
+        return []
+    return [key for key in dict.keys(cast("dict[object, object]", value)) if not _is_plain(key)]
+
+
+def _is_plain(key: object) -> bool:
+    return type(key) in PASSED_OVER or (type(key) is tuple and PASSED_OVER.issuperset(map(type, key)))
 
 
 def has_state_dict(value: object) -> bool:
@@ -128,7 +140,7 @@ def _array(value: object) -> Node | None:
     if isinstance(value, bytearray | array):
         return Node(partial(operator.setitem, value, slice(None), copy.copy(value)))
     if not isinstance(value, np.ndarray):
-        return None
+        return Node(partial(SHARED.write, value, SHARED.copy(value))) if SHARED.knows(value) else None
     found = cast("np.ndarray[Any, Any]", value)
     if not found.flags.writeable or isinstance(found, np.memmap):
         return Node()

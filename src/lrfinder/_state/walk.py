@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from lrfinder._state.attributes import attributes_of
 from lrfinder._state.callables import attributes_named, class_values, is_function, methods_of, owner_of, reached
 from lrfinder._state.framework import MAX_OBJECTS
-from lrfinder._state.nodes import PASSED_OVER, PLAIN_CONTAINERS, Node, builtin_node, emptied, is_iterator, object_node
+from lrfinder._state.nodes import PASSED_OVER, PLAIN_CONTAINERS, Node, builtin_node, emptied, is_iterator, keys, object_node
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import SnapshotError
 
@@ -268,8 +268,9 @@ def _means(namer: type, name: str, owner: type) -> bool:
 
 def _children(path: _Path | None, children: Iterable[object]) -> list[Place]:
     if isinstance(children, dict):
-        held = cast("dict[object, object]", children).items()
-        return [(_Path(path, key), value) for key, value in held if type(value) not in PASSED_OVER]
+        held = cast("dict[object, object]", children)
+        values: list[Place] = [(_Path(path, key), value) for key, value in held.items() if type(value) not in PASSED_OVER]
+        return [*values, *((_Path(path, f"key {type(key).__name__}"), key) for key in keys(held))]
     return [(path, value) for value in children if type(value) not in PASSED_OVER]
 
 

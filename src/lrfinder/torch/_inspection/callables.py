@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import builtins
-from functools import partial
+import gc
+from functools import cache, partial
 from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,8 @@ from lrfinder.torch._inspection.objects import NOT_OWN, Path, class_attributes, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-FUNCTIONS = (FunctionType, MethodType, BuiltinMethodType, partial)
+CACHED: Any = type(cache(lambda: None))
+FUNCTIONS = (FunctionType, MethodType, BuiltinMethodType, partial, CACHED)
 
 
 def reached(function: object, name: str, followed: dict[int, object]) -> Iterator[tuple[Path, object]]:
@@ -48,6 +50,8 @@ def _directly(one: object, name: str) -> Iterator[tuple[Path, object]]:
         yield from ((Path(f"argument {key}", f" of {name}"), value) for key, value in one.keywords.items())
     elif isinstance(one, FunctionType):
         yield from _of_function(one, name)
+    elif isinstance(one, CACHED):
+        yield from _of_cached(one, name)
     elif isinstance(one, MethodType | BuiltinMethodType):
         owner = one.__self__
         kind = owner if isinstance(owner, type) else type(owner)
@@ -70,16 +74,25 @@ def of_calls(one: object) -> Iterator[tuple[Path, object]]:
         yield from _of_method(getattr(kind, called, None), kind)
 
 
+def _of_cached(function: Any, name: str) -> Iterator[tuple[Path, object]]:
+    """Yield the function behind a cache, and the results that are stored."""
+    yield Path(name), function.__wrapped__
+    held = [one for one in gc.get_referents(function) if not isinstance(one, (type, *FUNCTIONS))]
+    yield from ((Path(f"result {k}", f" of {name}"), one) for k, one in enumerate(held) if one is not vars(function))
+
+
 def _of_method(function: object, kind: type) -> Iterator[tuple[Path, object]]:
     """Yield a method, and those methods of its class that its code names, directly or through others."""
-    pending, seen = [function], set[int]()
+    pending: list[Any] = [function]
+    seen = set[int]()
     while pending:
         one = pending.pop()
-        if id(one) in seen or not isinstance(one, FunctionType) or not is_own(one):
+        if id(one) in seen or not isinstance(one, FunctionType | CACHED) or not is_own(one):
             continue
         seen.add(id(one))
-        yield Path(f"{kind.__name__}.{one.__name__}"), one
-        pending += [_method(kind, name) for name in names_in(one.__code__)]
+        code: Any = one.__wrapped__ if isinstance(one, CACHED) else one
+        yield Path(f"{kind.__name__}.{code.__name__}"), one
+        pending += [_method(kind, name) for name in names_in(code.__code__)]
 
 
 def _method(kind: type, name: str) -> object:
@@ -123,7 +136,11 @@ def _named_inside(value: object, names: Iterable[str]) -> Iterator[tuple[Path, o
     if isinstance(value, ModuleType):
         file = getattr(value, "__file__", None) or ""
         if value.__name__.partition(".")[0] not in NOT_OWN and "site-packages" not in file and "dist-packages" not in file:
-            yield from ((Path(f"{value.__name__}.{key}"), vars(value)[key]) for key in names if key in vars(value))
+            for key in names:
+                if key in vars(value):
+                    yield Path(f"{value.__name__}.{key}"), vars(value)[key]
+                    if isinstance(vars(value)[key], ModuleType):
+                        yield from _named_inside(vars(value)[key], [one for one in names if one != key])
     elif isinstance(value, type):
         for key in (*names, "forward", "backward", "setup_context"):
             yield from _of_method(_method(value, key), value)

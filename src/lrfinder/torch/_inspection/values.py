@@ -26,7 +26,10 @@ PLAIN = (
     *(bool, int, float, complex, str, bytes, type(None), Enum, np.generic, range, slice, itertools.count),
     *(torch.dtype, torch.device, torch.layout, torch.memory_format, torch.Size, np.dtype),
 )
-GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
+GENERATORS = (
+    *(torch.Generator, random.Random),
+    *(np.random.Generator, np.random.RandomState, np.random.BitGenerator, np.random.SeedSequence),
+)
 CHUNK = 1 << 24  # bytes that are copied at a time, so that a large model is not copied as a whole
 MAX_NUMBERS = 1_000_000  # a longer list holds data rather than the state of a training
 MAX_DEPTH = 8  # of lists in lists
@@ -127,7 +130,8 @@ def shared_generators() -> list[object]:
 def is_shared(value: object) -> bool:
     """Return whether other processes share a value: a ``Value`` or ``Array``, or one that a manager holds."""
     modules = {base.__module__ for base in type(value).__mro__}
-    return not modules.isdisjoint({"multiprocessing.sharedctypes", "multiprocessing.managers", "_ctypes"})
+    is_manager = hasattr(type(value), "get_server")  # which holds no value itself
+    return not (is_manager or modules.isdisjoint({"multiprocessing.sharedctypes", "multiprocessing.managers", "_ctypes"}))
 
 
 def shared_content(value: Any) -> object:

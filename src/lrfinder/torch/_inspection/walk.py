@@ -157,7 +157,7 @@ class Walk:
 
     def _object(self, visit: Visit) -> Iterator[Found | Visit]:
         value, path, kind, part = visit
-        if part is not Part.TRAINING and is_shared(value):
+        if is_shared(value):
             yield Found(f"{kind}: {path}", shared_content(value))
             return
         if not has_contents(value):
