@@ -121,15 +121,15 @@ class LRRangeTest(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:  # noqa: ARG002  (as above)
         """Record the loss, and end the fit if the test ends."""
-        loss = loss_in(keras.tree.map_structure(float, logs))
-        if self._rate is not None:
+        has_ended = self._sweep.record(loss_in(keras.tree.map_structure(float, logs))) is not None
+        if self._rate is not None and (has_ended or len(self._sweep.records).bit_count() == 1):  # 1, 2, 4, 8 ...
             if jax:
-                self.model.jax_state_sync()  # gives the variables the values of the compiled step
+                self.model.jax_state_sync()  # gives the variables the values of the compiled step, which takes time
             self._rate.check_written()
         if self._rate is not None and self._counters is not None:
             self._rate.check_used(self._counters)
             self._counters = None
-        if self._sweep.record(loss) is not None:
+        if has_ended:
             self.model.stop_training = True
 
     def on_train_end(self, logs: Any = None) -> None:  # noqa: ARG002  (as above)

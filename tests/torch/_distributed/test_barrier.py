@@ -51,7 +51,8 @@ def entered(channel):
 
 def test_all_ranks_pass_where_none_has_a_fault():
     barrier = entered(Channel(Message()))
-    assert barrier.wait(Stage.LOSS, lr=0.1, loss=2.0, size=8.0) == [Message(2, 0, 0.1, 2.0, 8.0)] * 2
+    loss = Message(list(Stage).index(Stage.LOSS), 0, 0.1, 2.0, 8.0)
+    assert barrier.wait(Stage.LOSS, lr=0.1, loss=2.0, size=8.0) == [loss] * 2
     assert barrier.phase is Phase.OPEN
 
 
