@@ -49,6 +49,28 @@ class Manual(Net):
         return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
 
 
+class ManualSchedulers(Manual):
+    """A module that steps two schedulers itself."""
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        for scheduler in self.lr_schedulers():
+            scheduler.step()
+        return loss
+
+    def configure_optimizers(self):
+        optimizers = super().configure_optimizers()
+        return [*optimizers], [step_lr(optimizers[0]), torch.optim.lr_scheduler.ExponentialLR(optimizers[1], 0.9)]
+
+
+class ReadsItsScheduler(Net):
+    """A module whose step reads the scheduler, as those that log the rate do."""
+
+    def training_step(self, batch, batch_idx):
+        self.log("rate", self.lr_schedulers().get_last_lr()[0])
+        return super().training_step(batch, batch_idx)
+
+
 class TwoLoaders(Net):
     """A module that takes batches from two loaders."""
 
@@ -72,6 +94,8 @@ LEARNERS = {
     "a scheduler": lambda path: (Net(step_lr), quiet_trainer(path), loader()),
     "averaged weights": lambda path: (Net(), quiet_trainer(path, callbacks=[EMAWeightAveraging()]), loader()),
     "manual optimization": lambda path: (Manual(), quiet_trainer(path), loader()),
+    "manual optimization of schedulers": lambda path: (ManualSchedulers(), quiet_trainer(path), loader()),
+    "a step that reads the scheduler": lambda path: (ReadsItsScheduler(step_lr), quiet_trainer(path), loader()),
     "two loaders": lambda path: (TwoLoaders(), quiet_trainer(path), {"a": loader(), "b": loader(16)}),
     "workers": lambda path: (Net(), quiet_trainer(path), loader(num_workers=1, persistent_workers=True)),
 }

@@ -153,18 +153,23 @@ def _taking_part(trainer: Trainer, quiet: Callbacks) -> list[Any]:
 def _make_quiet(trainer: Trainer, quiet: Callbacks) -> None:
     trainer.callbacks = _taking_part(trainer, quiet)
     trainer.loggers = [pl.loggers.logger.DummyLogger()] if trainer.loggers else []  # a step may call self.logger
-    trainer.strategy.lr_scheduler_configs = []
+    trainer.fit_loop.epoch_loop.update_lr_schedulers = _leave_schedulers  # which a step may read, or step itself
+
+
+def _leave_schedulers(*_: object, **__: object) -> None:
+    """Step no scheduler: a search sets the rate."""
 
 
 @contextmanager
 def quieted(trainer: Trainer, quiet: Callbacks) -> Generator[None]:
-    """Run the block without the trainer's loggers, schedulers and quiet callbacks."""
-    before = trainer.callbacks, trainer.loggers, trainer.strategy.lr_scheduler_configs
+    """Run the block without the trainer's loggers and quiet callbacks; the loop steps no scheduler."""
+    before = trainer.callbacks, trainer.loggers
     try:
         _make_quiet(trainer, quiet)
         yield
     finally:
-        trainer.callbacks, trainer.loggers, trainer.strategy.lr_scheduler_configs = before
+        trainer.callbacks, trainer.loggers = before
+        vars(trainer.fit_loop.epoch_loop).pop("update_lr_schedulers", None)
 
 
 def touched(trainer: Trainer, module: Module, data: Any) -> TrainingState:
@@ -205,7 +210,7 @@ def _prepare(trainer: Trainer, module: Module, data: Any, quiet: Callbacks) -> l
     try:
         trainer._fit_impl(module, data)
     except _PreparedError:
-        schedulers, trainer.strategy.lr_scheduler_configs = schedulers_of(trainer), []
+        schedulers = schedulers_of(trainer)
     finally:
         trainer._signal_connector.teardown()
     return schedulers
