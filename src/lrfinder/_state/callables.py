@@ -106,9 +106,10 @@ def _of_cached(function: Any, name: str) -> Iterator[Reached]:
     wrapped = function.__wrapped__
     yield Reached(name, wrapped)
     held = [one for one in gc.get_referents(function) if not isinstance(one, type)]
-    *results, table = held[: next(k for k, one in enumerate(held) if one is wrapped)]
+    place = next((k for k, one in enumerate(held) if one is wrapped), 0)  # CPython visits results, table, function
     is_ordered = function.cache_parameters()["maxsize"] is not None
-    yield from (Reached(f"results of {name}", one) for one in (results if is_ordered else [table]))
+    found = held[:place][:-1] if is_ordered else held[:place][-1:]
+    yield from (Reached(f"results of {name}", one) for one in found)
 
 
 def _called(kind: type) -> list[object]:
