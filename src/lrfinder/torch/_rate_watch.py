@@ -111,11 +111,11 @@ class RateWatch:
                 )
                 raise OptimizerError(message)
 
-    def _check_group(self, optimizer: Optimizer, place: int, written: float | None, versions: list[int]) -> None:
+    def _check_group(self, optimizer: Optimizer, place: int, written: float | None, versions: list[int] | None) -> None:
         if written is None or place >= len(optimizer.param_groups):
             return
         group = optimizer.param_groups[place]
-        if id(group) not in self._used and _versions(group) == versions:
+        if id(group) not in self._used and versions is not None and versions == _versions(group):
             return
         used = self._used.get(id(group), _rate(group))
         if used is not None and not math.isclose(used, written, rel_tol=SAME_RATE):
@@ -138,6 +138,7 @@ def _rate(group: dict[str, Any]) -> float | None:
     return float(lr) if not isinstance(lr, Tensor) or lr.is_cpu else None
 
 
-def _versions(group: dict[str, Any]) -> list[int]:
-    """Return how often each parameter of a group was written in place."""
-    return [parameter._version for parameter in group["params"]]  # noqa: SLF001  (the counter of autograd)
+def _versions(group: dict[str, Any]) -> list[int] | None:
+    """Return how often each parameter of a group was written in place; ``None`` for fastai's groups, which list none."""
+    parameters = group.get("params")
+    return None if parameters is None else [one._version for one in parameters]  # noqa: SLF001  (the counter of autograd)
