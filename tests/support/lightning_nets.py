@@ -35,6 +35,26 @@ class Net(LightningModule):
         return optimizer if self.make_schedulers is None else ([optimizer], [self.make_schedulers(optimizer)])
 
 
+class Manual(Net):
+    """A module that steps two optimizers itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        for optimizer in self.optimizers():
+            optimizer.zero_grad()
+        self.manual_backward(loss)
+        for optimizer in self.optimizers():
+            optimizer.step()
+        return loss
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
+
+
 def quiet_trainer(tmp_path, **settings):
     return Trainer(
         **{

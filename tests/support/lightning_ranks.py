@@ -6,7 +6,8 @@ import warnings
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging
 from lightning.pytorch.strategies import DDPStrategy
-from lightning_nets import Net, quiet_trainer
+from lightning_nets import Manual, Net, quiet_trainer
+from rank_processes import error_of
 from torch.utils.data import DataLoader
 from torch_nets import pairs
 
@@ -33,24 +34,8 @@ class Recording(Net):
         return super().training_step(batch, batch_idx)
 
 
-class Manual(Recording):
-    """A module that steps two optimizers itself."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        loss = super().training_step(batch, batch_idx)
-        for optimizer in self.optimizers():
-            optimizer.zero_grad()
-        self.manual_backward(loss)
-        for optimizer in self.optimizers():
-            optimizer.step()
-        return loss
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
+class ManualRecording(Manual, Recording):
+    """The same for a module that steps two optimizers itself."""
 
 
 class Raising(Callback):
@@ -94,7 +79,7 @@ CASES = {  # settings and module
     "defaults": ({}, Recording),
     "accumulation and clipping": ({"accumulate_grad_batches": 2, "gradient_clip_val": 0.1}, Recording),
     "bfloat16, averaged weights": ({"precision": "bf16-mixed", "callbacks": [EMAWeightAveraging]}, Recording),
-    "manual optimization": ({}, Manual),
+    "manual optimization": ({}, ManualRecording),
     "a static graph": ({"strategy": "a static graph"}, Recording),
 }
 PLACES = ("data", "loss", "begin of a step", "before the backward", "update", "end of a batch")
@@ -168,14 +153,6 @@ def fault_inside(rank):
     module, trainer = new_training(({}, Recording), find)
     module.place = "loss" if rank == 1 else None
     return error_of(lambda: trainer.fit(module, loader()))
-
-
-def error_of(function):
-    try:
-        function()
-    except Exception as error:  # noqa: BLE001  (reported)
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 def everything(rank):

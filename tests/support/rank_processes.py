@@ -24,6 +24,15 @@ CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["torch", "torch.distributed.tensor", "torch.distributed.fsdp", "lrfinder.torch"])
 
 
+def error_of(function):
+    """Return the class and the text of what a function raises; None if it raises nothing."""
+    try:
+        function()
+    except Exception as error:  # noqa: BLE001  (reported)
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 class Outcome(NamedTuple):
     """The end of one rank: its value, or its error, or its exit code where it has neither."""
 

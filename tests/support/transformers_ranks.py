@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from rank_processes import error_of
 from torch import nn
 from torch.utils.data import Dataset, IterableDataset
 from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainerCallback, TrainingArguments
@@ -167,14 +168,6 @@ def after_fault(place, rank):
     raising.place = trainer.place = None
     trainer.train_dataset = sentences()
     return error, differences(trained(trainer), expected)
-
-
-def error_of(function):
-    try:
-        function()
-    except Exception as error:  # noqa: BLE001  (reported)
-        return f"{type(error).__name__}: {error}"
-    return None
 
 
 PLACES = ("data", "loss", "begin of a step", "update", "preparation")

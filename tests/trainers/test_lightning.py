@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
-from lightning_nets import WARNINGS, Net, quiet_trainer
+from lightning_nets import WARNINGS, Manual, Net, quiet_trainer
 from torch import nn
 from torch_nets import loader
 from trainer_searches import search, search_that_fails
@@ -27,26 +27,6 @@ pytestmark = pytest.mark.filterwarnings(*WARNINGS, "ignore:.*training_step. retu
 class DataModule(LightningDataModule):
     def train_dataloader(self):
         return loader()
-
-
-class Manual(Net):
-    """A module that steps two optimizers itself."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        loss = super().training_step(batch, batch_idx)
-        for optimizer in self.optimizers():
-            optimizer.zero_grad()
-        self.manual_backward(loss)
-        for optimizer in self.optimizers():
-            optimizer.step()
-        return loss
-
-    def configure_optimizers(self):
-        return torch.optim.Adam(self.layers[:3].parameters(), lr=0.01), torch.optim.SGD(self.layers[3:].parameters(), lr=0.1)
 
 
 class ManualSchedulers(Manual):
