@@ -168,9 +168,9 @@ class OptaxLearner(BaseLearner):
         self._chunking.compiled_for.add(len(states))
         randomness, position = capture(self._source.generators()), self._batches().mark()
         ends = unstacked(carries)
-        for carry, row in zip(ends, rates, strict=True):
-            if self._check_written is not None and losses.shape[1]:
-                self._check_written(carry.opt_state, row[losses.shape[1] - 1])
+        if self._check_written is not None and losses.shape[1]:
+            for carry, lr in zip(ends, rates[:, losses.shape[1] - 1], strict=True):
+                self._check_written(carry.opt_state, lr)
         return losses, [JaxState(carry, before.reached, randomness, position) for carry in ends]
 
     def iterations_per_epoch(self) -> float | None:
