@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from lrfinder.randomness import capture, changed, global_generators, own_generator, restore_states
+from lrfinder.randomness import Glimpses, capture, changed, global_generators, own_generator, restore_states
 
 DRAWS = {
     "python": random.random,
@@ -64,3 +64,14 @@ def test_only_generators_that_were_drawn_from_have_changed():
     before = capture(global_generators())
     random.random()
     assert [generator.name for generator, _ in changed(capture(global_generators()), before)] == ["python"]
+
+
+@pytest.mark.parametrize("generator", [random.Random(1), np.random.RandomState(1), np.random.default_rng(1)])
+def test_glimpses_give_the_same_states_until_a_generator_moves(generator):
+    own = own_generator(generator)
+    assert own is not None
+    glimpses = Glimpses((*global_generators(), own))
+    before = glimpses()
+    assert glimpses() is before
+    generator.random()
+    assert glimpses() == capture(glimpses.generators) != before

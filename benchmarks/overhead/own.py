@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -13,14 +14,11 @@ from tasks import TASKS
 
 import lrfinder
 from lrfinder import replay
-from lrfinder._state import data_passes
-from lrfinder.randomness import RandomGenerator
-from lrfinder.torch import TorchLearner, _randomness, learner
+from lrfinder.torch import TorchLearner, learner
+from lrfinder.torch._training_state import TrainingState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import torch
 
 RECORDS = 100_000
 ROUNDS = 9
@@ -83,24 +81,19 @@ def _of_the_learner() -> str:
 def _left_out() -> str:
     """Measure iterations without one of their parts each; they could no longer be restored."""
     parts = {
-        "the copy of the batch": (learner, "to_device", lambda batch, _: batch),
-        "the reading of the generators": (data_passes, "capture", lambda _: ()),
-        "PyTorch's among them": (_randomness, "_torch_generator", _constant),
-        "the storing of the batch": (replay._Streamed, "_store", lambda *_: None),  # noqa: SLF001  (to leave it out)
+        "the copy of the batch": [(learner, "to_device", lambda batch, device: batch)],  # noqa: ARG005  (device: a keyword)
+        "the looks at the generators": [(TrainingState, "generators", lambda _: ())],
+        "storing the batch": [(replay._Streamed, "_store", lambda *_: None)],  # noqa: SLF001  (to leave it out)
     }
     rows = []
-    for what, (where, name, instead) in parts.items():
-        with mock.patch.object(where, name, instead):
-            _randomness._global_generators.cache_clear()  # noqa: SLF001  (as above)
+    for what, patches in parts.items():
+        with ExitStack() as stack:
+            for where, name, instead in patches:
+                stack.enter_context(mock.patch.object(where, name, instead))
             rows.append([what, *_over(lambda of: of.loader)[1:]])
-        _randomness._global_generators.cache_clear()  # noqa: SLF001  (as above)
     return table(
-        ["a loader of batches in memory, without", "`iteration`, µs more than by hand", "in the quietest tenth"], rows
+        ["a loader of batches in memory, leaving out", "`iteration`, µs more than by hand", "in the quietest tenth"], rows
     )
-
-
-def _constant(generator: torch.Generator) -> RandomGenerator:
-    return RandomGenerator(str(generator), bytes, generator.set_state)
 
 
 def _over(data: Callable[[Training], Any]) -> list[str]:

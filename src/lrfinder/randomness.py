@@ -15,7 +15,7 @@ from lrfinder._state.callables import attributes_named, is_function, is_own_code
 from lrfinder._state.data_attributes import DataAttributes
 from lrfinder._state.data_calls import Calls
 from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
-from lrfinder._state.mersenne_twister import numpy_reader, python_reader
+from lrfinder._state.mersenne_twister import cached_reader, looks_at_numpy, looks_at_python
 from lrfinder._state.nodes import has_state_dict, is_iterator, items
 from lrfinder._state.place_numbers import NUMPY
 from lrfinder._state.rollback import restore_all
@@ -46,12 +46,14 @@ class RandomGenerator(NamedTuple):
         get: returns its state, which compares with ``==``.
         set: sets its state.
         glance: returns the state at a lower price, but may miss a small change; by default there is none.
+        looks: return values that together change wherever the state does, at a lower price; by default there are none.
     """
 
     name: str
     get: Callable[[], Any]
     set: Callable[[Any], object]
     glance: Callable[[], Any] | None = None
+    looks: tuple[Callable[[], object], ...] = ()
 
 
 States = tuple[tuple[RandomGenerator, Any], ...]
@@ -63,9 +65,29 @@ def capture(generators: Iterable[RandomGenerator]) -> States:
     return tuple([(generator, generator.get()) for generator in generators])  # runs per batch, where a list is faster
 
 
-def glimpse(generators: Iterable[RandomGenerator]) -> States:
-    """Return each generator with its present state as far as ``glance`` shows it."""
-    return tuple([(generator, (generator.glance or generator.get)()) for generator in generators])  # as above
+class Glimpses:
+    """The states of generators as far as ``glance`` shows them, before and after each batch.
+
+    All looks are taken in one go: after a step of the training, little of this code is left in the caches of the processor,
+    and each function written in Python costs several times what it costs alone.
+    """
+
+    def __init__(self, generators: tuple[RandomGenerator, ...]) -> None:
+        self.generators = generators
+        self._looks: list[Callable[[], Any]] = []
+        self._places: list[tuple[RandomGenerator, int | None]] = []  # of its state among what is seen, if that is the state
+        for generator in generators:
+            self._places.append((generator, None if generator.looks else len(self._looks)))
+            self._looks += generator.looks or (generator.glance or generator.get,)
+        self._last: tuple[list[Any], States] = [], ()
+
+    def __call__(self) -> States:
+        """Return each generator with its present state; the same tuple again while none has changed."""
+        seen = [look() for look in self._looks]
+        if seen != self._last[0]:
+            states = [(one, one.get() if place is None else seen[place]) for one, place in self._places]
+            self._last = seen, tuple(states)
+        return self._last[1]
 
 
 def restore_states(states: States) -> None:
@@ -88,14 +110,13 @@ def global_generators() -> tuple[RandomGenerator, ...]:
     """Return the global generators of Python and numpy."""
     python: random.Random = random.getstate.__self__  # pyright: ignore[reportFunctionMemberAccess]  (a bound method)
     numpy: np.random.RandomState = np.random.get_state.__self__  # pyright: ignore[reportFunctionMemberAccess]
-    read = python_reader(python, random.getstate)
-    return RandomGenerator("python", read, random.setstate), _of_numpy("numpy", numpy)
+    return _of_python("python", python), _of_numpy("numpy", numpy)
 
 
 def own_generator(value: object) -> RandomGenerator | None:
     """Return ``value`` as a :class:`RandomGenerator` if it is a generator of Python or numpy, or ``None``."""
     if isinstance(value, random.Random) and not isinstance(value, random.SystemRandom):  # which has no state
-        return RandomGenerator(repr(value), python_reader(value, value.getstate), value.setstate)
+        return _of_python(repr(value), value)
     if isinstance(value, np.random.Generator | np.random.BitGenerator):
         return _of_bits(repr(value), getattr(value, "bit_generator", value))
     if isinstance(value, np.random.SeedSequence):
@@ -224,9 +245,15 @@ class _Array(NamedTuple):
     content: bytes
 
 
+def _of_python(name: str, value: random.Random) -> RandomGenerator:
+    looks = looks_at_python(value)
+    return RandomGenerator(name, cached_reader(value.getstate, looks), value.setstate, looks=looks)
+
+
 def _of_numpy(name: str, value: np.random.RandomState) -> RandomGenerator:
-    read = numpy_reader(value, lambda: _comparable(value.get_state(legacy=False)))
-    return RandomGenerator(name, read, lambda state: value.set_state(_as_numpy(state)))
+    looks = looks_at_numpy(value)
+    read = cached_reader(lambda: _comparable(value.get_state(legacy=False)), looks)
+    return RandomGenerator(name, read, lambda state: value.set_state(_as_numpy(state)), looks=looks)
 
 
 def _of_bits(name: str, bits: Any) -> RandomGenerator:

@@ -3,13 +3,12 @@
 # Older numpy lacks set_bit_generator.
 # pyright: reportAttributeAccessIssue=false
 
-import operator
 import random
 
 import numpy as np
 import pytest
 
-from lrfinder._state.mersenne_twister import cached_reader, numpy_reader, python_reader
+from lrfinder._state.mersenne_twister import cached_reader, looks_at_numpy, looks_at_python
 
 DRAWS_OF_PYTHON = {
     "a number": lambda one: one.random(),
@@ -34,17 +33,17 @@ def state_of(generator):
     return repr(key), key["state"]["key"].tobytes()
 
 
-def counted(reader, generator, read):
+def counted(looks, read):
     """Return a list that grows with each full read, and the cached reader."""
     reads = []
-    return reads, reader(generator, lambda: reads.append(1) or read())
+    return reads, cached_reader(lambda: reads.append(1) or read(), looks)
 
 
 @pytest.mark.parametrize("draw", DRAWS_OF_PYTHON)
 def test_the_state_of_a_python_generator_is_read_again_after(draw):
     generator = random.Random(1)
     generator.random()
-    read = python_reader(generator, generator.getstate)
+    read = cached_reader(generator.getstate, looks_at_python(generator))
     for _ in range(3):  # also a normal number that the generator has held since the previous call
         assert read() == generator.getstate()
         DRAWS_OF_PYTHON[draw](generator)
@@ -55,18 +54,16 @@ def test_the_state_of_a_python_generator_is_read_again_after(draw):
 def test_the_state_of_a_numpy_generator_is_read_again_after(draw):
     generator = np.random.RandomState(1)
     generator.random_sample()
-    read = numpy_reader(generator, lambda: state_of(generator))
+    read = cached_reader(lambda: state_of(generator), looks_at_numpy(generator))
     for _ in range(3):
         assert read() == state_of(generator)
         DRAWS_OF_NUMPY[draw](generator)
         assert read() == state_of(generator)
 
 
-@pytest.mark.parametrize(
-    ("reader", "generator"), [(python_reader, random.Random(1)), (numpy_reader, np.random.RandomState(1))]
-)
-def test_the_state_of_a_generator_without_draws_is_read_once(reader, generator):
-    reads, read = counted(reader, generator, object)
+@pytest.mark.parametrize("looks", [looks_at_python(random.Random(1)), looks_at_numpy(np.random.RandomState(1))])
+def test_the_state_of_a_generator_without_draws_is_read_once(looks):
+    reads, read = counted(looks, object)
     assert read() is read()
     assert len(reads) == 1
 
@@ -74,7 +71,7 @@ def test_the_state_of_a_generator_without_draws_is_read_once(reader, generator):
 @pytest.mark.skipif(not hasattr(np.random, "set_bit_generator"), reason="new in numpy 1.24")
 def test_another_bit_generator_under_the_global_one_of_numpy_is_noticed():
     was = np.random.get_bit_generator()
-    read = numpy_reader(np.random.mtrand._rand, object)
+    read = cached_reader(object, looks_at_numpy(np.random.mtrand._rand))
     try:
         before = read()
         np.random.set_bit_generator(np.random.PCG64(3))
@@ -102,24 +99,8 @@ class Counting(random.Random):
 
 def test_the_state_of_a_subclass_is_read_each_time():
     generator = Counting()
-    reads, read = counted(python_reader, generator, generator.getstate)
+    reads, read = counted(looks_at_python(generator), generator.getstate)
     before = read()
     generator.random()
     assert read() == before + 1
-    assert len(reads) == 2
-
-
-def test_fingerprints_are_compared_by_the_given_function_alone():
-    class Odd:
-        def __eq__(self, other):
-            raise ValueError("no truth value")
-
-        __hash__ = None  # pyright: ignore[reportAssignmentType]
-
-    values = [Odd()]
-    reads = []
-    read = cached_reader(lambda: reads.append(1), lambda: values[0], operator.is_)
-    read(), read()
-    values[0] = Odd()
-    read()
     assert len(reads) == 2

@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import warnings
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lrfinder._state.data_owners import LEFT_ALONE
+from lrfinder._state.data_owners import LEFT_ALONE, FunctionOwner, ObjectOwner
 from lrfinder._state.place_bindings import Binding, Bindings
 from lrfinder._state.place_numbers import MOST_NUMBERS, PLAIN, Numbers, TooMany, numbers_in
 from lrfinder._state.rollback import restore_all
@@ -18,12 +19,12 @@ from lrfinder.errors import LRFinderWarning
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
     from lrfinder._state.place_numbers import ArrayKind
 
     Owner = ObjectOwner | FunctionOwner
 
 _OPAQUE = object()
+_DICTIONARY = operator.attrgetter("__dict__")  # like all of what a batch costs, not written in Python where it can be
 _DATA_SETS = {"dataset", "_dataset", "data_source"}  # a list or an array there holds the samples themselves
 
 
@@ -37,6 +38,8 @@ class DataAttributes:
 
     def __init__(self, owners: Sequence[Owner], kinds: Sequence[ArrayKind]) -> None:
         self._owners, self._kinds = owners, kinds
+        self._objects = [owner.value for owner in owners if isinstance(owner, ObjectOwner)]
+        self._functions = [owner for owner in owners if isinstance(owner, FunctionOwner)]
         self.name = f"attributes of {', '.join(owner.name for owner in owners)}"
         self._last: tuple[list[str], list[object], list[Numbers | TooMany], list[dict[str, object]]] | None = None
         self._reported: set[tuple[int, str]] = set()
@@ -56,15 +59,14 @@ class DataAttributes:
         restore_all((f"attributes of {one.name}", partial(_restore, one, values)) for one, values in pieces)
 
     def _read(self, is_current: Callable[[Any], bool]) -> list[dict[str, object]]:
-        names: list[str] = []
-        values: list[object] = []
-        for owner in self._owners:
-            attributes = owner.namespace()
-            names += attributes
-            values += attributes.values()
+        namespaces: list[dict[str, Any]] = list(map(_DICTIONARY, self._objects))
+        if self._functions:
+            namespaces += [owner.namespace() for owner in self._functions]
+        names: list[str] = list(chain.from_iterable(namespaces))
+        values: list[object] = list(chain.from_iterable(map(dict.values, namespaces)))
         last = self._last
         if last is not None and last[0] == names and all(map(operator.is_, last[1], values)):
-            changed = [numbers for numbers in last[2] if not is_current(numbers)]
+            changed = [numbers for numbers in last[2] if not is_current(numbers)] if last[2] else []
             if not changed:
                 return last[3]
             self._report(changed)

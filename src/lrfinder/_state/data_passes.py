@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Generic, NamedTuple, TypeVar, cast
 
 from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
-from lrfinder.randomness import RandomGenerator, States, capture, changed, glimpse, restore_states
+from lrfinder.randomness import Glimpses, RandomGenerator, States, capture, changed, restore_states
 
 Batch = TypeVar("Batch")
 Generators = Callable[[], tuple[RandomGenerator, ...]]
@@ -37,6 +37,7 @@ class DataPasses(Generic[Batch]):
         self.only_once = is_iterated_once(data)  # of which there is one pass and no way back
         self.next: Place | None = None  # of the batch that the open iterator returns next
         self._data, self._generators = data, generators
+        self._glimpses = Glimpses(())
         self._iterator: Iterator[Batch] | None = None
         self._is_empty = True  # as far as is known
 
@@ -48,7 +49,9 @@ class DataPasses(Generic[Batch]):
     def read_next(self) -> tuple[Batch, Place]:
         """Return the next batch of the open pass or of a new one, and its place; record the states that it changed."""
         generators = self._generators()
-        start = before = glimpse(generators)
+        if generators != self._glimpses.generators:  # an accelerator may have been used for the first time
+            self._glimpses = Glimpses(generators)
+        start = before = self._glimpses()
         for _ in range(3):  # the open pass, a new one, and another: a loader that resumes at its end is empty at first
             if self._iterator is None or self.next is None:
                 opening = capture(generators)
@@ -58,7 +61,7 @@ class DataPasses(Generic[Batch]):
                 before = capture(generators)
             batch = self._advance(self._iterator)
             if batch is not _END:
-                after = glimpse(generators)
+                after = self._glimpses()
                 unchanged = start == before == after
                 # starting the pass may have changed what this reading uses, and a seek returns from
                 reading = ((), ()) if unchanged else (changed(before, after, start), changed(after, start))

@@ -10,11 +10,15 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lrfinder import randomness
+from lrfinder._state.mersenne_twister import cached_reader
 from lrfinder._state.place_numbers import ArrayKind
 from lrfinder.randomness import RandomGenerator, States, capture, changed
+from lrfinder.torch._mersenne_twister import looks_at_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from lrfinder._state.mersenne_twister import Looks
 
 _KINDS = (DataLoader, Dataset, Sampler)
 
@@ -61,13 +65,17 @@ def own_generator(value: object) -> RandomGenerator | None:
 
 
 def _torch_generator(generator: torch.Generator) -> RandomGenerator:
-    return _with_bytes(f"torch {generator.device}", generator.get_state, generator.set_state)
+    looks = looks_at_torch(generator)
+    return _with_bytes(f"torch {generator.device}", generator.get_state, generator.set_state, looks)
 
 
-def _with_bytes(name: str, get: Callable[[], Tensor], set_to: Callable[[Tensor], object]) -> RandomGenerator:
+def _with_bytes(
+    name: str, get: Callable[[], Tensor], set_to: Callable[[Tensor], object], looks: Looks = ()
+) -> RandomGenerator:
     """Return a generator whose states are bytes instead of tensors, so that they compare to one truth value."""
     as_tensor = partial(torch.frombuffer, dtype=torch.uint8)
-    return RandomGenerator(name, lambda: get().numpy().tobytes(), lambda state: set_to(as_tensor(bytearray(state))))
+    read = cached_reader(lambda: get().numpy().tobytes(), looks)
+    return RandomGenerator(name, read, lambda state: set_to(as_tensor(bytearray(state))), looks=looks)
 
 
 def data_objects(data: object) -> list[object]:

@@ -58,11 +58,15 @@ class TrainingState:
         self.data = data
         self.callables = callables
         self._of_data = data_generators(data)
+        self._generators: tuple[tuple[RandomGenerator, ...], ...] = (), ()  # the global ones, and all
         self._store = InMemory() if snapshot_dir is None else OnDisk(snapshot_dir)
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return the random generators that the training may draw from."""
-        return (*global_generators(), *self._of_data)
+        of_all = global_generators()
+        if of_all is not self._generators[0]:
+            self._generators = of_all, (*of_all, *self._of_data)
+        return self._generators[1]
 
     def lazy_modules(self) -> list[nn.Module]:
         """Return the modules that have uninitialized parameters or buffers, which no snapshot can store."""

@@ -47,6 +47,8 @@ def to_device(batch: Any, device: torch.device) -> Any:
     A step that changes its batch in place therefore changes neither the user's nor a replayed one. An object with a ``to()``
     is moved by it. Modules, data sets and what cannot be copied pass unchanged.
     """
+    if _is_of_tensors(batch):
+        return type(batch)([_tensor_to(part, device) for part in batch])
 
     def leaf(value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -59,10 +61,12 @@ def to_device(batch: Any, device: torch.device) -> Any:
 
 def own_copy(batch: Any) -> Any:
     """Return a copy of a batch on the same devices, to be stored for replay."""
+    if _is_of_tensors(batch):
+        return type(batch)([_own_tensor(part) for part in batch])
 
     def leaf(value: Any) -> Any:
         if isinstance(value, Tensor):
-            return value if value.requires_grad else value.clone()
+            return _own_tensor(value)
         copies_itself = callable(getattr(value, "clone", None)) and callable(getattr(value, "to", None))
         return value.clone() if copies_itself and not isinstance(value, _SHARED) else _shared(value)
 
@@ -81,6 +85,18 @@ def keeper(data: Iterable[Any]) -> Callable[[Any], Any]:
 def _shared(value: object) -> object:
     """Return a value that no copy of a batch may copy, or ``None`` for any other."""
     return value if isinstance(value, _SHARED) else None
+
+
+def _is_of_tensors(batch: Any) -> bool:
+    """Return whether a batch is a list or tuple of different tensors and of nothing else, as most are."""
+    if type(batch) is not list and type(batch) is not tuple:
+        return False
+    parts = cast("list[object]", batch)
+    return {*map(type, parts)} == {Tensor} and len({*map(id, parts)}) == len(parts)
+
+
+def _own_tensor(tensor: Tensor) -> Tensor:
+    return tensor if tensor.requires_grad else tensor.clone()
 
 
 def _tensor_to(tensor: Tensor, device: torch.device) -> Tensor:

@@ -215,7 +215,7 @@ class TorchLearner(BaseLearner):
             training.generators,
             replay_bytes,
             keep=keeper(training.data),
-            give=lambda batch: to_device(batch, device),
+            give=partial(to_device, device=device),
         )
         self._inspection = Inspection(training.modules, training.optimizers, training.stateful, data, training.callables)
 
