@@ -24,7 +24,7 @@ CODE = [
     and not {"_build", "gallery"} & set(path.relative_to(ROOT / "docs").parts if folder == "docs" else ())
 ]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md")]
-PAGES += [path for path in sorted((ROOT / "docs").rglob("*.md")) if not {"_build", "gallery", "decisions"} & set(path.parts)]
+PAGES += [path for path in sorted((ROOT / "docs").rglob("*.md")) if not {"_build", "gallery"} & set(path.parts)]
 
 OPENINGS = {"what", "whether", "where", "how", "of", "which", "who", "whose"}
 PHRASES = re.compile(r"\b(anew|wings?|let(s|ting)? go of|(what|that) came of)\b", re.IGNORECASE)

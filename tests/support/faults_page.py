@@ -9,8 +9,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "evidence" / "faults.md"
 HEAD = """\
 # Faults
 
-Faults in the middle of a finder in a PyTorch training, and their outcomes. `tests/faults/` runs each of them. After each,
-the training must continue for 20 steps, bit for bit as a twin without a finder. Compared are parameters, buffers,
+These faults occur while a finder runs within a PyTorch training. `tests/faults/` runs each of them. Afterwards, the
+training must continue for 20 steps, bit for bit as its twin without a finder. The test compares parameters, buffers,
 gradients, the state of optimizer and scheduler, the address of each tensor, random numbers and the next batches. There are
 {faults} faults in {runs} runs.
 
@@ -20,13 +20,13 @@ gradients, the state of optimizer and scheduler, the address of each tensor, ran
 
 SIGKILL, and SIGTERM without a handler, end the process at once, so there is nothing to restore in it. A finder without a
 path writes no file, so the files in the working and the temporary directory do not change. Worker processes of a
-`DataLoader` notice within seconds that their parent is gone, and end. Nothing else remains. Run in the middle of `find`
-(with a worker), `compare` and `suggest`.
+`DataLoader` notice within seconds that their parent is gone, and end. Nothing else remains. The tests kill the process in
+the middle of `find` (with a worker), `compare` and `suggest`.
 
 ## Interrupted
 
-Ctrl-C at random lines of everything that `find`, `compare` and `suggest` run in this package, 8 of each. The training
-continues as its twin. `KeyboardInterrupt` passes through, and waits while the learner is restored.
+Ctrl-C arrives at random lines of everything that `find`, `compare` and `suggest` run in this package, 8 of each. The
+training continues as its twin. `KeyboardInterrupt` passes through, and waits while the learner is restored.
 
 ## What is not restored
 
