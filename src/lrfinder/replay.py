@@ -201,23 +201,24 @@ class _Memory:
             self._nbytes -= self._released.popleft().value
         return self._nbytes
 
-    def hold(self, owner: object, size: int) -> Released:
-        """Count ``size`` bytes for as long as ``owner`` lives, which holds the result."""
+    def count(self, stored: _Stored[Any], size: int) -> None:
+        """Count the bytes of a batch for as long as it lives."""
         self._nbytes += size
-        return on_release(owner, self._released, size)
+        stored.released = on_release(stored, self._released, size)
 
 
 class _Stored(Generic[Batch]):
-    """A batch in memory. The first of those that live has a digest."""
+    """A batch in memory."""
 
-    def __init__(self, batch: Batch, size: int, memory: _Memory) -> None:
-        self.batch = batch
-        self._digest = None if memory.nbytes() else digest(batch)
-        self._held = memory.hold(self, size)
+    __slots__ = ("__weakref__", "batch", "digest", "released")
+
+    def __init__(self, batch: Batch, digest: int | None) -> None:
+        self.batch, self.digest = batch, digest
+        self.released: Released | None = None
 
     def has_changed(self) -> bool:
         """Return whether somebody has changed the batch since it was stored; of batches without a digest, ``False``."""
-        return self._digest is not None and self._digest != digest(self.batch)
+        return self.digest is not None and self.digest != digest(self.batch)
 
 
 class _Position(Generic[Batch]):
@@ -229,12 +230,6 @@ class _Position(Generic[Batch]):
         self.next: _Position[Batch] | None = None
         self.place: Place | None = None  # of the batch in the data
         self.stored: _Stored[Batch] | None = None
-
-    def following(self) -> _Position[Batch]:
-        """Return the position after the batch that is drawn here."""
-        if self.next is None:
-            self.next = _Position()
-        return self.next
 
 
 class _Mark(Generic[Batch]):
@@ -296,7 +291,9 @@ class _Streamed(Generic[Batch]):
             batch, _ = self._passes.read_next()
         else:
             batch = self._passes.read_again(here.place)
-        self._here = here.following()
+        if here.next is None:
+            here.next = _Position()
+        self._here = here.next
         return self._give(batch)
 
     def _draw_new(self, here: _Position[Batch]) -> Batch:
@@ -311,9 +308,11 @@ class _Streamed(Generic[Batch]):
         return batch
 
     def _store(self, here: _Position[Batch], batch: Batch) -> None:
-        size = nbytes(batch)
-        if self._memory.nbytes() + size <= self._replay_bytes:
-            here.stored = _Stored(self._keep(batch), size, self._memory)
+        size, others = nbytes(batch), self._memory.nbytes()
+        if others + size <= self._replay_bytes:
+            own = self._keep(batch)
+            here.stored = _Stored(own, None if others else digest(own))  # the first of those that live has a digest
+            self._memory.count(here.stored, size)
         elif self._passes.only_once:
             self._warn(
                 f"The batches since the snapshot need more than replay_bytes={self._replay_bytes}, and the data can be "

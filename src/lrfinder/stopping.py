@@ -54,7 +54,6 @@ class LRFinderStoppingCriteria:
         self.smoothing = smoothing
         self.min_iter = min_iter
         self._rising = RisingLoss(smoothing, min_iter)
-        self._level = _Level(smoothing)
         self.reset()
 
     def __repr__(self) -> str:
@@ -66,7 +65,8 @@ class LRFinderStoppingCriteria:
         self.running_mean: float | None = None
         self.counter = 0
         self._lowest_mean = math.inf
-        self._level.reset()
+        self._losses: list[float] = []
+        self._level = _Level(self.smoothing)  # of the first of them, since most sweeps need it at their end alone
         self._rising.reset()
 
     def __call__(self, loss: float) -> Stop | None:
@@ -81,12 +81,14 @@ class LRFinderStoppingCriteria:
         mean = loss if self.running_mean is None else self.running_mean
         self.running_mean = (1 - self.smoothing) * loss + self.smoothing * mean
         self._lowest_mean = min(self._lowest_mean, self.running_mean)
-        self._level.add(loss)
+        self._losses.append(loss)
         diverged = self.running_mean > 2 * self.first_loss and self.counter >= self.min_iter
         return Stop.DIVERGED if diverged and self._stands_out(self.running_mean) else None
 
     def _stands_out(self, mean: float) -> bool:
         """Return whether the rise is more than noise; fewer losses do not show their noise, and the tutorial decides."""
+        for loss in self._losses[self._level.count :]:
+            self._level.add(loss)
         rise = max(self._level.rise, (mean - self._lowest_mean) * RISE_DEVIATIONS / SPIKE_DEVIATIONS)
         return self.counter < LOSSES_WITH_NOISE or rise > RISE_DEVIATIONS * self._level.noise()
 
@@ -161,6 +163,7 @@ class _Level:
 
     def reset(self) -> None:
         """Forget all losses."""
+        self.count = 0
         self._last_three: deque[float] = deque(maxlen=3)
         self._noise.reset()
         self.first = self.lowest = self._mean = math.nan
@@ -176,6 +179,7 @@ class _Level:
 
     def add(self, loss: float) -> None:
         """Add the next loss, which is finite."""
+        self.count += 1
         self._noise.add(loss)
         self._last_three.append(loss)
         median = statistics.median_low(self._last_three)
