@@ -428,6 +428,14 @@ class Exploding:
 # --- what belongs to the process ------------------------------------------------------------------------------------
 
 
+def _close(end, file, pool, sockets):
+    end.set()
+    file.close()
+    pool.shutdown(wait=False)
+    for one in sockets:
+        one.close()
+
+
 class OfTheProcess:
     """A loss with a logger, locks, files, threads and sockets, which it uses, and which stay as they are."""
 
@@ -443,7 +451,7 @@ class OfTheProcess:
         self.thread.start()
         self.pool, self.sockets = ThreadPoolExecutor(1), socket.socketpair()
         self.used = self.file.fileno(), id(self.lock), self.logger.handlers[:]
-        training.closing = weakref.finalize(self, self.end.set)
+        training.closing = weakref.finalize(self, _close, self.end, self.file, self.pool, self.sockets)
 
     def see(self):
         self.tensor.add_(1)
