@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lrfinder._state.framework import MAX_OBJECTS
 from lrfinder._state.garbage import collector_paused
 from lrfinder._state.rollback import restore_all
-from lrfinder._state.walk import Walk
+from lrfinder._state.walk import Walk, named
 from lrfinder.errors import LRFinderWarning
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class GraphSnapshot:
 
     def restore(self) -> None:
         """Restore everything, or raise a :class:`RestoreError` that names the parts that failed."""
-        restore_all(self._pieces)
+        restore_all(named(self._pieces))
 
 
 def _warn(walk: Walk) -> None:

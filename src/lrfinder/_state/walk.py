@@ -15,7 +15,7 @@ from lrfinder._state.rollback import restore_all
 from lrfinder.errors import SnapshotError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
     from lrfinder._state.callables import Reached
     from lrfinder._state.framework import Framework
@@ -44,11 +44,22 @@ class _Path(NamedTuple):
         return ".".join([step for step in steps[:-1] if not step.startswith("_")] + steps[-1:])
 
 
-Place = tuple[_Path | None, object]
-"""The path to a value, and the value; a container among the roots has no path."""
+Place = tuple[_Path | None, object, object]
+"""The path to an object, a key in it, and the value there; the path to the value itself if the key is :data:`_HERE`."""
 
-Piece = tuple[object, Any]
-"""A path, and the function that restores what is there."""
+Piece = tuple[object, object, Any]
+"""The path and the key of a value, as in :data:`Place`, and the function that restores it; a name may replace the path."""
+
+_HERE = object()
+
+
+def _path(parent: Any, key: object) -> Any:
+    return parent if key is _HERE else _Path(parent, key)
+
+
+def named(pieces: Iterable[Piece]) -> Iterator[tuple[object, Any]]:
+    """Yield each function with the path to what it restores. Large models have many, so pieces do not hold their paths."""
+    return ((_path(parent, key), restore) for parent, key, restore in pieces)
 
 
 class _Beyond(NamedTuple):
@@ -81,7 +92,7 @@ class Walk:
         self._framework = framework
         self._data = list(data)  # references, so that no other object gets the id of one
         self.seen = set(map(id, self._data))
-        self._strangers: deque[Place] = deque()  # objects of unknown classes
+        self._strangers: deque[tuple[_Path | None, object]] = deque()  # objects of unknown classes
         self._given: set[int] = set()
         self._functions: deque[tuple[str, object]] = deque()
         self._followed: dict[int, object] = {}
@@ -95,19 +106,19 @@ class Walk:
     def visit_roots(self, roots: Iterable[object]) -> None:
         """Visit objects that were given, and all that they hold."""
         places = [_place_of(root) for root in roots]
-        self._given = {id(root) for _, root in places}
+        self._given = {id(root) for _, _, root in places}
         self.seen -= self._given  # what belongs to the data counts if it is given
         self._visit(places, self._postpone)
         while self._strangers:
             path, value = self._strangers.popleft()
             was_given = path is None or path.parent is None
-            self._visit([(path, value)], self._enter, inf if was_given else MAX_OBJECTS)
+            self._visit([(path, _HERE, value)], self._enter, inf if was_given else MAX_OBJECTS)
 
     def visit_callables(self, callables: Mapping[str, object]) -> None:
         """Visit objects that were given to be called, and what functions reach, those included that were found so far."""
         given = [(name, function) for name, function in callables.items() if function is not None]
         for name, function in given:
-            self._visit([(_Path(None, name), owner_of(function))], self._enter, MAX_OBJECTS)
+            self._visit([(None, name, owner_of(function))], self._enter, MAX_OBJECTS)
         self._functions.extend(given)
         undecided: list[Reached] = []
         while self._functions or self._reached or undecided:
@@ -152,9 +163,9 @@ class Walk:
             return
         holds = self._framework.holds_state(one.value)
         if one.binding is not None:
-            self.pieces.append((one.name, partial(_rebind, self._framework, one, was_state=bool(holds))))
+            self.pieces.append((one.name, _HERE, partial(_rebind, self._framework, one, was_state=bool(holds))))
         if holds:
-            self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
+            self._visit([(None, one.name, one.value)], self._enter, MAX_OBJECTS)
         elif holds is None:
             self.skipped.append(one.name)
         elif self._framework.enters(one.value) or isinstance(one.value, dict | set | deque):
@@ -165,9 +176,9 @@ class Walk:
     def _visit_undecided(self, one: Reached) -> None:
         """Copy an object without state, to be restored if it holds some then: it may create its arrays later."""
         first = len(self.pieces)
-        self._visit([(_Path(None, one.name), one.value)], self._enter, MAX_OBJECTS)
+        self._visit([(None, one.name, one.value)], self._enter, MAX_OBJECTS)
         undecided = self.pieces[first:]
-        self.pieces[first:] = [(one.name, partial(_restore_if_state, self._framework, one.value, undecided))]
+        self.pieces[first:] = [(one.name, _HERE, partial(_restore_if_state, self._framework, one.value, undecided))]
 
     def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
         """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None.
@@ -183,72 +194,72 @@ class Walk:
                 return
             del self.pieces[first:]
             if beyond.entries < _MANY_ENTRIES or len(closed) == _MOST_CLOSED:
-                self.skipped.append(str(start[0][0]))
+                self.skipped.append(str(_path(*start[0][:2])))
                 return
             self.seen.difference_update(beyond.visited)
-            closed[id(beyond.largest[1])] = beyond.largest[0], beyond.entries
+            *path, value = beyond.largest
+            closed[id(value)] = _path(*path), beyond.entries
 
     def _visit_once(
         self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float, closed: Container[int]
     ) -> _Beyond | None:
         """Visit what can be reached, but nothing inside what is ``closed``; return what was visited beyond the limit."""
-        seen, pieces, kinds = self.seen, self.pieces, self._kinds
+        seen, pieces, kinds, visit = self.seen, self.pieces, self._kinds, self._framework.visit
         first, visited = len(pieces), list[int]()
-        largest, entries = pending[0] if pending else (None, None), 0
+        largest, entries = pending[0] if pending else (None, None, None), 0
         while pending and len(pieces) - first <= limit:
-            path, value = place = pending.pop()
-            if id(value) in seen or type(value) in PASSED_OVER:
+            parent, key, value = place = pending.pop()
+            number = id(value)
+            if number in seen or type(value) in PASSED_OVER:
                 continue
-            seen.add(id(value))
+            seen.add(number)
             if type(value) in PLAIN_CONTAINERS and not value:  # as most of a module's are
-                pieces.append((path, partial(emptied, value)))
-                visited.append(id(value))
+                pieces.append((parent, key, partial(emptied, value)))
+                visited.append(number)
                 continue
-            node = self._node(place) or builtin_node(value) or stranger(place)
+            try:
+                node = visit(value)
+            except (RuntimeError, TypeError, ValueError) as error:  # as tensors of unusual classes raise
+                raise _copy_error(place, error) from error
+            node = node or builtin_node(value) or stranger(place)
             if node is None:
                 continue
             if type(value) not in kinds:
                 self._note_class(type(value))
             if node.restore is not None:
-                pieces.append((path, node.restore))
-            visited.append(id(value))
-            if id(value) in closed:
+                pieces.append((parent, key, node.restore))
+            visited.append(number)
+            if not node.children or number in closed:
                 continue
-            children = _children(path, node.children)
+            children = _children(_path(parent, key), node.children, seen)
             pending.extend(children)
             if len(children) > entries:
                 largest, entries = place, len(children)
         return _Beyond(visited, largest, entries) if len(pieces) - first > limit else None
 
-    def _node(self, place: Place) -> Node | None:
-        """Return the node of what the framework knows."""
-        try:
-            return self._framework.visit(place[1])
-        except (RuntimeError, TypeError, ValueError) as error:  # as tensors of unusual classes raise
-            raise _copy_error(place, error) from error
-
     def _postpone(self, place: Place) -> None:
         """Leave an object of an unknown class for later."""
-        if self._enters(place[1]):
-            self.seen.remove(id(place[1]))
-            self._strangers.append(place)
+        *path, value = place
+        if self._enters(value):
+            self.seen.remove(id(value))
+            self._strangers.append((_path(*path), value))
         else:
             self._note(place)
 
     def _enter(self, place: Place) -> Node | None:
         """Return the node of an object of an unknown class; None for a value that has no node."""
-        if self._enters(place[1]):
-            return object_node(place[1])
+        if self._enters(place[2]):
+            return object_node(place[2])
         self._note(place)
         return None
 
     def _note(self, place: Place) -> None:
         """Note a function, which is followed later, or an iterator, which may have to be named."""
-        path, value = place
+        *path, value = place
         if is_function(value):
-            self._functions.append((str(path), value))
+            self._functions.append((str(_path(*path)), value))
         elif is_iterator(value):
-            self._unread.append(path)
+            self._unread.append(_path(*path))
 
     def _enters(self, value: object) -> bool:
         if is_function(value):
@@ -258,7 +269,7 @@ class Walk:
 
 def _place_of(root: object) -> Place:
     is_container = isinstance(root, dict | list | set | deque | tuple)  # it has no name, because its contents have keys
-    return None if is_container else _Path(None, type(root).__name__), root
+    return None, _HERE if is_container else type(root).__name__, root
 
 
 def _means(namer: type, name: str, owner: type) -> bool:
@@ -266,21 +277,21 @@ def _means(namer: type, name: str, owner: type) -> bool:
     return not hasattr(namer, name) or issubclass(namer, owner)
 
 
-def _children(path: _Path | None, children: Iterable[object]) -> list[Place]:
-    if isinstance(children, dict):
-        held = cast("dict[object, object]", children)
-        values: list[Place] = [(_Path(path, key), value) for key, value in held.items() if type(value) not in PASSED_OVER]
-        return [*values, *((_Path(path, f"key {type(key).__name__}"), key) for key in keys(held))]
-    return [(path, value) for value in children if type(value) not in PASSED_OVER]
+def _children(path: _Path | None, children: Iterable[object], seen: set[int]) -> list[Place]:
+    """Return the places of the children that have not been visited."""
+    if not isinstance(children, dict):
+        return [(path, _HERE, value) for value in children if type(value) not in PASSED_OVER]
+    held = cast("dict[object, object]", children)
+    values: list[Place] = [
+        (path, key, value) for key, value in held.items() if type(value) not in PASSED_OVER and id(value) not in seen
+    ]
+    return [*values, *((path, f"key {type(key).__name__}", key) for key in keys(held))]
 
 
 def _copy_error(place: Place, error: Exception) -> SnapshotError:
-    path, value = place
-    kind = type(value)
-    message = (
-        f"{path}, a {kind.__module__}.{kind.__qualname__}, could not be copied ({type(error).__name__}: {error}). "
-        "Nothing was changed."
-    )
+    *path, value = place
+    kind = f"{type(value).__module__}.{type(value).__qualname__}"
+    message = f"{_path(*path)}, a {kind}, could not be copied ({type(error).__name__}: {error}). Nothing was changed."
     return SnapshotError(message)
 
 
@@ -295,4 +306,4 @@ def _rebind(framework: Framework, one: Reached, *, was_state: bool) -> None:
 
 def _restore_if_state(framework: Framework, value: object, pieces: list[Piece]) -> None:
     if framework.holds_state(value):
-        restore_all(pieces)
+        restore_all(named(pieces))

@@ -1,5 +1,6 @@
 """Copies of a snapshot: complete for tensors of every kind, in reused memory, or on disk and removed afterwards."""
 
+import gc
 import shutil
 import weakref
 
@@ -30,6 +31,9 @@ TENSORS = {
     "conjugated": lambda: torch.randn(4, dtype=torch.complex64).conj(),
     "a view into shared memory": lambda: torch.randn(10)[3:7],
 }
+
+
+UNUSUAL = {torch.qint8, torch.quint8, torch.qint32, torch.quint4x2, torch.quint2x4, torch.complex32}  # PyTorch warns
 
 
 def bits(tensor):
@@ -74,9 +78,9 @@ def test_the_block_of_a_released_snapshot_serves_the_next():
     model, copies = nn.Linear(30, 30), InMemory()
     start = Snapshot([model], copies)
     probe = Snapshot([model], copies)
-    block = probe._owner[0].memory.data_ptr()
+    block = probe._copies.blocks[0].memory.data_ptr()
     del probe
-    assert Snapshot([model], copies)._owner[0].memory.data_ptr() == block
+    assert Snapshot([model], copies)._copies.blocks[0].memory.data_ptr() == block
     del start
 
 
@@ -90,7 +94,7 @@ def test_no_memory_is_held_once_every_snapshot_is_released():
 def test_one_unused_block_is_held_while_another_snapshot_lives():
     model, copies = nn.Linear(30, 30), InMemory()
     states = [Snapshot([model], copies) for _ in range(4)]
-    memories = [weakref.ref(one._owner[0].memory) for one in states]
+    memories = [weakref.ref(one._copies.blocks[0].memory) for one in states]
     del states[1:]
     assert [one() is not None for one in memories].count(True) == 2
 
@@ -98,8 +102,52 @@ def test_one_unused_block_is_held_while_another_snapshot_lives():
 def test_for_a_fresh_optimizer_only_parameters_and_buffers_are_copied():
     model = net()
     memory = Snapshot([model, torch.optim.Adam(model.parameters())])
-    copied = sum(piece.copy.nbytes for _, piece in memory.tensors())
+    copied = sum(region.memory.nbytes for region in memory._copies.regions)
     assert copied == sum(one.nbytes for one in model.state_dict().values())
+
+
+def is_copied(dtype):
+    try:
+        torch.empty(1, dtype=dtype).copy_(torch.empty(1, dtype=dtype))
+    except (RuntimeError, NotImplementedError):  # numbers of less than 8 bits
+        return False
+    return True
+
+
+DTYPES = sorted({one for one in vars(torch).values() if isinstance(one, torch.dtype)} - UNUSUAL, key=str)
+
+
+@pytest.mark.parametrize("dtype", list(filter(is_copied, DTYPES)), ids=str)
+def test_tensors_of_every_dtype_are_restored_in_one_block_with_others(dtype, copies):
+    content = torch.ones(3 * dtype.itemsize, dtype=torch.uint8).view(dtype)
+    tensors = [torch.ones(5), content, torch.empty(0, dtype=dtype), torch.ones(2)]
+    memory = [one.view(torch.uint8).clone() for one in tensors]
+    snapshot = Snapshot([tensors], copies)
+    for one in tensors:
+        one.view(torch.uint8).zero_()
+    snapshot.restore()
+    assert [one.view(torch.uint8).tolist() for one in tensors] == [one.tolist() for one in memory]
+
+
+def test_a_snapshot_holds_few_objects_for_each_tensor():
+    tensors = [torch.zeros(10) for _ in range(1000)]
+    gc.collect()
+    before = len(gc.get_objects())
+    snapshot = Snapshot([tensors])
+    gc.collect()
+    assert len(gc.get_objects()) - before < 4.5 * len(tensors)
+    del snapshot
+
+
+def test_the_collector_does_not_run_while_many_tensors_are_restored():
+    snapshot, collections = Snapshot([[torch.zeros(10) for _ in range(3000)]]), []
+    gc.callbacks.append(lambda *event: collections.append(event))
+    try:
+        snapshot.restore()
+    finally:
+        gc.callbacks.pop()
+    assert len(collections) <= 2
+    assert gc.isenabled()
 
 
 def test_copies_stay_on_an_accelerator_only_if_many_times_their_size_is_free():

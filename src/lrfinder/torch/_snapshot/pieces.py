@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from lrfinder._state.walk import named
 from lrfinder.errors import SnapshotError
 from lrfinder.randomness import RandomGenerator, capture, restore_states
 from lrfinder.torch._distributed import sharding
@@ -14,13 +15,16 @@ from lrfinder.torch._distributed import sharding
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-_COPIED_TOGETHER = (Tensor, nn.Parameter)  # other classes may define copies of their own
+    from lrfinder._state.walk import Piece
+
+PLAIN = {Tensor, nn.Parameter}  # other classes may define copies of their own
+_NO_HOOKS = None, None
 _NO_ATTRIBUTES: dict[str, object] = {}  # shared by most tensors
 
 
 def saved_tensor(tensor: Tensor) -> SavedTensor | SavedShell:
     """Return the piece of a tensor: all of it, the shard of this process, or a shell around other tensors."""
-    if type(tensor) in _COPIED_TOGETHER and not tensor.is_meta:  # most are
+    if type(tensor) in PLAIN and not tensor.is_meta:  # most are
         return SavedTensor(tensor)
     if sharding.is_shard(tensor):
         return SavedShard(tensor)
@@ -89,25 +93,28 @@ class SavedTensor(SavedShell):
     """A tensor with memory; a call restores everything except its contents, which :meth:`fill` restores afterwards.
 
     ``flat`` is its memory, 1-D, or None if it cannot be copied together with others. Whoever copies many tensors together
-    sets ``copy``, as bytes or in their dtype. After a call that succeeds, ``is_placed``: the contents can be restored.
+    keeps the copies; the piece has the copy of a tensor that is copied alone. After a call that succeeds, ``is_placed``: the
+    contents can be restored.
     """
 
-    __slots__ = ("_alias", "_nbytes", "copy", "flat", "is_placed")
+    __slots__ = ("_alias", "_copy", "_nbytes", "flat", "is_placed")
 
     def __init__(self, tensor: Tensor, part: Tensor | None = None) -> None:
         super().__init__(tensor)
         part = tensor if part is None else part
-        self._alias = part.detach()  # the same memory, under a name that nobody else can redirect
-        self._nbytes = self._alias.untyped_storage().nbytes() if part.layout is torch.strided else 0
-        self.flat = _flat(self._alias) if type(part) in _COPIED_TOGETHER and not part.is_inference() else None
-        self.copy = None if self.flat is not None else self._writable_part().detach().to("cpu", copy=True)
+        self._alias = alias = part.detach()  # the same memory, under a name that nobody else can redirect
+        self._nbytes = alias.untyped_storage().nbytes() if alias.layout is torch.strided else 0
+        self.flat = flat = _flat(alias) if type(part) in PLAIN and not part.is_inference() else None
+        self._copy = None if flat is not None else self._writable_part().detach().to("cpu", copy=True)
         self.is_placed = False
 
     def children(self) -> dict[str, object]:
         """Return the other objects that belong to the tensor, its gradient first."""
-        inside = _hooks(self._tensor)
+        tensor = self._tensor
+        if self._grad is None and _hook_tables(tensor) == _NO_HOOKS:  # as for most
+            return self._attributes
         grad = {} if self._grad is None else {"grad": self._grad}
-        return {**grad, **inside, **self._attributes} if grad or inside else self._attributes
+        return {**grad, **_hooks(tensor), **self._attributes}
 
     def __call__(self) -> None:
         """Restore memory, shape, attributes, ``requires_grad``, and the gradient or its absence."""
@@ -119,13 +126,13 @@ class SavedTensor(SavedShell):
         self.is_placed = True
 
     def fill(self) -> None:
-        """Restore the contents."""
-        assert self.copy is not None
-        if self.flat is not None:
-            target, source = self.flat_pair()
-            target.copy_(source)
-        else:
-            self._write(self._writable_part() if self._alias.layout is torch.strided else self._tensor)
+        """Restore the contents of a tensor that is copied alone."""
+        self._write(self._writable_part() if self._alias.layout is torch.strided else self._tensor)
+
+    def fill_from(self, copy: Tensor) -> None:
+        """Restore the contents from a copy of ``flat``."""
+        target, source = self.flat_pair(copy)
+        target.copy_(source)
 
     @property
     def kind(self) -> Hashable:
@@ -139,19 +146,17 @@ class SavedTensor(SavedShell):
         self._write(other)
 
     def _write(self, target: Tensor) -> None:
-        assert self.copy is not None
+        assert self._copy is not None
         if self._alias.layout is not torch.strided:
-            target.copy_(self.copy.clone())  # a sparse tensor keeps the memory that is copied into it
+            target.copy_(self._copy.clone())  # a sparse tensor keeps the memory that is copied into it
             return
         with torch.inference_mode(self._alias.is_inference()):  # outside of it, such a tensor cannot be written
-            target.copy_(self.copy)
+            target.copy_(self._copy)
 
-    def flat_pair(self) -> tuple[Tensor, Tensor]:
-        """Return target and source of a copy of ``flat``."""
+    def flat_pair(self, copy: Tensor) -> tuple[Tensor, Tensor]:
+        """Return target and source of the restore from a copy of ``flat``, which is as bytes or in its dtype."""
         assert self.flat is not None
-        assert self.copy is not None
-        as_bytes = self.copy.dtype is not self.flat.dtype
-        return self.flat.view(self.copy.dtype) if as_bytes else self.flat, self.copy
+        return self.flat if copy.dtype is self.flat.dtype else self.flat.view(copy.dtype), copy
 
     def _restore_memory(self) -> None:
         tensor, alias = self._tensor, self._alias
@@ -190,10 +195,14 @@ class SavedShard(SavedTensor):
         self.is_placed = True
 
 
-def _hooks(tensor: Any) -> dict[str, object]:
+def _hook_tables(tensor: Any) -> tuple[dict[int, object] | None, ...]:
+    return tensor._backward_hooks, tensor._post_accumulate_grad_hooks  # noqa: SLF001  (no public name)
+
+
+def _hooks(tensor: Tensor) -> dict[str, object]:
     """Return the functions that the backward calls for a tensor, if there are any."""
-    hooks = [tensor._backward_hooks, tensor._post_accumulate_grad_hooks]  # noqa: SLF001  (no public name)
-    return {} if hooks == [None, None] else {"hooks": tuple(hook for one in hooks if one for hook in one.values())}
+    tables = _hook_tables(tensor)
+    return {} if tables == _NO_HOOKS else {"hooks": tuple(hook for one in tables if one for hook in one.values())}
 
 
 def _flat(tensor: Tensor) -> Tensor | None:
@@ -219,7 +228,7 @@ def _restore_attributes(tensor: Tensor, attributes: dict[str, object]) -> None:
 _REHEARSED = {SavedTensor, SavedShard, SavedGenerator}
 
 
-def rehearse(pieces: Sequence[tuple[object, Any]]) -> None:
+def rehearse(pieces: Sequence[Piece]) -> None:
     """Try out, right after the snapshot, what could refuse to be restored, once for each class and layout.
 
     Plain tensors do not refuse. Of others a copy is written, because a live graph of autograd may hold the tensor itself.
@@ -227,8 +236,8 @@ def rehearse(pieces: Sequence[tuple[object, Any]]) -> None:
     Raises:
         SnapshotError: something refused; nothing was changed.
     """
-    odd = [one for one in pieces if type(one[1]) in _REHEARSED and getattr(one[1], "flat", None) is None]
-    for path, piece in {piece.kind: (path, piece) for path, piece in odd}.values():
+    odd = [one for one in pieces if type(one[2]) in _REHEARSED and getattr(one[2], "flat", None) is None]
+    for path, piece in {piece.kind: (path, piece) for path, piece in named(odd)}.values():
         try:
             piece.rehearse()
         except Exception as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict, deque
+from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,15 +19,17 @@ from lrfinder._state.garbage import collector_paused
 from lrfinder._state.nodes import Node, has_state_dict, object_node
 from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._state.rollback import restore_all
+from lrfinder._state.walk import named
 from lrfinder.errors import LearnerError
 from lrfinder.torch._distributed import sharding
 from lrfinder.torch._randomness import own_generator
-from lrfinder.torch._snapshot.pieces import SavedGenerator, SavedTensor, rehearse, saved_tensor
+from lrfinder.torch._snapshot.pieces import PLAIN, SavedGenerator, SavedTensor, rehearse, saved_tensor
 from lrfinder.torch._snapshot.stores import InMemory, copy_together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from lrfinder._state.walk import Piece
     from lrfinder.torch._snapshot.stores import CopyStore
 
 _STATEFUL = (
@@ -68,31 +71,34 @@ class Snapshot(GraphSnapshot):
         with collector_paused():
             super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data)
             rehearse(self._pieces)
-            flat = [(saved, saved.flat) for _, saved in self.tensors() if saved.flat is not None]
-            copies, self._owner = (InMemory() if store is None else store).store([one for _, one in flat])
-            for (saved, _), copied in zip(flat, copies, strict=True):
-                saved.copy = copied
+            tensors = [piece for piece in self._pieces if isinstance(piece[2], SavedTensor)]
+            self._alone = [piece for piece in tensors if piece[2].flat is None]
+            self._together = [piece for piece in tensors if piece[2].flat is not None]
+            flat = [saved.flat for _, _, saved in self._together]
+            self._copies = (InMemory() if store is None else store).store(flat)
 
     def tensors(self) -> list[tuple[object, SavedTensor]]:
         """Return the saved tensors, each with its path for error messages."""
-        return [(path, piece) for path, piece in self._pieces if isinstance(piece, SavedTensor)]
+        return [(path, piece) for path, piece in named(self._pieces) if isinstance(piece, SavedTensor)]
 
     @torch.no_grad()
     def restore(self) -> None:
         """Restore everything; a ``RestoreError`` names the parts that could not be restored."""
-        restore_all([("memory", super().restore), ("contents", self._fill)])
+        with collector_paused():
+            restore_all([("memory", super().restore), ("contents", self._fill)])
 
     def _fill(self) -> None:
         """Restore most contents in one call; if it fails, all of them one by one, so that only the failing ones are lost."""
-        placed = [(path, saved) for path, saved in self.tensors() if saved.is_placed]
-        one_by_one = [(path, saved) for path, saved in placed if saved.flat is None]
+        one_by_one: list[Piece] = [(parent, key, saved.fill) for parent, key, saved in self._alone if saved.is_placed]
+        copies = zip(self._together, self._copies.views(), strict=True)
+        placed = [(piece, copy) for piece, copy in copies if piece[2].is_placed]
         try:
-            pairs = [saved.flat_pair() for _, saved in placed if saved.flat is not None]
+            pairs = [saved.flat_pair(copy) for (_, _, saved), copy in placed]
             if pairs:
                 copy_together([target for target, _ in pairs], [source for _, source in pairs])
         except Exception:  # noqa: BLE001  (the second attempt raises again)
-            one_by_one = placed
-        restore_all((path, saved.fill) for path, saved in one_by_one)
+            one_by_one += [(parent, key, partial(saved.fill_from, copy)) for (parent, key, saved), copy in placed]
+        restore_all(named(one_by_one))
 
 
 def _global_hooks() -> list[object]:
@@ -115,11 +121,11 @@ def _check_root(root: object) -> None:
 
 def _visit(value: object) -> Node | None:
     kind = type(value)
-    if kind in _CONTAINERS:  # most values are
-        return None
-    if isinstance(value, Tensor):
-        saved = saved_tensor(value)
+    if kind in PLAIN or isinstance(value, Tensor):
+        saved = saved_tensor(cast("Tensor", value))
         return Node(saved, saved.children())
+    if kind in _CONTAINERS:
+        return None
     if isinstance(value, DistributedDataParallel):
         return sharding.data_parallel_state(value)
     if isinstance(value, torch.jit.ScriptModule):  # whose tensors are not among its attributes

@@ -8,7 +8,7 @@ import tempfile
 import weakref
 from collections import deque
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -31,9 +31,41 @@ _ALIGNED_BYTES = 64  # also a multiple of every dtype's size
 class CopyStore(Protocol):
     """Storage for copies of tensors."""
 
-    def store(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
-        """Copy tensors, 1-D and contiguous, in their dtype or as bytes; the second value owns the memory of the copies."""
+    def store(self, sources: Sequence[Tensor]) -> Copies:
+        """Copy tensors that are 1-D and contiguous."""
         ...
+
+
+class Region(NamedTuple):
+    """Memory that holds copies one after the other: 1-D, in their dtype or as bytes.
+
+    Attributes:
+        memory: the memory.
+        indices: the places of the copied tensors among all that were given.
+        lengths: the lengths of the copies, in elements of ``memory``.
+    """
+
+    memory: Tensor
+    indices: Sequence[int]
+    lengths: list[int]
+
+    def views(self) -> Sequence[Tensor]:
+        """Return each copy, as a part of the memory."""
+        return self.memory.split(self.lengths)
+
+
+class Copies(NamedTuple):
+    """The copies of many tensors; a view of each is made only when it is needed, because a large model has many."""
+
+    regions: list[Region]
+    blocks: list[_Block]  # which own the memory
+
+    def views(self) -> list[Tensor]:
+        """Return the copies in the order of the tensors."""
+        if len(self.regions) == 1:
+            return list(self.regions[0].views())
+        views = {k: view for region in self.regions for k, view in zip(region.indices, region.views(), strict=True)}
+        return [views[k] for k in range(len(views))]
 
 
 class InMemory:
@@ -46,19 +78,22 @@ class InMemory:
     def __init__(self) -> None:
         self._pools: dict[object, _Pool] = {}
 
-    def store(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
+    def store(self, sources: Sequence[Tensor]) -> Copies:
         """Copy tensors; see :class:`CopyStore`."""
-        copies: dict[int, Tensor] = {}
-        blocks: list[_Block] = []
-        for device, indices in _grouped(sources, lambda source: source.device):
-            chosen = [sources[k] for k in indices]
-            dtypes = _grouped(chosen, lambda source: source.dtype)
-            nbytes = sum(_aligned(sum(chosen[k].nbytes for k in members)) for _, members in dtypes)
-            blocks.append(self._pool(device, nbytes).acquire(nbytes))
-            views = _views(blocks[-1].memory, chosen, dtypes)
-            copy_together(views, chosen)
-            copies.update(zip(indices, views, strict=True))
-        return [copies[k] for k in range(len(sources))], blocks
+        copies = Copies([], [])
+        for device, indices in _grouped(range(len(sources)), [source.device for source in sources]):
+            dtypes = _grouped(indices, [sources[k].dtype for k in indices])
+            lengths = [[sources[k].numel() for k in members] for _, members in dtypes]
+            sizes = [sum(counts) * dtype.itemsize for (dtype, _), counts in zip(dtypes, lengths, strict=True)]
+            block = self._pool(device, sum(map(_aligned, sizes))).acquire(sum(map(_aligned, sizes)))
+            copies.blocks.append(block)
+            start = 0
+            for (dtype, members), counts, size in zip(dtypes, lengths, sizes, strict=True):
+                region = Region(block.memory[start : start + size].view(dtype), members, counts)
+                _copy_into(region, [sources[k] for k in members])
+                copies.regions.append(region)
+                start += _aligned(size)
+        return copies
 
     def _pool(self, device: torch.device, nbytes: int) -> _Pool:
         if device.type == "cpu":
@@ -108,6 +143,13 @@ def copy_together(targets: list[Tensor], sources: list[Tensor]) -> None:
             getattr(torch, device.type).synchronize(*([] if device.type == "mps" else [device]))
 
 
+def _copy_into(region: Region, sources: list[Tensor]) -> None:
+    if sources[0].device.type == "cpu":
+        torch.cat(sources, out=region.memory)  # without a view of each copy
+    else:
+        copy_together(list(region.views()), sources)
+
+
 def _host_memory(nbytes: int) -> Tensor:
     """Allocate by numpy, which requests large pages from the system: they are ready much sooner."""
     return torch.from_numpy(np.empty(nbytes, np.uint8))
@@ -120,28 +162,16 @@ def _pinned_memory(nbytes: int, device: torch.device) -> Tensor:
         return _host_memory(nbytes)
 
 
-def _grouped(sources: Sequence[Tensor], key: Callable[[Tensor], Key]) -> list[tuple[Key, list[int]]]:
-    """Return the indices of the tensors with each key."""
-    indices: dict[Key, list[int]] = {}
-    for k, source in enumerate(sources):
-        indices.setdefault(key(source), []).append(k)
-    return list(indices.items())
+def _grouped(indices: Sequence[int], keys: list[Key]) -> list[tuple[Key, Sequence[int]]]:
+    """Return the indices with each key; their keys are in the same order."""
+    if keys and keys.count(keys[0]) == len(keys):  # as in most models
+        return [(keys[0], indices)]
+    kinds = dict.fromkeys(keys)
+    return [(kind, [k for k, one in zip(indices, keys, strict=True) if one == kind]) for kind in kinds]
 
 
 def _aligned(nbytes: int) -> int:
     return -(-nbytes // _ALIGNED_BYTES) * _ALIGNED_BYTES
-
-
-def _views(memory: Tensor, sources: Sequence[Tensor], dtypes: list[tuple[torch.dtype, list[int]]]) -> list[Tensor]:
-    """Return a part of ``memory`` for each source, of its dtype and length."""
-    views: dict[int, Tensor] = {}
-    start = 0
-    for dtype, indices in dtypes:
-        lengths = [sources[k].numel() for k in indices]
-        end = start + sum(lengths) * dtype.itemsize
-        views.update(zip(indices, memory[start:end].view(dtype).split(lengths), strict=True))
-        start += _aligned(end - start)
-    return [views[k] for k in range(len(sources))]
 
 
 def _chunks(sources: Sequence[Tensor]) -> Iterator[memoryview]:
@@ -171,13 +201,13 @@ class OnDisk:
             message = f"snapshot_dir is {str(folder)!r}, which is not a folder; create it, or give an existing one."
             raise SnapshotError(message)
 
-    def store(self, sources: Sequence[Tensor]) -> tuple[list[Tensor], object]:
+    def store(self, sources: Sequence[Tensor]) -> Copies:
         """Copy tensors; see :class:`CopyStore`."""
         nbytes = sum(source.nbytes for source in sources)
         try:
             free = self._free_bytes(self._folder)
             if free >= nbytes:
-                return _write(sources, self._folder), None
+                return Copies([_write(sources, self._folder)], [])
         except (OSError, ValueError) as error:  # the latter from mmap
             message = (
                 f"The snapshot could not be written to snapshot_dir={str(self._folder)!r}: {error}. Nothing was changed."
@@ -190,12 +220,12 @@ class OnDisk:
         raise SnapshotError(message)
 
 
-def _write(sources: Sequence[Tensor], folder: Path) -> list[Tensor]:
+def _write(sources: Sequence[Tensor], folder: Path) -> Region:
     lengths = [source.nbytes for source in sources]
     if not any(lengths):  # which no system maps
-        return [torch.empty(0, dtype=torch.uint8) for _ in sources]
+        return Region(torch.empty(0, dtype=torch.uint8), range(len(sources)), lengths)
     with tempfile.TemporaryFile(dir=folder) as file:
         file.writelines(_chunks(sources))
         file.flush()
         memory = torch.frombuffer(mmap.mmap(file.fileno(), 0), dtype=torch.uint8)  # which holds the map
-    return list(memory.split(lengths))
+    return Region(memory, range(len(sources)), lengths)
