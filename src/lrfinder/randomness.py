@@ -131,10 +131,12 @@ def data_generators(
     inside: tuple[type, ...],
     own: Callable[[object], RandomGenerator | None] = own_generator,
     arrays: Sequence[ArrayKind] = (),
+    leads_to: Callable[[object], Iterable[tuple[str, object]]] = lambda _: (),
 ) -> tuple[RandomGenerator, ...]:
     """Return the random generators in ``data``, and in its loaders, samplers and data sets.
 
-    Generators count wherever these lead: in transforms and functions that make a batch of samples, of any class.
+    Generators count wherever these lead: in transforms and functions that make a batch of samples, of any class. Loaders and
+    data sets also are objects of the user's own classes that can be iterated or indexed.
     Attributes with plain values (an epoch number, a counter) and the numbers in containers (the index list of a sampler)
     count as one more generator: replaying a batch leaves them as drawing it did. Call this once for each data, because the
     generators remember what they have read.
@@ -144,6 +146,7 @@ def data_generators(
         inside: types of attributes that are searched too, and in lists, tuples and dicts. Samplers are in any case.
         own: returns the generator that a value is, or ``None``.
         arrays: the classes of a framework's arrays that may hold indices, besides numpy's.
+        leads_to: returns what a value of the framework leads to, by names; ``collate_fn`` for what makes batches.
     """
     found: list[RandomGenerator] = []
     owners: list[ObjectOwner | FunctionOwner] = []
@@ -153,14 +156,18 @@ def data_generators(
     code: list[object] = []  # the functions and objects that make batches
     while pending:
         name, value, makes_batches = pending.pop()
-        if id(value) in seen or (makes_batches and package_of(type(value)) == _OWN_PACKAGE):
+        if id(value) in seen:
             continue
         seen.add(id(value))
         makes_batches |= name == "collate_fn"
         generator = own(value)
         if generator is not None:
             found.append(generator)
-        elif hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or _holds_place(name, value)):
+            continue
+        if makes_batches and package_of(type(value)) == _OWN_PACKAGE:
+            continue
+        pending.extend((key, one, makes_batches) for key, one in leads_to(value))
+        if hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or _holds_place(name, value)):
             nested = hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")
             owners.append(ObjectOwner(value, nested, makes_batches and not isinstance(value, inside)))
             pending.extend((key, one, makes_batches) for key, one in vars(value).items())
@@ -197,10 +204,18 @@ def _names_used(code: Sequence[object]) -> set[str]:
 
 
 def _holds_place(name: str, value: object) -> bool:
-    """Return whether the numbers of an object in an attribute of a loader count: samplers and collators."""
-    if not name.isidentifier():  # a name that a function reaches
+    """Return whether the numbers of an object in a loader count: samplers, collators, and loaders of the user's own."""
+    if name and not name.isidentifier():  # a name that a function reaches
         return False
-    return "sampler" in name or (name == "collate_fn" and not is_function(value) and is_entered(type(value), _FRAMEWORKS))
+    is_collator = name == "collate_fn" and not is_function(value) and is_entered(type(value), _FRAMEWORKS)
+    return "sampler" in name or is_collator or _is_loader(value)
+
+
+def _is_loader(value: object) -> bool:
+    """Return whether an object of the user's own class can be iterated or indexed, as loaders and data sets are."""
+    reads = hasattr(type(value), "__iter__") or hasattr(type(value), "__getitem__")
+    is_other = isinstance(value, list | tuple | dict | set) or is_iterator(value) or has_state_dict(value)
+    return reads and not is_other and _is_of_user(value)
 
 
 def _owners(name: str, value: object) -> list[ObjectOwner | FunctionOwner]:

@@ -142,6 +142,35 @@ def test_what_a_loss_holds_is_restored(name):
     assert trained(make, find) == trained(make, nothing)
 
 
+class OwnLoss(keras.Model):
+    """A model with a loss of its own, so that Keras never builds that of ``compile``; it counts the calls of its code."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.calls, self.noise = layers.Dense(2), 0, np.random.default_rng(0)
+
+    def call(self, x):
+        self.calls += 1
+        return self.body(x)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return cross_entropy(y, y_pred) + self.noise.standard_normal()
+
+
+@pytest.mark.parametrize("loss", [None, cross_entropy])
+def test_a_snapshot_of_a_model_with_a_loss_of_its_own_runs_its_code_without_a_trace(loss):
+    model = compiled(OwnLoss(), loss=loss, metrics=None)
+    model.train_on_batch(*batches()[0])
+    before = model.calls, model.noise.bit_generator.state
+    learner = KerasLearner(model, batches())
+    for _ in range(3):
+        learner.snapshot()
+    assert (model.calls, model.noise.bit_generator.state) == before
+    assert trained(lambda: compiled(OwnLoss(), loss=loss, metrics=None), find) == trained(
+        lambda: compiled(OwnLoss(), loss=loss, metrics=None), nothing
+    )
+
+
 def holding(value):
     """Return a learner whose model has a layer that holds a value."""
     layer = layers.Activation("linear")

@@ -12,8 +12,10 @@ import numpy as np
 from lrfinder._arguments import given, number
 from lrfinder._state.batch_copies import examples_in
 from lrfinder._state.data_calls import batches_from
+from lrfinder._state.tensorflow_data import draws_ahead
 from lrfinder.errors import BatchError, DataEndedError, DataError
-from lrfinder.randomness import data_generators, global_generators
+from lrfinder.jax.held_arrays import data_generators
+from lrfinder.randomness import global_generators
 from lrfinder.replay import check_data, mapped, stream, unchanged
 
 if TYPE_CHECKING:
@@ -44,7 +46,8 @@ class DataSource:
                 message = f"{name} is {given(size)}; give a number of bytes, 0 or more."
                 raise DataError(message)
         self.data, self.replay_bytes, self.device_bytes = data, replay_bytes, device_bytes
-        self._of_data = data_generators(data, ())
+        self._of_data = data_generators(data)
+        self.draws_ahead = draws_ahead(data)
 
     def generators(self) -> tuple[RandomGenerator, ...]:
         """Return every generator that drawing a batch may use: Python's, NumPy's, and those of the data."""

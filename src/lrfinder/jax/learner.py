@@ -207,6 +207,8 @@ class OptaxLearner(BaseLearner):
             raise RestoreError(message)
         self.params, self.opt_state, self.state = state.carry
         self._own_carry = None
+        if self._source.draws_ahead:
+            self._batches().close()
         state.reached.restore()
         restore_states(state.randomness)
         self._batches().go(state.position)

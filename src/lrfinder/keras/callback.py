@@ -10,7 +10,7 @@ from lrfinder._state.object_graph import GraphSnapshot
 from lrfinder._sweep import DEFAULTS, RangeTestSettings, SweepRecorder
 from lrfinder.errors import LearnerError, LRFinderError
 from lrfinder.keras._framework import jax, keras
-from lrfinder.keras.learner import check_compiled, is_built, loss_in
+from lrfinder.keras.learner import check_compiled, loss_in, unbuilt_parts
 from lrfinder.keras.optimizers import optimizers_of
 from lrfinder.keras.rates import ModelRate, facts_of
 from lrfinder.keras.state import FRAMEWORK, functions_of, global_generators
@@ -105,7 +105,7 @@ class LRRangeTest(keras.callbacks.Callback):
                 "build it first: call it on a batch, or model.build(shape)."
             )
             raise LearnerError(message)
-        self._was_built = is_built(self.model) and all(one.built for one in optimizers_of(self.model).values())
+        self._was_built = not unbuilt_parts(self.model) and all(one.built for one in optimizers_of(self.model).values())
         self._memory = GraphSnapshot([self.model], FRAMEWORK, functions_of(self.model))
         self._randomness = capture(global_generators()) if self._randomness is None else self._randomness
         self._rate = ModelRate(self.model)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsFloat
 from lrfinder._arguments import items
 from lrfinder._arguments.other_names import names_explained
 from lrfinder._state.object_graph import GraphSnapshot
+from lrfinder._state.tensorflow_data import draws_ahead
 from lrfinder.errors import BatchError, LearnerError, LossError, ModelError
 from lrfinder.keras._framework import RESETS_METRICS, keras
 from lrfinder.keras.batches import arrays, batches_of, input_target_weights
@@ -18,7 +19,7 @@ from lrfinder.keras.rates import ModelRate, facts_of
 from lrfinder.keras.state import FRAMEWORK, KerasState, data_generators, functions_of, global_generators, has_seed_generator
 from lrfinder.learner import BaseLearner
 from lrfinder.randomness import capture, restore_states
-from lrfinder.replay import batches_per_pass, peek, stream
+from lrfinder.replay import batches_per_pass, stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -85,9 +86,11 @@ class KerasLearner(BaseLearner):
         self._rate = ModelRate(model)
         self._first_use = FirstUse(model)
         self._of_data = of_data = data_generators(data)
+        self._draws_ahead = draws_ahead(data)
         self._generators = lambda: (*global_generators(), *of_data)
         self._batches = stream(data, self._generators, replay_bytes, keep=arrays, give=arrays)
         self._is_loss_checked = False
+        self._never_built: list[Any] = []  # parts that no forward builds
 
     def iteration(self, lr: float) -> float:
         """Train on the next batch at ``lr``; return its loss before the update.
@@ -120,7 +123,7 @@ class KerasLearner(BaseLearner):
     def snapshot(self) -> KerasState:
         """Copy everything that an iteration changes, to the memory of the host."""
         self._first_use.begin()
-        self._make_ready(lambda: input_target_weights(peek(self._batches, self._generators())))
+        self._make_ready(self._peek)
         memory = self._memory()
         self._first_use.hide()
         return KerasState(memory, capture(self._generators()), self._batches.mark())
@@ -128,6 +131,7 @@ class KerasLearner(BaseLearner):
     def restore(self, state: KerasState) -> None:
         """Restore everything as it was at the snapshot: the same variables, the same objects."""
         had_seed_generator = has_seed_generator()
+        self._stop_drawing_ahead()
         state.memory.restore()
         restore_states(state.randomness)
         self._batches.go(state.position)
@@ -175,11 +179,24 @@ class KerasLearner(BaseLearner):
 
     def _make_ready(self, batch: Callable[[], tuple[Any, Any, Any]]) -> None:
         """Make all variables that a training step needs, and find the optimizers that it uses."""
-        if not is_built(self._model):
-            # by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the three backends
-            self._model._symbolic_build(data_batch=batch())
+        unbuilt = unbuilt_parts(self._model)
+        if unbuilt and list(map(id, unbuilt)) != list(map(id, self._never_built)):
+            self._build(batch())
         if self._rate.look():
             self._rehearse(batch())
+
+    def _build(self, batch: tuple[Any, Any, Any]) -> None:
+        """Build by a forward in inference mode that computes shapes alone, as train_on_batch does on two of the backends.
+
+        Some parts are never built, such as the loss of ``compile`` where ``compute_loss`` does not use it. If nothing else
+        was left, the forward has created nothing, and what it changed is restored.
+        """
+        before, memory, randomness = unbuilt_parts(self._model), self._memory(), capture(self._generators())
+        self._model._symbolic_build(data_batch=batch)
+        self._never_built = unbuilt_parts(self._model)
+        if len(self._never_built) == len(before):
+            memory.restore()
+            restore_states(randomness)
 
     def _rehearse(self, batch: tuple[Any, Any, Any]) -> None:
         """Train on a batch and restore everything, to see which optimizers that takes; build those that it builds."""
@@ -205,6 +222,20 @@ class KerasLearner(BaseLearner):
 
     def _draw(self) -> tuple[Any, Any, Any]:
         return input_target_weights(self._batches.draw())
+
+    def _peek(self) -> tuple[Any, Any, Any]:
+        """Return the next batch, which stays the next, and leave the generators as they were."""
+        randomness, mark = capture(self._generators()), self._batches.mark()
+        batch = self._draw()
+        self._stop_drawing_ahead()
+        self._batches.go(mark)
+        restore_states(randomness)
+        return batch
+
+    def _stop_drawing_ahead(self) -> None:
+        """Close an open pass that would go on to change what is about to be restored."""
+        if self._draws_ahead:
+            self._batches.close()
 
     def _train(self, batch: tuple[Any, Any, Any]) -> float:
         x, y, sample_weight = batch
@@ -262,10 +293,10 @@ def check_compiled(model: Any) -> None:
     innermost_optimizer(model)
 
 
-def is_built(model: Any) -> bool:
-    """Return whether every variable of the model, its metrics, its loss and its optimizer exists."""
+def unbuilt_parts(model: Any) -> list[Any]:
+    """Return those of the model's layers, its metrics, its loss and its optimizer whose variables do not all exist."""
     parts = [*model._flatten_layers(), model._compile_metrics, model._compile_loss, model.optimizer]
-    return all(part is None or part.built for part in parts)
+    return [part for part in parts if part is not None and not part.built]
 
 
 def check_loss(model: Any, x: Any, y: Any, sample_weight: Any) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder import randomness
+from lrfinder._state import tensorflow_data
 from lrfinder._state.attributes import package_of
 from lrfinder._state.framework import Framework, generator_node
 from lrfinder._state.nodes import Node
@@ -130,7 +131,7 @@ def _identities(collection: Any) -> list[int]:
 def global_generators() -> tuple[RandomGenerator, ...]:
     """Return every global generator that can be read; TensorFlow's own cannot."""
     of_keras = RandomGenerator("keras", _get_seed_generator, _set_seed_generator)
-    return (*randomness.global_generators(), of_keras, *_torch_generators())
+    return (*randomness.global_generators(), of_keras, *tensorflow_data.global_generators(), *_torch_generators())
 
 
 def has_seed_generator() -> bool:
@@ -138,9 +139,9 @@ def has_seed_generator() -> bool:
     return _global_state.get_global_attribute(_SEED_GENERATOR) is not None
 
 
-def own_generator(value: object) -> RandomGenerator | None:
+def own_generator(value: Any) -> RandomGenerator | None:
     """Return the generator that ``value`` is, if it is one of Python, NumPy, Keras or PyTorch."""
-    if isinstance(value, keras.random.SeedGenerator):
+    if isinstance(value, keras.random.SeedGenerator) and isinstance(value.state, keras.Variable):
         return RandomGenerator(repr(value), lambda: _bytes(value), lambda state: _set_bytes(value, state))
     loaded_torch = torch_if_loaded()
     if loaded_torch is not None and isinstance(value, loaded_torch.Generator):
@@ -154,7 +155,18 @@ def data_generators(data: object) -> tuple[RandomGenerator, ...]:
     loaded_torch = torch_if_loaded()
     if loaded_torch is not None:
         inside += [getattr(loaded_torch.utils.data, name) for name in ("DataLoader", "Dataset", "Sampler")]
-    return randomness.data_generators(data, tuple(inside), own_generator)
+    return randomness.data_generators(data, tuple(inside), _generator_in_data, leads_to=_leads_to)
+
+
+def _generator_in_data(value: object) -> RandomGenerator | None:
+    return own_generator(value) or tensorflow_data.variable_generator(value)
+
+
+def _leads_to(value: Any) -> Iterator[tuple[str, object]]:
+    """Yield the generators of layers that change the data at random, and what a data set of TensorFlow leads to."""
+    if isinstance(value, keras.Layer):
+        yield from (("", one) for layer in value._flatten_layers() for one in layer._seed_generators)
+    yield from tensorflow_data.leads_to(value)
 
 
 def _get_seed_generator() -> tuple[Any, bytes] | None:
