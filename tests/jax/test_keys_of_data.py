@@ -19,8 +19,8 @@ from lrfinder.jax.held_arrays import Held
 class Keys:
     """A key that is split for each use."""
 
-    def __init__(self):
-        self.key, self.splits = jax.random.key(3), 0
+    def __init__(self, samples=None):
+        self.key, self.splits, self.samples = jax.random.key(3), 0, samples
 
     def __call__(self):
         self.splits += 1
@@ -61,7 +61,7 @@ def of_flax():
 
 class Loader:
     def __init__(self, keys):
-        self.keys = keys
+        self.keys, self.passes = keys, 0
 
     def __iter__(self):
         data = batches()
@@ -74,7 +74,6 @@ class Around:
 
     def __init__(self, keys):
         self.inside = [Loader(keys)]
-        self.inside[0].passes = 0
 
     def __iter__(self):
         for loader in self.inside:
@@ -113,8 +112,7 @@ def test_keys_in_the_data_obey_the_law():
 
 
 def test_large_arrays_of_the_data_are_not_held():
-    keys = Keys()
-    keys.samples = jax.numpy.zeros(2_000)
+    keys = Keys(jax.numpy.zeros(2_000))
     learner = OptaxLearner(cross_entropy, params(), optax.adam, Loader(keys))
     held = [value for _, value in learner.snapshot().randomness if isinstance(value, Held)]
     assert [[*one.values] for one in held] == [["key"]]

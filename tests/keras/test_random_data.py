@@ -27,7 +27,7 @@ def generated():
 
 class Loader:
     def __init__(self, noise):
-        self.noise, self.passes = noise, 0
+        self.noise, self.passes, self.order = noise, 0, list(range(12))
 
     def __iter__(self):
         self.passes += 1
@@ -40,7 +40,6 @@ class Around:
 
     def __init__(self, noise):
         self.inside = Loader(noise)
-        self.inside.order = list(range(12))
 
     def __iter__(self):
         random.shuffle(self.inside.order)
