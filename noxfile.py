@@ -154,7 +154,7 @@ def package(session: nox.Session) -> None:
     for archive in archives:
         session.run("python", "-m", "venv", "--clear", str(empty))
         session.run(str(empty / "bin" / "pip"), "install", "--no-compile", "--quiet", archive, external=True)
-        for command in ("--version", "doctor", "find --help"):
+        for command in ("--version", "doctor --import", "find --help"):
             session.run(str(empty / "bin" / "lrfinder"), *command.split(), external=True)
         session.run(str(empty / "bin" / "python"), "-c", WRITE_REPORT, str(folder / "page.html"), external=True)
 
@@ -190,7 +190,7 @@ def extras(session: nox.Session) -> None:
         session.run(str(empty / "bin" / "pip"), "install", "--no-compile", "--quiet", *packages, external=True)
         backend = {"KERAS_BACKEND": "jax"}
         session.run(str(empty / "bin" / "python"), "-c", USES.get(extra, "import lrfinder"), external=True, env=backend)
-        session.run(str(empty / "bin" / "lrfinder"), "doctor", external=True, env=backend)
+        session.run(str(empty / "bin" / "lrfinder"), "doctor", "--import", external=True, env=backend)
     shutil.rmtree(empty)
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import lrfinder
 from lrfinder._cli.commands import app
-from lrfinder._cli.doctor import EXTRAS, FRAMEWORKS, Examination, Framework, examine
+from lrfinder._cli.doctor import EXTRAS, FRAMEWORKS, Examination, Framework, examine, imported
 from lrfinder.views.diagnosis import examination_view
 
 PROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -28,7 +28,7 @@ def printed(found):
 
 @pytest.fixture(scope="module")
 def found():
-    return examine()
+    return imported(examine())
 
 
 def test_versions_are_those_of_what_is_installed(found):
@@ -63,7 +63,7 @@ def test_a_framework_that_cannot_be_imported_is_reported_with_its_reason():
     assert "jax 0.1 cannot be used" in printed(broken)
 
 
-def test_an_import_that_ends_the_process_is_reported(tmp_path, monkeypatch):
+def install_broken_jax(tmp_path, monkeypatch):
     (tmp_path / "jax").mkdir()
     (tmp_path / "jax" / "__init__.py").write_text("import os; os._exit(9)")
     for name in ("jax", "optax"):
@@ -71,7 +71,11 @@ def test_an_import_that_ends_the_process_is_reported(tmp_path, monkeypatch):
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9.9\n"
         (tmp_path / f"{name}-9.9.9.dist-info" / "METADATA").write_text(metadata)
     monkeypatch.syspath_prepend(tmp_path)
-    found = next(framework for framework in examine().frameworks if framework.package == "jax")
+
+
+def test_an_import_that_ends_the_process_is_reported(tmp_path, monkeypatch):
+    install_broken_jax(tmp_path, monkeypatch)
+    found = next(framework for framework in imported(examine()).frameworks if framework.package == "jax")
     assert found == Framework("jax", "jax 9.9.9", (), "its import ended the process with 9")
 
 
@@ -80,6 +84,16 @@ def test_without_any_framework_it_says_what_to_install():
 
 
 def test_the_command_prints_it_and_exits_with_0_where_all_is_well(found):
-    result = CliRunner().invoke(app, ["doctor"])
+    result = CliRunner().invoke(app, ["doctor", "--import"])
     assert result.exit_code == int(not found.ok)
     assert f"numpy       {version('numpy')}" in result.output
+    assert ("Everything works" in result.output) == bool(found.ok and found.frameworks)
+
+
+def test_without_import_it_imports_no_framework_and_claims_nothing_of_them(tmp_path, monkeypatch):
+    install_broken_jax(tmp_path, monkeypatch)
+    result = CliRunner().invoke(app, ["doctor"])
+    assert result.exit_code == 0
+    assert "jax 9.9.9" in result.output
+    assert "Everything works" not in result.output
+    assert "lrfinder doctor --import" in " ".join(result.output.split())

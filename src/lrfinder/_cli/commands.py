@@ -296,16 +296,20 @@ def report(results: options.ResultFiles, page: options.Page, debug: options.Debu
 
 
 @command(short_help="Show versions, frameworks and devices.")
-def doctor() -> None:
-    """Show versions, frameworks, devices, and how to install what is missing. Exits with 1 if a framework is broken.
+def doctor(import_them: options.Import = False) -> None:
+    """Show versions, frameworks, and how to install what is missing.
 
-    Example:  lrfinder doctor
+    With --import, show the devices of each framework, and exit with 1 if one is broken.
+
+    Example:  lrfinder doctor --import
     """
-    from lrfinder._cli.doctor import examine
+    from lrfinder._cli.doctor import examine, imported
     from lrfinder.views.diagnosis import examination_view
 
-    with consoles.err.status("examining the installed frameworks"):
-        found = examine()
+    found = examine()
+    if import_them:
+        with consoles.err.status("importing the installed frameworks"):
+            found = imported(found)
     consoles.out.print(examination_view(found))
     if not found.ok:
         raise typer.Exit(FAILED)

@@ -8,7 +8,7 @@ import platform
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,7 @@ IMPORT_TIMEOUT_SECONDS = 120
 
 @dataclass(frozen=True)
 class Framework:
-    """An installed framework. Either ``devices`` or ``problem`` is empty.
+    """An installed framework. Both ``devices`` and ``problem`` are empty until it is imported, and then one of them is.
 
     Attributes:
         package: the part of lrfinder that needs it, ``lrfinder.<package>``.
@@ -72,12 +72,12 @@ class Examination:
 
     @property
     def ok(self) -> bool:
-        """True if every installed framework can be imported."""
+        """True if no installed framework failed to be imported."""
         return not any(framework.problem for framework in self.frameworks)
 
 
 def examine() -> Examination:
-    """Examine this machine. Each framework is imported in its own process, so that a crash is reported, too."""
+    """Return what the metadata of the installed distributions say; nothing is imported, because that takes seconds."""
     versions = {
         "lrfinder": lrfinder.__version__,
         "Python": platform.python_version(),
@@ -86,10 +86,14 @@ def examine() -> Examination:
     versions |= {name: found for name in CORE if (found := _version(name))}
     extras = {name: {needed: _version(needed) for needed in distributions} for name, distributions in EXTRAS.items()}
     installed = {package: of for package, of in FRAMEWORKS.items() if all(extras[package].values())}
-    with ThreadPoolExecutor() as pool:  # their processes import at the same time
-        named = [f"{of} {extras[package][of]}" for package, of in installed.items()]
-        frameworks = tuple(pool.map(_framework, installed, named))
+    frameworks = tuple(Framework(package, f"{of} {extras[package][of]}", (), "") for package, of in installed.items())
     return Examination(versions, frameworks, extras)
+
+
+def imported(found: Examination) -> Examination:
+    """Import each framework that was found, in a process of its own, so that a crash is reported, too."""
+    with ThreadPoolExecutor() as pool:  # their processes import at the same time
+        return replace(found, frameworks=tuple(pool.map(_imported, found.frameworks)))
 
 
 def _version(distribution: str) -> str | None:
@@ -99,8 +103,8 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _framework(package: str, distribution: str) -> Framework:
-    code = f"import json; from lrfinder.{package}._devices import devices; print(json.dumps(devices()))"
+def _imported(framework: Framework) -> Framework:
+    code = f"import json; from lrfinder.{framework.package}._devices import devices; print(json.dumps(devices()))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     try:
         child = subprocess.run(  # noqa: S603  (this very interpreter)
@@ -108,9 +112,9 @@ def _framework(package: str, distribution: str) -> Framework:
             capture_output=True, text=True, timeout=IMPORT_TIMEOUT_SECONDS, check=False, env=environment,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        return Framework(package, distribution, (), f"its import took more than {IMPORT_TIMEOUT_SECONDS} seconds")
+        return replace(framework, problem=f"its import took more than {IMPORT_TIMEOUT_SECONDS} seconds")
     if child.returncode:
         errors = child.stderr.strip().splitlines()
         problem = errors[-1] if errors else f"its import ended the process with {child.returncode}"
-        return Framework(package, distribution, (), problem)
-    return Framework(package, distribution, tuple(json.loads(child.stdout.splitlines()[-1])), "")
+        return replace(framework, problem=problem)
+    return replace(framework, devices=tuple(json.loads(child.stdout.splitlines()[-1])))

@@ -104,6 +104,7 @@ RayAddress = Annotated[
 NumCpus = Annotated[float, typer.Option(help="With Ray: processors reserved for each cell or worker.")]
 NumGpus = Annotated[float, typer.Option(help="With Ray: accelerators reserved for each cell or worker; fractions allowed.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue where the same command was interrupted.")]
+Import = Annotated[bool, typer.Option("--import", help="Import each framework, which takes seconds, and list its devices.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of a failure.")]
 
 

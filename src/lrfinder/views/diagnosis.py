@@ -94,7 +94,11 @@ def answer(check: Check) -> str:
 def examination_view(found: Examination) -> Group:
     """Return the versions, the frameworks, the extras with the command that installs a missing one, and the answer."""
     frameworks = [
-        (one.distribution, f"lrfinder.{one.package}", "; ".join(one.devices) or f"CANNOT BE USED: {one.problem}")
+        (
+            one.distribution,
+            f"lrfinder.{one.package}",
+            f"CANNOT BE USED: {one.problem}" if one.problem else "; ".join(one.devices),
+        )
         for one in found.frameworks
     ]
     return Group(
@@ -142,7 +146,10 @@ def _usable(found: Examination) -> str:
         return f"{' and '.join(broken)} cannot be used: see above."
     if not found.frameworks:
         return 'lrfinder works, but needs a framework to train with, for example: pip install "lrfinder[torch]"'
-    return f"Everything works: {', '.join(framework.distribution for framework in found.frameworks)} can be used."
+    names = ", ".join(framework.distribution for framework in found.frameworks)
+    if not all(framework.devices for framework in found.frameworks):
+        return f"Installed, and not imported: {names}. To try them out, and to list devices: lrfinder doctor --import"
+    return f"Everything works: {names} can be used."
 
 
 def _texts(cells: Iterable[str]) -> list[Text]:
