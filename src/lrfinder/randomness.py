@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from lrfinder._state.attributes import attributes_of, is_entered, package_of
-from lrfinder._state.callables import attributes_named, is_function, is_own_code, methods_of, reached
+from lrfinder._state.callables import attributes_bound, attributes_named, is_function, is_own_code, methods_of, reached
 from lrfinder._state.data_attributes import DataAttributes
 from lrfinder._state.data_calls import Calls
-from lrfinder._state.data_owners import FunctionOwner, ObjectOwner
+from lrfinder._state.data_contents import DataContents
+from lrfinder._state.data_owners import LEFT_ALONE, FunctionOwner, ObjectOwner
 from lrfinder._state.mersenne_twister import cached_reader, looks_at_numpy, looks_at_python
 from lrfinder._state.nodes import has_state_dict, is_iterator, items
 from lrfinder._state.place_numbers import NUMPY
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _FRAMEWORKS = frozenset({"torch", "keras", "tensorflow", "jax", "jaxlib", "mxnet"})  # whose other objects are not entered
 _MAX_MEMBERS = 1000  # of a container that is searched; a longer one holds samples
 _OWN_PACKAGE = __name__.partition(".")[0]  # whose objects a collator may lead to, as a method of the script does
+_MAX_ITERATORS = 100  # entries of a container in which iterators are looked for
+_MAKE_SAMPLES = ("__getitem__", "__getitems__", "__iter__", "__next__", "__call__")  # the methods that run by themselves
 _MAX_OBJECTS = 10_000  # in which generators are searched
 _NOT_RESTORED = (
     "What makes the batches holds {}, an iterator or an object of another process, which is not restored: batches after a "
@@ -150,6 +153,8 @@ def data_generators(
     """
     found: list[RandomGenerator] = []
     owners: list[ObjectOwner | FunctionOwner] = []
+    holders: list[object] = []  # of containers
+    loose: list[tuple[str, object]] = []  # containers that functions reach, and all attributes of objects of the user
     seen: set[int] = set()
     pending: list[tuple[str, object, bool]] = [("", data, False)]  # the last: whether it makes batches of samples
     lost: list[str] = []  # the names of what a restore does not reach
@@ -170,18 +175,31 @@ def data_generators(
         if hasattr(value, "__dict__") and (value is data or isinstance(value, inside) or _holds_place(name, value)):
             nested = hasattr(type(value), "__iter__") or not hasattr(type(value), "__getitem__")
             owners.append(ObjectOwner(value, nested, makes_batches and not isinstance(value, inside)))
+            holders.append(value)
             pending.extend((key, one, makes_batches) for key, one in vars(value).items())
         elif len(seen) < _MAX_OBJECTS:
             if makes_batches:
                 owners += _owners(name, value)
+            is_held = _is_apart(value)
+            holders += [value] * is_held
+            loose += _loose(name, value, is_held and not makes_batches)
             pending.extend((key, member, makes_batches) for key, member in _members(name, value, inside))
         code += [value] * makes_batches
         lost += [name] * (is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)))
     _name_lost(lost, code, data.name if isinstance(data, Calls) else "collate_fn")
+    _name_iterators([one for one in holders if id(one) not in set(map(id, code)) and not is_iterator(one)])
     if not owners:
         return tuple(found)
+    contents = DataContents(holders, loose, (NUMPY, *arrays))  # before the place, which is exact for each batch
     place = DataAttributes(owners, (NUMPY, SHARED, *arrays))
-    return (*found, RandomGenerator(place.name, place.get, place.set, place.glance))
+    return (*found, *(RandomGenerator(one.name, one.get, one.set, one.glance) for one in (contents, place)))
+
+
+def _loose(name: str, value: object, is_held: bool) -> list[tuple[str, object]]:  # noqa: FBT001  (called once)
+    """Return all attributes of an object of the user, or what a function reaches, by name."""
+    if is_held:
+        return [(type(value).__name__, vars(value))]
+    return [(name, value)] if name and not name.isidentifier() else []
 
 
 def _name_lost(names: Sequence[str], code: Sequence[object], function: str) -> None:
@@ -190,6 +208,30 @@ def _name_lost(names: Sequence[str], code: Sequence[object], function: str) -> N
     for name in names:
         if not name.isidentifier() or name in used:
             warnings.warn(_NOT_RESTORED.format(name.replace("collate_fn", function)), LRFinderWarning, stacklevel=3)
+
+
+def _name_iterators(holders: Sequence[object]) -> None:
+    """Warn about iterators that data sets, or objects that these lead to, make samples with."""
+    for name in [name for one in holders for name in _iterators_in(one)]:
+        warnings.warn(_NOT_RESTORED.format(name), LRFinderWarning, stacklevel=3)
+
+
+def _iterators_in(owner: object) -> list[str]:
+    """Return the attributes that are iterators and that samples are made with, without those that each pass starts again."""
+    held = {
+        name: [value, *(items(value) if isinstance(value, list | tuple | dict) and len(value) <= _MAX_ITERATORS else ())]
+        for name, value in vars(owner).items()
+        if name not in LEFT_ALONE
+    }
+    found = [name for name, values in held.items() if any(is_iterator(one) and not _is_of_user(one) for one in values)]
+    if not found:  # as in most
+        return []
+    methods = list(methods_of(type(owner)))
+    used = set(_MAKE_SAMPLES)
+    while more := {name for method, code in methods if method in used for name in attributes_named(code)} - used:
+        used |= more
+    started = {name for method, code in methods if method == "__iter__" for name in attributes_bound(code)}
+    return [f"{type(owner).__name__}.{name}" for name in found if name in used - started]
 
 
 def _names_used(code: Sequence[object]) -> set[str]:
@@ -227,10 +269,12 @@ def _owners(name: str, value: object) -> list[ObjectOwner | FunctionOwner]:
             *([ObjectOwner(value, nested=True, all_arrays=True)] * attributes),
         ]
         return [owner for owner in owners if attributes or owner.namespace()]
-    is_place = (
-        hasattr(value, "__dict__") and _is_of_user(value) and not any(map(has_state_dict, (value, *vars(value).values())))
-    )
-    return [ObjectOwner(value, nested=True, all_arrays=True)] if is_place else []
+    return [ObjectOwner(value, nested=True, all_arrays=True)] if _is_apart(value) else []
+
+
+def _is_apart(value: object) -> bool:
+    """Return whether an object of the user is one of the data alone: it holds no part of a training, as a script does."""
+    return hasattr(value, "__dict__") and _is_of_user(value) and not any(map(has_state_dict, (value, *vars(value).values())))
 
 
 def _is_of_user(value: object) -> bool:

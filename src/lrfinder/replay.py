@@ -282,6 +282,7 @@ class _Streamed(Generic[Batch]):
 
     def draw(self) -> Batch:
         here = self._here
+        is_new = here.place is None
         if here.place is None:
             batch = self._draw_new(here)
         elif here.stored is not None:
@@ -294,6 +295,8 @@ class _Streamed(Generic[Batch]):
         if here.next is None:
             here.next = _Position()
         self._here = here.next
+        if not is_new and self._here.place is None:
+            self._passes.return_ahead()
         return self._give(batch)
 
     def _draw_new(self, here: _Position[Batch]) -> Batch:

@@ -48,14 +48,14 @@ def three_batches(training):
 
 
 class Passes:
-    """Data whose passes have the given lengths; the last length repeats. A list of them would be restored."""
+    """Data whose passes have the given lengths; the last repeats. A list of them would be restored, an iterator named."""
 
     def __init__(self, training, *lengths):
         self.batches = in_order(training)
-        self.lengths = chain(lengths, repeat(lengths[-1]))
+        self.next_length = chain(lengths, repeat(lengths[-1])).__next__
 
     def __iter__(self):
-        return iter(self.batches[: next(self.lengths)])
+        return iter(self.batches[: self.next_length()])
 
 
 def shrinking(training):

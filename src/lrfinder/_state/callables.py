@@ -66,6 +66,15 @@ def attributes_named(function: object) -> Iterable[str]:
     return _names_in(function.__code__).attributes if isinstance(function, FunctionType) else ()
 
 
+def attributes_bound(function: object) -> set[str]:
+    """Return the names of the attributes that the code of a function binds."""
+    import dis  # see _names_in
+
+    if not isinstance(function, FunctionType):
+        return set()
+    return {str(one.argval) for one in dis.get_instructions(function.__code__) if one.opname == "STORE_ATTR"}
+
+
 def methods_of(kind: type) -> Iterator[tuple[str, Any]]:
     """Yield the methods of a class and its bases that are the user's own code, and not that of an installed package."""
     for one in kind.__mro__:

@@ -76,6 +76,12 @@ class DataPasses(Generic[Batch]):
         message = "The stream of data has ended; it can be iterated only once."
         raise DataEndedError(message)
 
+    def return_ahead(self) -> None:
+        """Note that the batches that were drawn before have all been replayed."""
+        for generator in self._generators():
+            if generator.glance is not None:
+                generator.glance()
+
     def read_again(self, place: Place) -> Batch:
         """Return the batch of a place; the generators change as at its first reading."""
         self.seek(place)

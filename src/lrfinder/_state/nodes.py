@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 PASSED_OVER = {type(None), bool, int, float, complex, str, bytes, *weakref.ProxyTypes, weakref.ReferenceType}
-_MUTABLE_CONTAINERS = (dict, list, set, deque)
+MUTABLE_CONTAINERS = (dict, list, set, deque)
 PLAIN_CONTAINERS = {dict, OrderedDict, list, set, deque}
 _IMMUTABLE_CONTAINERS = (tuple, frozenset)
+CONTAINERS = (*MUTABLE_CONTAINERS, *_IMMUTABLE_CONTAINERS)
 
 
 class Node(NamedTuple):
@@ -42,8 +43,8 @@ def builtin_node(value: object) -> Node | None:
     kind = type(value)
     if kind in PLAIN_CONTAINERS:
         return _container(value, kind)
-    if isinstance(value, _MUTABLE_CONTAINERS):
-        base = next(base for base in (OrderedDict, *_MUTABLE_CONTAINERS) if base in kind.__mro__)
+    if isinstance(value, MUTABLE_CONTAINERS):
+        base = _base_of(kind)
         contents, attributes = _container(value, base), object_node(value)
         restores = [one.restore for one in (contents, attributes) if one.restore is not None]
         return Node(partial(_call_all, restores), [contents.children, *attributes.children])
@@ -74,7 +75,7 @@ def items(value: object) -> Iterable[object]:
         return cast("MappingProxyType[object, object]", value).values()
     if isinstance(value, dict):
         return dict.values(cast("dict[object, object]", value))
-    for base in (*_MUTABLE_CONTAINERS, *_IMMUTABLE_CONTAINERS):  # whose methods a subclass may have replaced
+    for base in CONTAINERS:  # whose methods a subclass may have replaced
         if isinstance(value, base):
             return list(cast("Any", base).__iter__(value))
     return ()
@@ -107,9 +108,26 @@ def _call_all(functions: list[Callable[[], object]]) -> None:
         function()
 
 
+def saved_contents(container: Any) -> Callable[[], object]:
+    """Return the function that puts the present entries of a mutable container back."""
+    base = _base_of(type(container))
+    return partial(_restore_contents, container, _copy_of(container, base), base)
+
+
+def _base_of(kind: type) -> type:
+    return next(base for base in (OrderedDict, *MUTABLE_CONTAINERS) if base in kind.__mro__)
+
+
+def _copy_of(container: Any, base: Any) -> Any:
+    """Return the entries, read by the methods of ``base``, which a subclass may have replaced."""
+    if type(container) in {list, dict}:
+        return container.copy()
+    return dict(base.items(container)) if issubclass(base, dict) else base(base.__iter__(container))
+
+
 def _container(value: Any, base: type) -> Node:
-    """Return the node of the contents, read and written by the methods of ``base``, which a subclass may have replaced."""
-    contents: Any = base(base.__iter__(value)) if base is not dict and base is not OrderedDict else dict(base.items(value))
+    """Return the node of the contents."""
+    contents = _copy_of(value, base)
     children = cast("dict[object, object]", contents) if isinstance(contents, dict) else dict(enumerate(contents))
     return Node(partial(_restore_contents, value, contents, base), children)
 
@@ -129,8 +147,8 @@ def _restore_contents(container: Any, contents: Any, base: Any) -> None:
             for key, item in contents.items():
                 base.__setitem__(container, key, item)
     elif base is list:
-        list.__setitem__(container, slice(None), list(contents))
-    else:
+        list.__setitem__(container, slice(None), contents)
+    elif base.__len__(container) != len(contents) or any(map(operator.is_not, base.__iter__(container), contents)):
         base.clear(container)
         (base.update if base is set else base.extend)(container, contents)
 
@@ -150,7 +168,8 @@ def _array(value: object) -> Node | None:
 
 
 def _restore_array(value: np.ndarray[Any, Any], saved: np.ndarray[Any, Any]) -> None:
-    value.setflags(write=True)
+    if not value.flags.writeable:  # numpy refuses the flag for memory of others, such as a tensor's, also where it is set
+        value.setflags(write=True)
     if value.shape != saved.shape:
         value.resize(saved.shape, refcheck=False)
     np.copyto(value, saved)

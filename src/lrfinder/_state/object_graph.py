@@ -6,6 +6,7 @@ import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from lrfinder._state.data_contents import claim
 from lrfinder._state.framework import MAX_OBJECTS
 from lrfinder._state.garbage import collector_paused
 from lrfinder._state.rollback import restore_all
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lrfinder._state.framework import Framework
+    from lrfinder.randomness import RandomGenerator
 
 
 class GraphSnapshot:
@@ -29,7 +31,8 @@ class GraphSnapshot:
         roots: the objects.
         framework: what the walk knows of the framework.
         callables: functions and callable objects, by names for messages; None for one that was not given.
-        data: objects that belong to the data, which are not entered.
+        data: objects that belong to the data. Of these, attributes that code of the training names are copied, up to a size.
+        of_data: generators of the data, which are told what belongs to the training.
 
     A warning names what was not copied because it leads to more than :data:`MAX_OBJECTS` objects: what the entries of a
     long container hold, or all of an object without one. It also names iterators that ``callables`` reach, which cannot
@@ -42,12 +45,14 @@ class GraphSnapshot:
         framework: Framework,
         callables: Mapping[str, object] = MappingProxyType({}),
         data: Iterable[object] = (),
+        of_data: Iterable[RandomGenerator] = (),
     ) -> None:
         walk = Walk(framework, data)
         with collector_paused():
             walk.visit_roots(roots)
             walk.visit_callables(callables)
         self._pieces = walk.pieces
+        claim(of_data, walk.of_code)
         _warn(walk)
 
     def restore(self) -> None:

@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from lrfinder._state.attributes import attributes_of
 from lrfinder._state.callables import attributes_named, class_values, is_function, methods_of, owner_of, reached
 from lrfinder._state.framework import MAX_OBJECTS
-from lrfinder._state.nodes import PASSED_OVER, PLAIN_CONTAINERS, Node, builtin_node, emptied, is_iterator, keys, object_node
+from lrfinder._state.nodes import (
+    MUTABLE_CONTAINERS,
+    PASSED_OVER,
+    PLAIN_CONTAINERS,
+    Node,
+    builtin_node,
+    emptied,
+    is_iterator,
+    keys,
+    object_node,
+    saved_contents,
+)
+from lrfinder._state.reached_data import ReachedData
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import SnapshotError
 
@@ -82,6 +94,7 @@ class Walk:
         closed: the names of containers in what leads to as many, each with how many entries it holds. Its entries were
             copied, and not what these hold.
         iterators: the names of iterators that functions reach.
+        of_code: the ids of what only code leads to, and of what it names in data: the training may write there.
     """
 
     def __init__(self, framework: Framework, data: Iterable[object]) -> None:
@@ -89,9 +102,12 @@ class Walk:
         self.skipped: list[str] = []
         self.closed: dict[str, int] = {}
         self.iterators: list[str] = []
+        self.of_code: set[int] = set()
         self._framework = framework
-        self._data = list(data)  # references, so that no other object gets the id of one
-        self.seen = set(map(id, self._data))
+        self._data = [one for one in data if one is not None]  # references, so that no other object gets the id of one
+        self._data_ids = set(map(id, self._data))
+        self.seen: set[int] = set()
+        self._reached_data = ReachedData(framework, self._data)
         self._strangers: deque[tuple[_Path | None, object]] = deque()  # objects of unknown classes
         self._given: set[int] = set()
         self._functions: deque[tuple[str, object]] = deque()
@@ -107,7 +123,7 @@ class Walk:
         """Visit objects that were given, and all that they hold."""
         places = [_place_of(root) for root in roots]
         self._given = {id(root) for _, _, root in places}
-        self.seen -= self._given  # what belongs to the data counts if it is given
+        self._data_ids -= self._given  # what belongs to the data counts if it is given
         self._visit(places, self._postpone)
         while self._strangers:
             path, value = self._strangers.popleft()
@@ -116,18 +132,24 @@ class Walk:
 
     def visit_callables(self, callables: Mapping[str, object]) -> None:
         """Visit objects that were given to be called, and what functions reach, those included that were found so far."""
+        before = set(self.seen)
         given = [(name, function) for name, function in callables.items() if function is not None]
         for name, function in given:
             self._visit([(None, name, owner_of(function))], self._enter, MAX_OBJECTS)
         self._functions.extend(given)
         undecided: list[Reached] = []
-        while self._functions or self._reached or undecided:
+        while True:
             if self._functions:
                 self._follow(*self._functions.popleft())
             elif self._reached:
                 self._visit_reached(self._reached.popleft(), undecided)
-            else:  # after all that holds state
+            elif self._visit_data():
+                continue
+            elif undecided:  # after all that holds state
                 self._visit_undecided(undecided.pop())
+            else:
+                break
+        self.of_code |= self.seen - before
         self.iterators += [str(path) for path in self._unread if path is not None and path.key in self._named]
 
     def _follow(self, name: str, function: object) -> None:
@@ -146,11 +168,15 @@ class Walk:
         """Note the values of a class, and its methods that are or will be named, or that run by themselves."""
         self._kinds.add(kind)
         self._reached.extend(class_values(kind, self._framework.packages))
+        self._note_methods(kind, _RUN_BY_THEMSELVES)
+
+    def _note_methods(self, kind: type, running: Container[str]) -> None:
+        """Note the methods of a class that are or will be named, or that are among those ``running``."""
         for name, function in methods_of(kind):
             method = f"{kind.__name__}.{name}", function
             self._kind_of[id(function)] = kind
             self._methods.setdefault(name, []).append((*method, kind))
-            if name in _RUN_BY_THEMSELVES or any(_means(one, name, kind) for one in self._named.get(name, ())):
+            if name in running or any(_means(one, name, kind) for one in self._named.get(name, ())):
                 self._functions.append(method)
 
     def _visit_reached(self, one: Reached, others: list[Reached]) -> None:
@@ -160,6 +186,9 @@ class Walk:
         if isinstance(one.value, type):
             if one.value not in self._kinds:
                 self._note_class(one.value)
+            return
+        if self._reached_data.knows(one.value):
+            self._reach_data(_path(None, one.name), one.value)
             return
         holds = self._framework.holds_state(one.value)
         if one.binding is not None:
@@ -179,6 +208,39 @@ class Walk:
         self._visit([(None, one.name, one.value)], self._enter, MAX_OBJECTS)
         undecided = self.pieces[first:]
         self.pieces[first:] = [(one.name, _HERE, partial(_restore_if_state, self._framework, one.value, undecided))]
+
+    def _reach_data(self, path: _Path | None, value: object) -> None:
+        """Note data that the training reaches; of their methods, those that its code names may write to them."""
+        if self._reached_data.knows(value) and self._reached_data.add(path, value):
+            self._reached.extend(class_values(type(value), self._framework.packages))
+            self._note_methods(type(value), ())
+
+    def _visit_data(self) -> bool:
+        """Copy the attributes of data that code of the training names; return whether there were new ones."""
+        found = list(self._reached_data.take(self._named))
+        for owner, attributes, name, value in found:
+            if self._reached_data.knows(value):
+                self._reach_data(_path(owner, name), value)
+            else:
+                self.of_code.add(id(value))
+                self.pieces.append((owner, name, partial(_bind, attributes, name, value)))
+                self._visit_in_data((owner, name, value))
+        return bool(found)
+
+    def _visit_in_data(self, place: Place) -> None:
+        """Copy a value; if that is too much, the entries of a container, or of an object what is not too much."""
+        owner, key, value = place
+        if self._reached_data.fits(value):
+            self._visit([place], self._enter, MAX_OBJECTS)
+        elif id(value) in self.seen:
+            return
+        elif isinstance(value, MUTABLE_CONTAINERS):
+            self.seen.add(id(value))
+            self.pieces.append((owner, key, saved_contents(value)))
+        elif self._enters(value):
+            self.seen.add(id(value))
+            for name, one in list((attributes_of(value).dictionary or {}).items()):
+                self._visit_in_data((_path(owner, key), name, one))
 
     def _visit(self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float = inf) -> None:
         """Copy what can be reached; ``stranger`` returns the node of an object of an unknown class, or None.
@@ -200,11 +262,12 @@ class Walk:
             *path, value = beyond.largest
             closed[id(value)] = _path(*path), beyond.entries
 
-    def _visit_once(
+    def _visit_once(  # noqa: C901  (one loop over every object, where calls cost)
         self, pending: list[Place], stranger: Callable[[Place], Node | None], limit: float, closed: Container[int]
     ) -> _Beyond | None:
         """Visit what can be reached, but nothing inside what is ``closed``; return what was visited beyond the limit."""
         seen, pieces, kinds, visit = self.seen, self.pieces, self._kinds, self._framework.visit
+        data = self._data_ids
         first, visited = len(pieces), list[int]()
         largest, entries = pending[0] if pending else (None, None, None), 0
         while pending and len(pieces) - first <= limit:
@@ -213,6 +276,9 @@ class Walk:
             if number in seen or type(value) in PASSED_OVER:
                 continue
             seen.add(number)
+            if number in data:
+                self._reach_data(_path(parent, key), value)
+                continue
             if type(value) in PLAIN_CONTAINERS and not value:  # as most of a module's are
                 pieces.append((parent, key, partial(emptied, value)))
                 visited.append(number)
@@ -256,7 +322,9 @@ class Walk:
     def _note(self, place: Place) -> None:
         """Note a function, which is followed later, or an iterator, which may have to be named."""
         *path, value = place
-        if is_function(value):
+        if self._reached_data.knows(value):
+            self._reach_data(_path(*path), value)
+        elif is_function(value):
             self._functions.append((str(_path(*path)), value))
         elif is_iterator(value):
             self._unread.append(_path(*path))
@@ -265,6 +333,11 @@ class Walk:
         if is_function(value):
             return False
         return self._framework.enters(value) or (id(value) in self._given and attributes_of(value).dictionary is not None)
+
+
+def _bind(attributes: dict[str, Any], name: str, value: object) -> None:
+    if attributes.get(name) is not value:
+        attributes[name] = value
 
 
 def _place_of(root: object) -> Place:

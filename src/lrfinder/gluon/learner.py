@@ -161,7 +161,8 @@ class GluonLearner(BaseLearner):
         self._initialize_deferred(batches)
         seed = int(mx.np.random.randint(0, 2**31 - 1).item())
         mx.random.seed(seed)
-        memory = GraphSnapshot(self._roots(), FRAMEWORK, self._functions(), [getattr(self, "data_loader", None)])
+        data = [getattr(self, "data_loader", None)]
+        memory = GraphSnapshot(self._roots(), FRAMEWORK, self._functions(), data, batches.generators_of_data)
         return GluonState(memory, capture(batches.generators()), seed, batches.mark())
 
     def restore(self, state: GluonState) -> None:

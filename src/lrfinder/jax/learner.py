@@ -266,7 +266,7 @@ class OptaxLearner(BaseLearner):
 
     def _reached(self) -> GraphSnapshot:
         """Copy generators and objects that the functions reach; while JAX traces a function, it may draw or count."""
-        return GraphSnapshot([], FRAMEWORK, self._functions, [self._source.data])
+        return GraphSnapshot([], FRAMEWORK, self._functions, [self._source.data], self._source.generators())
 
     def _carry(self) -> Carry:
         return Carry(self.params, self.opt_state, self.state)

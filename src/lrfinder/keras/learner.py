@@ -218,7 +218,8 @@ class KerasLearner(BaseLearner):
             self._rate.use(used)
 
     def _memory(self) -> GraphSnapshot:
-        return GraphSnapshot([self._model, *self._stateful], FRAMEWORK, functions_of(self._model), [self._data])
+        roots, functions = [self._model, *self._stateful], functions_of(self._model)
+        return GraphSnapshot(roots, FRAMEWORK, functions, [self._data], self._of_data)
 
     def _draw(self) -> tuple[Any, Any, Any]:
         return input_target_weights(self._batches.draw())

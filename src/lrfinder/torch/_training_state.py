@@ -93,7 +93,8 @@ class TrainingState:
     def snapshot(self) -> TrainingSnapshot:
         """Copy everything; one of ``stateful`` without attributes and ``state_dict()`` raises a ``LearnerError``."""
         roots = [*self.modules, *self.optimizers, *self.stateful]
-        objects = Snapshot(roots, self._store, callables=self.callables, data=data_objects(self.data))
+        data = data_objects(self.data)
+        objects = Snapshot(roots, self._store, callables=self.callables, data=data, of_data=self._of_data)
         return TrainingSnapshot(objects, capture(self.generators()))
 
     def restore(self, snapshot: TrainingSnapshot) -> None:

@@ -180,7 +180,9 @@ class _Look:
         self._follow([*given, *found], {id(data)})
 
     def at_data(self, data: object) -> None:
-        self.found += self.walk.tree(Visit(data, Path("data"), part=Part.DATA_SET))
+        self.found += self.walk.tree(
+            Visit(data, Path("data"), part=Part.SAMPLES if isinstance(data, list | tuple) else Part.DATA_SET)
+        )
 
     def _follow(self, functions: list[Visit], never: set[int]) -> None:
         while functions:

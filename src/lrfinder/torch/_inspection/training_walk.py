@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from lrfinder._check.objects import array_digest, attributes_of
 from lrfinder.torch._inspection.objects import Path
-from lrfinder.torch._inspection.values import GENERATORS, PLAIN, digest, generator_state, inner_tensors
+from lrfinder.torch._inspection.values import CHUNK, GENERATORS, PLAIN, digest, generator_state, inner_tensors, some_of
 from lrfinder.torch._inspection.walk import MAX_INDICES, Found, Part, Visit, Walk, is_setting
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ class TrainingWalk(Walk):
 
     def _tensor(self, visit: Visit) -> Iterator[Found | Visit]:
         tensor, path, kind, part = visit
-        if part is Part.DATA_SET and not _is_index(tensor):
+        if part is Part.SAMPLES and not _is_index(tensor):
+            return
+        if part is Part.DATA_SET and tensor.nbytes > CHUNK:
+            yield Found(f"{kind}: {path}", (digest(some_of(tensor)), tensor._version))  # noqa: SLF001  (no public name)
             return
         kind = "parameter" if isinstance(tensor, nn.Parameter) and kind == "attribute" else kind
         contents = self._contents(visit)
@@ -79,9 +82,12 @@ class TrainingWalk(Walk):
 
     def _array(self, visit: Visit) -> Iterator[Found | Visit]:
         value, path, kind, part = visit
-        if part is Part.DATA_SET and not _is_index(value):
+        if part is Part.SAMPLES and not _is_index(value):
             return
         self.mark(visit)
+        if part is Part.DATA_SET and isinstance(value, np.ndarray) and value.nbytes > CHUNK:
+            yield Found(f"{kind}: {path}", array_digest(some_of(value)))
+            return
         yield Found(f"{kind}: {path}", array_digest(value), is_state=True)
         if isinstance(value, np.ndarray) and value.dtype.kind == "O":
             yield from (visit._replace(value=item, path=path.item(k)) for k, item in enumerate(value.flat))

@@ -30,6 +30,9 @@ GENERATORS = (
     *(torch.Generator, random.Random),
     *(np.random.Generator, np.random.RandomState, np.random.BitGenerator, np.random.SeedSequence),
 )
+MOST_SAMPLES = 1000  # entries of a container of a data set that are looked at, and the last ones of a longer one
+LAST_SAMPLES = 100
+SAMPLE_BYTES = 1 << 16  # of a tensor in an entry
 CHUNK = 1 << 24  # bytes that are copied at a time, so that a large model is not copied as a whole
 MAX_NUMBERS = 1_000_000  # a longer list holds data rather than the state of a training
 MAX_DEPTH = 8  # of lists in lists
@@ -102,6 +105,35 @@ def _pieces(tensor: Tensor) -> Iterator[Tensor]:
         rows = max(1, CHUNK * len(tensor) // size)
         for part in tensor.split(rows):
             yield from _pieces(part[0]) if len(part) == 1 else [part]
+
+
+def some_of(array: Any) -> Any:
+    """Return a view of some numbers of a large tensor or array: of some rows, a few each."""
+    few = max(2, round(32 ** (1 / max(1, array.ndim - 1))))
+    return array[tuple(slice(0, None, max(1, n // (few if axis else 1_000))) for axis, n in enumerate(array.shape))]
+
+
+def entries_of(samples: list[Any]) -> object:
+    """Return what the entries of a container of a data set compare by: their number, and some of them by their contents."""
+    some = samples if len(samples) <= MOST_SAMPLES else [*samples[:: len(samples) // MOST_SAMPLES], *samples[-LAST_SAMPLES:]]
+    hashed = blake2b(digest_size=16)
+    for one in some:
+        hashed.update(repr(_sample_content(one)).encode("utf-8", "surrogatepass"))
+    return len(samples), hashed.digest()
+
+
+def _sample_content(value: Any, depth: int = 0) -> object:
+    if isinstance(value, PLAIN):
+        return value
+    if isinstance(value, Tensor):
+        return digest(value) if value.nbytes <= SAMPLE_BYTES else tuple(value.shape)
+    if isinstance(value, np.ndarray):
+        return objects.array_digest(cast("Any", value)) if value.nbytes <= SAMPLE_BYTES else cast("Any", value).shape
+    inside: Any = list(cast("dict[Any, Any]", value).items()) if type(value) is dict else value
+    if type(inside) in {list, tuple, deque} and depth < MAX_DEPTH:
+        few = [one for _, one in zip(range(MOST_SAMPLES), cast("list[Any]", inside), strict=False)]
+        return len(cast("list[Any]", inside)), [_sample_content(one, depth + 1) for one in few]
+    return type(cast("object", value)).__name__
 
 
 def generator_state(value: object) -> object:

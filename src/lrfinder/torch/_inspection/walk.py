@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import dis
+import io
 from collections import UserDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
+from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lrfinder._check.objects import attributes_of
+from lrfinder._check.objects import attributes_of, names_in
 from lrfinder.torch._inspection.callables import FUNCTIONS
-from lrfinder.torch._inspection.objects import DATA, Path, has_contents, has_state_dict
-from lrfinder.torch._inspection.values import PLAIN, is_shared, plain_text, shared_content, shared_generators
+from lrfinder.torch._inspection.objects import DATA, Path, has_contents, has_state_dict, is_own
+from lrfinder.torch._inspection.values import PLAIN, entries_of, is_shared, plain_text, shared_content, shared_generators
 
 MAX_OBJECTS = 100_000  # that one object may lead to
 MAX_ITEMS = 1000  # of containers in data sets; longer ones hold data rather than the state of a training
@@ -23,12 +26,16 @@ OF_LOADERS = {name for name in vars(DataLoader([0])) if name.startswith("_")}  #
 
 
 class Part(Enum):
-    """The part of a training that an object belongs to. Of a data set, only tensors that may be indices count."""
+    """The part of a training that an object belongs to. Of samples, only tensors that may be indices count."""
 
     TRAINING = "training"
     SAMPLER = "sampler"
     COLLATOR = "collator"
     DATA_SET = "data set"
+    SAMPLES = "samples"
+
+
+OF_DATA = (Part.DATA_SET, Part.SAMPLES)
 
 
 class Found(NamedTuple):
@@ -124,16 +131,20 @@ class Walk:
         if not items:
             return
         most = MAX_OBJECTS if part is Part.TRAINING else MAX_ITEMS
-        is_data = part is Part.DATA_SET and (len(items) > MAX_INDICES or (len(items) > most and isinstance(items[0], str)))
+        is_data = part in OF_DATA and (len(items) > MAX_INDICES or (len(items) > most and isinstance(items[0], str)))
         text = None if is_data else plain_text(frozenset(items) if isinstance(value, set) else items)
         if text is not None:
             yield Found(f"{kind}: {path}", text)
+            return
+        if part is Part.DATA_SET and not isinstance(value, tuple | frozenset):
+            yield Found(f"{kind}: {path}", entries_of(items))
         elif len(items) > most:
             yield Found(f"{kind}: length of {path}", len(items))
-        else:
+        if len(items) <= most:
             plain = tuple((k, repr(one)) for k, one in enumerate(items) if isinstance(one, PLAIN))
-            if plain:
+            if plain and part not in OF_DATA:
                 yield Found(f"{kind}: {path}", plain)
+            visit = visit._replace(part=Part.SAMPLES if part is Part.DATA_SET and len(items) > MAX_NAMED else part)
             fields = getattr(type(value), "_fields", ())
             for k, one in enumerate(items):
                 if not isinstance(one, PLAIN):
@@ -146,9 +157,14 @@ class Walk:
         if len(plain) > MAX_NAMED:
             yield Found(f"{kind}: {path}", plain_text([list(one) for one in plain]))
             items = [(key, one) for key, one in items if not (isinstance(key, PLAIN) and isinstance(one, PLAIN))]
-        if len(items) > (MAX_OBJECTS if part is Part.TRAINING else MAX_ITEMS):
+        is_large = len(items) > (MAX_OBJECTS if part is Part.TRAINING else MAX_ITEMS)
+        if part is Part.DATA_SET and items:
+            yield Found(f"{kind}: {path}", entries_of(items))
+        elif is_large:
             yield Found(f"{kind}: length of {path}", len(items))
+        if is_large:
             return
+        visit = visit._replace(part=Part.SAMPLES if part is Part.DATA_SET and len(items) > MAX_NAMED else part)
         for k, (key, one) in enumerate(items):
             name = repr(key) if isinstance(key, PLAIN) else self.names.get(id(key), repr(k))
             yield visit._replace(value=one, path=path.item(name))
@@ -175,6 +191,8 @@ class Walk:
                 yield Visit(one, path, kind, part)
             elif not is_setting(value, name, one, part):
                 holds_data = name in {"dataset", "data_source"} and isinstance(value, DataLoader | Sampler)
+                if part in OF_DATA and makes_samples_with(value, name, one):
+                    yield Found(f"iterator: {path.attribute(name)}", object())
                 inside = Part.DATA_SET if holds_data else Part.COLLATOR if name == "collate_fn" else part
                 yield Visit(one, path.attribute(name), kind, inside)
 
@@ -182,6 +200,22 @@ class Walk:
         """Note a callable object, whose code may reach others."""
         if callable(visit.value):
             self.functions.append(visit)
+
+
+def makes_samples_with(owner: object, name: str, value: object) -> bool:
+    """Return whether an attribute of a data set is an iterator that its samples come from and that no pass starts again."""
+    inside = list(cast("Any", value)) if type(value) in {list, tuple} and len(cast("Any", value)) <= MAX_NAMED else [value]
+    inside = list(cast("Any", value).values()) if type(value) is dict else inside
+    if not any(isinstance(one, Iterator) and not isinstance(one, io.IOBase) and not is_own(type(one)) for one in inside):
+        return False
+    codes = [getattr(base, "__dict__", {}) for base in type(owner).__mro__ if is_own(base)]
+    methods = {key: one.__code__ for code in reversed(codes) for key, one in code.items() if isinstance(one, FunctionType)}
+    starts = methods.pop("__iter__", None)
+    is_started = starts is not None and any(
+        one.opname == "STORE_ATTR" and one.argval == name for one in dis.get_instructions(starts)
+    )
+    others = {key: code for key, code in methods.items() if key != "__init__"}
+    return not is_started and any(name in names_in(code) for code in [*others.values(), *([starts] if starts else [])])
 
 
 def _part_of(value: object, part: Part) -> Part:

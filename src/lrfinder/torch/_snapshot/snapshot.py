@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from lrfinder._state.walk import Piece
+    from lrfinder.randomness import RandomGenerator
     from lrfinder.torch._snapshot.stores import CopyStore
 
 _STATEFUL = (
@@ -64,12 +65,13 @@ class Snapshot(GraphSnapshot):
         *,
         callables: Mapping[str, object] = MappingProxyType({}),
         data: Iterable[object] = (),
+        of_data: Iterable[RandomGenerator] = (),
     ) -> None:
         roots = list(roots)
         for root in roots:
             _check_root(root)
         with collector_paused():
-            super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data)
+            super().__init__([*roots, *_global_hooks()], FRAMEWORK, callables, data, of_data)
             rehearse(self._pieces)
             tensors = [piece for piece in self._pieces if isinstance(piece[2], SavedTensor)]
             self._alone = [piece for piece in tensors if piece[2].flat is None]

@@ -1,0 +1,219 @@
+"""Containers and small arrays of data sets, which a training may write to, or where a data set stores random samples.
+
+A container is copied without what its entries hold: that costs a reference for each. A small array is copied as a whole. Of
+a larger one, some numbers are compared, and a warning names it if they change.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from lrfinder._state.attributes import attributes_of
+from lrfinder._state.data_owners import LEFT_ALONE
+from lrfinder._state.nodes import MUTABLE_CONTAINERS, items, saved_contents
+from lrfinder._state.rollback import restore_all
+from lrfinder.errors import LRFinderWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+
+    from lrfinder._state.place_numbers import ArrayKind
+    from lrfinder.randomness import RandomGenerator
+
+MOST_ENTRIES = 2_000_000  # of a container that is copied
+MOST_ARRAY_BYTES = 1 << 22  # of an array that is copied
+MOST_BYTES = 1 << 24  # of all of them
+_MOST_SEARCHED = 1_000  # entries of a container that is searched for others; a longer one holds samples
+_MOST_WITH_ARRAYS = 100  # entries of one whose arrays count
+_MOST_VISITED = 10_000
+_SAMPLED_ROWS = 256
+_SAMPLED_COLUMNS = 16  # along all further axes together
+
+
+class Held(NamedTuple):
+    """A container or an array that an attribute leads to: its name, itself, and the kind of an array."""
+
+    name: str
+    value: Any
+    kind: ArrayKind | None
+
+
+class _Contents:
+    """Containers and arrays at one moment. All are equal: a reading of a batch is not asked whether it changed them."""
+
+    def __init__(self, bindings: Sequence[tuple[dict[str, Any], str, Any]], pieces: Sequence[_Piece]) -> None:
+        self.bindings, self.pieces = bindings, pieces
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Contents)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Piece(NamedTuple):
+    """A held value, how to restore it, and of a large array some of its numbers instead."""
+
+    held: Held
+    restore: Callable[[], object] | None
+    shown: Any = None
+
+
+class DataContents:
+    """The containers and arrays of data sets, and of objects that make batches.
+
+    A restore puts back what was there at the snapshot. Replayed batches come from memory, and add nothing to what a data set
+    stores. So before the next new batch is drawn, what earlier drawings had stored comes back as well; but not what the
+    training itself writes to, of which :meth:`claim` is told.
+
+    Args:
+        holders: the objects; the containers and arrays in their attributes count.
+        loose: further containers, by name.
+        kinds: the arrays that count.
+    """
+
+    def __init__(self, holders: Sequence[object], loose: Sequence[tuple[str, object]], kinds: Sequence[ArrayKind]) -> None:
+        self.name = f"contents of {', '.join(dict.fromkeys(type(one).__name__ for one in holders))}"
+        self._holders, self._loose, self._kinds = holders, loose, kinds
+        self._copies: dict[int, tuple[Any, Any]] = {}  # arrays by their ids, each with its last copy
+        self._nothing = _Contents((), ())
+        self._claimed: set[int] = set()
+        self._has_drawn = False  # since the last restore
+        self._ahead: _Contents | None = None  # what was held when the last new batch had been drawn
+        self._reported: set[str] = set()
+
+    def get(self) -> _Contents:
+        """Return what is held now."""
+        pieces: list[_Piece] = []
+        copies, free = self._copies, MOST_BYTES
+        self._copies = {}
+        for held in self._held():
+            if held.kind is None:
+                if len(held.value) <= MOST_ENTRIES:
+                    pieces.append(_Piece(held, saved_contents(held.value)))
+                else:
+                    pieces.append(_Piece(held, None, _ends(held.value)))
+                continue
+            is_small = held.value.nbytes <= min(free, MOST_ARRAY_BYTES)
+            free -= held.value.nbytes if is_small else 0
+            shown = held.value if is_small else _sample(held.value, held.kind)
+            before = copies.get(id(held.value), (None, None))
+            is_known = before[0] is held.value and _are_equal(before[1], shown, held.kind)
+            copied = before[1] if is_known else held.kind.copy(shown)
+            self._copies[id(held.value)] = held.value, copied
+            write = partial(_write, held, copied) if is_small else None
+            pieces.append(_Piece(held, write, None if is_small else copied))
+        return _Contents(self._bindings(), pieces)
+
+    def glance(self) -> _Contents:
+        """Note that a new batch is about to be drawn, or was."""
+        self._has_drawn = True
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            _restore(ahead, self._claimed)
+        return self._nothing
+
+    def set(self, state: _Contents) -> None:
+        """Restore what was held."""
+        if self._has_drawn:
+            self._ahead, self._has_drawn = self.get(), False
+        _restore(state, ())
+        for held, _, shown in state.pieces:
+            if shown is not None and id(held.value) not in self._claimed and held.name not in self._reported:
+                self._compare(held, shown)
+
+    def claim(self, visited: Container[int]) -> None:
+        """Note the ids of what the training itself leads to, which a snapshot copies and the training may write to."""
+        self._claimed = {id(held.value) for held in self._held() if id(held.value) in visited}
+
+    def _compare(self, held: Held, shown: Any) -> None:
+        kind, value = held.kind, held.value
+        is_same = shown == _ends(value) if kind is None else _are_equal(shown, _sample(value, kind), kind)
+        if not is_same:
+            self._reported.add(held.name)
+            size = f"{len(value):,} entries" if kind is None else f"{value.nbytes:,} bytes"
+            message = (
+                f"{held.name} was written to during a search, and is not restored: it holds {size}. If the training reads "
+                "what was written, list the data set in stateful."
+            )
+            warnings.warn(message, LRFinderWarning, stacklevel=2)
+
+    def _bindings(self) -> list[tuple[dict[str, Any], str, Any]]:
+        """Return the attributes that are bound to containers."""
+        spaces = [attributes_of(one).dictionary or {} for one in self._holders]
+        return [(space, name, one) for space in spaces for name, one in space.items() if _is_mutable(one)]
+
+    def _held(self) -> Iterator[Held]:
+        """Yield each container and each array once."""
+        seen = set[int]()
+        pending = self._roots()[::-1]
+        while pending and len(seen) < _MOST_VISITED:
+            name, value = pending.pop()
+            if id(value) in seen:
+                continue
+            kind = next((kind for kind in self._kinds if kind.knows(value)), None)
+            if kind is None and not isinstance(value, tuple) and not _is_mutable(value):
+                continue
+            seen.add(id(value))
+            if kind is not None or not isinstance(value, tuple):
+                yield Held(name, value, kind)
+            if kind is None and len(value) <= _MOST_SEARCHED:
+                with_arrays = len(value) <= _MOST_WITH_ARRAYS
+                inside = [one for one in items(value) if with_arrays or isinstance(one, list | dict | set | tuple)]
+                pending += [(name, one) for one in inside]
+
+    def _roots(self) -> list[tuple[str, Any]]:
+        owned = [(type(one).__name__, attributes_of(one)) for one in self._holders]
+        named = [
+            (f"{kind}.{name}", value)
+            for kind, attributes in owned
+            for name, value in [*(attributes.dictionary or {}).items(), *attributes.slots.items()]
+            if name not in LEFT_ALONE
+        ]
+        return [*named, *self._loose]
+
+
+def claim(generators: Iterable[RandomGenerator], visited: Container[int]) -> None:
+    """Tell the contents among ``generators`` what a snapshot visited; see :meth:`DataContents.claim`."""
+    for generator in generators:
+        owner = getattr(generator.get, "__self__", None)
+        if isinstance(owner, DataContents):
+            owner.claim(visited)
+
+
+def _is_mutable(value: Any) -> bool:
+    return isinstance(value, MUTABLE_CONTAINERS)
+
+
+def _ends(container: Any) -> tuple[int, list[int]]:
+    """Return how many entries a large container holds, and which are first and last where it has an order."""
+    is_ordered = isinstance(container, list | deque) and len(container) > 0
+    return len(container), [id(container[0]), id(container[-1])] if is_ordered else []
+
+
+def _restore(state: _Contents, claimed: Container[int]) -> None:
+    for space, name, value in state.bindings:
+        if id(value) not in claimed and space.get(name) is not value:
+            space[name] = value
+    pieces = (one for one in state.pieces if one.restore is not None and id(one.held.value) not in claimed)
+    restore_all((one.held.name, one.restore) for one in pieces if one.restore is not None)
+
+
+def _write(held: Held, copied: Any) -> None:
+    assert held.kind is not None
+    if not _are_equal(held.value, copied, held.kind):
+        held.kind.write(held.value, copied)
+
+
+def _are_equal(one: Any, other: Any, kind: ArrayKind) -> bool:
+    return tuple(kind.shape(one)) == tuple(kind.shape(other)) and kind.equal(one, other)
+
+
+def _sample(array: Any, kind: ArrayKind) -> Any:
+    """Return some of the numbers of a large array, without a copy."""
+    shape = kind.shape(array)
+    along = round(_SAMPLED_COLUMNS ** (1 / max(1, len(shape) - 1)))
+    most = [_SAMPLED_ROWS, *[along] * (len(shape) - 1)]
+    return array[tuple([slice(None, None, max(1, -(-length // count))) for length, count in zip(shape, most, strict=False)])]

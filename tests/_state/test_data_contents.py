@@ -1,0 +1,70 @@
+"""Containers and arrays of data, as a stream of any framework draws from them."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+
+import numpy as np
+import pytest
+
+from lrfinder.randomness import capture, data_generators, global_generators, restore_states
+from lrfinder.replay import stream
+
+
+class Caching:
+    """Batches that are drawn at random once, and then stored."""
+
+    def __init__(self, stored):
+        self.stored = stored
+
+    def __iter__(self):
+        for k in range(4):
+            if not self.has(k):
+                self.put(k, random.random() + 1)
+            yield self.stored[k]
+
+    def has(self, k):
+        return k in self.stored
+
+    def put(self, k, value):
+        self.stored[k] = value
+
+
+class InOrder(Caching):
+    def has(self, k):
+        return k < len(self.stored)
+
+    def put(self, k, value):
+        self.stored.append(value)
+
+
+class InPlace(Caching):
+    def has(self, k):
+        return self.stored[k] > 0
+
+
+DATA = {
+    "a dict": lambda: Caching({}),
+    "a list": lambda: InOrder([]),
+    "a deque": lambda: InOrder(deque()),
+    "an array": lambda: InPlace(np.zeros(4)),
+}
+
+
+@pytest.mark.parametrize("replay_bytes", [1 << 30, 0])
+@pytest.mark.parametrize("kind", DATA)
+def test_what_batches_are_stored_in_comes_back_and_goes_on_after_a_replay(kind, replay_bytes):
+    random.seed(0)
+    data = DATA[kind]()
+    of_data = data_generators(data, ())
+    source = stream(data, lambda: (*global_generators(), *of_data), replay_bytes)
+    before, states, mark = list(data.stored), capture((*global_generators(), *of_data)), source.mark()
+    first = [source.draw() for _ in range(3)]
+    for count in (2, 3, 9, 9):
+        source.go(mark)
+        restore_states(states)
+        assert list(data.stored) == before
+        again = [source.draw() for _ in range(count)]
+        assert again[:3] == first[:count]
+        assert again[4:8] == again[:4][: len(again[4:8])]
