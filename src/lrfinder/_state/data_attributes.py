@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 import warnings
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,8 +61,11 @@ class DataAttributes:
         namespaces: list[dict[str, Any]] = list(map(_DICTIONARY, self._objects))
         if self._functions:
             namespaces += [owner.namespace() for owner in self._functions]
-        names: list[str] = list(chain.from_iterable(namespaces))
-        values: list[object] = list(chain.from_iterable(map(dict.values, namespaces)))
+        names: list[str] = []
+        values: list[object] = []
+        for attributes in namespaces:
+            names += attributes
+            values += attributes.values()
         last = self._last
         if last is not None and last[0] == names and all(map(operator.is_, last[1], values)):
             changed = [numbers for numbers in last[2] if not is_current(numbers)] if last[2] else []
