@@ -68,3 +68,48 @@ def test_what_batches_are_stored_in_comes_back_and_goes_on_after_a_replay(kind, 
         again = [source.draw() for _ in range(count)]
         assert again[:3] == first[:count]
         assert again[4:8] == again[:4][: len(again[4:8])]
+
+
+class Samples:
+    """Batches that are drawn from samples, to which nothing is stored."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __iter__(self):
+        yield from (random.random() for _ in range(4))
+
+
+def double(data):
+    data.held = data.held * 2
+
+
+WRITTEN = {
+    "a list that grows": (lambda: [object()], lambda data: data.held.append(object())),
+    "a list that shrinks": (lambda: [object()], lambda data: data.held.clear()),
+    "a dict": (lambda: {"a": object()}, lambda data: data.held.update(a=object())),
+    "a set": (lambda: {object()}, lambda data: data.held.add(object())),
+    "a deque": (lambda: deque([object()]), lambda data: data.held.append(object())),
+    "an array": (lambda: np.zeros((1, 2, 3)), lambda data: data.held.fill(3)),
+    "another list": (lambda: [object()], double),
+}
+
+
+@pytest.mark.parametrize("takes_a_state", [False, True])
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_what_the_user_writes_after_a_restore_stays_when_the_next_new_batch_is_drawn(kind, takes_a_state):
+    make, write = WRITTEN[kind]
+    data = Samples(make())
+    generators = (*global_generators(), *data_generators(data, ()))
+    source = stream(data, lambda: generators, 1 << 30)
+    states, mark = capture(generators), source.mark()
+    [source.draw() for _ in range(3)]
+    source.go(mark)
+    restore_states(states)
+    write(data)
+    written = data.held, np.array(data.held, copy=True) if kind == "an array" else data.held.copy()
+    if takes_a_state:  # as the next search does
+        restore_states(capture(generators))
+    [source.draw() for _ in range(9)]
+    assert data.held is written[0]
+    assert np.array_equal(data.held, written[1]) if kind == "an array" else data.held == written[1]

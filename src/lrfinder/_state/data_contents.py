@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lrfinder._state.attributes import attributes_of
 from lrfinder._state.data_owners import LEFT_ALONE
-from lrfinder._state.nodes import MUTABLE_CONTAINERS, items, saved_contents
+from lrfinder._state.nodes import MUTABLE_CONTAINERS, SavedContents, items
 from lrfinder._state.rollback import restore_all
 from lrfinder.errors import LRFinderWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
     from lrfinder._state.place_numbers import ArrayKind
     from lrfinder.randomness import RandomGenerator
@@ -54,19 +53,34 @@ class _Contents:
 
 
 class _Piece(NamedTuple):
-    """A held value, how to restore it, and of a large array some of its numbers instead."""
+    """A held value and its copy, which restores it; of a large array some of its numbers instead."""
 
     held: Held
-    restore: Callable[[], object] | None
+    copy: SavedContents | _SavedArray | None
     shown: Any = None
+
+
+class _SavedArray:
+    """A copy of a small array; a call writes it back."""
+
+    def __init__(self, held: Held, copied: Any) -> None:
+        assert held.kind is not None
+        self._array, self._kind, self._copied = held.value, held.kind, copied
+
+    def __call__(self) -> None:
+        if not self.is_current():
+            self._kind.write(self._array, self._copied)
+
+    def is_current(self) -> bool:
+        return _are_equal(self._array, self._copied, self._kind)
 
 
 class DataContents:
     """The containers and arrays of data sets, and of objects that make batches.
 
     A restore puts back what was there at the snapshot. Replayed batches come from memory, and add nothing to what a data set
-    stores. So before the next new batch is drawn, what earlier drawings had stored comes back as well; but not what the
-    training itself writes to, of which :meth:`claim` is told.
+    stores. So before the next new batch is drawn, what earlier drawings had stored comes back as well. What others write to
+    stays as it is: what the training leads to, of which :meth:`claim` is told, and what is no longer as a restore left it.
 
     Args:
         holders: the objects; the containers and arrays in their attributes count.
@@ -82,17 +96,19 @@ class DataContents:
         self._claimed: set[int] = set()
         self._has_drawn = False  # since the last restore
         self._ahead: _Contents | None = None  # what was held when the last new batch had been drawn
+        self._restored = self._nothing  # what the last restore put back, while something is ahead
         self._reported: set[str] = set()
 
     def get(self) -> _Contents:
         """Return what is held now."""
+        self._leave_written()
         pieces: list[_Piece] = []
         copies, free = self._copies, MOST_BYTES
         self._copies = {}
         for held in self._held():
             if held.kind is None:
                 if len(held.value) <= MOST_ENTRIES:
-                    pieces.append(_Piece(held, saved_contents(held.value)))
+                    pieces.append(_Piece(held, SavedContents(held.value)))
                 else:
                     pieces.append(_Piece(held, None, _ends(held.value)))
                 continue
@@ -103,14 +119,14 @@ class DataContents:
             is_known = before[0] is held.value and _are_equal(before[1], shown, held.kind)
             copied = before[1] if is_known else held.kind.copy(shown)
             self._copies[id(held.value)] = held.value, copied
-            write = partial(_write, held, copied) if is_small else None
-            pieces.append(_Piece(held, write, None if is_small else copied))
+            pieces.append(_Piece(held, _SavedArray(held, copied)) if is_small else _Piece(held, None, copied))
         return _Contents(self._bindings(), pieces)
 
     def glance(self) -> _Contents:
         """Note that a new batch is about to be drawn, or was."""
         self._has_drawn = True
-        ahead, self._ahead = self._ahead, None
+        self._leave_written()
+        ahead, self._ahead, self._restored = self._ahead, None, self._nothing
         if ahead is not None:
             _restore(ahead, self._claimed)
         return self._nothing
@@ -120,6 +136,7 @@ class DataContents:
         if self._has_drawn:
             self._ahead, self._has_drawn = self.get(), False
         _restore(state, ())
+        self._restored = state
         for held, _, shown in state.pieces:
             if shown is not None and id(held.value) not in self._claimed and held.name not in self._reported:
                 self._compare(held, shown)
@@ -127,6 +144,17 @@ class DataContents:
     def claim(self, visited: Container[int]) -> None:
         """Note the ids of what the training itself leads to, which a snapshot copies and the training may write to."""
         self._claimed = {id(held.value) for held in self._held() if id(held.value) in visited}
+
+    def _leave_written(self) -> None:
+        """Drop from what is ahead all that others have written to since the restore."""
+        if self._ahead is None:
+            return
+        bound = {(id(space), name): value for space, name, value in self._restored.bindings}
+        written = {id(one.held.value) for one in self._restored.pieces if one.copy is not None and not one.copy.is_current()}
+        self._ahead = _Contents(
+            [one for one in self._ahead.bindings if not _is_rebound(*one[:2], bound)],
+            [one for one in self._ahead.pieces if id(one.held.value) not in written],
+        )
 
     def _compare(self, held: Held, shown: Any) -> None:
         kind, value = held.kind, held.value
@@ -197,14 +225,14 @@ def _restore(state: _Contents, claimed: Container[int]) -> None:
     for space, name, value in state.bindings:
         if id(value) not in claimed and space.get(name) is not value:
             space[name] = value
-    pieces = (one for one in state.pieces if one.restore is not None and id(one.held.value) not in claimed)
-    restore_all((one.held.name, one.restore) for one in pieces if one.restore is not None)
+    pieces = [(one.held, one.copy) for one in state.pieces if id(one.held.value) not in claimed]
+    restore_all((held.name, copy) for held, copy in pieces if copy is not None)
 
 
-def _write(held: Held, copied: Any) -> None:
-    assert held.kind is not None
-    if not _are_equal(held.value, copied, held.kind):
-        held.kind.write(held.value, copied)
+def _is_rebound(space: dict[str, Any], name: str, bound: dict[tuple[int, str], Any]) -> bool:
+    """Return whether an attribute was bound to another value, or to a container where it had none."""
+    before, now = bound.get((id(space), name)), space.get(name)
+    return now is not before and (before is not None or _is_mutable(now))
 
 
 def _are_equal(one: Any, other: Any, kind: ArrayKind) -> bool:

@@ -108,10 +108,20 @@ def _call_all(functions: list[Callable[[], object]]) -> None:
         function()
 
 
-def saved_contents(container: Any) -> Callable[[], object]:
-    """Return the function that puts the present entries of a mutable container back."""
-    base = _base_of(type(container))
-    return partial(_restore_contents, container, _copy_of(container, base), base)
+class SavedContents:
+    """The entries of a mutable container; a call puts them back."""
+
+    def __init__(self, container: Any) -> None:
+        self._container, self._base = container, _base_of(type(container))
+        self._contents = _copy_of(container, self._base)
+
+    def __call__(self) -> None:
+        """Put the entries back."""
+        _restore_contents(self._container, self._contents, self._base)
+
+    def is_current(self) -> bool:
+        """Return whether the container holds the very same entries now."""
+        return _are_there(self._container, self._contents, self._base)
 
 
 def _base_of(kind: type) -> type:
@@ -140,17 +150,27 @@ def emptied(container: Any) -> None:
 def _restore_contents(container: Any, contents: Any, base: Any) -> None:
     if not contents and not base.__len__(container):
         return
-    if issubclass(base, dict):
-        now, then = chain(base.keys(container), base.values(container)), chain(contents, contents.values())
-        if base.__len__(container) != len(contents) or any(map(operator.is_not, now, then)):
-            base.clear(container)
+    if base is list:
+        list.__setitem__(container, slice(None), contents)
+    elif not _are_there(container, contents, base):
+        base.clear(container)
+        if issubclass(base, dict):
             for key, item in contents.items():
                 base.__setitem__(container, key, item)
-    elif base is list:
-        list.__setitem__(container, slice(None), contents)
-    elif base.__len__(container) != len(contents) or any(map(operator.is_not, base.__iter__(container), contents)):
-        base.clear(container)
-        (base.update if base is set else base.extend)(container, contents)
+        else:
+            (base.update if base is set else base.extend)(container, contents)
+
+
+def _are_there(container: Any, contents: Any, base: Any) -> bool:
+    """Return whether a container holds what its copy holds: the same objects in the same order, but for sets."""
+    if base.__len__(container) != len(contents):
+        return False
+    if base is set:  # whose copy may have another order
+        return set.__eq__(container, contents)
+    if issubclass(base, dict):
+        now, then = chain(base.keys(container), base.values(container)), chain(contents, contents.values())
+        return not any(map(operator.is_not, now, then))
+    return not any(map(operator.is_not, base.__iter__(container), contents))
 
 
 def _array(value: object) -> Node | None:

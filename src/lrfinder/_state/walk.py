@@ -15,12 +15,12 @@ from lrfinder._state.nodes import (
     PASSED_OVER,
     PLAIN_CONTAINERS,
     Node,
+    SavedContents,
     builtin_node,
     emptied,
     is_iterator,
     keys,
     object_node,
-    saved_contents,
 )
 from lrfinder._state.reached_data import ReachedData
 from lrfinder._state.rollback import restore_all
@@ -236,7 +236,7 @@ class Walk:
             return
         elif isinstance(value, MUTABLE_CONTAINERS):
             self.seen.add(id(value))
-            self.pieces.append((owner, key, saved_contents(value)))
+            self.pieces.append((owner, key, SavedContents(value)))
         elif self._enters(value):
             self.seen.add(id(value))
             for name, one in list((attributes_of(value).dictionary or {}).items()):
