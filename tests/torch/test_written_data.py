@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import io
 import itertools
+import operator
 import random
 import warnings
 from collections import defaultdict, deque
@@ -300,6 +301,46 @@ def test_the_data_come_back_after_an_exception_in(kind):
 
 def tensors_of(data):
     return [torch.as_tensor(one).clone() for k in range(len(data)) for one in data[k]]
+
+
+UNUSUAL = {
+    "a masked array with NaN": lambda: np.ma.array([[1.0, np.nan], [2.0, 3.0]], mask=[[0, 0], [1, 0]]),
+    "an array that is masked as a whole": lambda: np.ma.array(np.ones(3), mask=True),
+    "a sparse tensor": lambda: torch.eye(3).to_sparse(),
+    "a tensor that is sparse by rows": lambda: torch.eye(3).to_sparse_csr(),
+    "a tuple with a sparse tensor": lambda: (torch.eye(3).to_sparse(), torch.eye(3)),
+    "complex numbers of half precision": lambda: torch.ones(3, dtype=torch.int32).view(torch.complex32),
+    "packed bits": lambda: torch.ones(3, dtype=torch.uint8).view(torch.bits8),
+}
+
+
+def shown(value):
+    has_bits = isinstance(value, torch.Tensor) and value.dtype is torch.bits8  # which nothing prints
+    return repr(value.view(torch.uint8) if has_bits else value)
+
+
+@pytest.mark.filterwarnings("ignore:ComplexHalf support", "ignore:Sparse")
+@pytest.mark.parametrize("kind", UNUSUAL)
+def test_a_search_leaves_alone_what_nobody_writes_to(kind):
+    learner, _, loader = training(Numbered, lambda _: lambda *_: None)
+    loader.dataset.unusual = UNUSUAL[kind]()
+    LRFinder(learner).find(1e-3, 2.0, max_iterations=15)
+    assert shown(loader.dataset.unusual) == shown(UNUSUAL[kind]())
+
+
+@pytest.mark.parametrize("hidden", [(0, 1), (1, 0), slice(None)])
+def test_masks_come_back_where_the_step_hides_values(hidden):
+    def hide(data):
+        return lambda *_: operator.setitem(data.hidden, hidden, np.ma.masked)
+
+    def make():
+        data = Numbered()
+        data.hidden = np.ma.array([[1.0, np.nan], [2.0, 3.0]], mask=[[0, 0], [1, 0]])
+        return data
+
+    learner, _, loader = training(make, hide)
+    LRFinder(learner).find(1e-3, 2.0, max_iterations=15)
+    assert repr(loader.dataset.hidden) == repr(make().hidden)
 
 
 # --- data sets that store random samples ----------------------------------------------------------------------------------

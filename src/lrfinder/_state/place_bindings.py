@@ -49,7 +49,7 @@ class Bindings:
         elif self._is_full:
             self._warn(name)
         else:
-            binding = Binding(value, sum(int(array.nbytes) for array in arrays))
+            binding = Binding(value, sum(map(_bytes_of, arrays)))
             self._held.add(binding)
         return binding
 
@@ -66,3 +66,10 @@ class Bindings:
 def _is_array(value: object) -> bool:
     kind = type(value)
     return hasattr(kind, "shape") and hasattr(kind, "nbytes") and hasattr(kind, "__getitem__")
+
+
+def _bytes_of(array: Any) -> int:
+    try:
+        return int(array.nbytes)
+    except RuntimeError:  # a sparse tensor defines none
+        return 0

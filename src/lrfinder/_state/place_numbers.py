@@ -50,13 +50,15 @@ class ArrayKind(NamedTuple):
 
 
 def _are_equal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    if isinstance(one, np.ma.MaskedArray) and isinstance(other, np.ma.MaskedArray):  # which compares what it shows
+        return np.array_equal(one.mask, other.mask) and _are_equal(one.data, other.data)
     return np.array_equal(one, other) or (one.shape == other.shape and one.tobytes() == other.tobytes())  # NaN is not itself
 
 
 NUMPY = ArrayKind(
     lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.flags.writeable,
     lambda value: value.dtype.kind != "f",
-    partial(np.array, copy=True),
+    partial(np.array, copy=True, subok=True),  # a masked array without its mask would be written back without it
     _are_equal,
 )
 

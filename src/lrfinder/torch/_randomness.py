@@ -91,7 +91,17 @@ def data_generators(data: object) -> tuple[RandomGenerator, ...]:
 def _has_numbers(value: object) -> bool:
     if not (isinstance(value, Tensor) and value.is_cpu and value.layout is torch.strided):
         return False
-    return not (value.requires_grad or value.is_inference() or value.is_quantized)
+    return not (value.requires_grad or value.is_inference() or value.is_quantized) and _can_be_compared(value.dtype)
+
+
+@cache
+def _can_be_compared(dtype: torch.dtype) -> bool:
+    """Return whether PyTorch copies and compares tensors of a dtype; of some that hold packed bits it does not."""
+    one = torch.empty(1, dtype=dtype)
+    try:
+        return torch.equal(one, one.clone()) in {True, False}
+    except RuntimeError:
+        return False
 
 
 def _are_equal(one: Tensor, other: Tensor) -> bool:
