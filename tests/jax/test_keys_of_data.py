@@ -116,3 +116,11 @@ def test_large_arrays_of_the_data_are_not_held():
     learner = OptaxLearner(cross_entropy, params(), optax.adam, Loader(keys))
     held = [value for _, value in learner.snapshot().randomness if isinstance(value, Held)]
     assert [[*one.values] for one in held] == [["key"]]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, lambda pairs: dict(enumerate(pairs))])
+def test_samples_in_a_long_container_are_not_held(kind):
+    keys = Keys(kind([(jax.numpy.zeros(2), 1)] * 2_000))
+    learner = OptaxLearner(cross_entropy, params(), optax.adam, Loader(keys))
+    held = [value for _, value in learner.snapshot().randomness if isinstance(value, Held)]
+    assert [[*one.values] for one in held] == [["key"]]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MOST_BYTES = 4096  # of what one attribute or entry holds
+_MOST_ENTRIES = 1000  # of a container; a longer one holds samples
 _FRAMEWORKS = frozenset({"jax", "jaxlib", "optax"})
 
 
@@ -86,6 +87,8 @@ def is_small(value: object) -> bool:
 
 
 def _values(owner: Any) -> dict[Any, object]:
+    if type(owner) in {dict, list} and len(owner) > _MOST_ENTRIES:
+        return {}
     if type(owner) is dict:
         return dict(cast("dict[Any, object]", owner))
     if type(owner) is list:
