@@ -309,6 +309,8 @@ UNUSUAL = {
     "a sparse tensor": lambda: torch.eye(3).to_sparse(),
     "a tensor that is sparse by rows": lambda: torch.eye(3).to_sparse_csr(),
     "a tuple with a sparse tensor": lambda: (torch.eye(3).to_sparse(), torch.eye(3)),
+    "a nested tensor": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
+    "a nested tensor in a list": lambda: [torch.nested.nested_tensor([torch.ones(2)])],
     "complex numbers of half precision": lambda: torch.ones(3, dtype=torch.int32).view(torch.complex32),
     "packed bits": lambda: torch.ones(3, dtype=torch.uint8).view(torch.bits8),
 }
@@ -319,7 +321,7 @@ def shown(value):
     return repr(value.view(torch.uint8) if has_bits else value)
 
 
-@pytest.mark.filterwarnings("ignore:ComplexHalf support", "ignore:Sparse")
+@pytest.mark.filterwarnings("ignore:ComplexHalf support", "ignore:Sparse", "ignore:The PyTorch API of nested")
 @pytest.mark.parametrize("kind", UNUSUAL)
 def test_a_search_leaves_alone_what_nobody_writes_to(kind):
     learner, _, loader = training(Numbered, lambda _: lambda *_: None)

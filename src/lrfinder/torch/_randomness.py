@@ -89,7 +89,7 @@ def data_generators(data: object) -> tuple[RandomGenerator, ...]:
 
 
 def _has_numbers(value: object) -> bool:
-    if not (isinstance(value, Tensor) and value.is_cpu and value.layout is torch.strided):
+    if not (isinstance(value, Tensor) and value.is_cpu and value.layout is torch.strided) or value.is_nested:
         return False
     return not (value.requires_grad or value.is_inference() or value.is_quantized) and _can_be_compared(value.dtype)
 
