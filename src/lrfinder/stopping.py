@@ -5,7 +5,6 @@ Any callable ``loss -> Stop | bool | None`` is a criterion; a truthy value ends 
 """
 
 import math
-import statistics
 from bisect import insort
 from collections import deque
 from typing import Protocol
@@ -182,8 +181,9 @@ class _Level:
         self.count += 1
         self._noise.add(loss)
         self._last_three.append(loss)
-        median = statistics.median_low(self._last_three)
-        if len(self._last_three) == 1:
+        count = len(self._last_three)
+        median = sorted(self._last_three)[(count - 1) // 2]
+        if count == 1:
             self.first = self.lowest = self._mean = median
         self._mean += (1 - self._smoothing) * (median - self._mean)  # this form keeps a constant exactly
         self.lowest = min(self.lowest, self._mean)

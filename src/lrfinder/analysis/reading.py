@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -131,6 +130,8 @@ class Model(NamedTuple):
 
 @cache
 def _models() -> dict[str, Model]:
+    from importlib.resources import files  # a fifth of the time that importing lrfinder would take
+
     text = files("lrfinder.analysis").joinpath("reading.json").read_text(encoding="utf-8")
     return {name: Model(**model) for name, model in json.loads(text)["models"].items()}
 
