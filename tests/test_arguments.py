@@ -140,7 +140,7 @@ def test_lengths_of_schedules_must_be_counts(count):
     refused("final_part", lambda: schedules.check_warmup(10, 0, count if count != 0 else 2))
 
 
-@pytest.mark.parametrize("rate", ["x", None, -1, 0, math.inf, object()])
+@pytest.mark.parametrize("rate", ["x", None, -1, 0, math.inf, object(), True])
 def test_a_rate_must_be_a_number(rate):
     refused("The rate is", lambda: schedules.rate_of(rate))
 
@@ -155,6 +155,7 @@ def test_numbers_and_counts_may_be_those_of_numpy():
     assert number(np.float32(0.5)) == 0.5
     assert whole("n", np.int64(3), 1, "it counts") == 3
     assert math.isnan(number("3"))
+    assert math.isnan(number(True))
     assert math.isnan(number(np.ones(3)))
     assert not is_count(True, 0)
 

@@ -13,7 +13,7 @@ from lrfinder.errors import LRFinderError, RatesError
 
 def number(value: Any) -> float:
     """Return a number as a float, and NaN, which passes no check of a range, for anything else."""
-    if isinstance(value, str | bytes | bytearray):
+    if isinstance(value, str | bytes | bytearray | bool):
         return math.nan
     try:
         return float(value)
