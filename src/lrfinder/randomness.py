@@ -7,6 +7,7 @@ import warnings
 from functools import cache, partial
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from weakref import ProxyTypes
 
 import numpy as np
 
@@ -161,7 +162,7 @@ def data_generators(
     code: list[object] = []  # the functions and objects that make batches
     while pending:
         name, value, makes_batches = pending.pop()
-        if id(value) in seen:
+        if id(value) in seen or type(value) in ProxyTypes:  # a proxy whose object is gone raises at every look
             continue
         seen.add(id(value))
         makes_batches |= name == "collate_fn"
@@ -187,7 +188,8 @@ def data_generators(
         code += [value] * makes_batches
         lost += [name] * (is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)))
     _name_lost(lost, code, data.name if isinstance(data, Calls) else "collate_fn")
-    _name_iterators([one for one in holders if id(one) not in set(map(id, code)) and not is_iterator(one)])
+    of_code = set(map(id, code))
+    _name_iterators([one for one in holders if id(one) not in of_code and not is_iterator(one)])
     if not owners:
         return tuple(found)
     contents = DataContents(holders, loose, (NUMPY, *arrays))  # before the place, which is exact for each batch
@@ -221,7 +223,7 @@ def _iterators_in(owner: object) -> list[str]:
     held = {
         name: [value, *(items(value) if isinstance(value, list | tuple | dict) and len(value) <= _MAX_ITERATORS else ())]
         for name, value in vars(owner).items()
-        if name not in LEFT_ALONE
+        if name not in LEFT_ALONE and type(value) not in ProxyTypes
     }
     found = [name for name, values in held.items() if any(is_iterator(one) and not _is_of_user(one) for one in values)]
     if not found:  # as in most

@@ -279,6 +279,7 @@ class _Streamed(Generic[Batch]):
 
     def close(self) -> None:
         self._passes.close()
+        self._passes.forget_ahead()
 
     def draw(self) -> Batch:
         here = self._here

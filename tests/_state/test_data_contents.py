@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import weakref
 from collections import deque
 
 import numpy as np
 import pytest
 
+from lrfinder import LRFinderWarning
+from lrfinder._state import data_contents
 from lrfinder.randomness import capture, data_generators, global_generators, restore_states
 from lrfinder.replay import stream
 
@@ -113,3 +116,57 @@ def test_what_the_user_writes_after_a_restore_stays_when_the_next_new_batch_is_d
     [source.draw() for _ in range(9)]
     assert data.held is written[0]
     assert np.array_equal(data.held, written[1]) if kind == "an array" else data.held == written[1]
+
+
+class Sample:
+    """A sample that can be referred to weakly."""
+
+
+class Remembering:
+    """A data set with an index, which stores a sample as it is drawn."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def __getitem__(self, k):
+        if k == 4:
+            raise IndexError
+        self.held.append(Sample())
+        return len(self.held)
+
+
+def test_what_drawings_had_stored_is_released_when_the_stream_closes():
+    data = Remembering([])
+    generators = (*global_generators(), *data_generators(data, ()))
+    source = stream(data, lambda: generators, 1 << 30)
+    states, mark = capture(generators), source.mark()
+    [source.draw() for _ in range(3)]
+    stored = weakref.ref(data.held[0])
+    source.go(mark)
+    restore_states(states)
+    assert data.held == []
+    assert stored() is not None
+    source.close()
+    assert stored() is None
+
+
+def test_a_restore_does_not_write_to_a_map_of_a_file(tmp_path):
+    data = Samples(np.memmap(tmp_path / "samples", np.float32, "w+", shape=(4,)))
+    generators = data_generators(data, ())
+    states = capture(generators)
+    data.held[0] = 1
+    restore_states(states)
+    assert data.held[0] == 1
+
+
+def test_containers_are_copied_up_to_a_number_of_entries_in_all(monkeypatch):
+    monkeypatch.setattr(data_contents, "MOST_ENTRIES", 10)
+    data = Remembering([object()] * 6)
+    data.more, data.most = [object()] * 3, [object()] * 6
+    generators = data_generators(data, ())
+    states = capture(generators)
+    for one in (data.held, data.more, data.most):
+        one.append(1)
+    with pytest.warns(LRFinderWarning, match=r"Remembering.most was written to during a search, and is not restored"):
+        restore_states(states)
+    assert [len(one) for one in (data.held, data.more, data.most)] == [6, 3, 7]

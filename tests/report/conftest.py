@@ -62,6 +62,14 @@ class Opened:
         """Return the visible limits of an axis."""
         return self.tab.evaluate(LIMITS, [plot, which])
 
+    def wait_until(self, condition):
+        """Wait until an expression is true. Playwright's own wait evaluates text in the page, whose policy forbids that."""
+        for _ in range(200):
+            if self.tab.evaluate(condition):
+                return
+            self.tab.wait_for_timeout(50)
+        pytest.fail(f"not true within 10 seconds: {condition}")
+
     def read(self, plot=0):
         """Return the text about the point under the pointer."""
         return self.tab.locator("output").nth(plot).text_content()

@@ -259,7 +259,7 @@ def test_the_page_follows_dark_mode_and_is_light_on_paper(opened):
 def test_nothing_sticks_out_of_a_narrow_window(opened, width):
     page = opened({"a-rather-long-name-of-a-run-without-any-space-in-it": suggested(), "b": usual()})
     page.set_viewport_size({"width": width, "height": 800})
-    page.wait_for_function("plots.every((plot) => plot.uplot.width === plot.board.clientWidth)")
+    page.wait_until("plots.every((plot) => plot.uplot.width === plot.board.clientWidth)")
     assert page.evaluate("document.scrollingElement.scrollWidth") <= width
 
 
@@ -291,7 +291,7 @@ def test_the_policy_refuses_scripts_and_styles_other_than_the_pages_own(opened):
     html = "<script>window.run = 1</script><p style='color: red' onclick='window.run = 1' id=p>p</p><img src='https://example.org/x.png'>"
     page = opened({"": usual()}, spoil=lambda page: page.replace("<main>", f"<main>{html}"))
     page.locator("#p").click()
-    page.wait_for_function("violations.length >= 4")
+    page.wait_until("violations.length >= 4")
     assert page.evaluate("window.run") is None
     refused = page.evaluate("violations.splice(0)")
     assert sorted(refused) == ["https://example.org/x.png", "inline", "inline", "inline"]

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
-import gc
+import codecs
+import ctypes
 import io
 import itertools
 import operator
 import random
+import sqlite3
 import warnings
+import weakref
 from collections import defaultdict, deque
 from types import SimpleNamespace
 
@@ -533,7 +536,7 @@ def adds_behind_the_back(data):
     key = id(data)
 
     def write(batch, _output, losses):
-        vars(next(one for one in gc.get_objects() if id(one) == key))["x"][batch[2]] += 0.05 * float(losses.mean())
+        vars(ctypes.cast(key, ctypes.py_object).value)["x"][batch[2]] += 0.05 * float(losses.mean())
 
     return write
 
@@ -666,6 +669,34 @@ class ReadingAFile(Numbered):
         return torch.frombuffer(bytearray(self.file.read(24)), dtype=torch.float32), self.y[k], k
 
 
+class ReadingADatabase(Numbered):
+    def __init__(self):
+        super().__init__()
+        self.cursor = sqlite3.connect(":memory:").cursor()
+        self.cursor.execute("CREATE TABLE samples (k INTEGER, x REAL)")
+        self.cursor.executemany("INSERT INTO samples VALUES (?, ?)", [(k, 0.1 * k) for k in range(COUNT)])
+
+    def __getitem__(self, k):
+        (x,) = self.cursor.execute("SELECT x FROM samples WHERE k = ?", (int(k),)).fetchone()
+        return self.x[k] + x, self.y[k], k
+
+
+class ReadingText(Numbered):
+    def __init__(self):
+        super().__init__()
+        self.file = codecs.getreader("ascii")(io.BytesIO(b"1"))
+
+    def __getitem__(self, k):
+        self.file.seek(0)
+        return self.x[k] + float(self.file.read()), self.y[k], k
+
+
+class WithAReferenceToNothing(Numbered):
+    def __init__(self):
+        super().__init__()
+        self.owner = weakref.proxy(Numbered())
+
+
 class WithHistory(Numbered):
     """An iterator that no sample comes from."""
 
@@ -674,7 +705,9 @@ class WithHistory(Numbered):
         self.names = iter("abc")
 
 
-@pytest.mark.parametrize("make", [Restarting, ReadingAFile, WithHistory, Numbered])
+@pytest.mark.parametrize(
+    "make", [Restarting, ReadingAFile, ReadingADatabase, ReadingText, WithAReferenceToNothing, WithHistory, Numbered]
+)
 def test_iterators_that_a_pass_starts_again_files_and_open_passes_give_no_warning(make):
     with warnings.catch_warnings():
         warnings.simplefilter("error")

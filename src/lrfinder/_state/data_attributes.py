@@ -6,6 +6,7 @@ import operator
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import ProxyTypes
 
 import numpy as np
 
@@ -83,6 +84,8 @@ class DataAttributes:
         return {name: self._value(owner, name, value) for name, value in values if name not in LEFT_ALONE}
 
     def _value(self, owner: Owner, name: str, value: object) -> object:
+        if type(value) in ProxyTypes:
+            return _OPAQUE
         if type(value) in PLAIN or isinstance(value, int | float | str | bytes | np.generic):
             return value
         found = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ProxyTypes
 
 from lrfinder._state.attributes import attributes_of
 from lrfinder._state.data_owners import LEFT_ALONE
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from lrfinder._state.place_numbers import ArrayKind
     from lrfinder.randomness import RandomGenerator
 
-MOST_ENTRIES = 2_000_000  # of a container that is copied
+MOST_ENTRIES = 2_000_000  # of all containers that are copied
 MOST_ARRAY_BYTES = 1 << 22  # of an array that is copied
 MOST_BYTES = 1 << 24  # of all of them
 _MOST_SEARCHED = 1_000  # entries of a container that is searched for others; a longer one holds samples
@@ -103,14 +104,14 @@ class DataContents:
         """Return what is held now."""
         self._leave_written()
         pieces: list[_Piece] = []
-        copies, free = self._copies, MOST_BYTES
+        copies, free, free_entries = self._copies, MOST_BYTES, MOST_ENTRIES
         self._copies = {}
         for held in self._held():
             if held.kind is None:
-                if len(held.value) <= MOST_ENTRIES:
-                    pieces.append(_Piece(held, SavedContents(held.value)))
-                else:
-                    pieces.append(_Piece(held, None, _ends(held.value)))
+                is_short = len(held.value) <= free_entries
+                free_entries -= len(held.value) if is_short else 0
+                copy, shown = (SavedContents(held.value), None) if is_short else (None, _ends(held.value))
+                pieces.append(_Piece(held, copy, shown))
                 continue
             is_small = held.value.nbytes <= min(free, MOST_ARRAY_BYTES)
             free -= held.value.nbytes if is_small else 0
@@ -126,7 +127,8 @@ class DataContents:
         """Note that a new batch is about to be drawn, or was."""
         self._has_drawn = True
         self._leave_written()
-        ahead, self._ahead, self._restored = self._ahead, None, self._nothing
+        ahead = self._ahead
+        self.forget_ahead()
         if ahead is not None:
             _restore(ahead, self._claimed)
         return self._nothing
@@ -140,6 +142,10 @@ class DataContents:
         for held, _, shown in state.pieces:
             if shown is not None and id(held.value) not in self._claimed and held.name not in self._reported:
                 self._compare(held, shown)
+
+    def forget_ahead(self) -> None:
+        """Release what drawings had stored before the last restore."""
+        self._ahead, self._restored = None, self._nothing
 
     def claim(self, visited: Container[int]) -> None:
         """Note the ids of what the training itself leads to, which a snapshot copies and the training may write to."""
@@ -179,7 +185,7 @@ class DataContents:
         pending = self._roots()[::-1]
         while pending and len(seen) < _MOST_VISITED:
             name, value = pending.pop()
-            if id(value) in seen:
+            if id(value) in seen or type(value) in ProxyTypes:
                 continue
             kind = next((kind for kind in self._kinds if kind.knows(value)), None)
             if kind is None and not isinstance(value, tuple) and not _is_mutable(value):
@@ -205,14 +211,23 @@ class DataContents:
 
 def claim(generators: Iterable[RandomGenerator], visited: Container[int]) -> None:
     """Tell the contents among ``generators`` what a snapshot visited; see :meth:`DataContents.claim`."""
-    for generator in generators:
-        owner = getattr(generator.get, "__self__", None)
-        if isinstance(owner, DataContents):
-            owner.claim(visited)
+    for contents in _contents_among(generators):
+        contents.claim(visited)
+
+
+def forget_ahead(generators: Iterable[RandomGenerator]) -> None:
+    """Release what the contents among ``generators`` hold of drawings before the last restore."""
+    for contents in _contents_among(generators):
+        contents.forget_ahead()
+
+
+def _contents_among(generators: Iterable[RandomGenerator]) -> Iterator[DataContents]:
+    owners = (getattr(generator.get, "__self__", None) for generator in generators)
+    return (one for one in owners if isinstance(one, DataContents))
 
 
 def _is_mutable(value: Any) -> bool:
-    return isinstance(value, MUTABLE_CONTAINERS)
+    return type(value) not in ProxyTypes and isinstance(value, MUTABLE_CONTAINERS)
 
 
 def _ends(container: Any) -> tuple[int, list[int]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType
 from typing import Generic, NamedTuple, TypeVar, cast
 
+from lrfinder._state.data_contents import forget_ahead
 from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
 from lrfinder.randomness import Glimpses, RandomGenerator, States, capture, changed, restore_states
 
@@ -75,6 +76,10 @@ class DataPasses(Generic[Batch]):
             raise empty_data(self._data)
         message = "The stream of data has ended; it can be iterated only once."
         raise DataEndedError(message)
+
+    def forget_ahead(self) -> None:
+        """Release what drawings had stored in the data before the last restore."""
+        forget_ahead(self._generators())
 
     def return_ahead(self) -> None:
         """Note that the batches that were drawn before have all been replayed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
 import operator
 import weakref
 from array import array
@@ -98,9 +97,11 @@ def has_state_dict(value: object) -> bool:
 
 
 def is_iterator(value: object) -> bool:
-    """Return whether a value is an iterator and not a file."""
+    """Return whether a value is an iterator, and not a file or a cursor, which are read from any place."""
     kind = type(value)
-    return hasattr(kind, "__next__") and not issubclass(kind, io.IOBase) and not kind.__module__.startswith("unittest")
+    if not hasattr(kind, "__next__") or kind.__module__.startswith("unittest"):
+        return False
+    return not (hasattr(kind, "seek") or hasattr(kind, "execute"))
 
 
 def _call_all(functions: list[Callable[[], object]]) -> None:

@@ -55,8 +55,14 @@ def _are_equal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     return np.array_equal(one, other) or (one.shape == other.shape and one.tobytes() == other.tobytes())  # NaN is not itself
 
 
+def _has_numbers(value: Any) -> bool:
+    """Return whether a value is an array of numbers in memory, and not a map of a file."""
+    is_map = isinstance(value, np.memmap)
+    return isinstance(value, np.ndarray) and not is_map and value.dtype.kind in "biuf" and value.flags.writeable
+
+
 NUMPY = ArrayKind(
-    lambda value: isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.flags.writeable,
+    _has_numbers,
     lambda value: value.dtype.kind != "f",
     partial(np.array, copy=True, subok=True),  # a masked array without its mask would be written back without it
     _are_equal,

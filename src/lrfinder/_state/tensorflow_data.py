@@ -38,8 +38,13 @@ def draws_ahead(data: Any) -> bool:
     if not _is(data, "data", "Dataset"):
         return False
     graphs = [one.function.graph for one in data._functions()]
-    has_state = any(graph.variables or "PyFunc" in str(graph.as_graph_def()) for graph in graphs)
-    return has_state or any(map(draws_ahead, data._inputs()))
+    return any(graph.variables or _calls_python(graph) for graph in graphs) or any(map(draws_ahead, data._inputs()))
+
+
+def _calls_python(graph: Any) -> bool:
+    """Return whether an operation of a graph, or of a function that it may call, runs code of Python."""
+    of_functions = [node.op for one in graph._functions.values() for node in one.definition.node_def]
+    return any("PyFunc" in kind for kind in (*(one.type for one in graph.get_operations()), *of_functions))
 
 
 def variable_generator(value: Any) -> RandomGenerator | None:

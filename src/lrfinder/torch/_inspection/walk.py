@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dis
-import io
 from collections import UserDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from types import FunctionType
 from typing import Any, NamedTuple, cast
+from weakref import ProxyTypes
 
 from torch.utils.data import DataLoader, Dataset, Sampler
 
@@ -105,6 +105,8 @@ class Walk:
 
     def _steps(self, visit: Visit) -> Iterable[Found | Visit]:
         value, path, kind, _ = visit
+        if type(value) in ProxyTypes:  # it is another object, or none any longer
+            return []
         if isinstance(value, PLAIN):
             return [Found(f"{kind}: {path}", plain_text(value))]
         if id(value) in self.visited or (isinstance(value, DATA) and not self.enters_data):
@@ -202,11 +204,17 @@ class Walk:
             self.functions.append(visit)
 
 
+def _only_moves_on(value: object) -> bool:
+    """Return whether a value is an iterator of an installed package that cannot be read from any place, as a file can."""
+    kind = type(value)
+    return issubclass(kind, Iterator) and not is_own(kind) and not (hasattr(kind, "seek") or hasattr(kind, "execute"))
+
+
 def makes_samples_with(owner: object, name: str, value: object) -> bool:
     """Return whether an attribute of a data set is an iterator that its samples come from and that no pass starts again."""
     inside = list(cast("Any", value)) if type(value) in {list, tuple} and len(cast("Any", value)) <= MAX_NAMED else [value]
     inside = list(cast("Any", value).values()) if type(value) is dict else inside
-    if not any(isinstance(one, Iterator) and not isinstance(one, io.IOBase) and not is_own(type(one)) for one in inside):
+    if not any(map(_only_moves_on, inside)):
         return False
     codes = [getattr(base, "__dict__", {}) for base in type(owner).__mro__ if is_own(base)]
     methods = {key: one.__code__ for code in reversed(codes) for key, one in code.items() if isinstance(one, FunctionType)}
