@@ -126,10 +126,10 @@ class DataContents:
     def glance(self) -> _Contents:
         """Note that a new batch is about to be drawn, or was."""
         self._has_drawn = True
-        self._leave_written()
-        ahead = self._ahead
-        self.forget_ahead()
-        if ahead is not None:
+        if self._ahead is not None:
+            self._leave_written()
+            ahead = self._ahead
+            self.forget_ahead()
             _restore(ahead, self._claimed)
         return self._nothing
 
@@ -138,7 +138,7 @@ class DataContents:
         if self._has_drawn:
             self._ahead, self._has_drawn = self.get(), False
         _restore(state, ())
-        self._restored = state
+        self._restored = self._nothing if self._ahead is None else state
         for held, _, shown in state.pieces:
             if shown is not None and id(held.value) not in self._claimed and held.name not in self._reported:
                 self._compare(held, shown)
