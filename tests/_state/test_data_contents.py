@@ -135,6 +135,12 @@ class Remembering:
         return len(self.held)
 
 
+class OfThreeLists(Remembering):
+    def __init__(self):
+        super().__init__([object()] * 6)
+        self.more, self.most = [object()] * 3, [object()] * 6
+
+
 def test_what_drawings_had_stored_is_released_when_the_stream_closes():
     data = Remembering([])
     generators = (*global_generators(), *data_generators(data, ()))
@@ -161,12 +167,11 @@ def test_a_restore_does_not_write_to_a_map_of_a_file(tmp_path):
 
 def test_containers_are_copied_up_to_a_number_of_entries_in_all(monkeypatch):
     monkeypatch.setattr(data_contents, "MOST_ENTRIES", 10)
-    data = Remembering([object()] * 6)
-    data.more, data.most = [object()] * 3, [object()] * 6
+    data = OfThreeLists()
     generators = data_generators(data, ())
     states = capture(generators)
     for one in (data.held, data.more, data.most):
         one.append(1)
-    with pytest.warns(LRFinderWarning, match=r"Remembering.most was written to during a search, and is not restored"):
+    with pytest.warns(LRFinderWarning, match=r"OfThreeLists.most was written to during a search, and is not restored"):
         restore_states(states)
     assert [len(one) for one in (data.held, data.more, data.most)] == [6, 3, 7]
