@@ -18,7 +18,7 @@ demo: $(VENV)/demo  ## range test, suggestion and a check of it on handwritten d
 check: $(VENV)/nox  ## style, types and the tests of the core: 2 minutes
 	$(BIN)/nox --parallel auto --session lint $(CORE)
 
-test: $(VENV)/nox  ## every check and every test, each in its environment: 20 minutes on 2 processors
+test: $(VENV)/nox  ## every check and every test, each in its environment: 25 minutes on 2 processors
 	$(BIN)/nox --parallel auto
 
 lint: $(VENV)/nox  ## style and types alone

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from difflib import get_close_matches
 from functools import wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -86,6 +85,8 @@ def check_names(called: str, keywords: Iterable[str], names: list[str], answers:
 def _hint(answer: str | None, name: str, names: list[str]) -> str:
     if answer is not None:
         return f"Here it is {answer}."
+    from difflib import get_close_matches  # imported only for a mistake
+
     close = get_close_matches(name, names, n=1, cutoff=0.7)
     return f"Did you mean {close[0]!r}?" if close else f"It has {', '.join(_own(names))}."
 
