@@ -27,6 +27,7 @@ from lrfinder.errors import LRFinderWarning
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from lrfinder._state.mersenne_twister import Looks
     from lrfinder._state.place_numbers import ArrayKind
 
 
@@ -57,7 +58,7 @@ class RandomGenerator(NamedTuple):
     get: Callable[[], Any]
     set: Callable[[Any], object]
     glance: Callable[[], Any] | None = None
-    looks: tuple[Callable[[], object], ...] = ()
+    looks: Looks = ()
 
 
 States = tuple[tuple[RandomGenerator, Any], ...]
@@ -183,7 +184,7 @@ def data_generators(
                 owners += _owners(name, value)
             is_held = _is_apart(value)
             holders += [value] * is_held
-            loose += _loose(name, value, is_held and not makes_batches)
+            loose += _loose(name, value, is_whole=is_held and not makes_batches)
             pending.extend((key, member, makes_batches) for key, member in _members(name, value, inside))
         code += [value] * makes_batches
         lost += [name] * (is_beyond_restore(value) or (makes_batches and is_iterator(value) and not _is_of_user(value)))
@@ -197,9 +198,9 @@ def data_generators(
     return (*found, *(RandomGenerator(one.name, one.get, one.set, one.glance) for one in (contents, place)))
 
 
-def _loose(name: str, value: object, is_held: bool) -> list[tuple[str, object]]:  # noqa: FBT001  (called once)
-    """Return all attributes of an object of the user, or what a function reaches, by name."""
-    if is_held:
+def _loose(name: str, value: object, *, is_whole: bool) -> list[tuple[str, object]]:
+    """Return all attributes of an object of the user that is taken as a whole, or what a function reaches, by name."""
+    if is_whole:
         return [(type(value).__name__, vars(value))]
     return [(name, value)] if name and not name.isidentifier() else []
 

@@ -61,7 +61,7 @@ def test_the_state_is_read_each_time_where_the_layout_is_unknown(monkeypatch):
 
 
 def test_a_layout_that_does_not_show_each_draw_is_unknown(monkeypatch):
-    monkeypatch.setattr(_mersenne_twister, "_find_words", lambda *_: _mersenne_twister._Layout(4 * 200))  # within the words
+    monkeypatch.setattr(_mersenne_twister, "_find_words", lambda *_: 4 * 200)  # within the words
     _mersenne_twister._layout.cache_clear()
     try:
         assert _mersenne_twister._layout() is None

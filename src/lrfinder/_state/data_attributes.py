@@ -69,7 +69,7 @@ class DataAttributes:
             values += attributes.values()
         last = self._last
         if last is not None and last[0] == names and all(map(operator.is_, last[1], values)):
-            changed = [numbers for numbers in last[2] if not is_current(numbers)] if last[2] else []
+            changed = [numbers for numbers in last[2] if not is_current(numbers)]
             if not changed:
                 return last[3]
             self._report(changed)

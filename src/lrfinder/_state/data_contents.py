@@ -209,19 +209,8 @@ class DataContents:
         return [*named, *self._loose]
 
 
-def claim(generators: Iterable[RandomGenerator], visited: Container[int]) -> None:
-    """Tell the contents among ``generators`` what a snapshot visited; see :meth:`DataContents.claim`."""
-    for contents in _contents_among(generators):
-        contents.claim(visited)
-
-
-def forget_ahead(generators: Iterable[RandomGenerator]) -> None:
-    """Release what the contents among ``generators`` hold of drawings before the last restore."""
-    for contents in _contents_among(generators):
-        contents.forget_ahead()
-
-
-def _contents_among(generators: Iterable[RandomGenerator]) -> Iterator[DataContents]:
+def contents_among(generators: Iterable[RandomGenerator]) -> Iterator[DataContents]:
+    """Return the contents of data among generators, whose states they give."""
     owners = (getattr(generator.get, "__self__", None) for generator in generators)
     return (one for one in owners if isinstance(one, DataContents))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType
 from typing import Generic, NamedTuple, TypeVar, cast
 
-from lrfinder._state.data_contents import forget_ahead
+from lrfinder._state.data_contents import contents_among
 from lrfinder.errors import DataEndedError, EmptyDataError, RestoreError
 from lrfinder.randomness import Glimpses, RandomGenerator, States, capture, changed, restore_states
 
@@ -79,13 +79,13 @@ class DataPasses(Generic[Batch]):
 
     def forget_ahead(self) -> None:
         """Release what drawings had stored in the data before the last restore."""
-        forget_ahead(self._generators())
+        for contents in contents_among(self._generators()):
+            contents.forget_ahead()
 
     def return_ahead(self) -> None:
         """Note that the batches that were drawn before have all been replayed."""
-        for generator in self._generators():
-            if generator.glance is not None:
-                generator.glance()
+        for contents in contents_among(self._generators()):
+            contents.glance()
 
     def read_again(self, place: Place) -> Batch:
         """Return the batch of a place; the generators change as at its first reading."""

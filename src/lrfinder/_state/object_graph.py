@@ -6,7 +6,7 @@ import warnings
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from lrfinder._state.data_contents import claim
+from lrfinder._state.data_contents import contents_among
 from lrfinder._state.framework import MAX_OBJECTS
 from lrfinder._state.garbage import collector_paused
 from lrfinder._state.rollback import restore_all
@@ -52,7 +52,8 @@ class GraphSnapshot:
             walk.visit_roots(roots)
             walk.visit_callables(callables)
         self._pieces = walk.pieces
-        claim(of_data, walk.of_code)
+        for contents in contents_among(of_data):
+            contents.claim(walk.of_code)
         _warn(walk)
 
     def restore(self) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 from functools import cache
-from typing import NamedTuple
 
 import torch
 
@@ -21,52 +20,45 @@ _BEHIND = 24  # bytes behind them: the normal numbers that are held, and whether
 _FARTHEST = 512  # bytes from the start of the object to its words; it has 2,496 bytes of these
 
 
-class _Layout(NamedTuple):
-    """The place of the words of a generator, in bytes from its start."""
-
-    words: int
-
-    def looks(self, address: int) -> Looks:
-        """Return looks at what a draw changes in the generator at an address."""
-        words = address + self.words
-        front = look_at_memory(words - _BEFORE, _BEFORE + _WORD * WORDS_READ)
-        return front, look_at_memory(words + _WORD * WORDS, _BEHIND)
-
-
 def looks_at_torch(generator: torch.Generator) -> Looks:
     """Return looks at a generator; none where it is that of another device, or its memory layout is unknown."""
-    address = _address(generator)
-    layout = _layout() if type(generator) is torch.Generator and generator.device.type == "cpu" else None
-    return () if layout is None or address is None else layout.looks(address)
+    words = _layout() if type(generator) is torch.Generator and generator.device.type == "cpu" else None
+    return () if words is None else _looks(generator, words)
 
 
-def _address(generator: torch.Generator) -> int | None:
-    return getattr(generator, "_cdata", None)  # nothing public tells whether a generator has moved
+def _address(generator: torch.Generator) -> int:
+    return getattr(generator, "_cdata", 0)  # nothing public tells whether a generator has moved
+
+
+def _looks(generator: torch.Generator, words: int) -> Looks:
+    """Return looks at what a draw changes in a generator that has its words at this place."""
+    first = _address(generator) + words
+    return look_at_memory(first - _BEFORE, _BEFORE + _WORD * WORDS_READ), look_at_memory(first + _WORD * WORDS, _BEHIND)
 
 
 @cache
-def _layout() -> _Layout | None:
-    """Return the memory layout of generators on the CPU; ``None`` where it does not show each draw."""
+def _layout() -> int | None:
+    """Return the place of the words of a generator on the CPU, in bytes; ``None`` where they do not show each draw."""
     generator = torch.Generator().manual_seed(1)
-    address = _address(generator)
-    layout = None if address is None else _find_words(address, generator)
-    if address is None or layout is None:
+    words = _find_words(generator)
+    if words is None:
         return None
-    front, back = layout.looks(address)
+    front, back = _looks(generator, words)
     for dtype in (torch.float32, torch.float64):
         for draw in (torch.rand, torch.randn, torch.randn):  # the second normal number may be one that was held
             before, state = (front(), back()), generator.get_state()
             draw(1, generator=generator, dtype=dtype)
             if before == (front(), back()) and not torch.equal(state, generator.get_state()):
                 return None
-    return layout
+    return words
 
 
-def _find_words(address: int, generator: torch.Generator) -> _Layout | None:
-    state = generator.get_state().numpy().tobytes()
-    if len(state) < _BEFORE + 8 * WORDS:
+def _find_words(generator: torch.Generator) -> int | None:
+    """Return the place in a generator at which its state has the same words."""
+    address, state = _address(generator), generator.get_state().numpy().tobytes()
+    if not address or len(state) < _BEFORE + 8 * WORDS:
         return None
     words = struct.pack(f"{WORDS}I", *struct.unpack_from(f"{WORDS}Q", state, _BEFORE))  # the state has 8 bytes for each
     places = range(_BEFORE, _FARTHEST, _WORD)
     place = next((one for one in places if look_at_memory(address + one, _BEFORE)() == words[:_BEFORE]), None)
-    return None if place is None or look_at_memory(address + place, len(words))() != words else _Layout(place)
+    return None if place is None or look_at_memory(address + place, len(words))() != words else place

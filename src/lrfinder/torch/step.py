@@ -117,8 +117,7 @@ class SupervisedStep:
         if self.scaler is not None:
             return self._step_with_scaler(draw, self.scaler)
         loss = self._compute_gradients(draw)
-        if self.clip is not None:
-            self._clip_gradients(self.clip)
+        self._clip_gradients()
         self.optimizer.step()
         return loss
 
@@ -152,7 +151,7 @@ class SupervisedStep:
             loss = self._compute_gradients(draw)
             if self.clip is not None:
                 scaler.unscale_(self.optimizer)
-                self._clip_gradients(self.clip)
+                self._clip_gradients()
             scaler.step(self.optimizer)
             scale = scaler.get_scale()
             scaler.update()
@@ -165,15 +164,15 @@ class SupervisedStep:
 
         def closure() -> Loss:
             losses.append(self._compute_gradients(iter(batches).__next__))
-            if self.clip is not None:
-                self._clip_gradients(self.clip)
+            self._clip_gradients()
             return losses[-1]
 
         self.optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType]  (annotated for numbers alone)
         return losses[0]
 
-    def _clip_gradients(self, clip: Callable[[list[nn.Parameter]], object]) -> None:
-        clip([parameter for group in self.optimizer.param_groups for parameter in group["params"]])
+    def _clip_gradients(self) -> None:
+        if self.clip is not None:
+            self.clip([parameter for group in self.optimizer.param_groups for parameter in group["params"]])
 
 
 def custom_step(step: Callable[[Any], Any]) -> Step:
